@@ -1,0 +1,131 @@
+//! The one ordered key space of the store: which kinds of keys exist and where they sort.
+//!
+//! ```text
+//! 0x10 table:u32be creation_time:9 id:16                row of a table  -> document bytes
+//! 0x20 table:u32be day:2 random:14                      place of an id  -> creation_time:9
+//! 0x30 index:u32be field keys… creation_time:9 id:16    index entry     -> nothing
+//! ```
+//! `creation_time` is the order-preserving key of the number (tag and eight bytes), `id` the sixteen
+//! internal bytes of an `_id` (fourteen random, two of the day). The tail of an index entry is the tail of
+//! its row's key, so an entry names its row's place.
+
+use crate::key;
+
+/// A table's number inside this database: given in order of appearance, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableId(pub u32);
+
+/// An index's number inside this database: given in order of appearance, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexId(pub u32);
+
+/// The sixteen internal bytes of an `_id`: fourteen random ones, then the day since 1970, big-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(pub [u8; 16]);
+
+/// Where a row lies in its table: the order of the default scan, and the tail of every index entry.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// `_creationTime`, in milliseconds since 1970.
+    pub creation_time: f64,
+    /// The row's id.
+    pub id: RowId,
+}
+
+/// Length of a place at the end of a row key or index entry.
+pub const PLACE_LENGTH: usize = 25;
+/// Length of the kind and number that every key starts with.
+pub const PREFIX_LENGTH: usize = 5;
+
+const ROW: u8 = 0x10;
+const ID: u8 = 0x20;
+const ENTRY: u8 = 0x30;
+
+/// What a key is, judged by its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A row of this table.
+    Row(TableId),
+    /// The place of an id of this table.
+    Id(TableId),
+    /// An entry of this index.
+    Entry(IndexId),
+}
+
+/// Reads a key's kind, or `None` for bytes that are no key.
+pub fn kind(key: &[u8]) -> Option<Kind> {
+    let number = u32::from_be_bytes(key.get(1..PREFIX_LENGTH)?.try_into().ok()?);
+    match key[0] {
+        ROW => Some(Kind::Row(TableId(number))),
+        ID => Some(Kind::Id(TableId(number))),
+        ENTRY => Some(Kind::Entry(IndexId(number))),
+        _ => None,
+    }
+}
+
+fn prefix(kind: u8, number: u32) -> [u8; PREFIX_LENGTH] {
+    let n = number.to_be_bytes();
+    [kind, n[0], n[1], n[2], n[3]]
+}
+
+/// What all rows of a table start with.
+pub fn row_prefix(table: TableId) -> [u8; PREFIX_LENGTH] {
+    prefix(ROW, table.0)
+}
+
+/// What all id places of a table start with.
+pub fn id_prefix(table: TableId) -> [u8; PREFIX_LENGTH] {
+    prefix(ID, table.0)
+}
+
+/// What all entries of an index start with.
+pub fn entry_prefix(index: IndexId) -> [u8; PREFIX_LENGTH] {
+    prefix(ENTRY, index.0)
+}
+
+/// The first key after all keys that start with `prefix`, or `None` when there is none.
+pub fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|&byte| byte != 0xff)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}
+
+/// Appends the bytes of a place.
+pub fn push_place(out: &mut Vec<u8>, place: &Place) {
+    key::push_float(out, place.creation_time);
+    out.extend_from_slice(&place.id.0);
+}
+
+/// Reads the place at the end of a row key or an index entry.
+pub fn place_of(key: &[u8]) -> Option<Place> {
+    let tail = &key[key.len().checked_sub(PLACE_LENGTH)?..];
+    let creation_time = key::read_float(&tail[..9])?;
+    Some(Place { creation_time, id: RowId(tail[9..].try_into().ok()?) })
+}
+
+/// The key of a row.
+pub fn row_key(table: TableId, place: &Place) -> Vec<u8> {
+    let mut key = Vec::with_capacity(PREFIX_LENGTH + PLACE_LENGTH);
+    key.extend_from_slice(&row_prefix(table));
+    push_place(&mut key, place);
+    key
+}
+
+/// The key of an id's place. The day comes first, so that new ids fall together.
+pub fn id_key(table: TableId, id: &RowId) -> Vec<u8> {
+    let mut key = Vec::with_capacity(PREFIX_LENGTH + 16);
+    key.extend_from_slice(&id_prefix(table));
+    key.extend_from_slice(&id.0[14..]);
+    key.extend_from_slice(&id.0[..14]);
+    key
+}
+
+/// The row id that an id key names.
+pub fn id_of(key: &[u8]) -> Option<RowId> {
+    let tail: &[u8; 16] = key.get(PREFIX_LENGTH..)?.try_into().ok()?;
+    let mut id = [0; 16];
+    id[..14].copy_from_slice(&tail[2..]);
+    id[14..].copy_from_slice(&tail[..2]);
+    Some(RowId(id))
+}

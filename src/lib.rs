@@ -1,0 +1,13 @@
+//! Holdfast: documents in IndexedDB with indexes, transactions and many tabs.
+//!
+//! The crate is two things. Everything except [`browser`](self) is a pure core: synchronous,
+//! deterministic, without clock, randomness or IO; `cargo test` runs it natively. `src/browser` is
+//! compiled for WebAssembly only and is the one place that knows a browser.
+
+mod bytes;
+mod error;
+mod key;
+mod keyspace;
+
+pub use bytes::{Bytes, Malformed};
+pub use error::{Code, Error, Result};
