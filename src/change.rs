@@ -2,62 +2,34 @@
 
 use crate::bytes::Bytes;
 use crate::document::Document;
-use crate::key;
 use crate::keyspace::{self, IndexId};
 use crate::log::{ChangeKind, OldKey, Record, RowChange, Stage};
 use crate::read_set::{KeyRange, ReadSet, Touch};
-use crate::schema::{Index, IndexState, Schema, Table};
-use crate::store::Overlay;
+use crate::schema::{Index, IndexKeys, IndexState, Schema, Table};
+use crate::store::{Op, Overlay};
 
-/// Key bytes of several index entries in one buffer.
-#[derive(Default)]
-pub struct EntryKeys {
-    /// The keys, one behind the other.
-    pub bytes: Vec<u8>,
-    /// For each key, its index and where it ends.
-    pub ends: Vec<(IndexId, usize)>,
+/// The key of one index among a row's entry keys.
+pub(crate) fn key_of(keys: &IndexKeys, index: IndexId) -> Option<&[u8]> {
+    keys.iter().find(|(i, _)| *i == index).map(|(_, key)| key)
 }
 
-impl EntryKeys {
-    /// The keys with their indexes, in the order in which they were made.
-    pub fn iter(&self) -> impl Iterator<Item = (IndexId, &[u8])> {
-        let mut start = 0;
-        self.ends.iter().map(move |&(index, end)| {
-            let key = &self.bytes[start..end];
-            start = end;
-            (index, key)
-        })
-    }
-
-    /// The key of one index.
-    pub fn get(&self, index: IndexId) -> Option<&[u8]> {
-        self.iter().find(|(i, _)| *i == index).map(|(_, key)| key)
-    }
-
-    /// Fills the buffer with a row's entries in all live indexes of its table.
-    pub fn fill(&mut self, schema: &Schema, table: &Table, document: &[u8], place: &keyspace::Place) {
-        self.bytes.clear();
-        self.ends.clear();
-        let document = Document::new(document);
-        for index in live_indexes(table) {
-            self.bytes.extend_from_slice(&keyspace::entry_prefix(index.id));
-            for path in &index.fields {
-                key::push_value_ref(&mut self.bytes, document.get(path, &schema.names), &schema.names);
-            }
-            keyspace::push_place(&mut self.bytes, place);
-            self.ends.push((index.id, self.bytes.len()));
-        }
+/// Fills the buffer with a row's entries in all live indexes of its table. A damaged document, which
+/// checksums should have caught, has none.
+pub(crate) fn fill_keys(keys: &mut IndexKeys, schema: &Schema, table: &Table, document: &[u8], place: &keyspace::Place) {
+    keys.clear();
+    if table.index_keys(&Document::new(document), place, &schema.names, keys).is_err() {
+        keys.clear();
     }
 }
 
 /// The field part of an entry key.
-pub fn fields_of(key: &[u8]) -> &[u8] {
+pub(crate) fn fields_of(key: &[u8]) -> &[u8] {
     &key[keyspace::PREFIX_LENGTH..key.len() - keyspace::PLACE_LENGTH]
 }
 
 /// The indexes that writes maintain.
-pub fn live_indexes(table: &Table) -> impl Iterator<Item = &Index> {
-    table.indexes.iter().filter(|index| !matches!(index.state, IndexState::Dropping))
+pub(crate) fn live_indexes(table: &Table) -> impl Iterator<Item = &Index> {
+    table.indexes().iter().filter(|index| !matches!(index.state, IndexState::Dropping))
 }
 
 /// Whether the index holds entries for the row at this row key.
@@ -71,89 +43,85 @@ fn is_indexed(index: &Index, row_key: &[u8]) -> bool {
 
 /// Changes to the key space, collected and then applied in key order.
 #[derive(Default)]
-pub struct Operations {
+pub(crate) struct Operations {
     keys: Vec<u8>,
     list: Vec<Operation>,
-    entry_keys: EntryKeys,
-    old_keys: EntryKeys,
+    entry_keys: IndexKeys,
 }
 
 struct Operation {
     start: u32,
     end: u32,
     delta: i8,
-    /// `None` deletes the key.
-    value: Option<Bytes>,
+    op: Op,
 }
 
 impl Operations {
-    fn push(&mut self, value: Option<Bytes>, delta: i8, parts: &[&[u8]]) {
+    fn push(&mut self, op: Op, delta: i8, parts: &[&[u8]]) {
         let start = self.keys.len() as u32;
         for part in parts {
             self.keys.extend_from_slice(part);
         }
-        self.list.push(Operation { start, end: self.keys.len() as u32, delta, value });
+        self.list.push(Operation { start, end: self.keys.len() as u32, delta, op });
     }
 
     /// Collects what a change of a row does.
-    pub fn add_row(&mut self, schema: &Schema, change: &RowChange) {
+    pub(crate) fn add_row(&mut self, schema: &Schema, change: &RowChange) {
         let row_key = keyspace::row_key(change.table, &change.place);
         let id_key = keyspace::id_key(change.table, &change.place.id);
         let place = &row_key[keyspace::PREFIX_LENGTH..];
         match change.kind {
             ChangeKind::Insert => {
-                self.push(Some(change.document.clone()), 1, &[&row_key]);
-                self.push(Some(Bytes::from(&place[..9])), 1, &[&id_key]);
+                self.push(Op::Put(change.document.clone()), 1, &[&row_key]);
+                self.push(Op::Put(Bytes::from(&place[..9])), 1, &[&id_key]);
             }
-            ChangeKind::Update => self.push(Some(change.document.clone()), 0, &[&row_key]),
+            ChangeKind::Update => self.push(Op::Put(change.document.clone()), 0, &[&row_key]),
             ChangeKind::Delete => {
-                self.push(None, -1, &[&row_key]);
-                self.push(None, -1, &[&id_key]);
+                self.push(Op::Delete, -1, &[&row_key]);
+                self.push(Op::Delete, -1, &[&id_key]);
             }
         }
         let Some(table) = schema.table_by_id(change.table) else { return };
         let mut new_keys = std::mem::take(&mut self.entry_keys);
         if change.kind != ChangeKind::Delete {
-            new_keys.fill(schema, table, &change.document, &change.place);
+            fill_keys(&mut new_keys, schema, table, &change.document, &change.place);
         }
         for index in live_indexes(table).filter(|index| is_indexed(index, &row_key)) {
             let old = change.old_keys.iter().find(|old| old.index == index.id);
             if let Some(old) = old {
-                self.push(None, -1, &[&keyspace::entry_prefix(index.id), &old.fields, place]);
+                self.push(Op::Delete, -1, &[&keyspace::entry_prefix(index.id), &old.fields, place]);
             }
             if change.kind == ChangeKind::Insert || (change.kind == ChangeKind::Update && old.is_some()) {
-                let key = new_keys.get(index.id).expect("a key for every live index");
-                self.push(Some(Bytes::default()), 1, &[key]);
+                if let Some(key) = key_of(&new_keys, index.id) {
+                    self.push(Op::PutKey, 1, &[key]);
+                }
             }
         }
         self.entry_keys = new_keys;
     }
 
     /// Collects a single key of index maintenance.
-    pub fn add_entry(&mut self, key: &[u8], is_added: bool) {
+    pub(crate) fn add_entry(&mut self, key: &[u8], is_added: bool) {
         if is_added {
-            self.push(Some(Bytes::default()), 1, &[key]);
+            self.push(Op::PutKey, 1, &[key]);
         } else {
-            self.push(None, -1, &[key]);
+            self.push(Op::Delete, -1, &[key]);
         }
     }
 
     /// Applies what was collected, and forgets it. Operations on the same key keep their order.
-    pub fn apply(&mut self, overlay: &mut Overlay) {
+    pub(crate) fn apply(&mut self, overlay: &mut Overlay) {
         let keys = &self.keys;
         if self.list.len() <= 32 {
             for operation in self.list.drain(..) {
                 let key = &keys[operation.start as usize..operation.end as usize];
-                match operation.value {
-                    Some(value) => overlay.put(key, value, operation.delta),
-                    None => overlay.delete(key, operation.delta),
-                }
+                overlay.apply(key, operation.op, operation.delta);
             }
         } else {
             let key_of = |operation: &Operation| &keys[operation.start as usize..operation.end as usize];
             self.list.sort_by(|a, b| key_of(a).cmp(key_of(b)));
             overlay.extend_sorted(self.list.drain(..).map(|operation| {
-                (&keys[operation.start as usize..operation.end as usize], operation.value, operation.delta)
+                (&keys[operation.start as usize..operation.end as usize], operation.op, operation.delta)
             }));
         }
         self.keys.clear();
@@ -163,7 +131,7 @@ impl Operations {
 /// Applies a record to an overlay and the schema that goes with it.
 ///
 /// The schema is replaced if the record carries one, and an index moves on if it carries a step.
-pub fn apply_record(record: &Record, overlay: &mut Overlay, schema: &mut std::rc::Rc<Schema>) {
+pub(crate) fn apply_record(record: &Record, overlay: &mut Overlay, schema: &mut std::rc::Rc<Schema>) {
     let mut operations = Operations::default();
     if let Some(bytes) = &record.schema {
         if let Ok(decoded) = Schema::decode(bytes) {
@@ -171,7 +139,7 @@ pub fn apply_record(record: &Record, overlay: &mut Overlay, schema: &mut std::rc
         }
     }
     if let Some(progress) = &record.progress {
-        let is_added = schema.index_by_id(progress.index).is_some_and(|i| !matches!(i.state, IndexState::Dropping));
+        let is_added = schema.index_by_id(progress.index).is_some_and(|(_, index)| index.state != IndexState::Dropping);
         for key in &progress.keys {
             operations.add_entry(key, is_added);
         }
@@ -180,9 +148,13 @@ pub fn apply_record(record: &Record, overlay: &mut Overlay, schema: &mut std::rc
             (Stage::Upto(to), true) => {
                 schema.set_index_state(progress.index, IndexState::Building { after: Some(to.to_vec()) });
             }
-            (Stage::Finished, true) => schema.set_index_state(progress.index, IndexState::Ready),
+            (Stage::Finished, true) => {
+                schema.set_index_state(progress.index, IndexState::Ready);
+            }
             (Stage::Upto(_), false) => {}
-            (Stage::Finished, false) => schema.remove_index(progress.index),
+            (Stage::Finished, false) => {
+                schema.remove_dropped_index(progress.index);
+            }
         }
     }
     for row in record.rows() {
@@ -192,7 +164,7 @@ pub fn apply_record(record: &Record, overlay: &mut Overlay, schema: &mut std::rc
 }
 
 /// Makes the change from what a row was to what it is, or `None` when nothing changed.
-pub fn row_change(
+pub(crate) fn row_change(
     schema: &Schema,
     table: &Table,
     place: keyspace::Place,
@@ -208,14 +180,14 @@ pub fn row_change(
     };
     let mut old_keys = Vec::new();
     if let Some(before) = before {
-        let mut old = EntryKeys::default();
-        old.fill(schema, table, before, &place);
-        let mut new = EntryKeys::default();
+        let mut old = IndexKeys::new();
+        fill_keys(&mut old, schema, table, before, &place);
+        let mut new = IndexKeys::new();
         if let Some(after) = after {
-            new.fill(schema, table, after, &place);
+            fill_keys(&mut new, schema, table, after, &place);
         }
         for (index, key) in old.iter() {
-            if new.get(index) != Some(key) {
+            if key_of(&new, index) != Some(key) {
                 old_keys.push(OldKey { index, fields: Bytes::from(fields_of(key)) });
             }
         }
@@ -224,7 +196,7 @@ pub fn row_change(
 }
 
 /// Whether a change touches what was read: by any of the row's keys, old or new, in any index.
-pub fn touches(reads: &ReadSet, schema: &Schema, change: &RowChange, scratch: &mut EntryKeys) -> bool {
+pub(crate) fn touches(reads: &ReadSet, schema: &Schema, change: &RowChange, scratch: &mut IndexKeys) -> bool {
     let row_key = keyspace::row_key(change.table, &change.place);
     let existence = if change.kind == ChangeKind::Update { Touch::Content } else { Touch::Existence };
     if reads.is_touched(&row_key, existence)
@@ -247,7 +219,7 @@ pub fn touches(reads: &ReadSet, schema: &Schema, change: &RowChange, scratch: &m
         return false;
     }
     let Some(table) = schema.table_by_id(change.table) else { return false };
-    scratch.fill(schema, table, &change.document, &change.place);
+    fill_keys(scratch, schema, table, &change.document, &change.place);
     scratch.iter().any(|(index, key)| {
         let is_new = change.kind == ChangeKind::Insert || change.old_keys.iter().any(|old| old.index == index);
         reads.is_touched(key, if is_new { Touch::Existence } else { Touch::Content })
@@ -255,7 +227,7 @@ pub fn touches(reads: &ReadSet, schema: &Schema, change: &RowChange, scratch: &m
 }
 
 /// The key range of all rows of a table.
-pub fn rows_range(table: keyspace::TableId) -> KeyRange {
+pub(crate) fn rows_range(table: keyspace::TableId) -> KeyRange {
     let start = keyspace::row_prefix(table).to_vec();
     let end = keyspace::after_prefix(&start).expect("a row prefix has a successor");
     KeyRange { start, end }

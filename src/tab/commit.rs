@@ -4,11 +4,11 @@ use super::effect::{Effect, Event, Failure, LogTail, Outcome};
 use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
 use super::{Status, Tab, TransactionId};
 use crate::bytes::Bytes;
-use crate::change::{EntryKeys, rows_range, touches};
+use crate::change::touches;
 use crate::error::{Code, Error, Result};
 use crate::log::{Record, RecordError, RowChange};
 use crate::read_set::ReadSet;
-use crate::schema::Schema;
+use crate::schema::{IndexKeys, Schema};
 use crate::store::{Manifest, ManifestError, Overlay, View};
 use std::rc::Rc;
 
@@ -66,7 +66,7 @@ impl Tab {
 
     /// Whether anything that happened after `version` touches these reads.
     pub(crate) fn is_touched_since(&self, version: u64, reads: &ReadSet) -> bool {
-        let mut scratch = EntryKeys::default();
+        let mut scratch = IndexKeys::new();
         self.history.iter().filter(|entry| entry.version > version).any(|entry| {
             entry.is_everything
                 || (!reads.is_empty()
@@ -450,7 +450,7 @@ impl Tab {
         schema_before: Rc<Schema>,
         is_everything: bool,
     ) {
-        let mut scratch = EntryKeys::default();
+        let mut scratch = IndexKeys::new();
         let mut moved: Vec<Rc<Vec<RowChange>>> = foreign;
         let foreign_parts = moved.len();
         moved.extend(gone);
@@ -552,6 +552,3 @@ pub(crate) fn schema_unreadable(error: &crate::schema::SchemaError) -> Error {
 fn newer_format() -> Error {
     Error::new(Code::NewerFormat, "This database was written by a newer version of Holdfast. Reload the page to get it.")
 }
-
-#[allow(unused_imports)]
-use rows_range as _;

@@ -2,13 +2,11 @@
 
 use super::state::{Author, Pending, State, System};
 use crate::bytes::Bytes;
-use crate::change::{EntryKeys, fields_of, rows_range};
-use crate::document::Document;
-use crate::key;
-use crate::keyspace::{self, IndexId, Place, TableId};
+use crate::change::{fill_keys, key_of, rows_range};
+use crate::keyspace::{self, IndexId, TableId};
 use crate::log::{ChangeKind, Progress, RowChange, Stage};
 use crate::read_set::{KeyRange, ReadSet};
-use crate::schema::{Index, IndexState, Schema};
+use crate::schema::{IndexKeys, IndexState, Schema};
 use crate::store::{Direction, PageCache, PageId, ReadError, Scan};
 use std::rc::Rc;
 
@@ -38,7 +36,7 @@ pub(crate) struct IndexJob {
 impl IndexJob {
     /// The next index that is not as it should be.
     pub(crate) fn find(schema: &Schema) -> Option<IndexJob> {
-        schema.tables.iter().flat_map(|table| table.indexes.iter().map(move |index| (table, index))).find_map(
+        schema.tables().iter().flat_map(|table| table.indexes().iter().map(move |index| (table, index))).find_map(
             |(table, index)| {
                 let (is_building, from) = match &index.state {
                     IndexState::Ready => return None,
@@ -64,19 +62,22 @@ impl IndexJob {
             Some(started) => started,
             None => {
                 let range = self.range();
-                let scan = current.view.scan(&range.start, &range.end, Direction::Ascending, PAGES_AHEAD);
+                let scan = current.view.scan(&range.start, Some(&range.end), Direction::Ascending, PAGES_AHEAD);
                 (current.clone(), scan, range)
             }
         };
+        let mut scratch = IndexKeys::new();
         let is_finished = loop {
             if self.rows >= most {
                 break false;
             }
-            match scan.next(&state.view, cache) {
-                Ok(Some((key, document))) => {
+            match scan.next(cache) {
+                Ok(Some(item)) => {
+                    let (key, document) = (item.key, item.value);
                     if self.is_building {
-                        if let (Some(place), Some(index)) = (keyspace::place_of(key), find_index(&state.schema, self.index)) {
-                            self.keys.push(Bytes::new(entry_key(&state.schema, index, document, &place)));
+                        if let (Some(place), Some((table, _))) = (keyspace::place_of(key), state.schema.index_by_id(self.index)) {
+                            fill_keys(&mut scratch, &state.schema, table, document, &place);
+                            self.keys.extend(key_of(&scratch, self.index).map(Bytes::from));
                         }
                     } else {
                         self.keys.push(Bytes::from(key));
@@ -136,21 +137,6 @@ impl IndexJob {
     }
 }
 
-fn find_index(schema: &Schema, index: IndexId) -> Option<&Index> {
-    schema.index_by_id(index)
-}
-
-/// The key of a row's entry in one index.
-fn entry_key(schema: &Schema, index: &Index, document: &[u8], place: &Place) -> Vec<u8> {
-    let document = Document::new(document);
-    let mut out = keyspace::entry_prefix(index.id).to_vec();
-    for path in &index.fields {
-        key::push_value_ref(&mut out, document.get(path, &schema.names), &schema.names);
-    }
-    keyspace::push_place(&mut out, place);
-    out
-}
-
 /// Brings a building step up to date with rows that changed in its range after it was made, or returns
 /// false when it no longer applies.
 pub(crate) fn patch_progress(
@@ -158,16 +144,16 @@ pub(crate) fn patch_progress(
     schema: &Schema,
     parts: &[Rc<Vec<RowChange>>],
 ) -> bool {
-    let Some(index) = schema.index_by_id(progress.index) else { return false };
+    let Some((_, index)) = schema.index_by_id(progress.index) else { return false };
     let IndexState::Building { after } = &index.state else { return matches!(index.state, IndexState::Dropping) };
     if after.as_deref() != progress.from.as_deref() {
         return false;
     }
     let mut keys: std::collections::BTreeSet<Vec<u8>> = progress.keys.iter().map(|key| key.to_vec()).collect();
-    let mut new_keys = EntryKeys::default();
+    let mut new_keys = IndexKeys::new();
     for change in parts.iter().flat_map(|part| part.iter()) {
         let Some(table) = schema.table_by_id(change.table) else { continue };
-        if !table.indexes.iter().any(|i| i.id == progress.index) {
+        if !table.indexes().iter().any(|i| i.id == progress.index) {
             continue;
         }
         let row_key = keyspace::row_key(change.table, &change.place);
@@ -187,9 +173,8 @@ pub(crate) fn patch_progress(
             keys.remove(&key);
         }
         if change.kind != ChangeKind::Delete {
-            new_keys.fill(schema, table, &change.document, &change.place);
-            if let Some(key) = new_keys.get(progress.index) {
-                debug_assert!(!fields_of(key).is_empty());
+            fill_keys(&mut new_keys, schema, table, &change.document, &change.place);
+            if let Some(key) = key_of(&new_keys, progress.index) {
                 keys.insert(key.to_vec());
             }
         }

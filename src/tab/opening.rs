@@ -240,12 +240,12 @@ impl Check {
             let view = &self.state.view;
             let scan = self
                 .scan
-                .get_or_insert_with(|| view.scan(&range.start, &range.end, Direction::Ascending, PAGES_AHEAD));
+                .get_or_insert_with(|| view.scan(&range.start, Some(&range.end), Direction::Ascending, PAGES_AHEAD));
             let definition = self.schema.table_by_id(table);
-            while let Some((key, document)) = scan.next(view, cache)? {
-                let Some(place) = keyspace::place_of(key) else { continue };
+            while let Some(item) = scan.next(cache)? {
+                let Some(place) = keyspace::place_of(item.key) else { continue };
                 let Some(definition) = definition else { continue };
-                if let Err(error) = definition.check_stored(&self.schema, document, &place.id) {
+                if let Err(error) = definition.check_stored(&self.schema, item.value, &place.id) {
                     self.offenders.push(error.message);
                     if self.offenders.len() >= OFFENDERS {
                         return Ok(());
@@ -262,10 +262,10 @@ impl Check {
     /// An index on a table without rows has nothing to build.
     fn finish_empty_tables(&mut self, cache: &mut crate::store::PageCache) -> std::result::Result<(), ReadError> {
         let mut empty = Vec::new();
-        for table in &self.schema.tables {
-            if table.indexes.iter().any(|index| matches!(index.state, IndexState::Building { after: None })) {
+        for table in self.schema.tables() {
+            if table.indexes().iter().any(|index| matches!(index.state, IndexState::Building { after: None })) {
                 let range = rows_range(table.id);
-                if self.state.view.count(cache, &range.start, &range.end)? == 0 {
+                if self.state.view.count(cache, &range.start, Some(&range.end))? == 0 {
                     empty.push((table.id, range));
                 }
             }
@@ -274,7 +274,7 @@ impl Check {
             self.reads.add_rows(range);
             let schema = Rc::make_mut(&mut self.schema);
             let indexes: Vec<_> = schema.table_by_id(table).map_or(Vec::new(), |table| {
-                let building = table.indexes.iter().filter(|i| matches!(i.state, IndexState::Building { .. }));
+                let building = table.indexes().iter().filter(|i| matches!(i.state, IndexState::Building { .. }));
                 building.map(|index| index.id).collect()
             });
             for index in indexes {

@@ -107,7 +107,7 @@ impl Tab {
         };
         let direction = if plan.descending { Direction::Descending } else { Direction::Ascending };
         let ahead = plan.limit.map_or(PAGES_AHEAD, |limit| (limit / 64 + 1).min(PAGES_AHEAD));
-        let scan = state.view.scan(&plan.start, &plan.end, direction, ahead);
+        let scan = state.view.scan(&plan.start, Some(&plan.end), direction, ahead);
         Ok(QueryRun {
             source,
             plan,
@@ -164,10 +164,11 @@ impl Tab {
         let filtered = !run.plan.filters.is_empty();
         let most = if filtered { CHUNK } else { run.wanted().min(CHUNK) };
         while run.places.len() < most {
-            match run.scan.next(&run.state.view, &mut self.cache) {
-                Ok(Some((key, value))) => {
+            match run.scan.next(&mut self.cache) {
+                Ok(Some(item)) => {
+                    let key = item.key;
                     let place = match run.plan.source {
-                        PlanSource::ById => place_of_id(key, value),
+                        PlanSource::ById => place_of_id(key, item.value),
                         PlanSource::ByCreationTime | PlanSource::Index(_) => keyspace::place_of(key),
                     };
                     let Some(place) = place else {
@@ -176,7 +177,7 @@ impl Tab {
                     run.last_scanned.clear();
                     run.last_scanned.extend_from_slice(key);
                     let is_row = run.plan.source == PlanSource::ByCreationTime;
-                    run.places.push((place, if is_row { Some(run.scan.value()) } else { None }));
+                    run.places.push((place, if is_row { Some(item.keep()) } else { None }));
                 }
                 Ok(None) => {
                     run.is_scanned = true;
@@ -295,7 +296,7 @@ impl Tab {
         if let Some(index) = plan.building(&state.schema) {
             return Ok(Err(RunStep::Building(index)));
         }
-        match state.view.count(&mut self.cache, &plan.start, &plan.end) {
+        match state.view.count(&mut self.cache, &plan.start, Some(&plan.end)) {
             Ok(count) => Ok(Ok(count)),
             Err(error) => match self.obstacle(error, plan.table) {
                 Obstacle::Error(error) => Err(error),
