@@ -5,9 +5,14 @@
 //! compiled for WebAssembly only and is the one place that knows a browser.
 
 mod bytes;
+mod document;
 mod error;
+mod id;
 mod key;
 mod keyspace;
+mod sha256;
+mod value;
 
 pub use bytes::{Bytes, Malformed};
 pub use error::{Code, Error, Result};
+pub use value::{Value, compare_optional};
