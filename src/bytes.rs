@@ -7,10 +7,11 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::rc::Rc;
 
-/// A slice of a shared, immutable buffer. Cloning it copies two words and counts a reference.
-#[derive(Clone)]
+/// A slice of a shared, immutable buffer. Cloning it copies two words and counts a reference; the empty
+/// one has no buffer.
+#[derive(Clone, Default)]
 pub struct Bytes {
-    buffer: Rc<Vec<u8>>,
+    buffer: Option<Rc<Vec<u8>>>,
     start: u32,
     end: u32,
 }
@@ -19,7 +20,7 @@ impl Bytes {
     /// Takes over a buffer (of less than 4 GiB).
     pub fn new(buffer: Vec<u8>) -> Self {
         let end = u32::try_from(buffer.len()).expect("a buffer is smaller than 4 GiB");
-        Bytes { buffer: Rc::new(buffer), start: 0, end }
+        if end == 0 { Bytes::default() } else { Bytes { buffer: Some(Rc::new(buffer)), start: 0, end } }
     }
 
     /// The part of this slice at `range`, sharing the buffer.
@@ -33,16 +34,13 @@ impl Bytes {
     }
 }
 
-impl Default for Bytes {
-    fn default() -> Self {
-        Bytes::new(Vec::new())
-    }
-}
-
 impl Deref for Bytes {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        &self.buffer[self.start as usize..self.end as usize]
+        match &self.buffer {
+            Some(buffer) => &buffer[self.start as usize..self.end as usize],
+            None => &[],
+        }
     }
 }
 

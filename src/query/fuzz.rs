@@ -1,0 +1,1 @@
+//! An entry for fuzzing: whatever the bytes, nothing here panics.
