@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
+use super::evaluation::any_expression;
 use super::ranges::{key_of, read};
 use super::*;
+use crate::document::{encode, encode_value};
 use crate::error::Code;
 use crate::query::page_cursor::{self, Position};
 use crate::query::{Plan, fuzz_query, plan};
@@ -86,6 +88,25 @@ proptest! {
     fn any_bytes_may_be_a_query(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         fuzz_query(&bytes);
     }
+
+    #[test]
+    fn a_damaged_query_does_no_harm(
+        (expression, row) in (any_expression(), any_row()),
+        bounds in prop::collection::vec(("Eq|Gt|Gte|Lt|Lte", "a|b\\.c|_id|_creationTime", prop::option::of(any_value())), 0..3),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+    ) {
+        let range = bounds.into_iter().map(|(kind, field, value)| bound(&kind, &field, value)).collect();
+        let query = index_query("by_ab", range, "desc", vec![object([("filter", expression)])]);
+        let names = Names::new();
+        let mut bytes = Vec::new();
+        encode_value(&query, &names, &mut bytes);
+        bytes.extend(encode(&Value::Object(row.fields), &names));
+        for (place, byte) in damage {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        fuzz_query(&bytes);
+    }
 }
 
 #[test]
@@ -142,6 +163,6 @@ fn a_cursor_belongs_to_one_query() {
 fn the_text_of_a_cursor_stays() {
     let (_, plan) = some_plan("asc");
     let position = Position::After([&plan.key_prefix()[..], b"\x0e\x01\x02"].concat());
-    assert_eq!(page_cursor::encode(&plan, &position), "");
-    assert_eq!(page_cursor::encode(&plan, &Position::End), "");
+    assert_eq!(page_cursor::encode(&plan, &position), "AehHIaQjwxhR6w3pVgEOAQI");
+    assert_eq!(page_cursor::encode(&plan, &Position::End), "AehHIaQjwxhRVOJwhQ");
 }
