@@ -32,9 +32,13 @@ mod names;
 mod patch;
 mod path;
 mod reference;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub(crate) use canonical::{Purpose, canonicalize};
+#[cfg(test)]
+pub(crate) use encode::encode_patch;
 pub(crate) use encode::{decode_value, encode, encode_value};
 pub(crate) use names::Names;
 pub(crate) use names::check_name;

@@ -126,3 +126,93 @@ pub(crate) fn make(random: [u8; 14], now_ms: f64) -> RowId {
     id[14..].copy_from_slice(&day.to_be_bytes());
     RowId(id)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_written_as_convex_writes_it() {
+        let mut id = [251u8; 16];
+        for i in 1..16 {
+            id[i] = id[i - 1].wrapping_mul(251);
+        }
+        assert_eq!(encode(1017, &RowId(id)), "z43zp6c3e75gkmz1kfwj6mbbx5sw281h");
+        assert_eq!(decode("z43zp6c3e75gkmz1kfwj6mbbx5sw281h"), Some((1017, RowId(id))));
+    }
+
+    #[test]
+    fn an_id_is_as_long_as_its_table_number_asks() {
+        let lengths = [(1, 31), (127, 31), (128, 32), (16_383, 32), (16_384, 34), (2_097_151, 34), (u32::MAX, 37)];
+        for (number, length) in lengths {
+            let text = encode(number, &RowId([7; 16]));
+            assert_eq!(text.len(), length, "table {number}");
+            assert_eq!(decode(&text), Some((number, RowId([7; 16]))));
+        }
+    }
+
+    #[test]
+    fn only_canonical_texts_are_ids() {
+        assert_eq!(decode("sssswsgggggggggsgcsssfafffsffks"), None, "the number's length and the text's differ");
+        assert_eq!(decode(&encode(0, &RowId([7; 16]))), None, "there is no table 0");
+        assert_eq!(decode(&encode(10_001, &RowId([7; 16])).to_uppercase()), None);
+        assert_eq!(decode(""), None);
+        assert_eq!(decode(&"0".repeat(1000)), None);
+        assert_eq!(decode(&"é".repeat(16)), None);
+    }
+
+    #[test]
+    fn derived_numbers_are_what_every_device_computes() {
+        // Computed with Python's hashlib.
+        let check = |name: &str, number: u32| assert_eq!(derived_table_number(name), number, "{name:?}");
+        check("tasks", 1_683_411);
+        check("projects", 44_439);
+        check("users", 641_353);
+        check("project_members", 1_466_202);
+        check("", 199_875);
+        check("😀", 1_693_724);
+    }
+
+    #[test]
+    fn an_id_carries_its_day() {
+        let day = |now_ms: f64| {
+            let RowId(id) = make([9; 14], now_ms);
+            assert_eq!(id[..14], [9; 14]);
+            u16::from_be_bytes([id[14], id[15]])
+        };
+        assert_eq!(day(0.0), 0);
+        assert_eq!(day(86_399_999.9), 0);
+        assert_eq!(day(86_400_000.0), 1);
+        assert_eq!(day(1_753_000_000_000.0), 20_289);
+        assert_eq!((day(-1.0), day(f64::NAN), day(1e300)), (0, 0, u16::MAX));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn an_id_reads_back(number in 1u32.., id in any::<[u8; 16]>()) {
+            prop_assert_eq!(decode(&encode(number, &RowId(id))), Some((number, RowId(id))));
+        }
+
+        #[test]
+        fn a_changed_letter_is_noticed(number in 1u32.., id in any::<[u8; 16]>(), at in any::<usize>(), to in 0usize..32) {
+            let text = encode(number, &RowId(id));
+            let mut changed = text.clone().into_bytes();
+            let at = at % changed.len();
+            changed[at] = ALPHABET[to];
+            let changed = String::from_utf8(changed).expect("ASCII");
+            // Fletcher modulo 256 sees every change inside one byte; a letter touches two.
+            if let Some((number, id)) = decode(&changed) {
+                prop_assert_eq!(encode(number, &id), changed);
+            }
+        }
+
+        #[test]
+        fn any_text_is_judged(text in "[0-9a-z]{30,38}|.{0,40}") {
+            let _ = decode(&text);
+        }
+    }
+}

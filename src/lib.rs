@@ -7,6 +7,10 @@
 mod bytes;
 mod document;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
+#[cfg(test)]
+mod golden;
 mod id;
 mod key;
 mod keyspace;

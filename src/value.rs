@@ -1,6 +1,10 @@
 //! Convex's values: their kinds, their order across kinds, their size.
 
 pub(crate) mod json;
+#[cfg(test)]
+pub(crate) mod strategy;
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -31,7 +35,7 @@ pub enum Value {
 
 impl Value {
     /// Where the value's kind stands in the order of kinds.
-    fn rank(&self) -> u8 {
+    pub(crate) fn rank(&self) -> u8 {
         match self {
             Value::Null => 1,
             Value::Int64(_) => 2,

@@ -265,6 +265,7 @@ impl Check<'_> {
                 self.at += reader.position();
                 Ok(value)
             }
+            Err(_) if reader.remaining() == 0 => malformed("cut short"),
             Err(_) => malformed("variable-length integer"),
         }
     }

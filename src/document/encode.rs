@@ -97,6 +97,22 @@ fn push_fields(fields: &BTreeMap<String, Value>, names: &Names, out: &mut Vec<u8
     }
 }
 
+/// The canonical patch of these changes; `None` removes a field.
+#[cfg(test)]
+pub(crate) fn encode_patch(changes: &BTreeMap<String, Option<Value>>, names: &Names) -> Vec<u8> {
+    let json_safe = changes.values().flatten().all(is_json_safe);
+    let mut out = vec![if json_safe { JSON_SAFE } else { 0 }];
+    out.put_varint(changes.len() as u64);
+    for (name, value) in changes {
+        push_name(name, names, &mut out);
+        match value {
+            Some(value) => encode_value(value, names, &mut out),
+            None => out.put_u8(tag::UNDEFINED),
+        }
+    }
+    out
+}
+
 /// Appends a name: by its number if it has one.
 pub(super) fn push_name(name: &str, names: &Names, out: &mut Vec<u8>) {
     match names.id(name) {

@@ -122,6 +122,14 @@ impl<'a> ValueRef<'a> {
 
     /// The total order of values. A damaged array or object orders as if it ended at the damage.
     pub(crate) fn compare(&self, other: &ValueRef<'_>, names: &Names) -> Ordering {
+        self.compare_within(other, names, VALUE_NESTING)
+    }
+
+    fn compare_within(&self, other: &ValueRef<'_>, names: &Names, levels: usize) -> Ordering {
+        // Undamaged values never nest so deep that this matters.
+        let Ok(inner) = deeper(levels) else {
+            return Ordering::Equal;
+        };
         match (self, other) {
             (ValueRef::Null, ValueRef::Null) => Ordering::Equal,
             (ValueRef::Int64(a), ValueRef::Int64(b)) => a.cmp(b),
@@ -131,15 +139,14 @@ impl<'a> ValueRef<'a> {
             (ValueRef::Bytes(a), ValueRef::Bytes(b)) => a.cmp(b),
             (ValueRef::Array(a), ValueRef::Array(b)) => {
                 let pairs = a.iter().map_while(Result::ok).zip(b.iter().map_while(Result::ok));
-                let differing = pairs.map(|(a, b)| a.compare(&b, names)).find(|order| order.is_ne());
-                differing.unwrap_or(a.len().cmp(&b.len()))
+                first_difference(pairs.map(|(a, b)| a.compare_within(&b, names, inner)), a.len(), b.len())
             }
             (ValueRef::Object(a), ValueRef::Object(b)) => {
                 let pairs = a.fields(names).map_while(Result::ok).zip(b.fields(names).map_while(Result::ok));
-                let differing = pairs
-                    .map(|((name, a), (other, b))| name.cmp(other).then_with(|| a.compare(&b, names)))
-                    .find(|order| order.is_ne());
-                differing.unwrap_or(a.len().cmp(&b.len()))
+                let orders = pairs.map(|((name, a), (other, b))| {
+                    name.cmp(other).then_with(|| a.compare_within(&b, names, inner))
+                });
+                first_difference(orders, a.len(), b.len())
             }
             _ => self.rank().cmp(&other.rank()),
         }
@@ -147,22 +154,28 @@ impl<'a> ValueRef<'a> {
 
     /// The order of this value and one that is not in bytes.
     pub(crate) fn compare_value(&self, other: &Value, names: &Names) -> Ordering {
+        self.compare_value_within(other, names, VALUE_NESTING)
+    }
+
+    fn compare_value_within(&self, other: &Value, names: &Names, levels: usize) -> Ordering {
+        let Ok(inner) = deeper(levels) else {
+            return Ordering::Equal;
+        };
         match (self, other) {
             (ValueRef::Array(a), Value::Array(b)) => {
                 let pairs = a.iter().map_while(Result::ok).zip(b);
-                let differing = pairs.map(|(a, b)| a.compare_value(b, names)).find(|order| order.is_ne());
-                differing.unwrap_or(a.len().cmp(&b.len()))
+                first_difference(pairs.map(|(a, b)| a.compare_value_within(b, names, inner)), a.len(), b.len())
             }
             (ValueRef::Object(a), Value::Object(b)) => {
                 let pairs = a.fields(names).map_while(Result::ok).zip(b);
-                let differing = pairs
-                    .map(|((name, a), (other, b))| name.cmp(other).then_with(|| a.compare_value(b, names)))
-                    .find(|order| order.is_ne());
-                differing.unwrap_or(a.len().cmp(&b.len()))
+                let orders = pairs.map(|((name, a), (other, b))| {
+                    name.cmp(other).then_with(|| a.compare_value_within(b, names, inner))
+                });
+                first_difference(orders, a.len(), b.len())
             }
             _ => match ValueRef::of(other) {
-                Some(other) => self.compare(&other, names),
-                None => self.rank().cmp(&if matches!(other, Value::Array(_)) { 7 } else { 8 }),
+                Some(other) => self.compare_within(&other, names, levels),
+                None => self.rank().cmp(&other.rank()),
             },
         }
     }
@@ -179,6 +192,11 @@ impl<'a> ValueRef<'a> {
             Value::Array(_) | Value::Object(_) => return None,
         })
     }
+}
+
+/// The order of two lists: that of the first items that differ, else the shorter one first.
+fn first_difference(mut orders: impl Iterator<Item = Ordering>, a: usize, b: usize) -> Ordering {
+    orders.find(|order| order.is_ne()).unwrap_or(a.cmp(&b))
 }
 
 /// One level less to go, or an end to bytes that nest without end.

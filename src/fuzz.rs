@@ -1,0 +1,115 @@
+//! Entry points for fuzzers: each takes any bytes and panics when an invariant is broken.
+
+use crate::bytes::{Malformed, Reader};
+use crate::document::{self, Document, FieldPath, Names, Purpose, ValueRef};
+use crate::error::Code;
+use crate::key;
+use crate::value::Value;
+
+fn names() -> Names {
+    let mut names = Names::new();
+    for name in ["a", "title", "description", "descriptionLong", "Z", "done", "z z", "_inner"] {
+        names.add(name);
+    }
+    names
+}
+
+/// Bytes as a document, as a patch, as a damaged document and as a value.
+pub fn document(bytes: &[u8]) {
+    let names = names();
+    accepted_documents_hold_together(bytes, &names);
+    accepted_patches_apply(bytes, &names);
+    damage_is_survived(bytes, &names);
+    if let Ok(value) = document::decode_value(&mut Reader::new(bytes), &names) {
+        let mut again = Vec::new();
+        document::encode_value(&value, &names, &mut again);
+        let back = document::decode_value(&mut Reader::new(&again), &names);
+        assert_eq!(back.as_ref(), Ok(&value), "a value reads back");
+    }
+}
+
+fn accepted_documents_hold_together(bytes: &[u8], names: &Names) {
+    let mut bytes = bytes.to_vec();
+    if document::canonicalize(&mut bytes, names, Purpose::Insert).is_err() {
+        return;
+    }
+    let mut again = bytes.clone();
+    assert_eq!(document::canonicalize(&mut again, names, Purpose::Insert), Ok(()));
+    assert_eq!(again, bytes, "canonical bytes stay as they are");
+
+    let document = Document::new(&bytes);
+    let value = document.to_value(names).expect("a canonical document has a value");
+    assert_eq!(document::encode(&value, names), bytes, "a value has one encoding");
+    assert_eq!(document.size(names), Ok(value.size() + 61));
+    assert_eq!(document.check_limits(names), Ok(()));
+    let nothing = document::encode(&Value::Object(Default::default()), names);
+    assert_eq!(document::patch(document, &nothing, names), Ok(bytes.clone()), "an empty patch changes nothing");
+
+    let mut text = Vec::new();
+    document.write_json(names, "id", 1.5, &mut text).expect("a canonical document has a text");
+    assert!(std::str::from_utf8(&text).is_ok(), "JSON is UTF-8");
+
+    for (name, field) in value.as_object().expect("a document is an object") {
+        let found = document.object().ok().and_then(|object| object.get(name, names));
+        let found = found.expect("a field is found by its name");
+        assert!(found.compare_value(field, names).is_eq() && found.compare(&found, names).is_eq());
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        key::push_value_ref(&mut ours, Some(found), names).expect("a canonical value has a key");
+        key::push_value(&mut theirs, Some(field));
+        assert_eq!(ours, theirs, "a field's key is its value's");
+    }
+}
+
+fn accepted_patches_apply(bytes: &[u8], names: &Names) {
+    let mut bytes = bytes.to_vec();
+    if document::canonicalize(&mut bytes, names, Purpose::Patch).is_err() {
+        return;
+    }
+    let fields = [("a", Value::Int64(1)), ("m", Value::Null), ("title", Value::from("x"))];
+    let base = Value::Object(fields.into_iter().map(|(name, value)| (name.to_string(), value)).collect());
+    let base = document::encode(&base, names);
+    let mut patched = document::patch(Document::new(&base), &bytes, names).expect("a canonical patch applies");
+    let before = patched.clone();
+    match document::canonicalize(&mut patched, names, Purpose::Insert) {
+        Ok(()) => assert_eq!(patched, before, "a patched document is canonical"),
+        Err(error) => assert_eq!(error.code, Code::ValueTooLarge),
+    }
+}
+
+fn damage_is_survived(bytes: &[u8], names: &Names) {
+    let document = Document::new(bytes);
+    let _ = document.is_json_safe();
+    let _ = document.to_value(names);
+    let _ = document.check_limits(names);
+    let _ = document.get(&FieldPath::parse("a.title.done"), names);
+    let _ = document.write_json(names, "id", f64::NAN, &mut Vec::new());
+    let _ = document::patch(document, bytes, names);
+    let mut before: Option<ValueRef<'_>> = None;
+    for field in document.fields(names) {
+        let Ok((_, value)) = field else { break };
+        let _: Result<(), Malformed> = key::push_value_ref(&mut Vec::new(), Some(value), names);
+        if let Some(before) = before {
+            let _ = value.compare(&before, names);
+        }
+        before = Some(value);
+    }
+}
+
+/// Bytes as keys, one after the other.
+pub fn key(bytes: &[u8]) {
+    let mut reader = Reader::new(bytes);
+    let mut before: Option<(Option<Value>, &[u8])> = None;
+    loop {
+        let start = reader.position();
+        let Ok(value) = key::read_value(&mut reader) else { break };
+        let read = &bytes[start..reader.position()];
+        let mut again = Vec::new();
+        key::push_value(&mut again, value.as_ref());
+        assert_eq!(again, read, "a value has one key");
+        if let Some((value_before, read_before)) = before {
+            assert_eq!(read_before.cmp(read), value_before.cmp(&value), "keys order as values");
+        }
+        before = Some((value, read));
+    }
+    let _ = key::read_float(bytes);
+}
