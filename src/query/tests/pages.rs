@@ -8,8 +8,8 @@ use super::*;
 use crate::document::{encode, encode_value};
 use crate::error::Code;
 use crate::golden;
-use crate::query::page_cursor::{self, Position};
 use crate::query::fuzz::fuzz_query;
+use crate::query::page_cursor::{self, Position};
 use crate::query::{Plan, plan};
 
 const MESSAGE: &str = "InvalidCursor: Tried to run a query starting from a cursor, but it looks like this cursor is from a \
