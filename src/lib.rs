@@ -8,6 +8,7 @@ mod bytes;
 mod error;
 mod key;
 mod keyspace;
+pub mod store;
 
 pub use bytes::{Bytes, Malformed};
 pub use error::{Code, Error, Result};

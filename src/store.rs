@@ -1,0 +1,69 @@
+//! The storage engine: an ordered map of keys to values, kept in pages, changed by a log.
+//!
+//! ```text
+//! writes ─▶ Overlay (memory: what the log holds) ──┐
+//!                                                  ├─▶ View ─▶ get, count, Scan
+//! Manifest ─▶ interior pages ─▶ leaf pages ────────┘      (one consistent state)
+//!                ▲                   ▲
+//!                └──── Checkpoint ───┘   merges an overlay into the tree, copy-on-write
+//! ```
+//! The tree is a B+tree of immutable pages under ids that are never used twice; a [`Manifest`] names its
+//! root, so that a state of the tree is one small record. Nothing here does IO: a read that needs a page
+//! which is not in the [`PageCache`] says which ([`ReadError::Missing`]), the caller loads it and asks again.
+
+mod cache;
+mod checkpoint;
+mod cursor;
+mod keys;
+mod manifest;
+mod overlay;
+mod page;
+mod reach;
+mod tree;
+mod verify;
+
+pub use cache::PageCache;
+pub use checkpoint::{Checkpoint, Step};
+pub use cursor::{Item, Scan};
+pub use manifest::{Freed, Manifest, ManifestError, Session};
+pub use overlay::{Entry, Op, Overlay};
+pub use tree::View;
+pub use verify::{Damage, Verify};
+
+/// Names a page: `attempt << 20 | index`. Each checkpoint gets an attempt number of its own, so that two
+/// of them never make the same id. Below 2^53, so that JavaScript can count with it.
+pub type PageId = u64;
+
+/// How many bits of a page id are the index within one checkpoint.
+pub const PAGE_INDEX_BITS: u32 = 20;
+
+/// Page ids are below this.
+const PAGE_ID_END: PageId = 1 << 53;
+
+/// In which order a scan goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Smallest key first.
+    Ascending,
+    /// Largest key first.
+    Descending,
+}
+
+/// Why a read has no answer yet, or never.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// These pages are not in the cache. Load them together and ask again.
+    Missing(Vec<PageId>),
+    /// This page is damaged; it holds the keys from `start` up to `end`.
+    Corrupt {
+        /// The page.
+        page: PageId,
+        /// The smallest key that it may hold.
+        start: Vec<u8>,
+        /// The smallest key above it, if any.
+        end: Option<Vec<u8>>,
+    },
+}
+
+#[cfg(test)]
+mod tests;

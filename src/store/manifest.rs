@@ -1,0 +1,299 @@
+//! The manifest: one small record that names a state of the tree, and what goes with it.
+//!
+//! ```text
+//! manifest := version:u8 kind:u8 generation:varint sequence:varint attempt:varint
+//!             height:u8 root:varint count:varint                 root and count only if height > 0
+//!             schema:bytes
+//!             embedded:varint (page:varint bytes)*               interior pages, from the root down
+//!             freed:varint (at_ms:f64 ranges:varint (gap:varint length:varint)*)*
+//!             sessions:varint (session:u64 counter:varint sequence:varint)*
+//!             extension:bytes checksum:u32
+//! ```
+//! `bytes` is a varint length and that many bytes. A range of freed pages starts `gap` ids after the end of
+//! the one before. The checksum is over everything before it, in every version of the format, so that a
+//! newer format and damage can be told apart.
+
+use std::rc::Rc;
+
+use super::page::{Interior, Page, PageWriter};
+use super::{PAGE_ID_END, PageId};
+use crate::bytes::{Bytes, Malformed, Reader, Write, checksum};
+
+const VERSION: u8 = 1;
+const KIND: u8 = 3;
+/// How many bytes of interior pages ride along.
+const EMBEDDED_BYTES: usize = 64 * 1024;
+/// A tree of interior pages with two children each would be lower than this.
+const MOST_LEVELS: u8 = 64;
+/// How many sessions are remembered.
+const MOST_SESSIONS: usize = 256;
+
+/// One state of the tree.
+#[derive(Clone, Debug, Default)]
+pub struct Manifest {
+    /// Counts manifests; the record's key.
+    pub generation: u64,
+    /// The log records up to this one are in the tree.
+    pub sequence: u64,
+    /// The attempt that made it; later ones take larger numbers.
+    pub attempt: u64,
+    /// Levels of the tree: 0 when it is empty, 1 when the root is a leaf.
+    pub height: u8,
+    /// The root page, if `height` is not 0.
+    pub root: PageId,
+    /// How many entries the tree has.
+    pub count: u64,
+    /// The encoded schema.
+    pub schema: Vec<u8>,
+    /// Pages that this and earlier checkpoints replaced and that are still stored.
+    pub freed: Vec<Freed>,
+    /// The last commits of recent sessions, the most recent last.
+    pub sessions: Vec<Session>,
+    /// Room for later versions: kept as it was read.
+    pub extension: Vec<u8>,
+    /// Interior pages from the root down, sorted by id.
+    embedded: Vec<(PageId, Rc<Interior>)>,
+}
+
+/// Pages replaced at one time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Freed {
+    /// When, in milliseconds since 1970.
+    pub at_ms: f64,
+    /// Their ids as first id and length, ascending.
+    pub ranges: Vec<(PageId, u64)>,
+}
+
+/// The last commit of a session that is in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The session's random number.
+    pub session: u64,
+    /// The number of its last commit.
+    pub counter: u64,
+    /// The log record of that commit.
+    pub sequence: u64,
+}
+
+/// Why a manifest can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManifestError {
+    /// A newer version of Holdfast wrote it, in this format.
+    NewerFormat(u8),
+    /// It is damaged.
+    Malformed(Malformed),
+}
+
+impl From<Malformed> for ManifestError {
+    fn from(malformed: Malformed) -> Self {
+        ManifestError::Malformed(malformed)
+    }
+}
+
+impl Freed {
+    /// Groups page ids, in any order, into ranges.
+    pub fn new(at_ms: f64, pages: &[PageId]) -> Self {
+        let mut pages = pages.to_vec();
+        pages.sort_unstable();
+        pages.dedup();
+        let mut ranges: Vec<(PageId, u64)> = Vec::new();
+        for page in pages {
+            match ranges.last_mut() {
+                Some((first, length)) if *first + *length == page => *length += 1,
+                _ => ranges.push((page, 1)),
+            }
+        }
+        Freed { at_ms, ranges }
+    }
+}
+
+impl Manifest {
+    /// The state of a new database.
+    pub fn empty() -> Self {
+        Manifest::default()
+    }
+
+    /// What stays as it is in the manifest of the next checkpoint; the tree is still to be set.
+    pub(super) fn successor(&self, attempt: u64, sequence: u64) -> Self {
+        Manifest {
+            generation: self.generation + 1,
+            attempt,
+            sequence,
+            freed: self.freed.clone(),
+            extension: self.extension.clone(),
+            ..Manifest::default()
+        }
+    }
+
+    /// Notes pages that may be deleted some time after `now_ms`.
+    pub fn free(&mut self, now_ms: f64, pages: &[PageId]) {
+        if !pages.is_empty() {
+            self.freed.push(Freed::new(now_ms, pages));
+        }
+    }
+
+    /// Takes the notes of pages that were replaced no later than `at_ms`: the caller deletes them.
+    ///
+    pub fn take_freed(&mut self, at_ms: f64) -> Vec<Freed> {
+        let (old, recent) = std::mem::take(&mut self.freed).into_iter().partition(|freed| freed.at_ms <= at_ms);
+        self.freed = recent;
+        old
+    }
+
+    /// Sets the last commits of sessions; the most recent ones are kept.
+    pub fn set_sessions(&mut self, mut sessions: Vec<Session>) {
+        sessions.sort_by_key(|session| session.sequence);
+        sessions.drain(..sessions.len().saturating_sub(MOST_SESSIONS));
+        self.sessions = sessions;
+    }
+
+    /// An interior page that rides along.
+    pub(super) fn embedded(&self, id: PageId) -> Option<&Rc<Interior>> {
+        let index = self.embedded.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(&self.embedded[index].1)
+    }
+
+    /// Takes interior pages along, breadth first from the root, as far as `page` knows them and the budget goes.
+    pub(super) fn embed(&mut self, mut page: impl FnMut(PageId) -> Option<Rc<Interior>>) {
+        let mut embedded: Vec<(PageId, Rc<Interior>)> = Vec::new();
+        let mut room = EMBEDDED_BYTES;
+        let mut level = if self.height > 1 { vec![self.root] } else { Vec::new() };
+        'levels: for depth in 1..self.height {
+            let mut below = Vec::new();
+            for id in level {
+                let Some(interior) = page(id) else { continue };
+                let Some(left) = room.checked_sub(interior.encode(&mut PageWriter::default()).len()) else {
+                    break 'levels;
+                };
+                room = left;
+                if depth + 1 < self.height {
+                    below.extend(interior.children.iter().map(|child| child.page));
+                }
+                embedded.push((id, interior));
+            }
+            level = below;
+        }
+        embedded.sort_by_key(|(id, _)| *id);
+        self.embedded = embedded;
+    }
+
+    /// The record's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION, KIND];
+        out.put_varint(self.generation);
+        out.put_varint(self.sequence);
+        out.put_varint(self.attempt);
+        out.put_u8(self.height);
+        if self.height > 0 {
+            out.put_varint(self.root);
+            out.put_varint(self.count);
+        }
+        out.put_bytes(&self.schema);
+        let mut writer = PageWriter::default();
+        out.put_varint(self.embedded.len() as u64);
+        for (id, interior) in &self.embedded {
+            out.put_varint(*id);
+            out.put_bytes(&interior.encode(&mut writer));
+        }
+        out.put_varint(self.freed.len() as u64);
+        for freed in &self.freed {
+            out.put_f64(freed.at_ms);
+            out.put_varint(freed.ranges.len() as u64);
+            let mut end = 0;
+            for &(first, length) in &freed.ranges {
+                out.put_varint(first - end);
+                out.put_varint(length);
+                end = first + length;
+            }
+        }
+        out.put_varint(self.sessions.len() as u64);
+        for session in &self.sessions {
+            out.put_u64(session.session);
+            out.put_varint(session.counter);
+            out.put_varint(session.sequence);
+        }
+        out.put_bytes(&self.extension);
+        out.put_u32(checksum(&out));
+        out
+    }
+
+    /// Reads a record's bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let body_length = bytes.len().checked_sub(4).ok_or(Malformed("manifest length"))?;
+        let (body, sum) = bytes.split_at(body_length);
+        if sum != checksum(body).to_le_bytes() {
+            return Err(Malformed("manifest checksum").into());
+        }
+        let mut reader = Reader::new(body);
+        let version = reader.u8("manifest version")?;
+        if version > VERSION {
+            return Err(ManifestError::NewerFormat(version));
+        }
+        if version != VERSION || reader.u8("manifest kind")? != KIND {
+            return Err(Malformed("manifest kind").into());
+        }
+        Ok(Self::read(&mut reader)?)
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut manifest = Manifest {
+            generation: reader.varint("generation")?,
+            sequence: reader.varint("sequence")?,
+            attempt: reader.varint("attempt")?,
+            height: reader.u8("height")?,
+            ..Manifest::default()
+        };
+        if manifest.height > MOST_LEVELS {
+            return Err(Malformed("height"));
+        }
+        if manifest.height > 0 {
+            manifest.root = page_id(reader.varint("root")?)?;
+            manifest.count = reader.varint("count")?;
+            if manifest.count >= PAGE_ID_END {
+                return Err(Malformed("count"));
+            }
+        }
+        manifest.schema = reader.bytes("schema")?.to_vec();
+        for _ in 0..reader.varint("embedded pages")? {
+            let id = page_id(reader.varint("embedded page")?)?;
+            if manifest.embedded.last().is_some_and(|(last, _)| *last >= id) {
+                return Err(Malformed("order of embedded pages"));
+            }
+            match Page::parse(Bytes::from(reader.bytes("embedded page")?))? {
+                Page::Interior(interior) => manifest.embedded.push((id, interior)),
+                _ => return Err(Malformed("kind of embedded page")),
+            }
+        }
+        for _ in 0..reader.varint("freed")? {
+            let mut freed = Freed { at_ms: reader.f64("freed time")?, ranges: Vec::new() };
+            if freed.at_ms.is_nan() {
+                return Err(Malformed("freed time"));
+            }
+            let mut end: PageId = 0;
+            for _ in 0..reader.varint("freed ranges")? {
+                let gap = page_id(reader.varint("freed range")?)?;
+                let length = page_id(reader.varint("freed range")?)?;
+                freed.ranges.push((end + gap, length));
+                end = page_id(end + gap + length)?;
+            }
+            manifest.freed.push(freed);
+        }
+        for _ in 0..reader.varint("sessions")? {
+            manifest.sessions.push(Session {
+                session: reader.u64("session")?,
+                counter: reader.varint("session counter")?,
+                sequence: reader.varint("session sequence")?,
+            });
+        }
+        manifest.extension = reader.bytes("extension")?.to_vec();
+        reader.finish("bytes after the manifest")?;
+        Ok(manifest)
+    }
+}
+
+fn page_id(value: u64) -> Result<PageId, Malformed> {
+    if value < PAGE_ID_END { Ok(value) } else { Err(Malformed("page id")) }
+}
+
+#[cfg(test)]
+mod tests;
