@@ -52,7 +52,7 @@ pub struct Manifest {
     /// Room for later versions: kept as it was read.
     pub extension: Vec<u8>,
     /// Interior pages from the root down, sorted by id.
-    pub(super) embedded: Vec<(PageId, Rc<Interior>)>,
+    embedded: Vec<(PageId, Rc<Interior>)>,
 }
 
 /// What was superseded at one time.
@@ -115,6 +115,18 @@ impl Manifest {
         Manifest::default()
     }
 
+    /// What stays as it is in the manifest of the next checkpoint; the tree is still to be set.
+    pub(super) fn successor(&self, attempt: u64, sequence: u64) -> Self {
+        Manifest {
+            generation: self.generation + 1,
+            attempt,
+            sequence,
+            freed: self.freed.clone(),
+            extension: self.extension.clone(),
+            ..Manifest::default()
+        }
+    }
+
     /// Notes what this checkpoint supersedes: these pages, and the log records that it took in. They may be
     /// deleted some time after `now_ms`.
     pub fn free(&mut self, now_ms: f64, pages: &[PageId]) {
@@ -123,9 +135,8 @@ impl Manifest {
 
     /// Takes the notes of pages that were replaced no later than `at_ms`: the caller deletes them.
     ///
-    /// Times that make no sense (NaN) count as long ago.
     pub fn take_freed(&mut self, at_ms: f64) -> Vec<Freed> {
-        let (old, recent) = std::mem::take(&mut self.freed).into_iter().partition(|freed| !(freed.at_ms > at_ms));
+        let (old, recent) = std::mem::take(&mut self.freed).into_iter().partition(|freed| freed.at_ms <= at_ms);
         self.freed = recent;
         old
     }
@@ -152,7 +163,9 @@ impl Manifest {
             let mut below = Vec::new();
             for id in level {
                 let Some(interior) = page(id) else { continue };
-                let Some(left) = room.checked_sub(interior.encode(&mut PageWriter::default()).len()) else { break 'levels };
+                let Some(left) = room.checked_sub(interior.encode(&mut PageWriter::default()).len()) else {
+                    break 'levels;
+                };
                 room = left;
                 if depth + 1 < self.height {
                     below.extend(interior.children.iter().map(|child| child.page));
@@ -263,6 +276,9 @@ impl Manifest {
         for _ in 0..reader.varint("freed")? {
             let at_ms = reader.f64("freed time")?;
             let mut freed = Freed { at_ms, sequence: reader.varint("freed sequence")?, ranges: Vec::new() };
+            if freed.at_ms.is_nan() {
+                return Err(Malformed("freed time"));
+            }
             let mut end: PageId = 0;
             for _ in 0..reader.varint("freed ranges")? {
                 let gap = page_id(reader.varint("freed range")?)?;
