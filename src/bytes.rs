@@ -26,7 +26,11 @@ impl Bytes {
     /// The part of this slice at `range`, sharing the buffer.
     pub fn slice(&self, range: Range<usize>) -> Self {
         assert!(range.start <= range.end && range.end <= self.len(), "slice within bounds");
-        Bytes { buffer: self.buffer.clone(), start: self.start + range.start as u32, end: self.start + range.end as u32 }
+        Bytes {
+            buffer: self.buffer.clone(),
+            start: self.start + range.start as u32,
+            end: self.start + range.end as u32,
+        }
     }
 }
 
