@@ -1,9 +1,11 @@
 // node bench/check.mjs: proves that the bench's checks bite. Runs the wrong engines of test/ and the right raw one
-// at a small N; every row the wrong ones spoil must be WRONG, and no row of raw may be.
+// at a small N; every row the wrong ones spoil must be WRONG, and no row of raw may be. Takes about 4 minutes.
+import { fileURLToPath } from 'node:url'
 import { ensurePackages, parse } from './run.mjs'
 
 ensurePackages()
 const { run } = await import('./driver.mjs')
+const { table } = await import('./report.mjs')
 // engine, groups of rows run, rows that must be WRONG
 const EXPECT = [
   ['wrong', '', ['get.first', 'get.seen', 'byProject.first', 'byProject.seen', 'byProjectStatus.first', 'dueRange.first', 'page.cold', 'byProject.cold', 'byProjectStatus.cold', 'dueRange.cold', 'open', 'count', 'insert', 'tabs', 'tabs32']],
@@ -33,5 +35,16 @@ for (const [engine, keys, e, code] of runs) {
   ok(code === (keys.length ? 1 : 0), `${engine}: exit code ${code}`)
   if (!keys.length) ok(Object.keys(e.bad).length === 0 && e.rows.open && e.rows.insert && e.rows.tabs && e.rows.disk, `${engine}: ${JSON.stringify(e.bad)}`)
 }
+// the Holdfast adapter, its verdicts and budgets, on a stand-in of the same names
+console.log = () => {}
+const options = parse(['--engines', 'raw-idb,holdfast', '--quick', '--million', '20000', '--rows', 'bulk,disk,warm,scan,count,cold,writes,tabs', '--holdfast', fileURLToPath(new URL('test/fake-holdfast.js', import.meta.url))])
+const code = await run(options)
+console.log = print
+const md = table(options.result)
+ok(code === 0, 'the stand-in: exit code ' + code)
+for (const e of options.result.runs) ok(Object.keys(e.bad).length === 0 && !e.missing, `the stand-in: ${e.engine} ${JSON.stringify(e.bad)} ${e.missing ?? ''}`)
+ok(/\| get by id, warm: row first seen \|.*\*\*MISS\*\*.*\*\*MISS\*\* \|/.test(md), 'the stand-in cannot be 50 times as fast as raw: ' + md.match(/.*get by id, warm: row first seen.*/)?.[0])
+ok(/pageCacheBytes: peak .*MISS.*wasmBytes: peak .*PASS/.test(md), 'budgets: ' + md.match(/Budgets:.*/)?.[0])
+ok(/Cold open to first query as the database grows/.test(md), 'growth table')
 print(`${passed} passed, ${failed} failed (bench/check.mjs)`)
 process.exitCode = failed ? 1 : 0

@@ -414,6 +414,7 @@ async function runMillion(ctx, out, { n, items }) {
       await call(page, 'millionCheck')
       out.rows.million.read = read
     }))
+    if (out.bad.million) return
     await browser.stop()
     out.rows.disk = browser.disk()
     await browser.start()

@@ -75,7 +75,7 @@ function judged(es, rows, show, f) {
       if (t.put) { goal = `${ms(put)} ms`; vg = verdict(h, h.v <= put) } else if (t.speed[1] != null) { goal = k.startsWith('disk') ? 'half' : bar('speed', t.speed[1], t.goalText); vg = verdict(no, t.goalText ? speed > 1 : speed >= t.speed[1]) }
     }
     const drift = raws.length === 2 ? Math.max(...raws) / Math.min(...raws) : 1
-    out.push([label, text(a, show), text(b, show), text(h, show), show === ms ? text(cell(hf, k, 'p95'), show) : '', speed == null ? '' : times(speed) + (raws.length === 2 ? ` (${ratio(Math.min(...raws) / h.v)} to ${ratio(Math.max(...raws) / h.v)})` : '') + (drift > 1.25 ? ' ~' : ''), floor, vf, goal, vg])
+    out.push([label, text(a, show), text(b, show), text(h, show), show === ms && !h.text ? text(cell(hf, k, 'p95'), show) : '', speed == null ? '' : times(speed) + (raws.length === 2 ? ` (${ratio(Math.min(...raws) / h.v)} to ${ratio(Math.max(...raws) / h.v)})` : '') + (drift > 1.25 ? ' ~' : ''), floor, vf, goal, vg])
   }
   return out.length ? out : null
 }
