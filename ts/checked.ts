@@ -17,6 +17,8 @@ export const ARRAY_LENGTH_MAX = 8192;
 /** How large a document may be. */
 export const DOCUMENT_SIZE_MAX = 1 << 20;
 const FIELD_NAME_LENGTH_MAX = 1024;
+/** Few objects can make a value beyond measure when they are shared; a walk ends here. */
+const VALUES_MAX = 1 << 22;
 
 /** Whether a value is an object without a class, as a literal makes it. */
 export function isSimpleObject(value: object): value is Record<string, unknown> {
@@ -78,12 +80,17 @@ const TYPES_LINK = "To learn about Convex's supported types, see https://docs.co
 
 class Walk {
   readonly #original: unknown;
+  #values = 0;
 
   constructor(original: unknown) {
     this.#original = original;
   }
 
   copy(value: unknown, path: string, depth: number): Value {
+    this.#values += 1;
+    if (this.#values > VALUES_MAX) {
+      throw new HoldfastError("ValueTooLarge", `Value is too large (more than ${VALUES_MAX} values inside)`);
+    }
     switch (typeof value) {
       case "string": {
         const index = loneSurrogate(value);

@@ -78,13 +78,10 @@ export type GenericDataModel = Record<string, GenericTableInfo>;
 export type AnyDataModel = {
   [tableName: string]: {
     // `any` on purpose: without a schema nothing is known, and Convex says the same.
-    // eslint-disable-next-line @typescript-eslint/no-explicit-any
     document: any;
     fieldPaths: GenericFieldPaths;
     indexes: SystemIndexes;
-    // eslint-disable-next-line @typescript-eslint/no-empty-object-type
     searchIndexes: {};
-    // eslint-disable-next-line @typescript-eslint/no-empty-object-type
     vectorIndexes: {};
   };
 };

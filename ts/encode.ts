@@ -27,7 +27,6 @@ import {
   NESTING_MAX,
   problemOf,
 } from "./checked.js";
-import type { Value } from "./data_model.js";
 import { HoldfastError } from "./errors.js";
 import { isInt64 } from "./json.js";
 import type { Sink } from "./sink.js";
@@ -98,19 +97,42 @@ const utf8 = new TextEncoder();
 const float = new DataView(new ArrayBuffer(8));
 const floatBytes = new Uint8Array(float.buffer);
 
-/** Writes values into a sink. One object, so that the loops below call methods of one shape. */
+/** Writes values into a sink. */
 class Writer {
   readonly #sink: Sink;
   readonly #ids: NameIds;
   /** Whether names come from ourselves, as those of a query do. */
   readonly #trusted: boolean;
-  readonly #positionMax: number;
+  /** Beyond this the value is too long. */
+  #positionMax = 0;
 
-  constructor(sink: Sink, ids: NameIds, trusted: boolean, lengthMax: number) {
+  constructor(sink: Sink, ids: NameIds, trusted: boolean) {
     this.#sink = sink;
     this.#ids = ids;
     this.#trusted = trusted;
+  }
+
+  get sink(): Sink {
+    return this.#sink;
+  }
+
+  /** Begins a value; its getters must not begin another in the same place. */
+  begin(lengthMax: number): number {
+    const sink = this.#sink;
+    if (sink.busy) {
+      throw new HoldfastError("InvalidValue", "A getter of a value that is being written can't use the database.");
+    }
+    sink.busy = true;
     this.#positionMax = sink.position + lengthMax;
+    return sink.position;
+  }
+
+  /** Undoes what was written since `start` and answers why. */
+  undo(start: number, value: unknown, problem: unknown): HoldfastError {
+    this.#sink.position = start;
+    if (problem instanceof HoldfastError) return problem;
+    if (problem !== TOO_LONG) return problemOf(value);
+    return documentTooLarge(documentSizeWithin(value as Record<string, unknown>, 16 * ENCODED_DOCUMENT_MAX));
   }
 
   value(value: unknown, plan: Plan | undefined, depth: number): void {
@@ -322,7 +344,8 @@ class Writer {
     const sink = this.#sink;
     const start = sink.position;
     const shape = plan?.shape;
-    if (shape !== undefined) {
+    // An object made from another can inherit a declared field; only own ones count.
+    if (shape !== undefined && isPlain(object)) {
       const count = this.#declaredFields(object, shape, depth, patch);
       if (this.#isComplete(object, shape, count + systemFields)) return this.#setCount(start, count);
       sink.position = start;
@@ -454,6 +477,8 @@ export class DocumentEncoder {
   creationTime: unknown = undefined;
   readonly #plan: Plan | undefined;
   readonly #ids: NameIds;
+  /** Kept for the next document, which mostly goes to the same sink. */
+  #writer: Writer | undefined;
 
   /**
    * @param validator - The table's `documentType` in its exported form; without one, any object is written field by field.
@@ -475,25 +500,27 @@ export class DocumentEncoder {
     if (typeof document !== "object" || document === null || Array.isArray(document) || !isSimpleObject(document)) {
       throw notADocument(document);
     }
-    encodeWithin(sink, document, () => {
+    if (this.#writer?.sink !== sink) this.#writer = new Writer(sink, this.#ids, false);
+    const writer = this.#writer;
+    const start = writer.begin(ENCODED_DOCUMENT_MAX);
+    try {
       const id = (this.id = document["_id"]);
       const creationTime = (this.creationTime = document["_creationTime"]);
       sink.ensure(1);
       sink.bytes[sink.position++] = 0;
-      new Writer(sink, this.#ids, false, ENCODED_DOCUMENT_MAX).fields(
-        document,
-        this.#plan,
-        0,
-        purpose === "patch",
-        (id === undefined ? 0 : 1) + (creationTime === undefined ? 0 : 1),
-      );
-    });
+      const systemFields = (id === undefined ? 0 : 1) + (creationTime === undefined ? 0 : 1);
+      writer.fields(document, this.#plan, 0, purpose === "patch", systemFields);
+    } catch (problem) {
+      throw writer.undo(start, document, problem);
+    } finally {
+      sink.busy = false;
+    }
   }
 }
 
 /** Appends any Convex value to the sink: an argument. When it throws, the sink is as before. */
 export function encodeValue(sink: Sink, value: unknown, ids: NameIds = NO_NAMES): void {
-  encodeWithin(sink, value, () => new Writer(sink, ids, false, ENCODED_VALUE_MAX).value(value, undefined, 0));
+  encodeWith(new Writer(sink, ids, false), value);
 }
 
 /**
@@ -501,33 +528,26 @@ export function encodeValue(sink: Sink, value: unknown, ids: NameIds = NO_NAMES)
  * Its field names may begin with `$`.
  */
 export function encodeTrusted(sink: Sink, value: unknown, ids: NameIds = NO_NAMES): void {
-  encodeWithin(sink, value, () => new Writer(sink, ids, true, ENCODED_VALUE_MAX).value(value, undefined, 0));
+  encodeWith(new Writer(sink, ids, true), value);
 }
 
-/** Sinks that are being written to. A getter of the value may call back into the database. */
-const busy = new WeakSet<Sink>();
-
-function encodeWithin(sink: Sink, value: unknown, write: () => void): void {
-  if (busy.has(sink)) {
-    throw new HoldfastError("InvalidValue", "A getter of a value that is being written can't use the database.");
-  }
-  const start = sink.position;
-  busy.add(sink);
+function encodeWith(writer: Writer, value: unknown): void {
+  const start = writer.begin(ENCODED_VALUE_MAX);
   try {
-    write();
+    writer.value(value, undefined, 0);
   } catch (problem) {
-    sink.position = start;
-    if (problem instanceof HoldfastError) throw problem;
-    if (problem === TOO_LONG) {
-      throw documentTooLarge(documentSizeWithin(value as Record<string, Value>, 16 * ENCODED_DOCUMENT_MAX));
-    }
-    throw problemOf(value);
+    throw writer.undo(start, value, problem);
   } finally {
-    busy.delete(sink);
+    writer.sink.busy = false;
   }
 }
 
 const SYSTEM_FIELDS = ["_id", "_creationTime"];
+
+function isPlain(object: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(object);
+  return prototype === Object.prototype || prototype === null;
+}
 
 function isSystemField(name: string): boolean {
   return name === "_id" || name === "_creationTime";

@@ -39,7 +39,6 @@ import {
   type VUnion,
 } from "./values.js";
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- as a type argument only, see values.ts */
 
 /** The fields an index may cover. `_id` is no part: it ends every index anyway. */
 type ExtractFieldPaths<T extends Validator<any, any, any>> = T["fieldPaths"] | keyof SystemFields;
@@ -124,11 +123,8 @@ type WithIndex<
  */
 export class TableDefinition<
   DocumentType extends Validator<any, any, any> = Validator<any, any, any>,
-  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
   Indexes extends GenericTableIndexes = {},
-  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
   SearchIndexes extends GenericTableSearchIndexes = {},
-  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
   VectorIndexes extends GenericTableVectorIndexes = {},
 > {
   private readonly indexes: Index[] = [];

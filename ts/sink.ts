@@ -22,6 +22,8 @@ export class Sink {
   bytes: Uint8Array;
   /** Where the next byte goes. */
   position = 0;
+  /** Whether a value is being written. A getter of that value may call back into the database. */
+  busy = false;
   readonly #grow: Grow;
 
   /** Takes the function that provides memory; called at once for the first region. */

@@ -32,8 +32,8 @@ export type FieldJson = { fieldType: ValidatorJson; optional: boolean };
 /** `a.b` of `a` and `b`. */
 export type JoinFieldPaths<Start extends string, End extends string> = `${Start}.${End}`;
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- as a type argument, `any` is the only one that every validator
-   fits: validators are invariant in their type. It never becomes the type of a value that an application sees. */
+// `any` as a type argument is the only one that every validator fits: validators are invariant in their type. It never
+// becomes the type of a value that an application sees.
 
 /** What all validators share. */
 abstract class BaseValidator<

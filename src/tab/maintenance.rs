@@ -6,7 +6,7 @@ use super::effect::{Effect, Failure, Outcome, ReadId};
 use super::job::{IndexJob, JobStep};
 use super::{Status, Tab};
 use crate::error::{Code, Error};
-use crate::store::{Checkpoint, Manifest, PageId, ReadError, Retired, Step};
+use crate::store::{Checkpoint, Manifest, PageId, ReadError, Session, Step};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -15,8 +15,6 @@ const IDLE_RECORDS: usize = 16;
 const IDLE_BYTES: usize = 64 << 10;
 /// After a failed checkpoint, the next try waits this long.
 const PAUSE_MS: f64 = 5_000.0;
-/// What a checkpoint supersedes is noted this far apart at least, so that the list stays short.
-const RETIRED_APART_MS: f64 = 1_000.0;
 
 #[derive(Default)]
 enum Stage {
@@ -54,6 +52,7 @@ pub(crate) struct Maintenance {
     pub(crate) is_stopped: bool,
     /// Log and pages are deleted up to what this generation's manifest lists as due.
     trimmed: (u64, f64),
+    trimmed_ms: f64,
 }
 
 impl Maintenance {
@@ -95,12 +94,12 @@ impl Tab {
         let manifest = &self.committed.view.manifest;
         let mut log_upto = 0;
         let mut pages = Vec::new();
-        for retired in &manifest.retired {
-            if now_ms - retired.at_ms >= self.options.log_grace_ms {
-                log_upto = log_upto.max(retired.sequence);
+        for freed in &manifest.freed {
+            if now_ms - freed.at_ms >= self.options.log_grace_ms {
+                log_upto = log_upto.max(freed.sequence);
             }
-            if now_ms - retired.at_ms >= self.options.page_grace_ms {
-                pages.extend(retired.pages.iter().cloned());
+            if now_ms - freed.at_ms >= self.options.page_grace_ms {
+                pages.extend(freed.ranges.iter().map(|&(first, length)| first..first + length));
             }
         }
         let is_done = self.maintenance.trimmed == (manifest.generation, log_upto as f64 + pages.len() as f64 / 1e9);
@@ -129,7 +128,7 @@ impl Tab {
                     self.maintenance.has_stolen = false;
                     self.effects.push(Effect::Lock { steal: false });
                     self.wake_after(self.options.lock_patience_ms);
-                } else if !self.tail.is_empty() || !self.committed.view.manifest.retired.is_empty() {
+                } else if !self.tail.is_empty() || !self.committed.view.manifest.freed.is_empty() {
                     let pause = if self.tail.is_empty() { self.options.log_grace_ms } else { self.options.idle_ms };
                     self.wake_after(pause);
                 }
@@ -201,6 +200,7 @@ impl Tab {
         } else if let Some((log_upto, pages)) = self.due(now_ms) {
             self.maintenance.stage = Stage::Trimming;
             self.maintenance.trimmed = (self.generation(), log_upto as f64 + pages.len() as f64 / 1e9);
+            self.maintenance.trimmed_ms = now_ms;
             self.effects.push(Effect::Trim { log_upto, manifests_below: self.generation(), pages });
         } else if let Some(job) = self.index_work() {
             self.maintenance.job = Some(job);
@@ -210,16 +210,10 @@ impl Tab {
         }
     }
 
-    pub(crate) fn attempt_reserved(&mut self, now_ms: f64, attempt: u64) {
+    pub(crate) fn attempt_reserved(&mut self, attempt: u64) {
         if !matches!(self.maintenance.stage, Stage::Reserving) {
             return;
         }
-        let mut retired: Vec<Retired> = self.committed.view.manifest.retired.clone();
-        retired.retain(|retired| {
-            let is_deleted = self.maintenance.trimmed.0 == self.generation()
-                && now_ms - retired.at_ms >= self.options.page_grace_ms;
-            !is_deleted
-        });
         self.maintenance.attempt = attempt;
         self.maintenance.checkpoint = Some(Checkpoint::new(
             self.committed.view.clone(),
@@ -227,22 +221,21 @@ impl Tab {
             self.sequence,
             self.sessions(),
             self.committed.schema.encode(),
-            retired,
         ));
         self.maintenance.stage = Stage::Building;
     }
 
     /// The sessions that wrote last, with their last commit: how a lost outcome is found out later.
-    fn sessions(&self) -> Vec<(u64, u64, u64)> {
+    fn sessions(&self) -> Vec<Session> {
         let mut sessions = self.committed.view.manifest.sessions.clone();
         for record in &self.tail {
             let commit = record.record.commit;
-            sessions.retain(|(session, ..)| *session != commit.session);
-            sessions.push((commit.session, commit.counter, record.sequence));
+            let last = Session { session: commit.session, counter: commit.counter, sequence: record.sequence };
+            match sessions.iter_mut().find(|known| known.session == commit.session) {
+                Some(known) => *known = last,
+                None => sessions.push(last),
+            }
         }
-        sessions.sort_by_key(|&(_, _, sequence)| sequence);
-        let surplus = sessions.len().saturating_sub(crate::store::MANIFEST_SESSIONS);
-        sessions.drain(..surplus);
         sessions
     }
 
@@ -252,10 +245,16 @@ impl Tab {
         match checkpoint.step(&mut self.cache, slice) {
             Ok(Step::Pages(pages)) => {
                 self.maintenance.stage = Stage::Writing;
+                let pages = pages.into_iter().map(|(page, bytes)| (page, bytes.to_vec())).collect();
                 self.effects.push(Effect::WritePages { pages });
             }
-            Ok(Step::Done(mut manifest, freed)) => {
-                note_retired(&mut manifest, now_ms, freed);
+            Ok(Step::Done { mut manifest, freed }) => {
+                let (trimmed_generation, _) = self.maintenance.trimmed;
+                if trimmed_generation == self.generation() {
+                    // Deleted under the manifest before this one; it has to be listed no more.
+                    manifest.take_freed(self.maintenance.trimmed_ms - self.options.page_grace_ms);
+                }
+                manifest.free(now_ms, &freed);
                 self.maintenance.stage = Stage::Publishing(Rc::new(manifest.clone()));
                 self.effects.push(Effect::Publish { generation: manifest.generation, manifest: manifest.encode() });
             }
@@ -267,7 +266,7 @@ impl Tab {
                     self.maintenance.stage = Stage::LoadingForCheckpoint(read);
                 }
             }
-            Err(ReadError::Corrupt { page }) => self.stop_checkpoints(page),
+            Err(ReadError::Corrupt { page, .. }) => self.stop_checkpoints(page),
         }
     }
 
@@ -396,18 +395,5 @@ impl Tab {
             self.maintenance.pause_until_ms = self.now_ms + PAUSE_MS;
         }
         self.choose_work(self.now_ms);
-    }
-}
-
-/// Adds what a checkpoint supersedes to the manifest's list.
-fn note_retired(manifest: &mut Manifest, now_ms: f64, pages: Vec<Range<PageId>>) {
-    let sequence = manifest.sequence;
-    match manifest.retired.last_mut() {
-        Some(last) if (now_ms - last.at_ms).abs() < RETIRED_APART_MS => {
-            last.at_ms = now_ms;
-            last.sequence = sequence;
-            last.pages.extend(pages);
-        }
-        _ => manifest.retired.push(Retired { at_ms: now_ms, sequence, pages }),
     }
 }

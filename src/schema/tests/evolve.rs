@@ -74,7 +74,7 @@ fn a_dropped_table_keeps_its_rows_and_comes_back_with_them() {
     let back = evolve(&dropped, &task_list());
     let tasks = back.schema.table("tasks").expect("declared");
     assert_eq!(tasks.id, TableId(2));
-    assert_eq!(tasks.index("by_project").map(|index| index.id), Some(IndexId(13)));
+    assert_eq!(tasks.index("by_project").map(|index| index.id), Some(IndexId(14)));
     assert_eq!(
         indexes(&back.schema, "projects"),
         ["1 by_owner owner.userId dropping", "9 by_owner owner.userId building"]
