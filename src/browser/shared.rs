@@ -28,6 +28,9 @@ extern "C" {
 /// So many steps of a database in memory follow each other before timers get their turn.
 const STEPS_TOGETHER: u32 = 32;
 
+/// The word `Run` when there is nothing to go on with: the call is to be repeated.
+const NO_RUN: u32 = u32::MAX;
+
 /// Where the documents are.
 pub(crate) enum Storage {
     /// The first connection is being made; these effects wait for it.
@@ -522,6 +525,7 @@ impl Inner {
             RunStep::Missing(pages) => {
                 let read = self.tab.load(pages);
                 self.mailbox.set(Word::Read, read.0);
+                self.mailbox.set(Word::Run, NO_RUN);
                 Status::Missing
             }
             RunStep::Building(_) => Status::Building,

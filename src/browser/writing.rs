@@ -67,8 +67,8 @@ impl Engine {
     }
 
     /// Inserts the documents in the input buffer from the position of the word `Number` on; each is a u32
-    /// length of an id (0: make one) and one of the document, then both. The ids of those inserted are in
-    /// the text, and the word `Number` says up to where they were; an obstacle may leave some over. When one
+    /// length of an id (0: make one) and one of the document, then the document and the id. The ids of those
+    /// inserted are in the text, a line each, and the word `Number` says up to where they were; an obstacle may leave some over. When one
     /// can't be inserted, none of this call is.
     pub fn insert(&self, transaction: u32, table: u32, start: u32, end: u32) -> u32 {
         self.shared.enter(|inner| inner.insert(TransactionId(transaction), table, start, end)) as u32
@@ -128,6 +128,7 @@ impl Inner {
             match tab.insert(transaction, name, explicit, &mut document.to_vec()) {
                 Ok(row) => {
                     id::encode_into(text, number, &row);
+                    text.push(b'\n');
                     inserted.push(row);
                 }
                 Err(obstacle) => {
@@ -179,12 +180,12 @@ impl Inner {
     }
 }
 
-/// A document of the input buffer with its id, and where the next one begins.
+/// The id of a document of the input buffer and the document, and where the next one begins.
 fn framed(input: &[u8], position: usize) -> Option<(&[u8], &[u8], usize)> {
     let length = |at: usize| Some(u32::from_le_bytes(input.get(at..at + 4)?.try_into().ok()?) as usize);
     let start = position + 8;
-    let middle = start + length(position)?;
-    let end = middle + length(position + 4)?;
-    Some((input.get(start..middle)?, input.get(middle..end)?, end))
+    let middle = start + length(position + 4)?;
+    let end = middle + length(position)?;
+    Some((input.get(middle..end)?, input.get(start..middle)?, end))
 }
 
