@@ -16,10 +16,12 @@ mod opening;
 mod read;
 mod state;
 mod transaction;
+mod verify;
 
 pub use effect::{Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use read::{QueryRun, RowSink, RunStep, Source};
-pub use transaction::{Finished, TransactionId};
+pub use transaction::{Finished, Obstacle, Row, TransactionId};
+pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
 use crate::error::{Code, Error, Result};
 use crate::keyspace::{RowId, TableId};
@@ -150,6 +152,9 @@ pub struct Tab {
     opening: Option<Opening>,
     maintenance: Maintenance,
     next_read: u32,
+    /// Reads of pages as they are stored, under way and answered.
+    inspecting: BTreeSet<ReadId>,
+    inspected: BTreeMap<ReadId, Vec<(PageId, Option<Vec<u8>>)>>,
     /// Reads that found a page gone and wait for the newer manifest.
     waiting_reads: Vec<ReadId>,
 
@@ -225,6 +230,8 @@ impl Tab {
             opening: Some(Opening::new(wanted)),
             maintenance: Maintenance::default(),
             next_read: 1,
+            inspecting: BTreeSet::new(),
+            inspected: BTreeMap::new(),
             waiting_reads: Vec::new(),
             effects: vec![Effect::ReadLog { generation: 0, after: 0, from_manifest: true }],
             events: VecDeque::new(),

@@ -315,3 +315,54 @@ fn a_new_index_is_built_and_an_old_one_removed() {
     let schema = world.tabs[bob].schema();
     assert_eq!(schema.tables()[0].indexes().len(), 1, "the old index is gone");
 }
+
+impl World {
+    pub(crate) fn verify(&mut self, tab: usize) -> VerifyReport {
+        let mut run = self.tabs[tab].start_verify().expect("open");
+        loop {
+            match self.tabs[tab].step_verify(&mut run).expect("readable") {
+                VerifyStep::Done(report) => return report,
+                VerifyStep::Continue => {}
+                VerifyStep::Waiting(_) => self.settle(),
+            }
+        }
+    }
+}
+
+fn filled() -> (World, usize) {
+    let mut world = World::new();
+    let alice = world.open(small(), definition(INDEXES));
+    for n in 0..200 {
+        world.insert(alice, &format!("k{n:03}"), f64::from(n % 7), Some(f64::from(n % 3)));
+        world.settle();
+    }
+    (world, alice)
+}
+
+#[test]
+fn a_whole_database_verifies() {
+    let (mut world, alice) = filled();
+    let report = world.verify(alice);
+    assert_eq!(report.problems, Vec::<String>::new());
+    assert_eq!((report.rows, report.entries), (200, 400));
+    assert!(report.pages >= 2);
+}
+
+#[test]
+fn a_damaged_page_is_named_and_the_others_stay_readable() {
+    let (mut world, _) = filled();
+    // A page that holds documents in the middle of the table.
+    let page = world.storage.pages.iter().rev().find(|(_, bytes)| bytes.windows(4).any(|window| window == b"k100"));
+    let page = *page.expect("a leaf with that document").0;
+    let bytes = world.storage.pages.get_mut(&page).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    let bob = world.open(small(), definition(INDEXES));
+    let report = world.verify(bob);
+    assert!(!report.problems.is_empty());
+    assert!(report.problems[0].contains("table \"items\"") || report.problems[0].contains("index"), "{:?}", report.problems);
+    // Writing goes on.
+    world.insert(bob, "new", 1.0, None);
+    world.settle();
+    assert!(world.events[bob].iter().any(|event| matches!(event, Event::Settled { outcome: Outcome::Saved, .. })));
+}
