@@ -14,6 +14,7 @@ mod golden;
 mod id;
 mod key;
 mod keyspace;
+mod query;
 mod schema;
 mod sha256;
 mod value;
