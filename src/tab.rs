@@ -14,12 +14,14 @@ mod job;
 mod maintenance;
 mod opening;
 mod read;
+mod repair;
 mod state;
 mod transaction;
 mod verify;
 
 pub use effect::{Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use read::{QueryRun, RowSink, RunStep, Source};
+pub use repair::RepairReport;
 pub use transaction::{Finished, Obstacle, Row, TransactionId};
 pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
@@ -66,6 +68,8 @@ pub struct Options {
     pub group_bytes: usize,
     /// Bytes that one mutation may write.
     pub commit_bytes: usize,
+    /// When the log is damaged, open without what can't be read, instead of failing.
+    pub accept_loss: bool,
 }
 
 impl Default for Options {
@@ -84,6 +88,7 @@ impl Default for Options {
             job_slice_rows: 1000,
             group_bytes: 1 << 20,
             commit_bytes: 96 << 20,
+            accept_loss: false,
         }
     }
 }
