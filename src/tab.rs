@@ -14,12 +14,16 @@ mod job;
 mod maintenance;
 mod opening;
 mod read;
+mod repair;
 mod state;
 mod transaction;
+mod verify;
 
 pub use effect::{Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use read::{QueryRun, RowSink, RunStep, Source};
-pub use transaction::{Finished, TransactionId};
+pub use repair::RepairReport;
+pub use transaction::{Finished, Obstacle, Row, TransactionId};
+pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
 use crate::error::{Code, Error, Result};
 use crate::keyspace::{RowId, TableId};
@@ -64,6 +68,8 @@ pub struct Options {
     pub group_bytes: usize,
     /// Bytes that one mutation may write.
     pub commit_bytes: usize,
+    /// When the log is damaged, open without what can't be read, instead of failing.
+    pub accept_loss: bool,
 }
 
 impl Default for Options {
@@ -82,6 +88,7 @@ impl Default for Options {
             job_slice_rows: 1000,
             group_bytes: 1 << 20,
             commit_bytes: 96 << 20,
+            accept_loss: false,
         }
     }
 }
@@ -150,6 +157,9 @@ pub struct Tab {
     opening: Option<Opening>,
     maintenance: Maintenance,
     next_read: u32,
+    /// Reads of pages as they are stored, under way and answered.
+    inspecting: BTreeSet<ReadId>,
+    inspected: BTreeMap<ReadId, Vec<(PageId, Option<Vec<u8>>)>>,
     /// Reads that found a page gone and wait for the newer manifest.
     waiting_reads: Vec<ReadId>,
 
@@ -225,6 +235,8 @@ impl Tab {
             opening: Some(Opening::new(wanted)),
             maintenance: Maintenance::default(),
             next_read: 1,
+            inspecting: BTreeSet::new(),
+            inspected: BTreeMap::new(),
             waiting_reads: Vec::new(),
             effects: vec![Effect::ReadLog { generation: 0, after: 0, from_manifest: true }],
             events: VecDeque::new(),

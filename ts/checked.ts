@@ -31,14 +31,14 @@ export function isSimpleObject(value: object): value is Record<string, unknown> 
   );
 }
 
-const byteLengthOf = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")!.get!;
+const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")!;
 
 /** Whether a value is an ArrayBuffer, of any realm. */
 export function isArrayBuffer(value: object): value is ArrayBuffer {
   if (value instanceof ArrayBuffer) return true;
   if (Object.prototype.toString.call(value) !== "[object ArrayBuffer]") return false;
   try {
-    byteLengthOf.call(value); // throws for everything that only claims to be one
+    byteLength.get!.call(value); // throws for everything that only claims to be one
     return true;
   } catch {
     return false;

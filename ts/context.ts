@@ -54,9 +54,7 @@ export interface GenericDatabaseReader<DataModel extends GenericDataModel> {
 }
 
 /** Reads and writes documents. */
-export interface GenericDatabaseWriter<
-  DataModel extends GenericDataModel,
-> extends GenericDatabaseReader<DataModel> {
+export interface GenericDatabaseWriter<DataModel extends GenericDataModel> extends GenericDatabaseReader<DataModel> {
   /** Adds a document and gives its id. */
   insert<TableName extends TableNamesInDataModel<DataModel>>(
     table: TableName,

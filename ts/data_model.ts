@@ -26,14 +26,7 @@ export type Id<TableName extends string> = GenericId<TableName>;
  * they are different types and order separately.
  */
 export type Value =
-  | null
-  | bigint
-  | number
-  | boolean
-  | string
-  | ArrayBuffer
-  | Value[]
-  | { [key: string]: undefined | Value };
+  null | bigint | number | boolean | string | ArrayBuffer | Value[] | { [key: string]: undefined | Value };
 
 /** The values that one can compute with. */
 export type NumericValue = bigint | number;

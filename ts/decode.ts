@@ -40,7 +40,8 @@ export function freezeRows<Row extends GenericDocument>(rows: readonly Row[]): r
 function freezeDeeply(value: object): void {
   if (value instanceof ArrayBuffer) return;
   if (Array.isArray(value)) {
-    for (const element of value as unknown[]) if (typeof element === "object" && element !== null) freezeDeeply(element);
+    for (const element of value as unknown[])
+      if (typeof element === "object" && element !== null) freezeDeeply(element);
   } else {
     for (const name in value) {
       const field = (value as Record<string, unknown>)[name];

@@ -113,14 +113,13 @@ export interface QueryExecutor {
 
 /** The answer of `unique` to the first two results of a query. */
 export function uniqueOf(query: SerializedQuery, rows: readonly GenericDocument[]): GenericDocument | null {
-  const [first, second] = rows;
-  if (second === undefined) return first ?? null;
+  if (rows.length <= 1) return rows[0] ?? null;
   const table = tableOf(query);
+  const ids = rows.map((row) => row["_id"] as string);
   throw new HoldfastError(
     "NotUnique",
-    `unique() query returned more than one result from table ${table}:\n ` +
-      `[${String(first?.["_id"])}, ${String(second["_id"])}, ...]`,
-    { details: { table, ids: rows.map((row) => row["_id"]) } },
+    `unique() query returned more than one result from table ${table}:\n [${ids[0]}, ${ids[1]}, ...]`,
+    { details: { table, ids } },
   );
 }
 

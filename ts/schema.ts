@@ -39,7 +39,6 @@ import {
   type VUnion,
 } from "./values.js";
 
-
 /** The fields an index may cover. `_id` is no part: it ends every index anyway. */
 type ExtractFieldPaths<T extends Validator<any, any, any>> = T["fieldPaths"] | keyof SystemFields;
 
@@ -347,10 +346,7 @@ export type SystemFieldValidators<TableName extends string> = {
 
 type WithSystemFieldValidators<TableName extends string, DocumentType extends Validator<any, any, any>> =
   DocumentType extends VObject<infer Type, infer Fields, any, any>
-    ? VObject<
-        Expand<IdField<TableName> & SystemFields & Type>,
-        Expand<SystemFieldValidators<TableName> & Fields>
-      >
+    ? VObject<Expand<IdField<TableName> & SystemFields & Type>, Expand<SystemFieldValidators<TableName> & Fields>>
     : DocumentType;
 
 /** The validator of a table's documents as they are read: with `_id` and `_creationTime`. */
@@ -433,7 +429,9 @@ export class SchemaDefinition<Schema extends GenericSchema, StrictTableTypes ext
     return JSON.stringify({
       tables: Object.entries(this.tables).map(([tableName, table]: [string, TableDefinition | undefined]) => {
         if (table === undefined) {
-          throw invalid(`Table "${tableName}" is undefined in defineSchema(). This is often caused by circular imports.`);
+          throw invalid(
+            `Table "${tableName}" is undefined in defineSchema(). This is often caused by circular imports.`,
+          );
         }
         return { tableName, ...table.export() };
       }),
@@ -448,7 +446,9 @@ function tableOf<Schema extends GenericSchema, TableName extends keyof Schema & 
 ): Schema[TableName] {
   const table = Object.hasOwn(tables, tableName) ? tables[tableName] : undefined;
   if (table === undefined) {
-    throw invalid(`Table "${tableName}" is not in this schema. Tables in this schema: ${Object.keys(tables).join(", ")}`);
+    throw invalid(
+      `Table "${tableName}" is not in this schema. Tables in this schema: ${Object.keys(tables).join(", ")}`,
+    );
   }
   return table;
 }

@@ -50,7 +50,8 @@ export class Sink {
 
   #enlarge(minimum: number): void {
     this.bytes = this.#grow(minimum, this.position);
-    if (this.bytes.length < minimum) throw new HoldfastError("EngineFault", "The engine gave less memory than asked for.");
+    if (this.bytes.length < minimum)
+      throw new HoldfastError("EngineFault", "The engine gave less memory than asked for.");
   }
 }
 

@@ -89,7 +89,7 @@ export class VId<Type, IsOptional extends OptionalProperty = "required"> extends
   optional(): VId<Type | undefined, "optional"> {
     return new VId<Type | undefined, "optional">({
       isOptional: "optional",
-      tableName: this.tableName as TableNameFromType<Type | undefined>,
+      tableName: this.tableName,
     });
   }
 }
@@ -304,7 +304,8 @@ export class VRecord<
     if (key === undefined) throw undefinedValidator("v.record()", "key");
     if (value === undefined) throw undefinedValidator("v.record()", "value");
     // The types forbid it; schemas written without them reach this.
-    if ((key.isOptional as OptionalProperty) === "optional") throw invalid("Record validator cannot have optional keys");
+    if ((key.isOptional as OptionalProperty) === "optional")
+      throw invalid("Record validator cannot have optional keys");
     if ((value.isOptional as OptionalProperty) === "optional") {
       throw invalid("Record validator cannot have optional values");
     }
@@ -424,7 +425,8 @@ export class VObject<
     { [Name in keyof Fields]: VOptional<Fields[Name]> },
     IsOptional
   > {
-    return objectWith(this, 
+    return objectWith(
+      this,
       Object.fromEntries(Object.entries(this.fields).map(([name, validator]) => [name, validator.asOptional()])),
     );
   }
@@ -521,7 +523,7 @@ const required = { isOptional: "required" } as const;
 export const v = {
   /** The id of a document in the named table. The table is checked, not whether the document exists. */
   id: <TableName extends string>(tableName: TableName): VId<GenericId<TableName>> =>
-    new VId<GenericId<TableName>>({ ...required, tableName: tableName as TableNameFromType<GenericId<TableName>> }),
+    new VId<GenericId<TableName>>({ ...required, tableName: tableName }),
   /** `null`. */
   null: (): VNull => new VNull(required),
   /** A float64: any JavaScript number. */

@@ -141,6 +141,12 @@ impl Manifest {
         old
     }
 
+    /// Notes that everything before an attempt is superseded: the tree was made anew.
+    pub fn free_before(&mut self, now_ms: f64, attempt: u64) {
+        let everything = super::attempt_pages(attempt).start;
+        self.freed = vec![Freed { at_ms: now_ms, sequence: self.sequence, ranges: vec![(0, everything)] }];
+    }
+
     /// Sets the last commits of sessions; the most recent ones are kept.
     pub fn set_sessions(&mut self, mut sessions: Vec<Session>) {
         sessions.sort_by_key(|session| session.sequence);

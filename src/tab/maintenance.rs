@@ -4,6 +4,7 @@
 
 use super::effect::{Effect, Failure, Outcome, ReadId};
 use super::job::{IndexJob, JobStep};
+use super::repair::Repair;
 use super::{Status, Tab};
 use crate::error::{Code, Error};
 use crate::store::{Checkpoint, Manifest, PageId, ReadError, Session, Step};
@@ -42,6 +43,9 @@ enum Stage {
 pub(crate) struct Maintenance {
     stage: Stage,
     checkpoint: Option<Checkpoint>,
+    /// A repair was asked for; what is lost already.
+    repair_wanted: Option<Vec<String>>,
+    repair: Option<Repair>,
     attempt: u64,
     job: Option<IndexJob>,
     has_stolen: bool,
@@ -58,6 +62,10 @@ pub(crate) struct Maintenance {
 impl Maintenance {
     pub(crate) fn note_write(&mut self, now_ms: f64) {
         self.last_write_ms = now_ms;
+    }
+
+    pub(crate) fn request_repair(&mut self, lost: Vec<String>) {
+        self.repair_wanted = Some(lost);
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -110,8 +118,19 @@ impl Tab {
         if self.damaged.is_empty() { IndexJob::find(&self.current.schema) } else { None }
     }
 
+    /// Starts to make the store anew from what can be read; an event `Repaired` follows.
+    pub fn start_repair(&mut self, now_ms: f64) -> crate::error::Result<()> {
+        self.check_open()?;
+        self.maintenance.request_repair(Vec::new());
+        self.maintenance.pause_until_ms = 0.0;
+        self.now_ms = now_ms;
+        self.advance(now_ms);
+        Ok(())
+    }
+
     fn has_work(&self, now_ms: f64) -> bool {
-        self.wants_checkpoint(now_ms)
+        self.maintenance.repair_wanted.is_some()
+            || self.wants_checkpoint(now_ms)
             || self.due(now_ms).is_some()
             || (now_ms >= self.maintenance.pause_until_ms && self.index_work().is_some())
     }
@@ -183,6 +202,7 @@ impl Tab {
         self.maintenance.stage = Stage::Idle;
         self.maintenance.job = None;
         self.maintenance.checkpoint = None;
+        self.maintenance.repair = None;
         self.effects.push(Effect::Unlock);
     }
 
@@ -194,7 +214,7 @@ impl Tab {
     }
 
     fn choose_work(&mut self, now_ms: f64) {
-        if self.wants_checkpoint(now_ms) {
+        if self.maintenance.repair_wanted.is_some() || self.wants_checkpoint(now_ms) {
             self.maintenance.stage = Stage::Reserving;
             self.effects.push(Effect::ReserveAttempt);
         } else if let Some((log_upto, pages)) = self.due(now_ms) {
@@ -215,6 +235,12 @@ impl Tab {
             return;
         }
         self.maintenance.attempt = attempt;
+        self.maintenance.stage = Stage::Building;
+        if let Some(lost) = self.maintenance.repair_wanted.take() {
+            let repair = Repair::new(self.committed.clone(), attempt, self.sequence, self.sessions(), lost);
+            self.maintenance.repair = Some(repair);
+            return;
+        }
         self.maintenance.checkpoint = Some(Checkpoint::new(
             self.committed.view.clone(),
             attempt,
@@ -222,7 +248,6 @@ impl Tab {
             self.sessions(),
             self.committed.schema.encode(),
         ));
-        self.maintenance.stage = Stage::Building;
     }
 
     /// The sessions that wrote last, with their last commit: how a lost outcome is found out later.
@@ -241,8 +266,13 @@ impl Tab {
 
     fn build_checkpoint(&mut self, now_ms: f64) {
         let slice = self.options.checkpoint_slice_bytes;
-        let Some(checkpoint) = &mut self.maintenance.checkpoint else { return };
-        match checkpoint.step(&mut self.cache, slice) {
+        let is_repair = self.maintenance.repair.is_some();
+        let step = match (&mut self.maintenance.repair, &mut self.maintenance.checkpoint) {
+            (Some(repair), _) => repair.step(&mut self.cache, slice, now_ms),
+            (None, Some(checkpoint)) => checkpoint.step(&mut self.cache, slice),
+            (None, None) => return,
+        };
+        match step {
             Ok(Step::Pages(pages)) => {
                 self.maintenance.stage = Stage::Writing;
                 let pages = pages.into_iter().map(|(page, bytes)| (page, bytes.to_vec())).collect();
@@ -254,12 +284,19 @@ impl Tab {
                     // Deleted under the manifest before this one; it has to be listed no more.
                     manifest.take_freed(self.maintenance.trimmed_ms - self.options.page_grace_ms);
                 }
-                manifest.free(now_ms, &freed);
+                if !is_repair {
+                    manifest.free(now_ms, &freed);
+                }
                 self.maintenance.stage = Stage::Publishing(Rc::new(manifest.clone()));
                 self.effects.push(Effect::Publish { generation: manifest.generation, manifest: manifest.encode() });
             }
             Err(ReadError::Missing(pages)) => {
-                if let Some(&page) = pages.iter().find(|page| self.absent.contains(page) || self.damaged.contains(page)) {
+                let gone: Vec<PageId> = pages.iter().copied().filter(|page| self.absent.contains(page)).collect();
+                if is_repair && !gone.is_empty() {
+                    for page in gone {
+                        self.cache.insert_damaged(page);
+                    }
+                } else if let Some(&page) = gone.first() {
                     self.stop_checkpoints(page);
                 } else {
                     let read = self.load(pages);
@@ -307,6 +344,13 @@ impl Tab {
     pub(crate) fn published(&mut self, now_ms: f64) {
         let Stage::Publishing(manifest) = std::mem::take(&mut self.maintenance.stage) else { return };
         self.maintenance.checkpoint = None;
+        if let Some(repair) = self.maintenance.repair.take() {
+            self.damaged.clear();
+            self.absent.clear();
+            self.cache.clear();
+            self.maintenance.is_stopped = false;
+            self.events.push_back(super::Event::Repaired(Ok(repair.report)));
+        }
         if manifest.generation == self.generation() + 1 {
             let schema = self.maintenance_schema(&manifest);
             self.adopt_own(manifest, schema);
@@ -333,6 +377,13 @@ impl Tab {
 
     /// Deletes the pages of an attempt that comes to nothing.
     fn abandon_attempt(&mut self) {
+        if self.maintenance.repair.take().is_some() {
+            let error = Error::new(Code::StorageFailed, "The repair was interrupted; nothing has changed. Try again.");
+            self.events.push_back(super::Event::Repaired(Err(error)));
+            self.maintenance.checkpoint = None;
+            let pages = crate::store::attempt_pages(self.maintenance.attempt);
+            self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
+        }
         if self.maintenance.checkpoint.take().is_some() {
             let attempt = self.maintenance.attempt;
             let pages = crate::store::attempt_pages(attempt);

@@ -76,6 +76,8 @@ impl Tab {
             let schema = Schema::decode(&manifest.schema).map_err(|error| schema_unreadable(&error))?;
             state = State { schema: Rc::new(schema), view: View { overlay: Overlay::new(), manifest: Rc::new(manifest) } };
         }
+        let last = tail.records.last().map_or(0, |(number, _)| *number);
+        let mut lost = Vec::new();
         for (number, bytes) in tail.records {
             if number <= sequence {
                 continue;
@@ -84,11 +86,23 @@ impl Tab {
                 return Err(Error::new(Code::Corrupt, format!("Log record {} is missing.", sequence + 1)));
             }
             let size = bytes.len();
-            let record = decode_record(number, bytes)?;
+            let record = match decode_record(number, bytes) {
+                Ok(record) => record,
+                Err(error) if self.options.accept_loss && error.code == Code::Corrupt => {
+                    // What comes after it may build on it: both are lost.
+                    lost.push(format!("{} It and what was written after it are lost.", error.message));
+                    sequence = last;
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             state.apply(&record);
             sequence = number;
             self.tail_bytes += size;
             self.tail.push_back(TailRecord { sequence, record, bytes: size });
+        }
+        if !lost.is_empty() {
+            self.maintenance.request_repair(lost);
         }
         self.sequence = sequence;
         self.synced_ms = self.now_ms;

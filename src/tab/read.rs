@@ -257,12 +257,7 @@ impl Tab {
         let schema = &run.state.schema;
         let number = schema.table_by_id(run.plan.table).map_or(0, |table| table.number);
         let row = FilterRow::new(Document::new(document), &schema.names, number, *place);
-        for filter in &run.plan.filters {
-            if !filter.matches(&row)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        run.plan.matches(&row)
     }
 
     /// Adds what a transaction's query has consumed to what it read.
@@ -367,6 +362,11 @@ impl Tab {
     }
 
     pub(crate) fn pages_loaded(&mut self, read: ReadId, pages: Vec<(PageId, Option<Vec<u8>>)>, newer_manifest: bool) {
+        if self.inspecting.remove(&read) {
+            self.inspected.insert(read, pages);
+            self.events.push_back(Event::ReadReady { read, result: Ok(()) });
+            return;
+        }
         let mut is_gone = false;
         for (page, bytes) in pages {
             match bytes {
@@ -397,6 +397,7 @@ impl Tab {
 
     pub(crate) fn load_failed(&mut self, read: ReadId, message: String) {
         let error = Error::new(Code::StorageFailed, format!("Documents could not be read: {message}"));
+        self.inspecting.remove(&read);
         self.events.push_back(Event::ReadReady { read, result: Err(error) });
         self.maintenance_load_failed(read);
         if self.status == Status::Open && self.flight.is_none() {

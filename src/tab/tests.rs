@@ -315,3 +315,108 @@ fn a_new_index_is_built_and_an_old_one_removed() {
     let schema = world.tabs[bob].schema();
     assert_eq!(schema.tables()[0].indexes().len(), 1, "the old index is gone");
 }
+
+impl World {
+    pub(crate) fn verify(&mut self, tab: usize) -> VerifyReport {
+        let mut run = self.tabs[tab].start_verify().expect("open");
+        loop {
+            match self.tabs[tab].step_verify(&mut run).expect("readable") {
+                VerifyStep::Done(report) => return report,
+                VerifyStep::Continue => {}
+                VerifyStep::Waiting(_) => self.settle(),
+            }
+        }
+    }
+}
+
+fn filled() -> (World, usize) {
+    let mut world = World::new();
+    let alice = world.open(small(), definition(INDEXES));
+    for n in 0..200 {
+        world.insert(alice, &format!("k{n:03}"), f64::from(n % 7), Some(f64::from(n % 3)));
+        world.settle();
+    }
+    (world, alice)
+}
+
+#[test]
+fn a_whole_database_verifies() {
+    let (mut world, alice) = filled();
+    let report = world.verify(alice);
+    assert_eq!(report.problems, Vec::<String>::new());
+    assert_eq!((report.rows, report.entries), (200, 400));
+    assert!(report.pages >= 2);
+}
+
+#[test]
+fn a_damaged_page_is_named_and_the_others_stay_readable() {
+    let (mut world, _) = filled();
+    // A page that holds documents in the middle of the table.
+    let page = world.storage.pages.iter().rev().find(|(_, bytes)| bytes.windows(4).any(|window| window == b"k100"));
+    let page = *page.expect("a leaf with that document").0;
+    let bytes = world.storage.pages.get_mut(&page).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    let bob = world.open(small(), definition(INDEXES));
+    let report = world.verify(bob);
+    assert!(!report.problems.is_empty());
+    assert!(report.problems[0].contains("table \"items\"") || report.problems[0].contains("index"), "{:?}", report.problems);
+    // Writing goes on.
+    world.insert(bob, "new", 1.0, None);
+    world.settle();
+    assert!(world.events[bob].iter().any(|event| matches!(event, Event::Settled { outcome: Outcome::Saved, .. })));
+}
+
+#[test]
+fn a_repair_keeps_what_can_be_read_and_derives_the_rest() {
+    let (mut world, alice) = filled();
+    let rows = world.scan(alice, "by_creation_time").len();
+    // Every page that holds "k100" is hit: a leaf of documents, and one of an index.
+    let hit: Vec<_> = world.storage.pages.iter().filter(|(_, bytes)| bytes.windows(4).any(|window| window == b"k100"));
+    let hit: Vec<u64> = hit.map(|(&page, _)| page).collect();
+    for page in hit {
+        let bytes = world.storage.pages.get_mut(&page).expect("it is there");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x10;
+    }
+    let bob = world.open(small(), definition(INDEXES));
+    let now = world.now_ms;
+    world.tabs[bob].start_repair(now).expect("open");
+    world.settle();
+    let report = world.events[bob].iter().find_map(|event| match event {
+        Event::Repaired(Ok(report)) => Some(report.clone()),
+        _ => None,
+    });
+    let report = report.expect("repaired");
+    assert!(!report.lost.is_empty() && report.lost[0].contains("items"), "{report:?}");
+    assert!(report.rows > 0 && report.rows < rows as u64, "{} of {rows}", report.rows);
+    assert_eq!(world.verify(bob).problems, Vec::<String>::new());
+    assert_eq!(world.scan(bob, "by_g_n").len() as u64, report.rows);
+    world.insert(bob, "after", 1.0, None);
+    world.settle();
+    let carol = world.open(small(), definition(INDEXES));
+    assert_eq!(world.scan(carol, "by_k").len() as u64, report.rows + 1);
+}
+
+#[test]
+fn a_damaged_log_record_fails_the_opening_until_its_loss_is_accepted() {
+    let mut world = World::new();
+    let alice = world.open(Options::default(), definition(INDEXES));
+    for n in 0..10 {
+        world.insert(alice, "k", f64::from(n), None);
+        world.settle();
+    }
+    let record = world.storage.log.get_mut(&6).expect("there are more");
+    let middle = record.len() / 2;
+    record[middle] ^= 1;
+    let bob = world.open(Options::default(), definition(INDEXES));
+    let [Event::Opened(Err(error))] = &world.events[bob][..] else { panic!("{:?}", world.events[bob]) };
+    assert_eq!((error.code, error.message.contains("record 6")), (Code::Corrupt, true), "{error}");
+    let carol = world.open(Options { accept_loss: true, ..Options::default() }, definition(INDEXES));
+    assert!(world.events[carol].contains(&Event::Opened(Ok(()))), "{:?}", world.events[carol]);
+    assert_eq!(world.scan(carol, "by_k").len(), 4, "records 2 to 5");
+    world.insert(carol, "after", 1.0, None);
+    world.settle();
+    let dave = world.open(Options::default(), definition(INDEXES));
+    assert_eq!(world.scan(dave, "by_k").len(), 5);
+}

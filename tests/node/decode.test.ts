@@ -60,7 +60,10 @@ test("any document comes back", () => {
   }));
   fc.assert(
     fc.property(fc.array(document), (rows) => {
-      const decoded = decodeRows(JSON.stringify(toJson(rows)), rows.map((_, index) => index));
+      const decoded = decodeRows(
+        JSON.stringify(toJson(rows)),
+        rows.map((_, index) => index),
+      );
       assertSame(decoded, rows);
       const frozen = freezeRows(decoded);
       const copies = frozen.map((row) => mutableCopy<Value>(row));

@@ -18,7 +18,11 @@ const jsonOf = (validator: GenericValidator): ValidatorJson => validator.json;
 
 function encodeDocument(
   document: unknown,
-  { validator, names = [], purpose = "insert" }: { validator?: GenericValidator | undefined; names?: string[]; purpose?: "insert" | "patch" } = {},
+  {
+    validator,
+    names = [],
+    purpose = "insert",
+  }: { validator?: GenericValidator | undefined; names?: string[]; purpose?: "insert" | "patch" } = {},
 ): Uint8Array {
   const sink = heapSink(16);
   new DocumentEncoder(validator && jsonOf(validator), nameIds(names)).encode(sink, document, purpose);
@@ -45,7 +49,21 @@ const scalar: fc.Arbitrary<unknown> = fc.oneof(
   fc.double(),
   fc.integer(),
   fc.maxSafeInteger(),
-  fc.constantFrom(-0, 0, NaN, Infinity, -Infinity, 2 ** 31, -(2 ** 31), 2 ** 53, -(2 ** 53), 2 ** 53 + 2, 2 ** 32, 1e300, 5e-324),
+  fc.constantFrom(
+    -0,
+    0,
+    NaN,
+    Infinity,
+    -Infinity,
+    2 ** 31,
+    -(2 ** 31),
+    2 ** 53,
+    -(2 ** 53),
+    2 ** 53 + 2,
+    2 ** 32,
+    1e300,
+    5e-324,
+  ),
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
   fc.string({ unit: "binary", maxLength: 300 }),
   fc.string({ unit: "grapheme-ascii", maxLength: 300 }),
@@ -78,10 +96,14 @@ test("any document comes back, and a declared validator changes nothing in its b
       { maxDepth: 3 },
       fc.constant(v.string() as GenericValidator),
       fc.constant(v.any() as GenericValidator),
-      fc.dictionary(name, tie("validator"), { maxKeys: 8 }).map((fields) => v.object({ ...fields }) as GenericValidator),
+      fc
+        .dictionary(name, tie("validator"), { maxKeys: 8 })
+        .map((fields) => v.object({ ...fields }) as GenericValidator),
       tie("validator").map((element) => v.array(element as never) as GenericValidator),
       tie("validator").map((values) => v.record(v.string(), values as never) as GenericValidator),
-      fc.array(tie("validator"), { maxLength: 3 }).map((members) => v.union(...(members as never[])) as GenericValidator),
+      fc
+        .array(tie("validator"), { maxLength: 3 })
+        .map((members) => v.union(...(members as never[])) as GenericValidator),
     ),
   })).validator;
   const tables = fc.oneof(
@@ -91,24 +113,46 @@ test("any document comes back, and a declared validator changes nothing in its b
       .map((members) => v.union(...members.map((fields) => v.object({ ...fields }))) as GenericValidator),
   );
   fc.assert(
-    fc.property(document, tables, fc.uniqueArray(name, { maxLength: 200 }), fc.boolean(), (given, table, names, plain) => {
-      const object = plain ? { ...given } : given; // fast-check makes both
-      const bytes = encodeDocument(object, { names });
-      assertSame(readDocument(bytes, names), withoutUndefined(object));
-      assert.deepEqual(encodeDocument(object, { validator: table, names }), bytes);
-      const patch = encodeDocument(object, { names, purpose: "patch" });
-      const patched = Object.fromEntries(
-        Object.entries(object).map(([field, inner]) => [field, withoutUndefined(inner)]),
-      );
-      assertSame(readDocument(patch, names), patched);
-      assert.deepEqual(encodeDocument(object, { validator: table, names, purpose: "patch" }), patch);
-    }),
+    fc.property(
+      document,
+      tables,
+      fc.uniqueArray(name, { maxLength: 200 }),
+      fc.boolean(),
+      (given, table, names, plain) => {
+        const object = plain ? { ...given } : given; // fast-check makes both
+        const bytes = encodeDocument(object, { names });
+        assertSame(readDocument(bytes, names), withoutUndefined(object));
+        assert.deepEqual(encodeDocument(object, { validator: table, names }), bytes);
+        const patch = encodeDocument(object, { names, purpose: "patch" });
+        const patched = Object.fromEntries(
+          Object.entries(object).map(([field, inner]) => [field, withoutUndefined(inner)]),
+        );
+        assertSame(readDocument(patch, names), patched);
+        assert.deepEqual(encodeDocument(object, { validator: table, names, purpose: "patch" }), patch);
+      },
+    ),
     RUNS,
   );
 });
 
 test("numbers at every edge", () => {
-  const edges = [0, 63, 64, 8191, 8192, 2 ** 27, 2 ** 30, 2 ** 31, 2 ** 32, 2 ** 33, 2 ** 34, 2 ** 41, 2 ** 48, 2 ** 52, 2 ** 53];
+  const edges = [
+    0,
+    63,
+    64,
+    8191,
+    8192,
+    2 ** 27,
+    2 ** 30,
+    2 ** 31,
+    2 ** 32,
+    2 ** 33,
+    2 ** 34,
+    2 ** 41,
+    2 ** 48,
+    2 ** 52,
+    2 ** 53,
+  ];
   for (const edge of edges) {
     for (const number of [edge - 1, edge, edge + 1, -edge - 1, -edge, -edge + 1, edge + 0.5]) {
       const sink = heapSink();
@@ -215,7 +259,10 @@ test("bad values are refused in Convex's words", () => {
 test("bad values that Convex has no words for", () => {
   const encode = (given: unknown) => errorOf(() => encodeDocument(given));
   for (const lone of ["\ud800", "a\udc00", "x".repeat(300) + "\ud83d", "\udc00\ud800"]) {
-    assert.match(encode({ text: lone }).message, /^String ".*" has a lone surrogate at index \d+, which is not valid Unicode/s);
+    assert.match(
+      encode({ text: lone }).message,
+      /^String ".*" has a lone surrogate at index \d+, which is not valid Unicode/s,
+    );
   }
   assert.match(encode({ a: { t: "\ud800" } }).message, /\(present at path \.a\.t in original object/);
   assert.equal(
@@ -223,7 +270,10 @@ test("bad values that Convex has no words for", () => {
     "Field name __proto__ is reserved by JavaScript and can't be stored.",
   );
   assert.equal(encode({ a: JSON.parse(`{"__proto__": {}}`) as unknown }).code, "InvalidValue");
-  assert.match(encode({ holes: [1, , 3] }).message, /^undefined is not a valid Convex value \(present at path \.holes\[1\]/);
+  assert.match(
+    encode({ holes: [1, , 3] }).message,
+    /^undefined is not a valid Convex value \(present at path \.holes\[1\]/,
+  );
   for (const none of [null, 1, "text", [], true, undefined]) assert.equal(encode(none).code, "InvalidArgument");
   assert.match(encode(new Date(0)).message, /^Date .* is not a supported Convex type\.$/);
   assert.match(encode(new Map()).message, /^Map\[\] is not/);
@@ -266,17 +316,27 @@ test("getters and proxies that misbehave harm nobody", () => {
   const encode = (given: unknown) => encoder.encode(sink, given, "insert");
   encode({ a: 1, b: 2 });
   const before = sink.written().slice();
-  const throwing = Object.defineProperty({ a: 1 }, "b", { enumerable: true, get: () => { throw new RangeError("no"); } });
+  const throwing = Object.defineProperty({ a: 1 }, "b", {
+    enumerable: true,
+    get: () => {
+      throw new RangeError("no");
+    },
+  });
   assert.match(errorOf(() => encode(throwing)).message, /RangeError: no/);
   const reentrant = Object.defineProperty({ a: 1 }, "b", { enumerable: true, get: () => encode({ a: 1 }) });
   assert.match(errorOf(() => encode(reentrant)).message, /A getter of a value/);
   let reads = 0;
-  const fickle = Object.defineProperty({ a: 1 }, "b", { enumerable: true, get: () => (reads++ === 0 ? new Date(0) : 1) });
+  const fickle = Object.defineProperty({ a: 1 }, "b", {
+    enumerable: true,
+    get: () => (reads++ === 0 ? new Date(0) : 1),
+  });
   assert.equal(errorOf(() => encode(fickle)).message, "The value changed while it was read.");
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
   assert.equal(errorOf(() => encode({ a: proxy })).code, "InvalidValue");
-  const lying = new Proxy([] as unknown[], { get: (target, key) => (key === "length" ? 2 ** 31 : Reflect.get(target, key)) });
+  const lying = new Proxy([] as unknown[], {
+    get: (target, key) => (key === "length" ? 2 ** 31 : (Reflect.get(target, key) as unknown)),
+  });
   assert.equal(errorOf(() => encode({ a: lying })).code, "ValueTooLarge");
   assert.deepEqual(sink.written(), before, "the sink is as before");
   encode({ a: 3 });
@@ -306,14 +366,17 @@ test("the memory may move while a value is read", () => {
       return result;
     },
   });
-  const given = Object.defineProperties({}, {
-    a: growing(1),
-    b: growing("text".repeat(100)),
-    c: growing([1, Object.defineProperty({}, "inner", growing(2n))]),
-    d: growing(undefined),
-    e: growing(new ArrayBuffer(100000)),
-    f: growing(undefined),
-  });
+  const given = Object.defineProperties(
+    {},
+    {
+      a: growing(1),
+      b: growing("text".repeat(100)),
+      c: growing([1, Object.defineProperty({}, "inner", growing(2n))]),
+      d: growing(undefined),
+      e: growing(new ArrayBuffer(100000)),
+      f: growing(undefined),
+    },
+  );
   const validator = v.object({ a: v.any(), b: v.any(), c: v.any(), d: v.any(), e: v.any() });
   for (const json of [undefined, jsonOf(validator)]) {
     sink.clear();

@@ -17,7 +17,7 @@ test("a schema of everything exports as Convex's does", () => {
 test("mistakes in schemas are named as Convex names them", () => {
   for (const [what, make] of Object.entries(schemaMistakes)) {
     assert.throws(
-      () => make(holdfast),
+      () => make(holdfast as never),
       (error) => {
         assert.ok(error instanceof HoldfastError, what);
         assert.equal(error.message, (golden.schemaMistakes as Record<string, string>)[what], what);
@@ -30,7 +30,10 @@ test("mistakes in schemas are named as Convex names them", () => {
 
 test("mistakes that Convex has no words for", () => {
   const undefinedTable = { a: undefined } as unknown as { a: ReturnType<typeof defineTable> };
-  assert.throws(() => toDefinition(defineSchema(undefinedTable)), /^HoldfastError: Table "a" is undefined in defineSchema\(\)/);
+  assert.throws(
+    () => toDefinition(defineSchema(undefinedTable)),
+    /^HoldfastError: Table "a" is undefined in defineSchema\(\)/,
+  );
   for (const none of [undefined, null, {}, { tables: {} }, { tables: {}, export: () => ({}) }]) {
     assert.throws(() => toDefinition(none as never), /`schema` must be the result of defineSchema\(\)/);
   }
@@ -46,7 +49,17 @@ test("validators look as Convex's do", () => {
   assert.equal(validator.fields.b.isOptional, "optional");
   assert.equal(validator.fields.b.element.kind, "string");
   assert.deepEqual(Object.keys(v.string()).sort(), ["isConvexValidator", "isOptional", "kind"]);
-  const kinds = [v.id("t"), v.null(), v.number(), v.bigint(), v.commitTs(), v.boolean(), v.bytes(), v.any(), v.literal(1)];
+  const kinds = [
+    v.id("t"),
+    v.null(),
+    v.number(),
+    v.bigint(),
+    v.commitTs(),
+    v.boolean(),
+    v.bytes(),
+    v.any(),
+    v.literal(1),
+  ];
   assert.deepEqual(
     kinds.map((each) => each.kind),
     ["id", "null", "float64", "int64", "commitTs", "boolean", "bytes", "any", "literal"],
@@ -64,9 +77,17 @@ test("validators look as Convex's do", () => {
 });
 
 test("a foreign validator with the same shape is as good as ours", () => {
-  const foreign = { kind: "string", isOptional: "required", isConvexValidator: true, json: { type: "string" } } as never;
+  const foreign = {
+    kind: "string",
+    isOptional: "required",
+    isConvexValidator: true,
+    json: { type: "string" },
+  } as never;
   const table = defineTable({ a: foreign });
-  assert.deepEqual(table.export().documentType, { type: "object", value: { a: { fieldType: { type: "string" }, optional: false } } });
+  assert.deepEqual(table.export().documentType, {
+    type: "object",
+    value: { a: { fieldType: { type: "string" }, optional: false } },
+  });
 });
 
 test("the engine gets the exported form, with pinned table numbers", () => {

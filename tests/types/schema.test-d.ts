@@ -40,10 +40,7 @@ assertType<IsExact<keyof DataModel, "users" | "subscriptions" | "projects" | "ta
 assertType<IsExact<WithoutSystemFields<Task>["title"], string>>();
 assertType<IsExact<Extract<keyof WithoutSystemFields<Task>, "_id" | "_creationTime">, never>>();
 assertType<
-  IsExact<
-    NamedIndex<DataModel["tasks"], "by_project_and_status">,
-    ["projectId", "status", "priority", "_creationTime"]
-  >
+  IsExact<NamedIndex<DataModel["tasks"], "by_project_and_status">, ["projectId", "status", "priority", "_creationTime"]>
 >();
 assertType<IsExact<NamedIndex<DataModel["tasks"], "by_id">, ["_id"]>>();
 assertType<IsExact<FieldTypeFromFieldPath<DataModel["projects"]["document"], "settings.isPublic">, boolean>>();

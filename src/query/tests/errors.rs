@@ -65,10 +65,7 @@ fn an_index_that_is_not_ready_is_not_read() {
 
     let index = schema.tables()[0].indexes()[0].id;
     schema.set_index_state(index, IndexState::Building { after: None });
-    assert_eq!(
-        message(&schema),
-        "IndexNotFound: Index tasks.x is currently backfilling and not available to query yet."
-    );
+    assert!(plan(&schema, &query).is_ok(), "whoever executes it waits");
     schema.set_index_state(index, IndexState::Dropping);
     assert_eq!(message(&schema), "IndexNotFound: Index tasks.x not found.");
 }

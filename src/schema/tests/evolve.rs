@@ -102,7 +102,7 @@ fn indexes_are_added_changed_and_removed() {
     assert!(back.remove_dropped_index(IndexId(1)));
     assert!(!back.remove_dropped_index(IndexId(5)), "it is not dropping");
     assert!(!back.remove_dropped_index(IndexId(1)), "it is gone");
-    assert_eq!(back.version, version + 1);
+    assert_eq!(back.version, version, "maintenance makes no new schema");
     assert!(back.set_index_state(IndexId(5), IndexState::Building { after: Some(vec![1]) }));
     assert!(!back.set_index_state(IndexId(1), IndexState::Ready));
     assert_eq!(indexes(&back, "t"), ["2 y b dropping", "3 x a,b dropping", "4 z c dropping", "5 x a building"]);
