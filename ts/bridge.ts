@@ -59,7 +59,7 @@ export interface EngineOptions {
   /** What saved means. */
   durability: "relaxed" | "strict";
   /** Budgets and times, if they are not the default. */
-  [tuning: string]: string | number | undefined;
+  [tuning: string]: string | number | boolean | undefined;
 }
 
 interface Waiter {
@@ -69,6 +69,9 @@ interface Waiter {
 
 /** So many letters of an id hold nothing but its table's number. */
 const PREFIX_LENGTH = 3;
+
+/** Work behind the scenes gives way to others after this long. */
+const SLICE_MS = 8;
 
 const text = new TextDecoder();
 const utf8 = new TextEncoder();
@@ -99,6 +102,7 @@ export class Bridge {
   /** Reads that were over before anyone could wait for them. */
   #early = new Map<number, HoldfastError | undefined>();
   #schemaWaiters: (() => void)[] = [];
+  readonly #repairs: { resolve(report: { rows: number; lost: string[] }): void; reject(error: HoldfastError): void }[] = [];
   readonly #idlers: (() => void)[] = [];
   #engine: Engine | undefined;
   #words = NO_WORDS;
@@ -143,6 +147,13 @@ export class Bridge {
         this.#schemaWaiters = [];
         for (const resolve of waiters) resolve();
       },
+      repaired: (code: string, message: string, rows: number, lost: string) => {
+        const waiters = this.#repairs.splice(0);
+        for (const { resolve, reject } of waiters) {
+          if (code !== "") reject(errorOf(code, message));
+          else resolve({ rows, lost: lost === "" ? [] : lost.split("\n") });
+        }
+      },
       problem: (code: string, message: string) => this.onProblem(errorOf(code, message)),
     };
     try {
@@ -186,6 +197,7 @@ export class Bridge {
     for (const waiter of this.#reads.values()) waiter.reject(closed);
     for (const settle of this.#mutations.values()) settle({ type: "rejected", error: closed });
     for (const resolve of this.#schemaWaiters) resolve();
+    for (const waiter of this.#repairs.splice(0)) waiter.reject(closed);
     this.#reads.clear();
     this.#mutations.clear();
     this.#schemaWaiters = [];
@@ -273,6 +285,41 @@ export class Bridge {
   /** Waits until no finished mutation waits to be saved. */
   async idle(): Promise<void> {
     while (this.#mutations.size > 0) await new Promise<void>((resolve) => this.#idlers.push(resolve));
+  }
+
+  // ---- care ----
+
+  /** Checks everything that is stored, in slices with pauses. */
+  async verify(): Promise<unknown> {
+    let status: number = this.engine.verifyStart();
+    let resumed = performance.now();
+    for (;;) {
+      switch (status) {
+        case Status.Done:
+          return this.engine.verified();
+        case Status.Missing:
+          await this.ready(this.read());
+          resumed = performance.now();
+          break;
+        case Status.Paused:
+          if (performance.now() - resumed > SLICE_MS) {
+            await new Promise((resolve) => setTimeout(resolve));
+            resumed = performance.now();
+          }
+          break;
+        default:
+          throw status === Status.Failed ? this.error() : new HoldfastError("EngineFault", "Another check has begun.");
+      }
+      status = this.engine.verifyStep();
+    }
+  }
+
+  /** Makes the store anew from what can be read. */
+  repair(): Promise<{ rows: number; lost: string[] }> {
+    return new Promise((resolve, reject) => {
+      this.#repairs.push({ resolve, reject });
+      if (this.engine.repair() === Status.Failed) reject(this.error());
+    });
   }
 
   // ---- arguments ----

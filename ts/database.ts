@@ -77,6 +77,8 @@ export interface OpenDatabaseOptions<Schema extends ExportableSchema> {
     /** After so much quiet. */
     idleMs?: number;
   };
+  /** Opens a database whose log is damaged without what can't be read, instead of failing. */
+  accept?: "lose-unreadable";
   /** Hears of what has no caller to tell: a damaged page found behind the scenes. Default: the console. */
   onProblem?: (error: HoldfastError) => void;
 }
@@ -109,6 +111,30 @@ export interface DatabaseStats {
   rowCacheRows: number;
   /** Memory of the engine, of all databases of this page. It never shrinks. */
   wasmMemoryBytes: number;
+}
+
+/** What {@link Database.verify} has found. */
+export interface VerifyReport {
+  /** Whether all is well. */
+  ok: boolean;
+  /** Pages read. */
+  pages: number;
+  /** Documents of all tables. */
+  rows: number;
+  /** Entries of all indexes. */
+  entries: number;
+  /** What is wrong, in sentences that name table, index or range. */
+  problems: string[];
+  /** How many problems there are beyond those named. */
+  moreProblems: number;
+}
+
+/** What {@link Database.repair} did. */
+export interface RepairReport {
+  /** Documents that were read and kept. */
+  rows: number;
+  /** What was lost, in sentences that name table and range. */
+  lost: string[];
 }
 
 /** Options of a single mutation. */
@@ -305,6 +331,22 @@ export class Database<DataModel extends GenericDataModel> {
     return this.#bridge.engine.stats() as DatabaseStats;
   }
 
+  /** Checks everything that is stored: pages, ids and index entries. Blocks nobody. */
+  async verify(): Promise<VerifyReport> {
+    const found = (await this.#bridge.verify()) as Omit<VerifyReport, "ok">;
+    return { ok: found.problems.length === 0, ...found };
+  }
+
+  /**
+   * Makes the store anew from the documents that can be read. What can't is lost, which the caller has to accept.
+   */
+  repair(options: { accept: "lose-unreadable" }): Promise<RepairReport> {
+    if ((options as { accept?: unknown } | undefined)?.accept !== "lose-unreadable") {
+      return Promise.reject(invalid('`repair` loses what is unreadable: say so by `{ accept: "lose-unreadable" }`.'));
+    }
+    return this.#bridge.repair();
+  }
+
   /**
    * Closes the database: begins nothing new, waits until what is finished is saved, and gives its memory back.
    * Functions that still run are rejected.
@@ -352,7 +394,8 @@ export async function openDatabase<Schema extends ExportableSchema>(
   if (durability !== "relaxed" && durability !== "strict") throw invalid('`durability` must be "relaxed" or "strict".');
   const definition = toDefinition(options.schema, options.tableNumbers);
   const wasm = await loadWasm(options.wasmUrl);
-  const engineOptions = { ...options.budgets, ...options.tuning, name, storage, durability };
+  const acceptLoss = options.accept === "lose-unreadable";
+  const engineOptions = { ...options.budgets, ...options.tuning, acceptLoss, name, storage, durability };
   const bridge = new Bridge(wasm, engineOptions, definition);
   bridge.onProblem = options.onProblem ?? ((error) => console.error(error));
   try {

@@ -1,15 +1,15 @@
 //! The class that JavaScript sees: one open database.
 
 use super::host::{Listener, now, random};
-use super::mailbox::Word;
+use super::mailbox::{Status, Word};
 use super::opening;
-use super::options::{OpenOptions, StatsReport};
-use super::shared::{Shared, open_error};
+use super::options::{OpenOptions, StatsReport, VerifyOutcome};
+use super::shared::{Inner, Shared, open_error};
 use crate::bytes::Reader;
 use crate::document::{self, Names};
 use crate::error::{Code, Error};
 use crate::schema::SchemaDefinition;
-use crate::tab::Tab;
+use crate::tab::{Tab, VerifyStep};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -33,7 +33,8 @@ impl Engine {
         let is_strict = options.durability.as_deref() == Some("strict");
         let row_cache_bytes = options.row_cache_bytes();
         let shared = Shared::new(options.name, is_strict, tab, row_cache_bytes, listener);
-        shared.enter(|inner| inner.tab.open(now()));
+        // What the tab asks for first waits for the storage.
+        shared.enter(|_| ());
         if options.storage == "memory" {
             shared.sit_down();
         } else {
@@ -91,6 +92,56 @@ impl Engine {
             let report = StatsReport::new(&inner.tab.stats(), inner.rows.bytes(), inner.rows.len());
             serde_wasm_bindgen::to_value(&report).unwrap_or(JsValue::UNDEFINED)
         })
+    }
+
+    /// Starts to check everything that is stored; `verifyStep` goes on.
+    #[wasm_bindgen(js_name = verifyStart)]
+    pub fn verify_start(&self) -> u32 {
+        self.shared.enter(|inner| match inner.tab.start_verify() {
+            Ok(run) => {
+                inner.verify = Some(run);
+                Status::Paused
+            }
+            Err(error) => inner.fail(error),
+        }) as u32
+    }
+
+    /// Checks a little more.
+    #[wasm_bindgen(js_name = verifyStep)]
+    pub fn verify_step(&self) -> u32 {
+        self.shared.enter(|inner| {
+            let Inner { tab, verify, .. } = inner;
+            let Some(run) = verify else { return Status::Nothing };
+            match tab.step_verify(run) {
+                Ok(VerifyStep::Continue) => Status::Paused,
+                Ok(VerifyStep::Waiting(read)) => {
+                    inner.mailbox.set(Word::Read, read.0);
+                    Status::Missing
+                }
+                Ok(VerifyStep::Done(report)) => {
+                    inner.verify = None;
+                    inner.verified = VerifyOutcome::of(&report);
+                    Status::Done
+                }
+                Err(error) => {
+                    inner.verify = None;
+                    inner.fail(error)
+                }
+            }
+        }) as u32
+    }
+
+    /// What the last check has found.
+    pub fn verified(&self) -> JsValue {
+        self.shared.look(|inner| serde_wasm_bindgen::to_value(&inner.verified).unwrap_or(JsValue::UNDEFINED))
+    }
+
+    /// Starts to make the store anew from what can be read; the listener hears how that ends.
+    pub fn repair(&self) -> u32 {
+        self.shared.enter(|inner| match inner.tab.start_repair(now()) {
+            Ok(()) => Status::Done,
+            Err(error) => inner.fail(error),
+        }) as u32
     }
 
     /// Ends it: whatever was not saved is rejected.

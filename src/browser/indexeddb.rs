@@ -359,8 +359,8 @@ fn add(running: &Running, store: &str, key: u64, value: &[u8]) -> Result<(), JsV
 }
 
 /// All numbers above one. Texts, such as the key of the attempts, sort after every number.
-pub(crate) fn numbers_after(number: u64) -> Result<IdbKeyRange, JsValue> {
-    IdbKeyRange::bound_with_lower_open(&(number as f64).into(), &f64::INFINITY.into(), true)
+pub(crate) fn numbers_after(number: u64) -> Result<JsValue, JsValue> {
+    IdbKeyRange::bound_with_lower_open(&(number as f64).into(), &f64::INFINITY.into(), true).map(JsValue::from)
 }
 
 /// The requests for a run of adjacent pages. Leaves that one checkpoint wrote have adjacent ids.

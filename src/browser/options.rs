@@ -25,6 +25,8 @@ pub(crate) struct OpenOptions {
     checkpoint_log_records: Option<f64>,
     #[serde(default)]
     idle_ms: Option<f64>,
+    #[serde(default)]
+    accept_loss: bool,
 }
 
 /// The memory that rows take in JavaScript, about, unless said otherwise.
@@ -43,6 +45,7 @@ impl OpenOptions {
         set(&mut options.overlay_bytes, self.overlay_bytes);
         set(&mut options.checkpoint_log_bytes, self.checkpoint_log_bytes);
         set(&mut options.checkpoint_log_records, self.checkpoint_log_records);
+        options.accept_loss = self.accept_loss;
         if let Some(idle_ms) = self.idle_ms {
             options.idle_ms = idle_ms;
         }
@@ -51,6 +54,29 @@ impl OpenOptions {
 
     pub(crate) fn row_cache_bytes(&self) -> usize {
         self.row_cache_bytes.unwrap_or(ROW_CACHE_BYTES) as usize
+    }
+}
+
+/// What a check has found.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VerifyOutcome {
+    pages: f64,
+    rows: f64,
+    entries: f64,
+    problems: Vec<String>,
+    more_problems: f64,
+}
+
+impl VerifyOutcome {
+    pub(crate) fn of(report: &tab::VerifyReport) -> Self {
+        VerifyOutcome {
+            pages: report.pages as f64,
+            rows: report.rows as f64,
+            entries: report.entries as f64,
+            problems: report.problems.clone(),
+            more_problems: report.more_problems as f64,
+        }
     }
 }
 

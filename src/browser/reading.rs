@@ -196,7 +196,8 @@ impl Inner {
         if until.is_none() {
             plan.limit = Some(items as usize);
         }
-        let run = self.tab.start_query(source, plan)?;
+        let mut run = self.tab.start_query(source, plan)?;
+        run.keep_keys();
         let is_last = until == Some(Position::End);
         Ok(Active { run, source, purpose: Purpose::Page { until: until_text, is_last } })
     }

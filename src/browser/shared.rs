@@ -7,11 +7,12 @@ use super::locks::{Lock, LockNews};
 use super::mailbox::{Mailbox, Status, Word};
 use super::memory::Seat;
 use super::opening::{self, OpenFailure};
+use super::options::VerifyOutcome;
 use super::reading::Active;
 use super::rows::Rows;
 use super::trim::Trim;
 use crate::error::{Code, Error};
-use crate::tab::{Effect, Event, Input, Outcome, RunStep, Tab};
+use crate::tab::{Effect, Event, Input, Outcome, RunStep, Tab, VerifyRun};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
@@ -63,6 +64,9 @@ pub(crate) struct Inner {
     pub(crate) active: Vec<Option<Active>>,
     /// Names of tables by the numbers that JavaScript uses for them.
     pub(crate) tables: Vec<String>,
+    /// A check under way, and what the last one has found.
+    pub(crate) verify: Option<VerifyRun>,
+    pub(crate) verified: VerifyOutcome,
     storage: Storage,
     channel: Option<Channel>,
     timer: Option<Timer>,
@@ -99,6 +103,8 @@ impl Shared {
             rows: Rows::new(row_cache_bytes),
             active: Vec::new(),
             tables: Vec::new(),
+            verify: None,
+            verified: VerifyOutcome::default(),
             storage: Storage::Connecting(Vec::new()),
             channel: None,
             timer: None,
@@ -177,6 +183,10 @@ impl Shared {
                     self.listener.read_ready(read.0, error.code.name(), &error.message);
                 }
                 Event::SchemaChanged => self.listener.schema_changed(),
+                Event::Repaired(Ok(report)) => {
+                    self.listener.repaired("", "", report.rows as f64, &report.lost.join("\n"));
+                }
+                Event::Repaired(Err(error)) => self.listener.repaired(error.code.name(), &error.message, 0.0, ""),
                 Event::Problem(error) => self.listener.problem(error.code.name(), &error.message),
             }
         }

@@ -96,6 +96,6 @@ impl Trim {
     }
 }
 
-fn key_range(range: &Range<u64>) -> Result<IdbKeyRange, JsValue> {
-    IdbKeyRange::bound(&(range.start as f64).into(), &((range.end - 1) as f64).into())
+fn key_range(range: &Range<u64>) -> Result<JsValue, JsValue> {
+    IdbKeyRange::bound(&(range.start as f64).into(), &((range.end - 1) as f64).into()).map(JsValue::from)
 }
