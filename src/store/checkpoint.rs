@@ -110,7 +110,7 @@ impl Checkpoint {
         next.schema = schema;
         next.set_sessions(sessions);
         Checkpoint {
-            ops: overlay::Cursor::new(&view.overlay, &[], None, Direction::Ascending),
+            ops: view.overlay.cursor(&[], None, Direction::Ascending),
             view,
             next,
             state: State::Start,
@@ -343,7 +343,7 @@ impl Checkpoint {
             self.end_of_page(level, Next::Nothing, cache, &mut room);
             level += 1;
         }
-        // A root with one child is no use. It was made just now, since old roots have more.
+        // A root with one child is no use. One that was passed on as it is goes with the next checkpoint.
         while let Some(root) = self.interiors.get(&self.next.root).filter(|root| root.children.len() == 1) {
             self.freed.push(self.next.root);
             self.next.root = root.children[0].page;
@@ -353,12 +353,12 @@ impl Checkpoint {
         self.state = State::Done;
     }
 
-    fn embed(&mut self, cache: &mut PageCache) {
+    fn embed(&mut self, cache: &PageCache) {
         let (old, new) = (&self.view.manifest, &self.interiors);
         self.next.embed(|id| match new.get(&id).or_else(|| old.embedded(id)) {
             Some(interior) => Some(interior.clone()),
-            None => match cache.page(id) {
-                Some(Page::Interior(interior)) => Some(interior),
+            None => match cache.peek(id) {
+                Some(Page::Interior(interior)) => Some(interior.clone()),
                 _ => None,
             },
         });

@@ -9,6 +9,7 @@ use super::*;
 use crate::bytes::Bytes;
 
 mod damage;
+mod golden;
 mod shape;
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;

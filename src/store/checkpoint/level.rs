@@ -3,7 +3,7 @@
 use crate::bytes::Bytes;
 use crate::store::PageId;
 use crate::store::keys::{Keys, common, separator};
-use crate::store::page::{Interior, PageWriter};
+use crate::store::page::{Interior, LEAF_BYTES, MOST_ENTRIES, PageWriter};
 
 /// A page below this part of the target size is merged with its neighbour.
 const SMALL: usize = 4;
@@ -12,6 +12,8 @@ const SMALL: usize = 4;
 const SLACK: usize = 8;
 /// What an entry takes in a page beside its key and value, about.
 const ENTRY_BYTES: usize = 4;
+
+const _: () = assert!((LEAF_BYTES + LEAF_BYTES / SLACK) / ENTRY_BYTES <= MOST_ENTRIES);
 
 /// What comes after an old page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
