@@ -109,6 +109,19 @@ impl Operations {
         }
     }
 
+    /// Hands out what was collected, and forgets it. Deleted keys are left out.
+    pub(crate) fn drain(&mut self, mut take: impl FnMut(&[u8], &[u8])) {
+        for operation in self.list.drain(..) {
+            let key = &self.keys[operation.start as usize..operation.end as usize];
+            match &operation.op {
+                Op::Put(value) => take(key, value),
+                Op::PutKey => take(key, &[]),
+                Op::Delete => {}
+            }
+        }
+        self.keys.clear();
+    }
+
     /// Applies what was collected, and forgets it. Operations on the same key keep their order.
     pub(crate) fn apply(&mut self, overlay: &mut Overlay) {
         let keys = &self.keys;

@@ -44,7 +44,7 @@ pub(crate) use names::Names;
 pub(crate) use names::check_name;
 pub(crate) use patch::patch;
 pub(crate) use path::FieldPath;
-pub(crate) use reference::{ArrayIter, ArrayRef, FieldIter, ObjectRef, ValueRef};
+pub(crate) use reference::{ArrayRef, FieldIter, ObjectRef, ValueRef};
 
 use std::collections::BTreeMap;
 
@@ -140,7 +140,7 @@ impl<'a> Document<'a> {
     }
 
     /// Everything as a value, for the paths where speed does not matter.
-    pub(crate) fn to_value(&self, names: &Names) -> Result<Value, Malformed> {
+    pub(crate) fn to_value(self, names: &Names) -> Result<Value, Malformed> {
         let mut fields = BTreeMap::new();
         for field in self.fields(names) {
             let (name, value) = field?;

@@ -6,9 +6,12 @@ use crate::error::Code;
 use crate::key;
 use crate::value::Value;
 
+/// The dictionary that inputs are read with.
+pub(crate) const NAMES: [&str; 8] = ["a", "title", "description", "descriptionLong", "Z", "done", "z z", "_inner"];
+
 fn names() -> Names {
     let mut names = Names::new();
-    for name in ["a", "title", "description", "descriptionLong", "Z", "done", "z z", "_inner"] {
+    for name in NAMES {
         names.add(name);
     }
     names

@@ -117,6 +117,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// A record that says nothing.
+    pub fn empty() -> Self {
+        let commit = CommitId { session: 0, counter: 0 };
+        Record { commit, schema_version: 0, schema: None, progress: None, parts: Vec::new() }
+    }
+
     /// The changed rows in order.
     pub fn rows(&self) -> impl Iterator<Item = &RowChange> {
         self.parts.iter().flat_map(|part| part.iter())

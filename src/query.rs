@@ -2,35 +2,33 @@
 //! reading it page by page.
 //!
 //! Nothing here reads rows. [`plan`] looks only at the schema; whoever executes a [`Plan`] scans its range,
-//! asks [`Expression::matches`] for each row and stops at the limit.
+//! asks [`Plan::matches`] for each row and stops at the limit.
 
 mod expression;
 mod fingerprint;
-mod fuzz;
+pub(crate) mod fuzz;
 mod operand;
-pub mod page_cursor;
+pub(crate) mod page_cursor;
 mod range;
 #[cfg(test)]
 mod tests;
 
-pub use expression::{Expression, Row};
-pub use fuzz::fuzz_query;
+pub(crate) use expression::{Expression, Row};
 
 use crate::document::{FieldPath, check_name};
 use crate::error::{Code, Error, Result};
 use crate::keyspace::{self, IndexId, PREFIX_LENGTH, TableId};
 use crate::query::fingerprint::Fingerprint;
 use crate::query::range::Target;
-use crate::schema::check_identifier;
 use crate::schema::{IndexState, Schema, Table};
 use crate::value::Value;
 
 /// Convex's limit on the filters and limits of one query.
-pub const MOST_OPERATORS: usize = 256;
+pub(crate) const MOST_OPERATORS: usize = 256;
 
 /// Which keys a query reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// The rows themselves, which lie in the order of their creation.
     ByCreationTime,
     /// The places of ids. Their order is by day of creation, then by random bytes: not the order of the
@@ -42,7 +40,7 @@ pub enum Source {
 
 /// A query made ready for the store.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The table whose rows come out.
     pub table: TableId,
     /// What kind of keys the range holds.
@@ -64,8 +62,18 @@ pub struct Plan {
 
 impl Plan {
     /// Whether no row can match, whatever the store holds.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.start >= self.end
+    }
+
+    /// Whether a row of the range passes all filters.
+    pub(crate) fn matches(&self, row: &Row<'_>) -> Result<bool> {
+        for filter in &self.filters {
+            if !filter.matches(row)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What every key of the source starts with; the rest of a key is the same in every database.
@@ -84,7 +92,7 @@ fn key_prefix(table: TableId, source: Source) -> [u8; PREFIX_LENGTH] {
 
 /// Plans a query given in Convex's serialized form:
 /// `{source: {type, tableName | indexName, range, order}, operators: [{filter} | {limit}]}`.
-pub fn plan(schema: &Schema, query: &Value) -> Result<Plan> {
+pub(crate) fn plan(schema: &Schema, query: &Value) -> Result<Plan> {
     let serialized_source = field(query, "source")?;
     let (table_name, index_name, expressions) = match text(serialized_source, "type")? {
         "FullTableScan" => (text(serialized_source, "tableName")?, "by_creation_time", &[][..]),
@@ -127,7 +135,7 @@ pub fn plan(schema: &Schema, query: &Value) -> Result<Plan> {
 }
 
 /// Convex's error for a table that does not exist.
-pub fn table_not_found(table_name: &str) -> Error {
+pub(crate) fn table_not_found(table_name: &str) -> Error {
     Error::new(Code::TableNotFound, format!("Table '{table_name}' not found"))
 }
 
@@ -151,8 +159,9 @@ fn find_index<'a>(table: &'a Table, name: &'a str) -> Result<Target<'a>> {
     let unusable = |why: &str| Error::new(Code::IndexNotFound, format!("Index {}.{name} {why}.", table.name));
     let index = table.index(name).ok_or_else(|| unusable("not found"))?;
     match index.state {
-        IndexState::Ready => target(Source::Index(index.id), &index.fields),
-        IndexState::Building { .. } => Err(unusable("is currently backfilling and not available to query yet")),
+        _ if index.staged => Err(unusable("is currently staged and not available to query until it is enabled")),
+        // Whoever executes the plan waits for an index that is still being built.
+        IndexState::Ready | IndexState::Building { .. } => target(Source::Index(index.id), &index.fields),
         IndexState::Dropping => Err(unusable("not found")),
     }
 }
@@ -201,9 +210,23 @@ fn parse_path(path: &str) -> Result<FieldPath> {
     }
     for name in trimmed.split('.') {
         check_name(name, false)?;
-        check_identifier(name).map_err(|problem| Error::new(Code::InvalidArgument, problem))?;
+        if !is_identifier(name) {
+            let message = format!(
+                "Invalid field path: \"{path}\". Identifiers must start with a letter and can only contain letters, \
+                 digits, and underscores."
+            );
+            return Err(Error::new(Code::InvalidArgument, message));
+        }
     }
     Ok(FieldPath::parse(trimmed))
+}
+
+/// Convex's identifiers: what tables, indexes and the fields in paths are called.
+fn is_identifier(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name.bytes().any(|byte| byte != b'_')
 }
 
 /// `undefined` crosses as `{"$undefined": null}`.

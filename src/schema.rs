@@ -180,7 +180,7 @@ impl Schema {
         String::from_utf8(out).expect("JSON text of names is UTF-8")
     }
 
-    /// Notes how far an index is; a schema commit. Returns whether there is such an index.
+    /// Notes how far an index is. Returns whether there is such an index.
     pub fn set_index_state(&mut self, id: IndexId, state: IndexState) -> bool {
         let Some(table) = self.tables.iter_mut().find(|table| table.index_by_id(id).is_some()) else {
             return false;
@@ -191,17 +191,15 @@ impl Schema {
             }
         }
         table.plan = IndexPlan::new(&table.indexes);
-        self.version += 1;
         true
     }
 
-    /// Forgets a dropping index whose entries are deleted; a schema commit. Returns whether there was one.
+    /// Forgets a dropping index whose entries are deleted. Returns whether there was one.
     pub fn remove_dropped_index(&mut self, id: IndexId) -> bool {
         for table in &mut self.tables {
             let before = table.indexes.len();
             table.indexes.retain(|index| index.id != id || index.state != IndexState::Dropping);
             if table.indexes.len() < before {
-                self.version += 1;
                 return true;
             }
         }

@@ -14,14 +14,16 @@ mod job;
 mod maintenance;
 mod opening;
 mod read;
+mod repair;
 mod state;
 mod transaction;
 mod verify;
 
 pub use effect::{Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use read::{QueryRun, RowSink, RunStep, Source};
-pub use transaction::{Finished, TransactionId};
-pub use verify::{VerifyRun, VerifyReport};
+pub use repair::RepairReport;
+pub use transaction::{Finished, Obstacle, Row, TransactionId};
+pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
 use crate::error::{Code, Error, Result};
 use crate::keyspace::{RowId, TableId};
@@ -51,6 +53,11 @@ pub struct Options {
     pub idle_ms: f64,
     /// How long a replaced page stays, for readers of an older state.
     pub page_grace_ms: f64,
+    /// How long a log record stays after a checkpoint has taken it in. A tab that knows less than this much
+    /// of the past must not add to the log blindly: the number it believes to be next may be free again.
+    pub log_grace_ms: f64,
+    /// How long a tab may add to the log without looking. Much less than `log_grace_ms`.
+    pub fresh_ms: f64,
     /// How long to wait for the maintenance lock before taking it from a tab that sleeps.
     pub lock_patience_ms: f64,
     /// Bytes of pages that one slice of a checkpoint makes.
@@ -61,6 +68,8 @@ pub struct Options {
     pub group_bytes: usize,
     /// Bytes that one mutation may write.
     pub commit_bytes: usize,
+    /// When the log is damaged, open without what can't be read, instead of failing.
+    pub accept_loss: bool,
 }
 
 impl Default for Options {
@@ -72,11 +81,14 @@ impl Default for Options {
             checkpoint_log_records: 1000,
             idle_ms: 1500.0,
             page_grace_ms: 60_000.0,
+            log_grace_ms: 30_000.0,
+            fresh_ms: 10_000.0,
             lock_patience_ms: 10_000.0,
             checkpoint_slice_bytes: 256 << 10,
             job_slice_rows: 1000,
             group_bytes: 1 << 20,
             commit_bytes: 96 << 20,
+            accept_loss: false,
         }
     }
 }
@@ -118,6 +130,8 @@ pub struct Tab {
     flight: Option<Flight>,
     /// An append that failed as a group is tried again one by one, for this many mutations.
     alone_next: usize,
+    /// How often in a row an append failed for reasons that may pass.
+    append_failures: u32,
     /// After a lost race other tabs are writing: the next appends start with the rebase.
     expect_rivals: u32,
     is_catching_up: bool,
@@ -133,12 +147,19 @@ pub struct Tab {
     privileged: Option<TransactionId>,
     waiting: VecDeque<TransactionId>,
     last_creation_time: f64,
+    /// The clock at the last call.
+    now_ms: f64,
+    /// When the log was last known to be whole: the beginning of the last transaction that proved it.
+    synced_ms: f64,
 
     /// The schema that this tab's app was written for.
     own_schema: Rc<Schema>,
     opening: Option<Opening>,
     maintenance: Maintenance,
     next_read: u32,
+    /// Reads of pages as they are stored, under way and answered.
+    inspecting: BTreeSet<ReadId>,
+    inspected: BTreeMap<ReadId, Vec<(PageId, Option<Vec<u8>>)>>,
     /// Reads that found a page gone and wait for the newer manifest.
     waiting_reads: Vec<ReadId>,
 
@@ -196,6 +217,7 @@ impl Tab {
             queue: VecDeque::new(),
             flight: None,
             alone_next: 0,
+            append_failures: 0,
             expect_rivals: 0,
             is_catching_up: false,
             wants_catch_up: false,
@@ -207,12 +229,16 @@ impl Tab {
             privileged: None,
             waiting: VecDeque::new(),
             last_creation_time: 0.0,
+            now_ms: 0.0,
+            synced_ms: f64::NEG_INFINITY,
             own_schema: schema,
             opening: Some(Opening::new(wanted)),
             maintenance: Maintenance::default(),
             next_read: 1,
+            inspecting: BTreeSet::new(),
+            inspected: BTreeMap::new(),
             waiting_reads: Vec::new(),
-            effects: Vec::new(),
+            effects: vec![Effect::ReadLog { generation: 0, after: 0, from_manifest: true }],
             events: VecDeque::new(),
             changed_rows: Vec::new(),
             everything_changed: false,
@@ -225,6 +251,7 @@ impl Tab {
         if matches!(self.status, Status::Closed(_)) {
             return;
         }
+        self.now_ms = now_ms;
         match input {
             Input::PagesLoaded { read, pages, newer_manifest } => self.pages_loaded(read, pages, newer_manifest),
             Input::LoadFailed { read, message } => self.load_failed(read, message),
@@ -246,7 +273,7 @@ impl Tab {
             }
             Input::LockGranted => self.lock_granted(now_ms),
             Input::LockLost => self.lock_lost(),
-            Input::AttemptReserved { attempt } => self.attempt_reserved(now_ms, attempt),
+            Input::AttemptReserved { attempt } => self.attempt_reserved(attempt),
             Input::PagesWritten => self.pages_written(now_ms),
             Input::Published => self.published(now_ms),
             Input::PublishConflict => self.publish_conflict(),
@@ -260,6 +287,9 @@ impl Tab {
     /// Lets everything go on that can: the opening, the queue, maintenance.
     pub(crate) fn advance(&mut self, now_ms: f64) {
         self.advance_opening(now_ms);
+        if std::mem::take(&mut self.wants_catch_up) {
+            self.catch_up();
+        }
         self.pump();
         self.advance_maintenance(now_ms);
     }
@@ -307,7 +337,7 @@ impl Tab {
             page_cache_budget: self.options.page_cache_bytes,
             pending: self.queue.len(),
             tree_entries: self.committed.view.manifest.count,
-            tree_height: self.committed.view.manifest.height,
+            tree_height: u32::from(self.committed.view.manifest.height),
         }
     }
 
@@ -359,3 +389,6 @@ impl Tab {
         CommitId { session: self.session, counter: self.counter }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -115,9 +115,8 @@ pub(crate) fn check_name(name: &str, on_top: bool) -> Result<(), Error> {
         return refuse(format!("Field name {name} starts with a '$', which is reserved."));
     }
     if let Some(wrong) = name.chars().find(|c| !(' '..='~').contains(c)) {
-        return refuse(format!(
-            "Field name {name} has invalid character '{wrong}': Field names can only contain non-control ASCII characters"
-        ));
+        let allowed = "Field names can only contain non-control ASCII characters";
+        return refuse(format!("Field name {name} has invalid character '{wrong}': {allowed}"));
     }
     if on_top && name.starts_with('_') {
         return refuse(format!(

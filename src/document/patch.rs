@@ -1,7 +1,7 @@
 //! Applying a patch: fields of its own replace those of the base, `undefined` removes.
 
 use super::encode::push_name;
-use super::reference::{NameRef, deeper, skip};
+use super::reference::{NameRef, deeper, value_length};
 use super::{Document, JSON_SAFE, Names, ObjectRef, VALUE_NESTING, ValueRef, tag};
 use crate::bytes::{Malformed, Reader, Write};
 use crate::value::json;
@@ -92,9 +92,9 @@ impl<'a> Fields<'a> {
         self.left -= 1;
         let written = NameRef::read(&mut self.reader)?;
         let name = written.text(self.names)?;
-        let start = self.reader.position();
-        skip(&mut self.reader)?;
-        Ok(Some(Field { name, written, value: &self.bytes[start..self.reader.position()] }))
+        let rest = self.bytes.get(self.reader.position()..).unwrap_or(&[]);
+        let value = self.reader.take(value_length(rest).ok_or(Malformed("value"))?, "value")?;
+        Ok(Some(Field { name, written, value }))
     }
 }
 

@@ -60,7 +60,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The value with bytes of its own.
-    pub(crate) fn to_value(&self, names: &Names) -> Result<Value, Malformed> {
+    pub(crate) fn to_value(self, names: &Names) -> Result<Value, Malformed> {
         self.to_value_within(names, VALUE_NESTING)
     }
 
@@ -209,27 +209,28 @@ fn nested<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<Reader<'a>,
     Ok(Reader::new(reader.take(length, what)?))
 }
 
-/// Steps over a value; returns its tag.
+/// The length of the value that bytes start with, tag included; `None` when it isn't all there.
+///
+/// Finding a field means stepping over those before it, so this does without a [`Reader`].
 #[inline]
-pub(super) fn skip(reader: &mut Reader<'_>) -> Result<u8, Malformed> {
-    let tag = reader.u8("value tag")?;
-    match tag {
-        tag::NULL | tag::FALSE | tag::TRUE | tag::UNDEFINED => {}
-        tag::INT64 | tag::INTEGER => {
-            reader.varint("integer")?;
-        }
-        tag::FLOAT64 => {
-            reader.take(8, "float64")?;
-        }
-        tag::STRING | tag::PLAIN_STRING | tag::BYTES => {
-            reader.bytes("string or bytes")?;
-        }
-        tag::ARRAY | tag::OBJECT => {
-            nested(reader, "array or object")?;
-        }
-        _ => return Err(Malformed("value tag")),
-    }
-    Ok(tag)
+pub(super) fn value_length(bytes: &[u8]) -> Option<usize> {
+    let (&tag, rest) = bytes.split_first()?;
+    let length = match tag {
+        tag::NULL | tag::FALSE | tag::TRUE | tag::UNDEFINED => 0,
+        tag::INT64 | tag::INTEGER => 1 + rest.iter().position(|&byte| byte < 0x80)?,
+        tag::FLOAT64 => 8,
+        tag::STRING | tag::PLAIN_STRING | tag::BYTES => match *rest.first()? {
+            short if short < 0x80 => 1 + usize::from(short),
+            _ => {
+                let mut reader = Reader::new(rest);
+                reader.bytes("string or bytes").ok()?;
+                reader.position()
+            }
+        },
+        tag::ARRAY | tag::OBJECT => (u32::from_le_bytes(*rest.first_chunk()?) as usize).checked_add(4)?,
+        _ => return None,
+    };
+    (length <= rest.len()).then_some(length + 1)
 }
 
 /// A field's name as it is written: a number of the dictionary, or text.
@@ -363,16 +364,27 @@ impl<'a> ObjectRef<'a> {
     /// The field of this name; `None` is `undefined`.
     pub(crate) fn get(&self, name: &str, names: &Names) -> Option<ValueRef<'a>> {
         let wanted = names.id(name);
-        let mut reader = Reader::new(self.fields);
+        let mut rest = self.fields;
         for _ in 0..self.length {
-            let found = match NameRef::read(&mut reader).ok()? {
-                NameRef::Id(id) => Some(id) == wanted,
-                NameRef::Text(text) => text == name,
+            let found = match *rest.first()? {
+                id @ 1..0x80 => {
+                    rest = &rest[1..];
+                    Some(u32::from(id)) == wanted
+                }
+                _ => {
+                    let mut reader = Reader::new(rest);
+                    let found = match NameRef::read(&mut reader).ok()? {
+                        NameRef::Id(id) => Some(id) == wanted,
+                        NameRef::Text(text) => text == name,
+                    };
+                    rest = &rest[reader.position()..];
+                    found
+                }
             };
             if found {
-                return ValueRef::read(&mut reader).ok();
+                return ValueRef::read(&mut Reader::new(rest)).ok();
             }
-            skip(&mut reader).ok()?;
+            rest = &rest[value_length(rest)?..];
         }
         None
     }

@@ -79,7 +79,12 @@ impl<'a> Name<'a> {
     }
 }
 
-fn push_value<'a>(out: &mut Vec<u8>, reader: &mut Reader<'a>, names: &'a Names, levels: usize) -> Result<(), Malformed> {
+fn push_value<'a>(
+    out: &mut Vec<u8>,
+    reader: &mut Reader<'a>,
+    names: &'a Names,
+    levels: usize,
+) -> Result<(), Malformed> {
     match reader.u8("value tag")? {
         tag::NULL => out.extend_from_slice(b"null"),
         tag::FALSE => out.extend_from_slice(b"false"),

@@ -23,7 +23,7 @@ const MOST_NESTED: usize = 64;
 
 /// Something a filter computes for each row.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Expression(Node);
+pub(crate) struct Expression(Node);
 
 #[derive(Clone, Debug, PartialEq)]
 enum Node {
@@ -111,7 +111,7 @@ fn one_nan(number: f64) -> f64 {
 }
 
 /// A stored row as filters see it: the document's fields, and `_id` and `_creationTime` from its key.
-pub struct Row<'a> {
+pub(crate) struct Row<'a> {
     document: Document<'a>,
     names: &'a Names,
     table_number: u32,
@@ -122,7 +122,7 @@ pub struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// `table_number` is the one that ids of the table are written with.
-    pub fn new(document: Document<'a>, names: &'a Names, table_number: u32, place: Place) -> Self {
+    pub(crate) fn new(document: Document<'a>, names: &'a Names, table_number: u32, place: Place) -> Self {
         Row { document, names, table_number, place, id_text: OnceCell::new() }
     }
 
@@ -133,17 +133,17 @@ impl<'a> Row<'a> {
 
 impl Expression {
     /// Reads the serialized form: `{"$eq": [l, r]}`, `{"$field": "a.b"}`, `{"$literal": 1}` and so on.
-    pub fn parse(serialized: &Value) -> Result<Self> {
+    pub(crate) fn parse(serialized: &Value) -> Result<Self> {
         Node::parse(serialized, MOST_NESTED).map(Expression)
     }
 
     /// Whether the row passes this filter. The expression must come out as a boolean.
-    pub fn matches(&self, row: &Row<'_>) -> Result<bool> {
+    pub(crate) fn matches(&self, row: &Row<'_>) -> Result<bool> {
         self.0.holds(row)
     }
 
     /// What the expression comes out as, `None` for `undefined`.
-    pub fn evaluate(&self, row: &Row<'_>) -> Result<Option<Value>> {
+    pub(crate) fn evaluate(&self, row: &Row<'_>) -> Result<Option<Value>> {
         self.0.evaluate(row)?.to_value(row.names).map_err(damaged)
     }
 }
@@ -227,12 +227,7 @@ impl Node {
                 Ok(false)
             }
             Node::Not(node) => Ok(!node.holds(row)?),
-            Node::Compute(..)
-            | Node::Negate(_)
-            | Node::Id
-            | Node::CreationTime
-            | Node::Field(_)
-            | Node::Literal(_) => {
+            Node::Compute(..) | Node::Negate(_) | Node::Id | Node::CreationTime | Node::Field(_) | Node::Literal(_) => {
                 let operand = self.evaluate(row)?;
                 match operand.scalar() {
                     Some(ValueRef::Boolean(boolean)) => Ok(boolean),
@@ -267,12 +262,7 @@ impl Node {
     }
 }
 
-fn compute<'a>(
-    arithmetic: Arithmetic,
-    left: Operand<'_>,
-    right: Operand<'_>,
-    names: &Names,
-) -> Result<ValueRef<'a>> {
+fn compute<'a>(arithmetic: Arithmetic, left: Operand<'_>, right: Operand<'_>, names: &Names) -> Result<ValueRef<'a>> {
     let verb = arithmetic.verb();
     match (left.scalar(), right.scalar()) {
         (Some(ValueRef::Float64(left)), Some(ValueRef::Float64(right))) => {
@@ -295,9 +285,10 @@ fn compute<'a>(
 fn negate<'a>(operand: Operand<'_>, names: &Names) -> Result<ValueRef<'a>> {
     match operand.scalar() {
         Some(ValueRef::Float64(number)) => Ok(ValueRef::Float64(one_nan(-number))),
-        Some(ValueRef::Int64(number)) => number.checked_neg().map(ValueRef::Int64).ok_or_else(|| {
-            evaluation_error(format!("Cannot negate {number}: the result is out of range for Int64"))
-        }),
+        Some(ValueRef::Int64(number)) => number
+            .checked_neg()
+            .map(ValueRef::Int64)
+            .ok_or_else(|| evaluation_error(format!("Cannot negate {number}: the result is out of range for Int64"))),
         _ => Err(evaluation_error(format!("Cannot negate {}", describe(operand, names)?))),
     }
 }

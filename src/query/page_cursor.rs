@@ -18,7 +18,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /// Where a page of a query ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Position {
+pub(crate) enum Position {
     /// After the row with this key of the plan's source.
     After(Vec<u8>),
     /// After everything, whatever is added later.
@@ -26,7 +26,7 @@ pub enum Position {
 }
 
 /// Writes a position as a cursor of this query.
-pub fn encode(plan: &Plan, position: &Position) -> String {
+pub(crate) fn encode(plan: &Plan, position: &Position) -> String {
     let mut tail = Vec::new();
     if let Position::After(key) = position {
         tail.push(1);
@@ -40,7 +40,7 @@ pub fn encode(plan: &Plan, position: &Position) -> String {
 }
 
 /// Reads a cursor of this query; any other text is Convex's `InvalidCursor`.
-pub fn decode(plan: &Plan, cursor: &str) -> Result<Position> {
+pub(crate) fn decode(plan: &Plan, cursor: &str) -> Result<Position> {
     read(plan, cursor).ok_or_else(|| {
         Error::new(
             Code::InvalidCursor,
@@ -71,7 +71,7 @@ fn read(plan: &Plan, cursor: &str) -> Option<Position> {
 impl Plan {
     /// Narrows the plan to the page after one cursor and, where a page is read again, up to and with the
     /// row of another.
-    pub fn narrow(&mut self, after: Option<&Position>, until: Option<&Position>) {
+    pub(crate) fn narrow(&mut self, after: Option<&Position>, until: Option<&Position>) {
         match after {
             Some(Position::After(key)) if self.descending => self.end_at(key.clone()),
             Some(Position::After(key)) => self.start_at(next_key(key)),

@@ -203,7 +203,7 @@ impl Target<'_> {
             }
         };
         match id::decode(text) {
-            Some((number, id)) if self.table.has_number(number) => {
+            Some((number, id)) if number == self.table.number || self.table.aliases.contains(&number) => {
                 let mut key = prefix;
                 match self.source {
                     Source::ById => key = keyspace::id_key(self.table.id, &id),

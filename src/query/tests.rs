@@ -9,14 +9,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::document::{FieldPath, Names};
+use crate::document::Names;
 use crate::keyspace::{Place, RowId};
-use crate::schema::{IndexState, Schema, SchemaDefinition};
+use crate::query::fuzz::object;
+use crate::schema::{IndexState, Schema};
 use crate::value::Value;
-
-pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-}
 
 pub(super) fn string(text: &str) -> Value {
     Value::String(text.to_owned())
@@ -31,23 +28,8 @@ pub(super) fn serialized(value: Option<Value>) -> Value {
     value.unwrap_or_else(|| object([("$undefined", Value::Null)]))
 }
 
-/// One table `tasks` with these indexes, all ready.
 pub(super) fn schema_of(indexes: &[(&str, &[&str])]) -> Schema {
-    let indexes = indexes.iter().map(|(name, fields)| {
-        let fields = fields.iter().map(|field| string(field)).collect();
-        object([("indexDescriptor", string(name)), ("fields", Value::Array(fields))])
-    });
-    let table = object([("tableName", string("tasks")), ("indexes", Value::Array(indexes.collect()))]);
-    let wanted = object([("tables", Value::Array(vec![table]))]);
-    let definition = SchemaDefinition::from_value(&wanted).expect("a valid schema");
-    let evolution = Schema::empty().evolve(&definition).expect("a schema that fits");
-    let mut schema = evolution.expect("a change").schema;
-    for table in &mut schema.tables {
-        for index in &mut table.indexes {
-            index.state = IndexState::Ready;
-        }
-    }
-    schema
+    crate::query::fuzz::schema_of(indexes).expect("a valid schema")
 }
 
 pub(super) fn bound(kind: &str, field: &str, value: Option<Value>) -> Value {
@@ -145,7 +127,8 @@ pub(super) fn any_row() -> impl Strategy<Value = ModelRow> {
         bytes[14..].copy_from_slice(&day.to_be_bytes());
         RowId(bytes)
     });
-    (fields, creation_time, id).prop_map(|(fields, creation_time, id)| ModelRow { fields, place: Place { creation_time, id } })
+    (fields, creation_time, id)
+        .prop_map(|(fields, creation_time, id)| ModelRow { fields, place: Place { creation_time, id } })
 }
 
 /// Rows with different ids.
@@ -163,8 +146,4 @@ pub(super) fn names() -> Names {
     names.add("b");
     names.add("a");
     names
-}
-
-pub(super) fn field_path(path: &str) -> FieldPath {
-    FieldPath::parse(path)
 }

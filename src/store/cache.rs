@@ -39,7 +39,15 @@ const SLOT_BYTES: usize = size_of::<Slot>() + 2 * size_of::<u32>();
 impl PageCache {
     /// An empty cache.
     pub fn new(budget_bytes: usize) -> Self {
-        PageCache { slots: Vec::new(), table: vec![0; 64], hand: 0, budget: budget_bytes, used: 0, load: 0, missed: false }
+        PageCache {
+            slots: Vec::new(),
+            table: vec![0; 64],
+            hand: 0,
+            budget: budget_bytes,
+            used: 0,
+            load: 0,
+            missed: false,
+        }
     }
 
     /// Checks and keeps a page that a read asked for.

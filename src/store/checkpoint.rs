@@ -18,7 +18,7 @@ use super::page::{Group, INTERIOR_BYTES, Interior, LEAF_BYTES, Leaf, Page, PageW
 use super::tree::{Bounds, View, interior, leaf};
 use super::{Direction, PAGE_INDEX_BITS, PageId, ReadError};
 use crate::bytes::Bytes;
-use level::{Cut, Level};
+use level::{Cut, Level, Next};
 
 /// How many missing pages are asked for at once.
 const AHEAD: usize = 64;
@@ -41,6 +41,8 @@ pub struct Checkpoint {
     levels: Vec<Level>,
     writer: PageWriter,
     leaves: u64,
+    /// Interior pages that earlier parts of the same attempt made.
+    interiors_before: u64,
     interiors: BTreeMap<PageId, Rc<Interior>>,
     finished: Vec<(PageId, Bytes)>,
     freed: Vec<PageId>,
@@ -91,6 +93,12 @@ impl Frame {
     fn bounds(&self, index: usize) -> Bounds<'_> {
         super::tree::child_bounds(&self.page, index, &Bounds { start: &self.start, end: self.end.as_deref() })
     }
+
+    /// Whether the overlay's next entry falls into the next child.
+    fn is_next_written(&self, ops: &overlay::Cursor) -> bool {
+        let here = |(key, _): (&[u8], Entry<'_>)| self.bounds(self.next).end.is_none_or(|end| key < end);
+        self.next < self.page.children.len() && ops.peek().is_some_and(here)
+    }
 }
 
 impl Checkpoint {
@@ -98,16 +106,8 @@ impl Checkpoint {
     ///
     /// `attempt` is a number that no other checkpoint has or had. `sessions` and `schema` are as of `sequence`.
     pub fn new(view: View, attempt: u64, sequence: u64, sessions: Vec<Session>, schema: Vec<u8>) -> Self {
-        let old = &view.manifest;
-        let mut next = Manifest {
-            generation: old.generation + 1,
-            sequence,
-            attempt,
-            schema,
-            freed: old.freed.clone(),
-            extension: old.extension.clone(),
-            ..Manifest::empty()
-        };
+        let mut next = view.manifest.successor(attempt, sequence);
+        next.schema = schema;
         next.set_sessions(sessions);
         Checkpoint {
             ops: overlay::Cursor::new(&view.overlay, &[], None, Direction::Ascending),
@@ -118,10 +118,18 @@ impl Checkpoint {
             levels: Vec::new(),
             writer: PageWriter::default(),
             leaves: 0,
+            interiors_before: 0,
             interiors: BTreeMap::new(),
             finished: Vec::new(),
             freed: Vec::new(),
         }
+    }
+
+    /// Goes on where another checkpoint of the same attempt ended, so that their pages have different ids.
+    pub fn continuing(mut self, before: &Checkpoint) -> Self {
+        self.leaves = before.leaves;
+        self.interiors_before = before.interiors_before + before.interiors.len() as u64;
+        self
     }
 
     /// Does about as much work as reading and writing `budget_bytes`.
@@ -194,17 +202,16 @@ impl Checkpoint {
         let level = usize::from(self.view.manifest.height) - depth;
         let index = frame.next;
         if index == frame.page.children.len() {
-            let last = frame.end.is_none();
+            let next = if frame.end.is_none() { Next::Nothing } else { Next::Kept };
             self.frames.pop();
             if depth > 1 {
-                self.end_of_page(level, last, cache, room);
+                self.end_of_page(level, next, cache, room);
             }
             return Ok(());
         }
         let bounds = frame.bounds(index);
         let child = frame.page.children[index].page;
-        let written = self.ops.peek().is_some_and(|(key, _)| bounds.end.is_none_or(|end| key < end));
-        if !written && self.levels[..level].iter().all(Level::is_empty) {
+        if !frame.is_next_written(&self.ops) && self.levels[..level].iter().all(Level::is_empty) {
             let count = frame.page.count_of(index);
             self.levels[level].push_child(bounds.start, child, count);
             frame.next += 1;
@@ -245,8 +252,12 @@ impl Checkpoint {
             let written = self.ops.peek().filter(|(key, _)| merge.end.as_ref().is_none_or(|end| *key < &end[..]));
             let order = match (&stored, &written) {
                 (None, None) => {
-                    let last = merge.end.is_none();
-                    self.end_of_page(0, last, cache, room);
+                    let next = match (&merge.end, self.frames.last()) {
+                        (None, _) => Next::Nothing,
+                        (Some(_), Some(frame)) if frame.is_next_written(&self.ops) => Next::Opened,
+                        _ => Next::Kept,
+                    };
+                    self.end_of_page(0, next, cache, room);
                     return;
                 }
                 (Some(_), None) => std::cmp::Ordering::Less,
@@ -284,14 +295,14 @@ impl Checkpoint {
     }
 
     /// An old page of this level is used up: emits what came out of it, or carries it over to the next.
-    fn end_of_page(&mut self, level: usize, last: bool, cache: &mut PageCache, room: &mut Room) {
-        for cut in self.levels[level].end_of_page(last) {
+    fn end_of_page(&mut self, level: usize, next: Next, cache: &mut PageCache, room: &mut Room) {
+        for cut in self.levels[level].end_of_page(next) {
             self.emit(level, cut, cache, room);
         }
     }
 
     fn emit(&mut self, level: usize, cut: Cut, cache: &mut PageCache, room: &mut Room) {
-        let index = if level == 0 { self.leaves } else { FIRST_INTERIOR + self.interiors.len() as u64 };
+        let index = if level == 0 { self.leaves } else { FIRST_INTERIOR + self.interiors_before + self.interiors.len() as u64 };
         // Eight gigabytes of leaves in one checkpoint; an overlay that reaches so far doesn't fit in memory.
         assert!(index < if level == 0 { FIRST_INTERIOR } else { 1 << PAGE_INDEX_BITS }, "pages of one checkpoint");
         let id = self.next.attempt << PAGE_INDEX_BITS | index;
@@ -329,7 +340,7 @@ impl Checkpoint {
             if top.is_empty() && !top.has_emitted() {
                 break; // Nothing is left.
             }
-            self.end_of_page(level, true, cache, &mut room);
+            self.end_of_page(level, Next::Nothing, cache, &mut room);
             level += 1;
         }
         // A root with one child is no use. It was made just now, since old roots have more.

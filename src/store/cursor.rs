@@ -181,7 +181,9 @@ impl TreeCursor {
         while self.window.is_empty() {
             match self.state {
                 State::End => return Ok(()),
-                State::Inside => self.state = if Self::step(&self.reach, &mut self.path) { State::Descend } else { State::End },
+                State::Inside => {
+                    self.state = if Self::step(&self.reach, &mut self.path) { State::Descend } else { State::End }
+                }
                 State::Descend => {
                     self.leaf = None;
                     self.unpacked = usize::MAX;
@@ -264,5 +266,6 @@ impl TreeCursor {
 
 /// The keys that the page below a path may hold.
 fn path_bounds(path: &Path) -> Bounds<'_> {
-    path.iter().fold(Bounds { start: &[], end: None }, |bounds, (interior, index)| child_bounds(interior, *index, &bounds))
+    path.iter()
+        .fold(Bounds { start: &[], end: None }, |bounds, (interior, index)| child_bounds(interior, *index, &bounds))
 }

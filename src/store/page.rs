@@ -55,8 +55,8 @@ impl Page {
     /// Checks bytes that come from outside.
     pub(super) fn parse(bytes: Bytes) -> Result<Self, Malformed> {
         let kind = bytes.get(1).copied();
-        let (count, entries_start) = check(&bytes)?;
-        let leaf = Leaf { bytes, count, entries_start };
+        let count = check(&bytes)?;
+        let leaf = Leaf { bytes, count };
         match kind {
             Some(LEAF) => Ok(Page::Leaf(Rc::new(leaf))),
             Some(INTERIOR) => Ok(Page::Interior(Rc::new(Interior::unpack(&leaf)?))),
@@ -74,8 +74,8 @@ impl Page {
     }
 }
 
-/// Checks everything that searching relies on, and returns the number of entries and where they start.
-fn check(bytes: &[u8]) -> Result<(usize, usize), Malformed> {
+/// Checks everything that searching relies on, and returns the number of entries.
+fn check(bytes: &[u8]) -> Result<usize, Malformed> {
     let body_length = bytes.len().checked_sub(CHECKSUM).ok_or(Malformed("page length"))?;
     let (body, sum) = bytes.split_at(body_length);
     if sum != checksum(body).to_le_bytes() {
@@ -91,7 +91,6 @@ fn check(bytes: &[u8]) -> Result<(usize, usize), Malformed> {
         return Err(Malformed("page count"));
     }
     let mut restarts = Reader::new(reader.take(count.div_ceil(RESTART) * 4, "page restarts")?);
-    let entries_start = reader.position();
     let mut key: Vec<u8> = Vec::new();
     for index in 0..count {
         let restart = index % RESTART == 0;
@@ -122,7 +121,7 @@ fn check(bytes: &[u8]) -> Result<(usize, usize), Malformed> {
         key.extend_from_slice(suffix);
     }
     reader.finish("bytes after the last entry")?;
-    Ok((count, entries_start))
+    Ok(count)
 }
 
 #[cfg(test)]

@@ -68,7 +68,12 @@ struct Found {
 }
 
 /// Descends to a key. `None` in an empty tree, or when a page was added to `missing`.
-fn find(manifest: &Manifest, cache: &mut PageCache, key: &[u8], missing: &mut Vec<PageId>) -> Result<Option<Found>, ReadError> {
+fn find(
+    manifest: &Manifest,
+    cache: &mut PageCache,
+    key: &[u8],
+    missing: &mut Vec<PageId>,
+) -> Result<Option<Found>, ReadError> {
     if manifest.height == 0 {
         return Ok(None);
     }

@@ -49,7 +49,13 @@ impl Verify {
     pub fn new(manifest: &Manifest) -> Self {
         let mut verify = Verify::default();
         if let Some(level) = manifest.height.checked_sub(1) {
-            verify.open.push(Expected { page: manifest.root, level, start: Vec::new(), end: None, count: manifest.count });
+            verify.open.push(Expected {
+                page: manifest.root,
+                level,
+                start: Vec::new(),
+                end: None,
+                count: manifest.count,
+            });
         }
         verify
     }
@@ -115,13 +121,15 @@ impl Verify {
             Page::Interior(interior) if expected.level > 0 => {
                 let keys = &interior.keys;
                 let above_start = keys.len() < 2 || compare(keys.get(1), &expected.start).is_gt();
-                let below_end = |end: &Vec<u8>| keys.last().is_none_or(|last| last.is_empty() || compare(last, end).is_lt());
+                let below_end =
+                    |end: &Vec<u8>| keys.last().is_none_or(|last| last.is_empty() || compare(last, end).is_lt());
                 if !above_start || !expected.end.as_ref().is_none_or(below_end) {
                     return Some("a bound outside its page's range");
                 }
                 for (index, child) in interior.children.iter().enumerate().rev() {
                     let start = if index == 0 { expected.start.clone() } else { keys.get(index).to_vec() };
-                    let end = if index + 1 < keys.len() { Some(keys.get(index + 1).to_vec()) } else { expected.end.clone() };
+                    let end =
+                        if index + 1 < keys.len() { Some(keys.get(index + 1).to_vec()) } else { expected.end.clone() };
                     let (page, level) = (child.page, expected.level - 1);
                     self.open.push(Expected { page, level, start, end, count: interior.count_of(index) });
                 }

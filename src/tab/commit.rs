@@ -3,12 +3,14 @@
 use super::effect::{Effect, Event, Failure, LogTail, Outcome};
 use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
 use super::{Status, Tab, TransactionId};
-use crate::bytes::Bytes;
+use crate::bytes::{Bytes, Malformed};
 use crate::change::touches;
+use crate::document::Document;
 use crate::error::{Code, Error, Result};
+use crate::keyspace::RowId;
 use crate::log::{Record, RecordError, RowChange};
 use crate::read_set::ReadSet;
-use crate::schema::{IndexKeys, Schema};
+use crate::schema::{IndexKeys, Schema, Table};
 use crate::store::{Manifest, ManifestError, Overlay, View};
 use std::rc::Rc;
 
@@ -86,20 +88,20 @@ impl Tab {
         if !matches!(self.status, Status::Open | Status::Opening) || self.must_wait_for_checkpoint() {
             return;
         }
-        if self.expect_rivals > 0 {
-            self.expect_rivals -= 1;
+        let is_fresh = (0.0..self.options.fresh_ms).contains(&(self.now_ms - self.synced_ms));
+        if self.expect_rivals > 0 || !is_fresh {
             self.flight = Some(Flight {
                 count: 0,
                 sequence: 0,
                 record: Record::empty(),
                 bytes: 0,
-                failures: 0,
+                started_ms: self.now_ms,
             });
             self.effects.push(Effect::Rebase { generation: self.generation(), after: self.sequence });
             return;
         }
         let (sequence, record) = self.take_off();
-        self.effects.push(Effect::Append { generation: self.generation(), sequence, record });
+        self.effects.push(Effect::Append { sequence, record });
     }
 
     /// Makes the record of the first mutations of the queue; they are under way from here on.
@@ -127,13 +129,25 @@ impl Tab {
         }
         let encoded = record.encode();
         let sequence = self.sequence + 1;
-        self.flight = Some(Flight { count, sequence, record, bytes: encoded.len(), failures: 0 });
+        self.flight = Some(Flight { count, sequence, record, bytes: encoded.len(), started_ms: self.now_ms });
         (sequence, encoded)
     }
 
     pub(crate) fn appended(&mut self, now_ms: f64) {
+        // The add may have been held up for so long (a tab put to sleep in between) that the log was cut
+        // meanwhile and its number was free again. Then only the log can tell.
+        let Some(flight) = &self.flight else { return };
+        let most = self.options.log_grace_ms - self.options.fresh_ms;
+        if !(0.0..most).contains(&(now_ms - flight.started_ms)) {
+            self.status = Status::Resolving;
+            self.is_catching_up = true;
+            self.effects.push(Effect::ReadLog { generation: self.generation(), after: self.sequence, from_manifest: false });
+            return;
+        }
         let Some(flight) = self.flight.take() else { return };
         self.alone_next = self.alone_next.saturating_sub(flight.count);
+        self.append_failures = 0;
+        self.synced_ms = flight.started_ms;
         self.landed(flight, now_ms);
         self.effects.push(Effect::Announce { generation: self.generation(), sequence: self.sequence });
     }
@@ -182,9 +196,9 @@ impl Tab {
     /// others wrote and says what to add to the log under which number. Nothing: abort or let it end.
     pub fn rebase(&mut self, now_ms: f64, tail: LogTail) -> Option<(u64, Vec<u8>)> {
         self.flight = None;
-        if tail.records.is_empty() && tail.manifest.is_none() {
-            self.expect_rivals /= 2;
-        }
+        self.now_ms = now_ms;
+        self.expect_rivals = if tail.records.is_empty() { self.expect_rivals.saturating_sub(1) } else { RIVAL_APPENDS };
+        self.synced_ms = now_ms;
         if let Err(error) = self.absorb(now_ms, tail) {
             self.fail(error);
             return None;
@@ -234,12 +248,11 @@ impl Tab {
 
     pub(crate) fn outcome_unknown(&mut self) {
         if self.status == Status::Open || self.status == Status::Opening {
-            if let Some(flight) = &mut self.flight {
-                flight.failures += 1;
-                if flight.failures > APPEND_FAILURES {
-                    self.append_failed(Failure::Aborted("the connection is lost again and again.".into()));
-                    return;
-                }
+            self.append_failures += 1;
+            if self.append_failures > APPEND_FAILURES {
+                self.append_failures = 0;
+                self.append_failed(Failure::Aborted("the connection is lost again and again.".into()));
+                return;
             }
         }
         if self.status == Status::Open {
@@ -282,15 +295,13 @@ impl Tab {
         if self.status == Status::Resolving {
             // Whatever was under way and is not in the log by now never will be.
             self.flight = None;
-            self.status = Status::Open;
+            self.status = if self.opening.is_some() { Status::Opening } else { Status::Open };
         }
+        self.synced_ms = self.now_ms;
         for read in std::mem::take(&mut self.waiting_reads) {
             self.events.push_back(Event::ReadReady { read, result: Ok(()) });
         }
         self.caught_up(now_ms);
-        if std::mem::take(&mut self.wants_catch_up) {
-            self.catch_up();
-        }
     }
 
     pub(crate) fn log_read_failed(&mut self, message: String) {
@@ -345,10 +356,12 @@ impl Tab {
         let own_landed = self.find_own(&records, manifest.as_deref(), has_gap)?;
         let mut foreign = Vec::new();
         let mut is_everything = has_gap;
+        let mut has_progress = has_gap;
         let schema_before = self.committed.schema.clone();
         for record in records {
             if record.record.commit.session != self.session {
                 is_everything |= record.record.schema.is_some();
+                has_progress |= record.record.progress.is_some();
                 foreign.extend(record.record.parts.iter().cloned());
             }
             if manifest.is_none() {
@@ -377,6 +390,9 @@ impl Tab {
             is_everything = true;
             self.events.push_back(Event::SchemaChanged);
         }
+        if has_progress {
+            self.events.push_back(Event::SchemaChanged);
+        }
         self.sort_queue(foreign, Vec::new(), schema_before, is_everything);
         Ok(())
     }
@@ -392,12 +408,12 @@ impl Tab {
             return Ok(flight.count);
         }
         let Some(manifest) = manifest.filter(|_| has_gap) else { return Ok(0) };
-        if let Some(&(_, counter, _)) = manifest.sessions.iter().find(|(session, ..)| *session == self.session) {
-            return Ok(if counter >= commit.counter { flight.count } else { 0 });
+        if let Some(own) = manifest.sessions.iter().find(|known| known.session == self.session) {
+            return Ok(if own.counter >= commit.counter { flight.count } else { 0 });
         }
         // The manifest remembers the sessions that wrote last. If it has forgotten some that wrote after
         // this flight could have landed, there is no telling.
-        let oldest = manifest.sessions.iter().map(|&(.., sequence)| sequence).min().unwrap_or(0);
+        let oldest = manifest.sessions.iter().map(|known| known.sequence).min().unwrap_or(0);
         if manifest.sessions.len() >= crate::store::MANIFEST_SESSIONS && oldest > flight.sequence {
             let count = flight.count;
             self.flight = None;
@@ -513,7 +529,7 @@ fn fits(schema: &Schema, parts: &[Rc<Vec<RowChange>>]) -> Result<()> {
     for change in parts.iter().flat_map(|part| part.iter()) {
         if change.kind != crate::log::ChangeKind::Delete {
             if let Some(table) = schema.table_by_id(change.table) {
-                table.check_stored(schema, &change.document, &change.place.id)?;
+                check_stored(schema, table, &change.document, &change.place.id)?;
             }
         }
     }
@@ -533,20 +549,25 @@ pub(crate) fn decode_record(sequence: u64, bytes: Vec<u8>) -> Result<Record> {
 /// Reads a manifest, or says what is wrong with it.
 pub(crate) fn decode_manifest(bytes: &[u8]) -> Result<Manifest> {
     Manifest::decode(bytes).map_err(|error| match error {
-        ManifestError::Newer => newer_format(),
+        ManifestError::NewerFormat(_) => newer_format(),
         ManifestError::Malformed(malformed) => {
             Error::new(Code::Corrupt, format!("The manifest is damaged ({}).", malformed.0))
         }
     })
 }
 
-pub(crate) fn schema_unreadable(error: &crate::schema::SchemaError) -> Error {
-    match error {
-        crate::schema::SchemaError::Newer => newer_format(),
-        crate::schema::SchemaError::Malformed(malformed) => {
-            Error::new(Code::Corrupt, format!("The stored schema is damaged ({}).", malformed.0))
-        }
+pub(crate) fn schema_unreadable(malformed: &Malformed) -> Error {
+    if *malformed == Schema::NEWER_FORMAT {
+        newer_format()
+    } else {
+        Error::new(Code::Corrupt, format!("The stored schema is damaged ({}).", malformed.0))
     }
+}
+
+/// Checks a stored document against a schema that is about to be adopted.
+pub(crate) fn check_stored(schema: &Schema, table: &Table, document: &[u8], id: &RowId) -> Result<()> {
+    let checked = schema.check(table, &Document::new(document));
+    checked.map_err(|mismatch| mismatch.stored_error(&table.name, &crate::id::encode(table.number, id)))
 }
 
 fn newer_format() -> Error {

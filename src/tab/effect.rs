@@ -133,6 +133,8 @@ pub enum Event {
     ReadReady { read: ReadId, result: Result<(), Error> },
     /// The schema changed: names, tables or the state of an index.
     SchemaChanged,
+    /// A repair came to its end.
+    Repaired(Result<crate::tab::RepairReport, Error>),
     /// Something that a person should hear of.
     Problem(Error),
 }

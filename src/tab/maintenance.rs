@@ -4,9 +4,10 @@
 
 use super::effect::{Effect, Failure, Outcome, ReadId};
 use super::job::{IndexJob, JobStep};
+use super::repair::Repair;
 use super::{Status, Tab};
 use crate::error::{Code, Error};
-use crate::store::{Checkpoint, Manifest, PageId, ReadError, Retired, Step};
+use crate::store::{Checkpoint, Manifest, PageId, ReadError, Session, Step};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -15,8 +16,6 @@ const IDLE_RECORDS: usize = 16;
 const IDLE_BYTES: usize = 64 << 10;
 /// After a failed checkpoint, the next try waits this long.
 const PAUSE_MS: f64 = 5_000.0;
-/// What a checkpoint supersedes is noted this far apart at least, so that the list stays short.
-const RETIRED_APART_MS: f64 = 1_000.0;
 
 #[derive(Default)]
 enum Stage {
@@ -44,6 +43,9 @@ enum Stage {
 pub(crate) struct Maintenance {
     stage: Stage,
     checkpoint: Option<Checkpoint>,
+    /// A repair was asked for; what is lost already.
+    repair_wanted: Option<Vec<String>>,
+    repair: Option<Repair>,
     attempt: u64,
     job: Option<IndexJob>,
     has_stolen: bool,
@@ -54,11 +56,16 @@ pub(crate) struct Maintenance {
     pub(crate) is_stopped: bool,
     /// Log and pages are deleted up to what this generation's manifest lists as due.
     trimmed: (u64, f64),
+    trimmed_ms: f64,
 }
 
 impl Maintenance {
     pub(crate) fn note_write(&mut self, now_ms: f64) {
         self.last_write_ms = now_ms;
+    }
+
+    pub(crate) fn request_repair(&mut self, lost: Vec<String>) {
+        self.repair_wanted = Some(lost);
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -95,12 +102,12 @@ impl Tab {
         let manifest = &self.committed.view.manifest;
         let mut log_upto = 0;
         let mut pages = Vec::new();
-        for retired in &manifest.retired {
-            if now_ms - retired.at_ms >= self.options.log_grace_ms {
-                log_upto = log_upto.max(retired.sequence);
+        for freed in &manifest.freed {
+            if now_ms - freed.at_ms >= self.options.log_grace_ms {
+                log_upto = log_upto.max(freed.sequence);
             }
-            if now_ms - retired.at_ms >= self.options.page_grace_ms {
-                pages.extend(retired.pages.iter().cloned());
+            if now_ms - freed.at_ms >= self.options.page_grace_ms {
+                pages.extend(freed.ranges.iter().map(|&(first, length)| first..first + length));
             }
         }
         let is_done = self.maintenance.trimmed == (manifest.generation, log_upto as f64 + pages.len() as f64 / 1e9);
@@ -111,8 +118,19 @@ impl Tab {
         if self.damaged.is_empty() { IndexJob::find(&self.current.schema) } else { None }
     }
 
+    /// Starts to make the store anew from what can be read; an event `Repaired` follows.
+    pub fn start_repair(&mut self, now_ms: f64) -> crate::error::Result<()> {
+        self.check_open()?;
+        self.maintenance.request_repair(Vec::new());
+        self.maintenance.pause_until_ms = 0.0;
+        self.now_ms = now_ms;
+        self.advance(now_ms);
+        Ok(())
+    }
+
     fn has_work(&self, now_ms: f64) -> bool {
-        self.wants_checkpoint(now_ms)
+        self.maintenance.repair_wanted.is_some()
+            || self.wants_checkpoint(now_ms)
             || self.due(now_ms).is_some()
             || (now_ms >= self.maintenance.pause_until_ms && self.index_work().is_some())
     }
@@ -129,7 +147,7 @@ impl Tab {
                     self.maintenance.has_stolen = false;
                     self.effects.push(Effect::Lock { steal: false });
                     self.wake_after(self.options.lock_patience_ms);
-                } else if !self.tail.is_empty() || !self.committed.view.manifest.retired.is_empty() {
+                } else if !self.tail.is_empty() || !self.committed.view.manifest.freed.is_empty() {
                     let pause = if self.tail.is_empty() { self.options.log_grace_ms } else { self.options.idle_ms };
                     self.wake_after(pause);
                 }
@@ -184,6 +202,7 @@ impl Tab {
         self.maintenance.stage = Stage::Idle;
         self.maintenance.job = None;
         self.maintenance.checkpoint = None;
+        self.maintenance.repair = None;
         self.effects.push(Effect::Unlock);
     }
 
@@ -195,12 +214,13 @@ impl Tab {
     }
 
     fn choose_work(&mut self, now_ms: f64) {
-        if self.wants_checkpoint(now_ms) {
+        if self.maintenance.repair_wanted.is_some() || self.wants_checkpoint(now_ms) {
             self.maintenance.stage = Stage::Reserving;
             self.effects.push(Effect::ReserveAttempt);
         } else if let Some((log_upto, pages)) = self.due(now_ms) {
             self.maintenance.stage = Stage::Trimming;
             self.maintenance.trimmed = (self.generation(), log_upto as f64 + pages.len() as f64 / 1e9);
+            self.maintenance.trimmed_ms = now_ms;
             self.effects.push(Effect::Trim { log_upto, manifests_below: self.generation(), pages });
         } else if let Some(job) = self.index_work() {
             self.maintenance.job = Some(job);
@@ -210,64 +230,80 @@ impl Tab {
         }
     }
 
-    pub(crate) fn attempt_reserved(&mut self, now_ms: f64, attempt: u64) {
+    pub(crate) fn attempt_reserved(&mut self, attempt: u64) {
         if !matches!(self.maintenance.stage, Stage::Reserving) {
             return;
         }
-        let mut retired: Vec<Retired> = self.committed.view.manifest.retired.clone();
-        retired.retain(|retired| {
-            let is_deleted = self.maintenance.trimmed.0 == self.generation()
-                && now_ms - retired.at_ms >= self.options.page_grace_ms;
-            !is_deleted
-        });
         self.maintenance.attempt = attempt;
+        self.maintenance.stage = Stage::Building;
+        if let Some(lost) = self.maintenance.repair_wanted.take() {
+            let repair = Repair::new(self.committed.clone(), attempt, self.sequence, self.sessions(), lost);
+            self.maintenance.repair = Some(repair);
+            return;
+        }
         self.maintenance.checkpoint = Some(Checkpoint::new(
             self.committed.view.clone(),
             attempt,
             self.sequence,
             self.sessions(),
             self.committed.schema.encode(),
-            retired,
         ));
-        self.maintenance.stage = Stage::Building;
     }
 
     /// The sessions that wrote last, with their last commit: how a lost outcome is found out later.
-    fn sessions(&self) -> Vec<(u64, u64, u64)> {
+    fn sessions(&self) -> Vec<Session> {
         let mut sessions = self.committed.view.manifest.sessions.clone();
         for record in &self.tail {
             let commit = record.record.commit;
-            sessions.retain(|(session, ..)| *session != commit.session);
-            sessions.push((commit.session, commit.counter, record.sequence));
+            let last = Session { session: commit.session, counter: commit.counter, sequence: record.sequence };
+            match sessions.iter_mut().find(|known| known.session == commit.session) {
+                Some(known) => *known = last,
+                None => sessions.push(last),
+            }
         }
-        sessions.sort_by_key(|&(_, _, sequence)| sequence);
-        let surplus = sessions.len().saturating_sub(crate::store::MANIFEST_SESSIONS);
-        sessions.drain(..surplus);
         sessions
     }
 
     fn build_checkpoint(&mut self, now_ms: f64) {
         let slice = self.options.checkpoint_slice_bytes;
-        let Some(checkpoint) = &mut self.maintenance.checkpoint else { return };
-        match checkpoint.step(&mut self.cache, slice) {
+        let is_repair = self.maintenance.repair.is_some();
+        let step = match (&mut self.maintenance.repair, &mut self.maintenance.checkpoint) {
+            (Some(repair), _) => repair.step(&mut self.cache, slice, now_ms),
+            (None, Some(checkpoint)) => checkpoint.step(&mut self.cache, slice),
+            (None, None) => return,
+        };
+        match step {
             Ok(Step::Pages(pages)) => {
                 self.maintenance.stage = Stage::Writing;
+                let pages = pages.into_iter().map(|(page, bytes)| (page, bytes.to_vec())).collect();
                 self.effects.push(Effect::WritePages { pages });
             }
-            Ok(Step::Done(mut manifest, freed)) => {
-                note_retired(&mut manifest, now_ms, freed);
+            Ok(Step::Done { mut manifest, freed }) => {
+                let (trimmed_generation, _) = self.maintenance.trimmed;
+                if trimmed_generation == self.generation() {
+                    // Deleted under the manifest before this one; it has to be listed no more.
+                    manifest.take_freed(self.maintenance.trimmed_ms - self.options.page_grace_ms);
+                }
+                if !is_repair {
+                    manifest.free(now_ms, &freed);
+                }
                 self.maintenance.stage = Stage::Publishing(Rc::new(manifest.clone()));
                 self.effects.push(Effect::Publish { generation: manifest.generation, manifest: manifest.encode() });
             }
             Err(ReadError::Missing(pages)) => {
-                if let Some(&page) = pages.iter().find(|page| self.absent.contains(page) || self.damaged.contains(page)) {
+                let gone: Vec<PageId> = pages.iter().copied().filter(|page| self.absent.contains(page)).collect();
+                if is_repair && !gone.is_empty() {
+                    for page in gone {
+                        self.cache.insert_damaged(page);
+                    }
+                } else if let Some(&page) = gone.first() {
                     self.stop_checkpoints(page);
                 } else {
                     let read = self.load(pages);
                     self.maintenance.stage = Stage::LoadingForCheckpoint(read);
                 }
             }
-            Err(ReadError::Corrupt { page }) => self.stop_checkpoints(page),
+            Err(ReadError::Corrupt { page, .. }) => self.stop_checkpoints(page),
         }
     }
 
@@ -308,6 +344,13 @@ impl Tab {
     pub(crate) fn published(&mut self, now_ms: f64) {
         let Stage::Publishing(manifest) = std::mem::take(&mut self.maintenance.stage) else { return };
         self.maintenance.checkpoint = None;
+        if let Some(repair) = self.maintenance.repair.take() {
+            self.damaged.clear();
+            self.absent.clear();
+            self.cache.clear();
+            self.maintenance.is_stopped = false;
+            self.events.push_back(super::Event::Repaired(Ok(repair.report)));
+        }
         if manifest.generation == self.generation() + 1 {
             let schema = self.maintenance_schema(&manifest);
             self.adopt_own(manifest, schema);
@@ -334,6 +377,13 @@ impl Tab {
 
     /// Deletes the pages of an attempt that comes to nothing.
     fn abandon_attempt(&mut self) {
+        if self.maintenance.repair.take().is_some() {
+            let error = Error::new(Code::StorageFailed, "The repair was interrupted; nothing has changed. Try again.");
+            self.events.push_back(super::Event::Repaired(Err(error)));
+            self.maintenance.checkpoint = None;
+            let pages = crate::store::attempt_pages(self.maintenance.attempt);
+            self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
+        }
         if self.maintenance.checkpoint.take().is_some() {
             let attempt = self.maintenance.attempt;
             let pages = crate::store::attempt_pages(attempt);
@@ -396,18 +446,5 @@ impl Tab {
             self.maintenance.pause_until_ms = self.now_ms + PAUSE_MS;
         }
         self.choose_work(self.now_ms);
-    }
-}
-
-/// Adds what a checkpoint supersedes to the manifest's list.
-fn note_retired(manifest: &mut Manifest, now_ms: f64, pages: Vec<Range<PageId>>) {
-    let sequence = manifest.sequence;
-    match manifest.retired.last_mut() {
-        Some(last) if (now_ms - last.at_ms).abs() < RETIRED_APART_MS => {
-            last.at_ms = now_ms;
-            last.sequence = sequence;
-            last.pages.extend(pages);
-        }
-        _ => manifest.retired.push(Retired { at_ms: now_ms, sequence, pages }),
     }
 }

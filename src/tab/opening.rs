@@ -1,6 +1,6 @@
 //! Opening: read manifest and log, then adopt the app's schema, checking stored rows if it narrows.
 
-use super::commit::{decode_manifest, decode_record, schema_unreadable};
+use super::commit::{check_stored, decode_manifest, decode_record, schema_unreadable};
 use super::effect::{Event, LogTail, Outcome, ReadId};
 use super::state::{Author, Pending, State, System, TailRecord};
 use super::{Status, Tab};
@@ -74,13 +74,10 @@ impl Tab {
             let manifest = decode_manifest(bytes)?;
             sequence = manifest.sequence;
             let schema = Schema::decode(&manifest.schema).map_err(|error| schema_unreadable(&error))?;
-            for (page, bytes) in manifest.embedded.clone() {
-                if self.cache.insert(page, bytes).is_err() {
-                    return Err(Error::new(Code::Corrupt, "The manifest's own pages are damaged."));
-                }
-            }
             state = State { schema: Rc::new(schema), view: View { overlay: Overlay::new(), manifest: Rc::new(manifest) } };
         }
+        let last = tail.records.last().map_or(0, |(number, _)| *number);
+        let mut lost = Vec::new();
         for (number, bytes) in tail.records {
             if number <= sequence {
                 continue;
@@ -89,11 +86,23 @@ impl Tab {
                 return Err(Error::new(Code::Corrupt, format!("Log record {} is missing.", sequence + 1)));
             }
             let size = bytes.len();
-            let record = decode_record(number, bytes)?;
+            let record = match decode_record(number, bytes) {
+                Ok(record) => record,
+                Err(error) if self.options.accept_loss && error.code == Code::Corrupt => {
+                    // What comes after it may build on it: both are lost.
+                    lost.push(format!("{} It and what was written after it are lost.", error.message));
+                    sequence = last;
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             state.apply(&record);
             sequence = number;
             self.tail_bytes += size;
             self.tail.push_back(TailRecord { sequence, record, bytes: size });
+        }
+        if !lost.is_empty() {
+            self.maintenance.request_repair(lost);
         }
         self.sequence = sequence;
         self.synced_ms = self.now_ms;
@@ -155,7 +164,7 @@ impl Tab {
                             opening.stage = self.load_for_check(check, pages);
                             self.opening = Some(opening);
                         }
-                        Err(ReadError::Corrupt { page }) => {
+                        Err(ReadError::Corrupt { page, .. }) => {
                             opening.stage = Stage::Comparing;
                             self.opening = Some(opening);
                             self.fail(Error::new(Code::Corrupt, format!("Page {page} is damaged, so the stored documents can't be checked against the new schema.")));
@@ -245,7 +254,7 @@ impl Check {
             while let Some(item) = scan.next(cache)? {
                 let Some(place) = keyspace::place_of(item.key) else { continue };
                 let Some(definition) = definition else { continue };
-                if let Err(error) = definition.check_stored(&self.schema, item.value, &place.id) {
+                if let Err(error) = check_stored(&self.schema, definition, item.value, &place.id) {
                     self.offenders.push(error.message);
                     if self.offenders.len() >= OFFENDERS {
                         return Ok(());

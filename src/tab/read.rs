@@ -8,7 +8,8 @@ use crate::bytes::Bytes;
 use crate::document::Document;
 use crate::error::{Code, Error, Result};
 use crate::keyspace::{self, IndexId, Place, TableId};
-use crate::query::{Plan, Source as PlanSource};
+use crate::query::{Plan, Row as FilterRow, Source as PlanSource};
+use crate::schema::{IndexState, Schema};
 use crate::read_set::KeyRange;
 use crate::store::{Direction, PageId, ReadError, Scan};
 
@@ -126,7 +127,7 @@ impl Tab {
     /// Goes on with a query as far as memory reaches.
     pub fn step_query(&mut self, run: &mut QueryRun, sink: &mut dyn RowSink) -> Result<RunStep> {
         self.check_open()?;
-        if let Some(index) = run.plan.building(&run.state.schema) {
+        if let Some(index) = building(&run.plan, &run.state.schema) {
             return Ok(RunStep::Building(index));
         }
         let outcome = self.step_inner(run, sink);
@@ -208,7 +209,7 @@ impl Tab {
             }
             let place = run.places[position].0;
             if !is_blocked && !filtered && is_current && sink.has(table, &place) {
-                run.given(position);
+                run.advance(position);
                 continue;
             }
             if run.places[position].1.is_none() {
@@ -239,7 +240,7 @@ impl Tab {
             }
             sink.row(table, &place, document)?;
             run.places[position].1 = None;
-            run.given(position);
+            run.advance(position);
             if sink.is_full() {
                 return Ok(true);
             }
@@ -255,12 +256,8 @@ impl Tab {
     fn matches(&self, run: &QueryRun, document: &[u8], place: &Place) -> Result<bool> {
         let schema = &run.state.schema;
         let number = schema.table_by_id(run.plan.table).map_or(0, |table| table.number);
-        for filter in &run.plan.filters {
-            if !filter.matches(&Document::new(document), &schema.names, number, place)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let row = FilterRow::new(Document::new(document), &schema.names, number, *place);
+        run.plan.matches(&row)
     }
 
     /// Adds what a transaction's query has consumed to what it read.
@@ -293,7 +290,7 @@ impl Tab {
                 transaction.state.clone()
             }
         };
-        if let Some(index) = plan.building(&state.schema) {
+        if let Some(index) = building(plan, &state.schema) {
             return Ok(Err(RunStep::Building(index)));
         }
         match state.view.count(&mut self.cache, &plan.start, Some(&plan.end)) {
@@ -334,7 +331,8 @@ impl Tab {
     }
 
     fn damaged_page(&self, page: PageId, table: TableId) -> Error {
-        match self.obstacle(ReadError::Corrupt { page }, table) {
+        let (start, end) = (Vec::new(), None);
+        match self.obstacle(ReadError::Corrupt { page, start, end }, table) {
             Obstacle::Error(error) => error,
             Obstacle::Missing(_) => unreachable!("a damaged page is an error"),
         }
@@ -364,8 +362,12 @@ impl Tab {
     }
 
     pub(crate) fn pages_loaded(&mut self, read: ReadId, pages: Vec<(PageId, Option<Vec<u8>>)>, newer_manifest: bool) {
+        if self.inspecting.remove(&read) {
+            self.inspected.insert(read, pages);
+            self.events.push_back(Event::ReadReady { read, result: Ok(()) });
+            return;
+        }
         let mut is_gone = false;
-        self.cache.begin_batch();
         for (page, bytes) in pages {
             match bytes {
                 Some(bytes) => {
@@ -390,10 +392,12 @@ impl Tab {
             self.events.push_back(Event::ReadReady { read, result: Ok(()) });
         }
         self.maintenance_pages_loaded(read);
+        self.opening_pages_loaded(read);
     }
 
     pub(crate) fn load_failed(&mut self, read: ReadId, message: String) {
         let error = Error::new(Code::StorageFailed, format!("Documents could not be read: {message}"));
+        self.inspecting.remove(&read);
         self.events.push_back(Event::ReadReady { read, result: Err(error) });
         self.maintenance_load_failed(read);
         if self.status == Status::Open && self.flight.is_none() {
@@ -404,10 +408,17 @@ impl Tab {
 }
 
 impl QueryRun {
-    fn given(&mut self, position: usize) {
+    fn advance(&mut self, position: usize) {
         self.next = position + 1;
         self.given += 1;
     }
+}
+
+/// The index of a plan if it is not ready to be queried yet.
+fn building(plan: &Plan, schema: &Schema) -> Option<IndexId> {
+    let PlanSource::Index(id) = plan.source else { return None };
+    let (_, index) = schema.index_by_id(id)?;
+    matches!(index.state, IndexState::Building { .. }).then_some(id)
 }
 
 fn place_of_id(key: &[u8], value: &[u8]) -> Option<Place> {

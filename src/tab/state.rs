@@ -97,8 +97,7 @@ pub(crate) struct Flight {
     pub(crate) sequence: u64,
     pub(crate) record: Record,
     pub(crate) bytes: usize,
-    /// How often it failed for reasons that may pass.
-    pub(crate) failures: u32,
+    pub(crate) started_ms: f64,
 }
 
 /// What changed from one version of the current state to the next.

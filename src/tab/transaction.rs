@@ -303,7 +303,7 @@ impl Tab {
     pub(crate) fn obstacle(&self, error: ReadError, table: TableId) -> Obstacle {
         match error {
             ReadError::Missing(pages) => Obstacle::Missing(pages),
-            ReadError::Corrupt { page } => {
+            ReadError::Corrupt { page, .. } => {
                 let name = self.current.schema.table_by_id(table).map_or("?", |table| &table.name);
                 Obstacle::Error(Error::new(
                     Code::Corrupt,
@@ -347,8 +347,10 @@ impl Tab {
         let row = row.unwrap_or_else(|| id::make(transaction.random.next_id(), transaction.began_ms));
         let creation_time = transaction.next_creation_time(last);
         let document = Bytes::new(std::mem::take(document));
-        let before = transaction.rows.get(&(table.id, row)).and_then(|changed| changed.before.clone());
-        let place = Place { creation_time, id: row };
+        // A row that this transaction has deleted comes back at its place: a row never moves.
+        let earlier = transaction.rows.get(&(table.id, row)).filter(|changed| changed.before.is_some());
+        let before = earlier.and_then(|changed| changed.before.clone());
+        let place = earlier.map_or(Place { creation_time, id: row }, |changed| changed.place);
         transaction.write(&schema, table, place, before, None, Some(document));
         Ok(row)
     }
@@ -514,10 +516,10 @@ fn check(schema: &Schema, own: &Schema, table: &Table, document: &[u8]) -> Resul
     let is_own = schema.version == own.version;
     if !is_own {
         if let Some(mine) = own.table_by_id(table.id) {
-            mine.check(own.names_for(schema), schema, document)?;
+            check_against(own, mine, schema, document)?;
         }
     }
-    table.check(&schema.names, schema, document).map_err(|error| {
+    schema.check_write(table, &Document::new(document)).map_err(|error| {
         if is_own {
             error
         } else {
@@ -527,6 +529,17 @@ fn check(schema: &Schema, own: &Schema, table: &Table, document: &[u8]) -> Resul
             )
         }
     })
+}
+
+/// Validates a document written with the names of one schema against a table of another.
+fn check_against(own: &Schema, table: &Table, schema: &Schema, document: &[u8]) -> Result<()> {
+    let document = Document::new(document);
+    let validator = table.effective_validator();
+    if validator.accepts_document(&document, &schema.names, own.numbers()) {
+        return Ok(());
+    }
+    let value = document.to_value(&schema.names).map_err(|malformed| damaged(schema, table.id, malformed))?;
+    validator.check_value(&value, own.numbers()).map_err(|mismatch| mismatch.write_error(&table.name))
 }
 
 fn damaged(schema: &Schema, table: TableId, malformed: crate::bytes::Malformed) -> Error {

@@ -6,9 +6,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::Value;
-
-/// Names that [`names`](crate::document::Names) of tests hold, and that objects of tests use.
-pub(crate) const KNOWN_NAMES: [&str; 8] = ["a", "title", "description", "descriptionLong", "Z", "done", "z z", "_inner"];
+use crate::fuzz::NAMES;
 
 pub(crate) fn any_float() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -52,7 +50,9 @@ pub(crate) fn any_integer() -> impl Strategy<Value = i64> {
 }
 
 pub(crate) fn any_text() -> impl Strategy<Value = String> {
-    let letters = vec!['\0', '\u{1}', '\u{2}', '\u{1f}', ' ', '"', '\\', 'a', 'b', '\u{7f}', '\u{80}', 'é', '\u{7ff}', '\u{800}', '\u{d7ff}', '\u{e000}', '\u{ffff}', '\u{10000}', '😀', '\u{10ffff}'];
+    let letters: Vec<char> = "\0\u{1}\u{2}\u{1f} \"\\ab\u{7f}\u{80}é\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}😀\u{10ffff}"
+        .chars()
+        .collect();
     prop_oneof![
         vec(proptest::sample::select(letters), 0..12).prop_map(String::from_iter),
         "[a-z]{0,20}",
@@ -63,7 +63,7 @@ pub(crate) fn any_text() -> impl Strategy<Value = String> {
 /// A name that any object may have.
 pub(crate) fn any_name() -> impl Strategy<Value = String> {
     prop_oneof![
-        3 => proptest::sample::select(KNOWN_NAMES.to_vec()).prop_map(str::to_string),
+        3 => proptest::sample::select(NAMES.to_vec()).prop_map(str::to_string),
         1 => "([ -#%-~][ -~]{0,10})?",
     ]
 }

@@ -122,7 +122,10 @@ fn numbers_are_written_in_their_shortest_form() {
     check(-1.0, "-1");
     check(9_007_199_254_740_992.0, "9007199254740992");
     check(-9_007_199_254_740_992.0, "-9007199254740992");
+    check(7.0, "7");
+    check(10.0, "10");
     check(4_294_967_296.0, "4294967296");
+    check(800_000_000_000_007.0, "800000000000007");
     check(1_000_000_000_000.0, "1000000000000");
     check(0.1, "0.1");
     check(-0.3, "-0.3");
@@ -194,7 +197,11 @@ proptest! {
     }
 
     #[test]
-    fn a_number_of_ordinary_size_takes_no_more_digits_than_needed(whole in 0u64..1 << 45, bits in any::<u64>(), keep in 0u32..52) {
+    fn a_number_of_ordinary_size_takes_no_more_digits_than_needed(
+        whole in 0u64..1 << 45,
+        bits in any::<u64>(),
+        keep in 0u32..52,
+    ) {
         let number = f64::from_bits((whole as f64).to_bits() | bits & ((1 << keep) - 1));
         if number >= 0.001 {
             prop_assert_eq!(text(&number.into()), number.to_string());

@@ -1,5 +1,7 @@
 //! Filters on a document's bytes come out as they do for a naive evaluator over values.
 
+use std::cmp::Ordering;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -31,18 +33,21 @@ fn naive(expression: &Value, row: &ModelRow) -> Result<Option<Value>, &'static s
     let (operator, operand) = expression.as_object().expect("an object").first_key_value().expect("an operator");
     let operands = operand.as_array().unwrap_or_default();
     let boolean = |value: Option<Value>| value.and_then(|value| value.as_bool()).ok_or("Cannot use value");
-    let compare = || Ok(compare_optional(naive(&operands[0], row)?.as_ref(), naive(&operands[1], row)?.as_ref()));
-    let arithmetic = |integers: fn(i64, i64) -> Option<i64>, floats: fn(f64, f64) -> f64| {
-        match (naive(&operands[0], row)?, naive(&operands[1], row)?) {
-            (Some(Value::Int64(left)), Some(Value::Int64(right))) => {
-                integers(left, right).map(Value::Int64).map(Some).ok_or("Cannot")
-            }
-            (Some(Value::Float64(left)), Some(Value::Float64(right))) => {
-                let result = floats(left, right);
-                Ok(Some(number(if result.is_nan() { f64::NAN } else { result })))
-            }
-            _ => Err("Cannot"),
+    let compare = || -> Result<Ordering, &'static str> {
+        Ok(compare_optional(naive(&operands[0], row)?.as_ref(), naive(&operands[1], row)?.as_ref()))
+    };
+    let arithmetic = |integers: fn(i64, i64) -> Option<i64>, floats: fn(f64, f64) -> f64| match (
+        naive(&operands[0], row)?,
+        naive(&operands[1], row)?,
+    ) {
+        (Some(Value::Int64(left)), Some(Value::Int64(right))) => {
+            integers(left, right).map(Value::Int64).map(Some).ok_or("Cannot")
         }
+        (Some(Value::Float64(left)), Some(Value::Float64(right))) => {
+            let result = floats(left, right);
+            Ok(Some(number(if result.is_nan() { f64::NAN } else { result })))
+        }
+        _ => Err("Cannot"),
     };
     let truth = |truth: bool| Ok(Some(Value::Boolean(truth)));
     match operator.as_str() {
@@ -85,7 +90,7 @@ fn naive(expression: &Value, row: &ModelRow) -> Result<Option<Value>, &'static s
     }
 }
 
-fn any_expression() -> impl Strategy<Value = Value> {
+pub(super) fn any_expression() -> impl Strategy<Value = Value> {
     let paths = vec!["a", "b", "c", "d", "a.a", "b.c", "a.b.c", "_id", "_creationTime", "_id.a"];
     let leaf = prop_oneof![
         3 => proptest::sample::select(paths).prop_map(field),
@@ -178,16 +183,28 @@ fn evaluation_errors_are_convex_texts() {
     let float = |x| literal(Some(number(x)));
     for (expression, expected) in [
         (apply("$add", vec![int(1), field("n")]), "Cannot add 1 (type Int64) and 2.5 (type Float64)"),
-        (apply("$sub", vec![field("gone"), float(1.0)]), "Cannot subtract undefined (type undefined) and 1.0 (type Float64)"),
+        (
+            apply("$sub", vec![field("gone"), float(1.0)]),
+            "Cannot subtract undefined (type undefined) and 1.0 (type Float64)",
+        ),
         (apply("$mul", vec![field("s"), field("a")]), "Cannot multiply \"x\" (type String) and {b: 1.0} (type Object)"),
         (apply("$div", vec![int(5), int(0)]), "Cannot divide 5 by zero"),
         (apply("$mod", vec![int(5), int(0)]), "Cannot mod 5 by zero"),
-        (apply("$add", vec![int(i64::MAX), int(1)]), "Cannot add 9223372036854775807 and 1: the result is out of range for Int64"),
-        (apply("$div", vec![int(i64::MIN), int(-1)]), "Cannot divide -9223372036854775808 and -1: the result is out of range for Int64"),
+        (
+            apply("$add", vec![int(i64::MAX), int(1)]),
+            "Cannot add 9223372036854775807 and 1: the result is out of range for Int64",
+        ),
+        (
+            apply("$div", vec![int(i64::MIN), int(-1)]),
+            "Cannot divide -9223372036854775808 and -1: the result is out of range for Int64",
+        ),
         (apply_one("$neg", int(i64::MIN)), "Cannot negate -9223372036854775808: the result is out of range for Int64"),
         (apply_one("$neg", literal(Some(Value::Null))), "Cannot negate null (type Null)"),
         (apply_one("$not", field("s")), "Cannot use value \"x\" (type String) as a Boolean"),
-        (apply("$and", vec![literal(Some(Value::Boolean(true))), field("gone")]), "Cannot use value undefined (type undefined) as a Boolean"),
+        (
+            apply("$and", vec![literal(Some(Value::Boolean(true))), field("gone")]),
+            "Cannot use value undefined (type undefined) as a Boolean",
+        ),
         (apply("$or", vec![float(1.0)]), "Cannot use value 1.0 (type Float64) as a Boolean"),
     ] {
         assert_eq!(evaluate(&expression), format!("InvalidFilter: {expected}"));

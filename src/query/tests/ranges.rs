@@ -22,7 +22,7 @@ pub(super) fn key_of(plan: &Plan, schema: &Schema, row: &ModelRow) -> Vec<u8> {
         Source::ByCreationTime => keyspace::row_key(plan.table, &row.place),
         Source::ById => keyspace::id_key(plan.table, &row.place.id),
         Source::Index(index) => {
-            let fields = &schema.tables[0].indexes.iter().find(|other| other.id == index).expect("the index").fields;
+            let fields = &schema.index_by_id(index).expect("the index").1.fields;
             let mut key = keyspace::entry_prefix(index).to_vec();
             for field in fields {
                 key::push_value(&mut key, row.get(&field.to_string(), table_number()).as_ref());
@@ -60,9 +60,9 @@ fn naive(rows: &[ModelRow], fields: &[&str], range: &[(&str, &str, Option<Value>
     let mut found: Vec<_> = rows
         .iter()
         .filter(|row| {
-            range.iter().all(|(kind, field, value)| {
-                inside(kind, compare_optional(get(row, field).as_ref(), value.as_ref()))
-            })
+            range
+                .iter()
+                .all(|(kind, field, value)| inside(kind, compare_optional(get(row, field).as_ref(), value.as_ref())))
         })
         .collect();
     found.sort_by(|left, right| {
@@ -201,7 +201,8 @@ fn greater_than_undefined_means_has_the_field() {
         fields: fields.iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
         place: Place { creation_time: 1.0, id: RowId([last; 16]) },
     };
-    let rows = [row(&[], 1), row(&[("a", Value::Null)], 2), row(&[("b", number(1.0))], 3), row(&[("a", number(1.0))], 4)];
+    let rows =
+        [row(&[], 1), row(&[("a", Value::Null)], 2), row(&[("b", number(1.0))], 3), row(&[("a", number(1.0))], 4)];
     let ids = |range| {
         let plan = plan(&schema, &index_query("x", range, "asc", vec![])).expect("a plan");
         read(&plan, &schema, &rows).iter().map(|id| id.0[0]).collect::<Vec<_>>()

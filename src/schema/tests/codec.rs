@@ -40,6 +40,7 @@ fn everything() -> Schema {
     stored.add_alias(TableId(1), 77).expect("free");
     assert!(stored.set_index_state(IndexId(2), IndexState::Ready));
     assert!(stored.set_index_state(IndexId(5), IndexState::Building { after: Some(vec![0x10, 0, 0xff]) }));
+    stored.version = 5;
     stored
 }
 

@@ -74,7 +74,7 @@ fn a_dropped_table_keeps_its_rows_and_comes_back_with_them() {
     let back = evolve(&dropped, &task_list());
     let tasks = back.schema.table("tasks").expect("declared");
     assert_eq!(tasks.id, TableId(2));
-    assert_eq!(tasks.index("by_project").map(|index| index.id), Some(IndexId(13)));
+    assert_eq!(tasks.index("by_project").map(|index| index.id), Some(IndexId(14)));
     assert_eq!(
         indexes(&back.schema, "projects"),
         ["1 by_owner owner.userId dropping", "9 by_owner owner.userId building"]
@@ -102,7 +102,7 @@ fn indexes_are_added_changed_and_removed() {
     assert!(back.remove_dropped_index(IndexId(1)));
     assert!(!back.remove_dropped_index(IndexId(5)), "it is not dropping");
     assert!(!back.remove_dropped_index(IndexId(1)), "it is gone");
-    assert_eq!(back.version, version + 1);
+    assert_eq!(back.version, version, "maintenance makes no new schema");
     assert!(back.set_index_state(IndexId(5), IndexState::Building { after: Some(vec![1]) }));
     assert!(!back.set_index_state(IndexId(1), IndexState::Ready));
     assert_eq!(indexes(&back, "t"), ["2 y b dropping", "3 x a,b dropping", "4 z c dropping", "5 x a building"]);

@@ -7,8 +7,22 @@ use crate::store::page::{Interior, PageWriter};
 
 /// A page below this part of the target size is merged with its neighbour.
 const SMALL: usize = 4;
+/// A full page grows by this part of the target size before it is split: a longer value here and there
+/// should not split page after page.
+const SLACK: usize = 8;
 /// What an entry takes in a page beside its key and value, about.
 const ENTRY_BYTES: usize = 4;
+
+/// What comes after an old page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The end of the tree.
+    Nothing,
+    /// A page that stays as it is, if nothing is carried over.
+    Kept,
+    /// A page that is rewritten anyway.
+    Opened,
+}
 
 /// What does not fill pages yet.
 #[derive(Debug)]
@@ -109,21 +123,31 @@ impl Level {
     }
 
     /// What an old page (and what was carried over to it) became: no page, or several. Little is carried over
-    /// to the next page, unless this is the `last` one.
+    /// to what comes `next`.
     ///
     /// Appended entries leave full pages behind, so that growing at one place fills pages; scattered ones
     /// even halves with room for more.
-    pub(super) fn end_of_page(&mut self, last: bool) -> Vec<Cut> {
+    pub(super) fn end_of_page(&mut self, next: Next) -> Vec<Cut> {
         let runs = std::mem::take(&mut self.runs);
         let small = self.target / SMALL;
-        if self.is_empty() || self.size < small && !last {
+        let last = next == Next::Nothing;
+        let carried = match next {
+            Next::Nothing => false,
+            Next::Kept => self.size < small,
+            Next::Opened => self.size < self.target / 2,
+        };
+        if self.is_empty() || carried {
             return Vec::new();
         }
         let appended = if self.leaf { runs.runs == 1 && (runs.in_run || runs.size >= self.target / 8) } else { last };
         let mut cuts = Vec::new();
-        while self.size > self.target && self.sizes.len() > 1 {
-            let full = appended && (last || self.size - self.target >= small);
-            let goal = if full { self.target } else { self.size.div_ceil(self.size.div_ceil(self.target)) };
+        while self.size > self.target + self.target / SLACK && self.sizes.len() > 1 {
+            let goal = match (appended, last) {
+                (true, true) => self.target,
+                // What remains should not be small.
+                (true, false) => self.target.min(self.size - small),
+                (false, _) => self.size.div_ceil(self.size.div_ceil(self.target)),
+            };
             cuts.push(self.cut(goal));
         }
         cuts.push(self.take(self.sizes.len()));

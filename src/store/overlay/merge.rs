@@ -141,7 +141,10 @@ impl Leaves<'_> {
         if length == FANOUT || length > 0 && self.leaf.keys.byte_len() + key.len() > LEAF_KEY_BYTES {
             let next = self.leaf.keys.last().map_or(&[][..], |before| separator(before, key)).to_vec();
             // The next leaf is likely as large as this one.
-            let fresh = Leaf { keys: Keys::with_capacity(FANOUT, self.leaf.keys.byte_len()), slots: Vec::with_capacity(FANOUT) };
+            let fresh = Leaf {
+                keys: Keys::with_capacity(FANOUT, self.leaf.keys.byte_len()),
+                slots: Vec::with_capacity(FANOUT),
+            };
             let full = std::mem::replace(&mut self.leaf, fresh);
             let bound = std::mem::replace(&mut self.bound, next);
             self.emit(bound, full);

@@ -12,7 +12,6 @@ use crate::store::keys::{common, compare};
 pub(in crate::store) struct Leaf {
     pub(in crate::store) bytes: Bytes,
     pub(super) count: usize,
-    pub(super) entries_start: usize,
 }
 
 /// Sixteen entries unpacked, for walking in either direction.
@@ -40,7 +39,7 @@ struct Entry {
 impl Leaf {
     /// The page that [`super::PageWriter`] has just made.
     pub(in crate::store) fn trusted(bytes: Bytes, count: usize) -> Self {
-        Leaf { bytes, count, entries_start: HEADER + count.div_ceil(RESTART) * 4 }
+        Leaf { bytes, count }
     }
 
     /// How many entries the page has.
