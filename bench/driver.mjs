@@ -139,15 +139,22 @@ async function serve() {
 }
 
 // ---- browser processes ---------------------------------------------------------------------------------
+const profiles = new Set()
+const removeProfile = p => { try { fs.rmSync(p, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }) } catch {} }
+process.on('exit', () => profiles.forEach(removeProfile))
+process.once('SIGTERM', () => process.exit(143))
 class Browser {
-  constructor(ctx, out) { this.ctx = ctx; this.out = out; this.profile = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-bench-')) }
+  constructor(ctx, out) { this.ctx = ctx; this.out = out; this.profile = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-bench-')); profiles.add(this.profile) }
   async start() {
     this.b = await chromium.launchPersistentContext(this.profile, { executablePath: this.ctx.exe, headless: false, args: FLAGS, viewport: null })
+    this.dead = false
+    this.b.once('close', () => { this.dead = true })
     this.out.browser ||= 'Chromium ' + (this.b.browser()?.version() ?? '')
   }
   async stop() { await this.b?.close().catch(() => {}); this.b = null }
-  async remove() { await this.stop(); fs.rmSync(this.profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }) }
+  async remove() { await this.stop(); removeProfile(this.profile); profiles.delete(this.profile) }
   async page() {
+    if (this.dead) { await this.stop(); await this.start() }            // one that died takes only its row along
     const page = await this.b.newPage()
     page.on('crash', () => { page.crashed = true })
     await page.goto(this.ctx.url)

@@ -39,6 +39,8 @@ pub struct Checkpoint {
     frames: Vec<Frame>,
     /// New pages in the making: the leaf level first.
     levels: Vec<Level>,
+    /// How large leaves and interior pages become.
+    pub(super) targets: [usize; 2],
     writer: PageWriter,
     leaves: u64,
     /// Interior pages that earlier parts of the same attempt made.
@@ -116,6 +118,7 @@ impl Checkpoint {
             state: State::Start,
             frames: Vec::new(),
             levels: Vec::new(),
+            targets: [LEAF_BYTES, INTERIOR_BYTES],
             writer: PageWriter::default(),
             leaves: 0,
             interiors_before: 0,
@@ -185,8 +188,8 @@ impl Checkpoint {
     /// Makes sure that a level exists.
     fn level(&mut self, index: usize) -> &mut Level {
         while self.levels.len() <= index {
-            let target = if self.levels.is_empty() { LEAF_BYTES } else { INTERIOR_BYTES };
-            self.levels.push(Level::new(self.levels.is_empty(), target));
+            let leaf = self.levels.is_empty();
+            self.levels.push(Level::new(leaf, self.targets[usize::from(!leaf)]));
         }
         &mut self.levels[index]
     }
