@@ -26,7 +26,7 @@ pub use cache::PageCache;
 pub use checkpoint::{Checkpoint, Step};
 pub use cursor::{Item, Scan};
 pub use manifest::{Freed, MANIFEST_SESSIONS, Manifest, ManifestError, Session};
-pub use overlay::{Entry, Op, Overlay};
+pub use overlay::{Cursor as OverlayCursor, Entry, Op, Overlay};
 pub use tree::View;
 pub use verify::{Damage, Verify};
 
