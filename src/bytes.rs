@@ -7,10 +7,11 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::rc::Rc;
 
-/// A slice of a shared, immutable buffer. Cloning it copies two words and counts a reference.
-#[derive(Clone)]
+/// A slice of a shared, immutable buffer. Cloning it copies two words and counts a reference; the empty
+/// one has no buffer.
+#[derive(Clone, Default)]
 pub struct Bytes {
-    buffer: Rc<Vec<u8>>,
+    buffer: Option<Rc<Vec<u8>>>,
     start: u32,
     end: u32,
 }
@@ -19,26 +20,27 @@ impl Bytes {
     /// Takes over a buffer (of less than 4 GiB).
     pub fn new(buffer: Vec<u8>) -> Self {
         let end = u32::try_from(buffer.len()).expect("a buffer is smaller than 4 GiB");
-        Bytes { buffer: Rc::new(buffer), start: 0, end }
+        if end == 0 { Bytes::default() } else { Bytes { buffer: Some(Rc::new(buffer)), start: 0, end } }
     }
 
     /// The part of this slice at `range`, sharing the buffer.
     pub fn slice(&self, range: Range<usize>) -> Self {
         assert!(range.start <= range.end && range.end <= self.len(), "slice within bounds");
-        Bytes { buffer: self.buffer.clone(), start: self.start + range.start as u32, end: self.start + range.end as u32 }
-    }
-}
-
-impl Default for Bytes {
-    fn default() -> Self {
-        Bytes::new(Vec::new())
+        Bytes {
+            buffer: self.buffer.clone(),
+            start: self.start + range.start as u32,
+            end: self.start + range.end as u32,
+        }
     }
 }
 
 impl Deref for Bytes {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        &self.buffer[self.start as usize..self.end as usize]
+        match &self.buffer {
+            Some(buffer) => &buffer[self.start as usize..self.end as usize],
+            None => &[],
+        }
     }
 }
 

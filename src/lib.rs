@@ -1,14 +1,31 @@
 //! Holdfast: documents in IndexedDB with indexes, transactions and many tabs.
 //!
-//! The crate is two things. Everything except [`browser`](self) is a pure core: synchronous,
-//! deterministic, without clock, randomness or IO; `cargo test` runs it natively. `src/browser` is
-//! compiled for WebAssembly only and is the one place that knows a browser.
+//! The crate is two things. Everything except `browser` is a pure core: synchronous, deterministic,
+//! without clock, randomness or IO; `cargo test` runs it natively. `src/browser` is compiled for
+//! WebAssembly only and is the one place that knows a browser.
 
 mod bytes;
+mod change;
+mod document;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
+#[cfg(test)]
+mod golden;
+mod id;
 mod key;
 mod keyspace;
-pub mod store;
+mod log;
+mod query;
+mod random;
+mod read_set;
+mod schema;
+mod sha256;
+mod storage;
+mod store;
+mod tab;
+mod value;
 
 pub use bytes::{Bytes, Malformed};
 pub use error::{Code, Error, Result};
+pub use value::{Value, compare_optional};

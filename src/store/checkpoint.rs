@@ -43,6 +43,8 @@ pub struct Checkpoint {
     pub(super) targets: [usize; 2],
     writer: PageWriter,
     leaves: u64,
+    /// Interior pages that earlier parts of the same attempt made.
+    interiors_before: u64,
     interiors: BTreeMap<PageId, Rc<Interior>>,
     finished: Vec<(PageId, Bytes)>,
     freed: Vec<PageId>,
@@ -119,10 +121,18 @@ impl Checkpoint {
             targets: [LEAF_BYTES, INTERIOR_BYTES],
             writer: PageWriter::default(),
             leaves: 0,
+            interiors_before: 0,
             interiors: BTreeMap::new(),
             finished: Vec::new(),
             freed: Vec::new(),
         }
+    }
+
+    /// Goes on where another checkpoint of the same attempt ended, so that their pages have different ids.
+    pub fn continuing(mut self, before: &Checkpoint) -> Self {
+        self.leaves = before.leaves;
+        self.interiors_before = before.interiors_before + before.interiors.len() as u64;
+        self
     }
 
     /// Does about as much work as reading and writing `budget_bytes`.
@@ -295,7 +305,7 @@ impl Checkpoint {
     }
 
     fn emit(&mut self, level: usize, cut: Cut, cache: &mut PageCache, room: &mut Room) {
-        let index = if level == 0 { self.leaves } else { FIRST_INTERIOR + self.interiors.len() as u64 };
+        let index = if level == 0 { self.leaves } else { FIRST_INTERIOR + self.interiors_before + self.interiors.len() as u64 };
         // Eight gigabytes of leaves in one checkpoint; an overlay that reaches so far doesn't fit in memory.
         assert!(index < if level == 0 { FIRST_INTERIOR } else { 1 << PAGE_INDEX_BITS }, "pages of one checkpoint");
         let id = self.next.attempt << PAGE_INDEX_BITS | index;

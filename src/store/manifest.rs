@@ -5,7 +5,7 @@
 //!             height:u8 root:varint count:varint                 root and count only if height > 0
 //!             schema:bytes
 //!             embedded:varint (page:varint bytes)*               interior pages, from the root down
-//!             freed:varint (at_ms:f64 ranges:varint (gap:varint length:varint)*)*
+//!             freed:varint (at_ms:f64 sequence:varint ranges:varint (gap:varint length:varint)*)*
 //!             sessions:varint (session:u64 counter:varint sequence:varint)*
 //!             extension:bytes checksum:u32
 //! ```
@@ -26,7 +26,7 @@ const EMBEDDED_BYTES: usize = 64 * 1024;
 /// A tree of interior pages with two children each would be lower than this.
 const MOST_LEVELS: u8 = 64;
 /// How many sessions are remembered.
-const MOST_SESSIONS: usize = 256;
+pub const MANIFEST_SESSIONS: usize = 256;
 
 /// One state of the tree.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +45,7 @@ pub struct Manifest {
     pub count: u64,
     /// The encoded schema.
     pub schema: Vec<u8>,
-    /// Pages that this and earlier checkpoints replaced and that are still stored.
+    /// Pages and log records that this and earlier checkpoints superseded and that are still stored.
     pub freed: Vec<Freed>,
     /// The last commits of recent sessions, the most recent last.
     pub sessions: Vec<Session>,
@@ -55,12 +55,14 @@ pub struct Manifest {
     embedded: Vec<(PageId, Rc<Interior>)>,
 }
 
-/// Pages replaced at one time.
+/// What was superseded at one time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Freed {
     /// When, in milliseconds since 1970.
     pub at_ms: f64,
-    /// Their ids as first id and length, ascending.
+    /// Log records up to this one are in the tree.
+    pub sequence: u64,
+    /// Pages that were replaced: their ids as first id and length, ascending.
     pub ranges: Vec<(PageId, u64)>,
 }
 
@@ -92,7 +94,7 @@ impl From<Malformed> for ManifestError {
 
 impl Freed {
     /// Groups page ids, in any order, into ranges.
-    pub fn new(at_ms: f64, pages: &[PageId]) -> Self {
+    pub fn new(at_ms: f64, sequence: u64, pages: &[PageId]) -> Self {
         let mut pages = pages.to_vec();
         pages.sort_unstable();
         pages.dedup();
@@ -103,7 +105,7 @@ impl Freed {
                 _ => ranges.push((page, 1)),
             }
         }
-        Freed { at_ms, ranges }
+        Freed { at_ms, sequence, ranges }
     }
 }
 
@@ -125,11 +127,10 @@ impl Manifest {
         }
     }
 
-    /// Notes pages that may be deleted some time after `now_ms`.
+    /// Notes what this checkpoint supersedes: these pages, and the log records that it took in. They may be
+    /// deleted some time after `now_ms`.
     pub fn free(&mut self, now_ms: f64, pages: &[PageId]) {
-        if !pages.is_empty() {
-            self.freed.push(Freed::new(now_ms, pages));
-        }
+        self.freed.push(Freed::new(now_ms, self.sequence, pages));
     }
 
     /// Takes the notes of pages that were replaced no later than `at_ms`: the caller deletes them.
@@ -140,10 +141,16 @@ impl Manifest {
         old
     }
 
+    /// Notes that everything before an attempt is superseded: the tree was made anew.
+    pub fn free_before(&mut self, now_ms: f64, attempt: u64) {
+        let everything = super::attempt_pages(attempt).start;
+        self.freed = vec![Freed { at_ms: now_ms, sequence: self.sequence, ranges: vec![(0, everything)] }];
+    }
+
     /// Sets the last commits of sessions; the most recent ones are kept.
     pub fn set_sessions(&mut self, mut sessions: Vec<Session>) {
         sessions.sort_unstable_by_key(|session| (session.sequence, session.session));
-        sessions.drain(..sessions.len().saturating_sub(MOST_SESSIONS));
+        sessions.drain(..sessions.len().saturating_sub(MANIFEST_SESSIONS));
         self.sessions = sessions;
     }
 
@@ -198,6 +205,7 @@ impl Manifest {
         out.put_varint(self.freed.len() as u64);
         for freed in &self.freed {
             out.put_f64(freed.at_ms);
+            out.put_varint(freed.sequence);
             out.put_varint(freed.ranges.len() as u64);
             let mut end = 0;
             for &(first, length) in &freed.ranges {
@@ -215,6 +223,13 @@ impl Manifest {
         out.put_bytes(&self.extension);
         out.put_u32(checksum(&out));
         out
+    }
+
+    /// Up to which log record a manifest goes, read from its first bytes only.
+    pub fn peek_sequence(bytes: &[u8]) -> Option<u64> {
+        let mut reader = Reader::new(bytes.get(2..)?);
+        reader.varint("generation").ok()?;
+        reader.varint("sequence").ok()
     }
 
     /// Reads a record's bytes.
@@ -265,7 +280,8 @@ impl Manifest {
             }
         }
         for _ in 0..reader.varint("freed")? {
-            let mut freed = Freed { at_ms: reader.f64("freed time")?, ranges: Vec::new() };
+            let at_ms = reader.f64("freed time")?;
+            let mut freed = Freed { at_ms, sequence: reader.varint("freed sequence")?, ranges: Vec::new() };
             if freed.at_ms.is_nan() {
                 return Err(Malformed("freed time"));
             }

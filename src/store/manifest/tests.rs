@@ -2,17 +2,15 @@ use super::*;
 
 #[test]
 fn freed_pages_become_ranges() {
-    let freed = Freed::new(1.0, &[7, 5, 6, 100, 6, 8]);
+    let freed = Freed::new(1.0, 3, &[7, 5, 6, 100, 6, 8]);
     assert_eq!(freed.ranges, [(5, 4), (100, 1)]);
     let mut manifest = Manifest::empty();
-    manifest.free(1.0, &[]);
-    assert_eq!(manifest.freed, []);
     manifest.free(1.0, &[1, 2]);
     manifest.free(60_000.0, &[9]);
     let mut manifest = Manifest::decode(&manifest.encode()).expect("a manifest");
-    assert_eq!(manifest.take_freed(59_999.0), [Freed { at_ms: 1.0, ranges: vec![(1, 2)] }]);
+    assert_eq!(manifest.take_freed(59_999.0), [Freed { at_ms: 1.0, sequence: 0, ranges: vec![(1, 2)] }]);
     assert_eq!(manifest.take_freed(59_999.0), []);
-    assert_eq!(manifest.take_freed(60_000.0), [Freed { at_ms: 60_000.0, ranges: vec![(9, 1)] }]);
+    assert_eq!(manifest.take_freed(60_000.0), [Freed { at_ms: 60_000.0, sequence: 0, ranges: vec![(9, 1)] }]);
 }
 
 #[test]

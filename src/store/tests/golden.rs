@@ -4,19 +4,10 @@
 use super::*;
 use crate::store::page::{Interior, Page, PageWriter};
 
-fn hex(bytes: &[u8]) -> String {
-    let lines = bytes.chunks(32).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n");
-    lines.collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
-}
-
-fn check(name: &str, golden: &str, written: &[u8]) -> Vec<u8> {
-    assert!(hex(written) == golden, "{name} is written differently now:\n{}", hex(written));
-    unhex(golden)
+/// Compares with the golden file, and gives its bytes.
+fn check(name: &str, written: Vec<u8>) -> Vec<u8> {
+    crate::golden::check(name, &written);
+    written
 }
 
 #[test]
@@ -27,7 +18,7 @@ fn leaf() {
     for (key, value) in &model {
         writer.push(key, value);
     }
-    let bytes = check("leaf", include_str!("../../../tests/golden/v1/page-leaf.hex"), &writer.finish(true));
+    let bytes = check("page-leaf", writer.finish(true));
     let Ok(Page::Leaf(leaf)) = Page::parse(bytes.into()) else { panic!("a leaf") };
     for (index, (key, value)) in model.iter().enumerate() {
         let (rank, place) = leaf.seek(key);
@@ -42,7 +33,7 @@ fn interior() {
         interior.push(format!("bound {n:02}").as_bytes(), 3 << PAGE_INDEX_BITS | n, 100 + n);
     }
     let written = interior.encode(&mut PageWriter::default());
-    let bytes = check("interior", include_str!("../../../tests/golden/v1/page-interior.hex"), &written);
+    let bytes = check("page-interior", written);
     let Ok(Page::Interior(read)) = Page::parse(bytes.into()) else { panic!("an interior page") };
     assert_eq!((read.children.len(), read.count(), read.children[7].page), (20, 2190, 3 << PAGE_INDEX_BITS | 7));
     assert_eq!(read.keys.get(7), b"bound 07");
@@ -50,8 +41,7 @@ fn interior() {
 
 #[test]
 fn manifests() {
-    let empty = include_str!("../../../tests/golden/v1/manifest-empty.hex");
-    let bytes = check("empty manifest", empty, &Manifest::empty().encode());
+    let bytes = check("manifest-empty", Manifest::empty().encode());
     assert_eq!(Manifest::decode(&bytes).expect("a manifest").height, 0);
 
     let mut manifest = Manifest::empty();
@@ -71,7 +61,6 @@ fn manifests() {
         interior.push(b"m", 13 << PAGE_INDEX_BITS | 1, 200);
         Some(Rc::new(interior))
     });
-    let full = include_str!("../../../tests/golden/v1/manifest-full.hex");
-    let read = Manifest::decode(&check("full manifest", full, &manifest.encode())).expect("a manifest");
+    let read = Manifest::decode(&check("manifest-full", manifest.encode())).expect("a manifest");
     assert_eq!(format!("{read:?}"), format!("{manifest:?}"));
 }

@@ -1,0 +1,218 @@
+/* ==================================================================================================
+   The page's half of the bench. The driver (driver.mjs) opens fresh pages and calls one phase each; a
+   phase times, then compares what came back with checksums the driver computed from a plain-JS oracle.
+   Nothing timed includes a check. A wrong answer throws "WRONG …", which spoils the row.
+
+   The adapter interface (engines/<name>.js; see engines/raw-idb.js):
+
+   export default {
+     label, packages: [npm names], store: 'where the data lives',
+     async open({ name, base }) -> db         // open or create; base = URL folder of the bundle
+   }
+   db; every method may be async and the harness awaits each. A write resolves when it is as durable as
+   the engine makes it by default (its storage transaction has completed). A row is a plain object.
+     bulkInsert(tasks) -> keys | nothing      // the engine's own key for each task; else `id` is the key
+     insert(task)
+     get(key) -> row
+     byProject(pid), byProjectStatus(pid, status) -> rows in any order
+     dueRange(lo, hi, limit) -> rows, ascending by dueDate, lo <= dueDate <= hi
+     page(limit, cursor | null) -> { rows, cursor }    // newest first, in order of creation
+     countByStatus() -> { todo, in_progress, done }
+     patch(key, fields)   bulkPatch([{ key, fields }])  // bulk: one transaction
+     scan() -> all rows
+     warm()          load all pages into the engine's cache without giving a row to JS (where there is a difference)
+     stats()         optional; { logRecords, logBytes, pageCacheBytes, overlayBytes, wasmBytes, … }
+     ownPut(i, bytes)  raw IndexedDB alone: one record into a store without indexes
+     close()
+   ================================================================================================ */
+import { BATCH, STATUS, generate, makeWorld, makeTasks, checksum, sumOf, addSums, showSum } from './workload.js'
+
+const now = () => performance.now()
+const sleep = ms => new Promise(r => setTimeout(r, ms))
+const fail = m => { throw new Error('WRONG ' + m) }
+const DB = 'bench'
+let engine, db
+
+export async function open(name) {
+  const t0 = now()
+  engine = (await import(`/${name}/index.js`)).default
+  const t1 = now()
+  db = await engine.open({ name: DB, base: `${location.origin}/${name}/` })
+  return { importMs: t1 - t0, openMs: now() - t1, label: engine.label, packages: engine.packages, store: engine.store }
+}
+export async function close() { if (db) await Promise.race([db.close(), sleep(5000)]); db = null }
+export async function stats() { return db?.stats ? await db.stats() : null }
+
+/** Runs `fn` on each item, one at a time, and notes the clock between them; checks nothing. */
+async function timed(items, fn, cap = 20000) {
+  const marks = [now()], results = []
+  for (const x of items) {
+    results.push(await fn(x))
+    const t = now()
+    marks.push(t)
+    if (t - marks[0] > cap) break
+  }
+  return { marks, results }
+}
+const calls = {
+  get: q => db.get(q[0]), byProject: q => db.byProject(q[0]), byProjectStatus: q => db.byProjectStatus(q[0], q[1]),
+  dueRange: q => db.dueRange(q[0], q[1], q[2]), page: q => db.page(q[0], q[1]),
+}
+const rowsOf = (shape, r) => shape === 'get' ? (r ? [r] : []) : shape === 'page' ? r.rows : r
+function check(shape, items, results) {
+  results.forEach((r, i) => {
+    const got = checksum(rowsOf(shape, r), items[i].want[0] === 'o')
+    if (got !== items[i].want) fail(`${shape} ${JSON.stringify(items[i].q).slice(0, 80)}: got ${got}, want ${items[i].want}`)
+  })
+}
+
+// ---- one bulk insert into an empty database ---------------------------------------------------------
+export async function bulk(n, wantAll) {
+  const { tasks } = generate(n)
+  const t = now()
+  const keys = await db.bulkInsert(tasks)
+  const ms = now() - t
+  await verify(wantAll)
+  return { ms, keys: Array.isArray(keys) ? keys : null }
+}
+/** Every row of the database against the model's sum. */
+export async function verify(want) {
+  const got = showSum(sumOf(await db.scan()))
+  if (got !== want) fail(`all rows: got ${got}, want ${want}`)
+  return true
+}
+export async function warm() { await db.warm() }
+
+/** The same idle wait for every engine; engines with a log say when its tail was empty. */
+export async function settle(ms, untilEmpty) {
+  const t = now()
+  let at = null, last = null
+  for (;;) {
+    last = await stats()
+    if (at === null && (last?.logRecords ?? last?.logBytes) === 0) at = Math.round(now() - t)
+    if (now() - t >= ms || (untilEmpty && at !== null)) break
+    await sleep(Math.min(1000, ms))
+  }
+  return { waited: Math.round(now() - t), emptyLogAfter: at, stats: last }
+}
+
+/** Walks all pages in order of creation, newest first; the cursors let later pages start anywhere. */
+export async function walk(limit, wants) {
+  const cursors = [null]
+  for (let i = 0; i < wants.length; i++) {
+    const p = await db.page(limit, cursors[i])
+    const got = checksum(p.rows, true)
+    if (got !== wants[i]) fail(`page ${i}: got ${got}, want ${wants[i]}`)
+    cursors.push(p.cursor)
+  }
+  return cursors.slice(0, wants.length)
+}
+
+// ---- warm reads: pages in the engine's cache; rows never, then already, returned in this page -------
+export async function warmReads({ shape, code, items, rounds = 1, cap }) {
+  const before = await stats()
+  const fn = x => calls[shape](x.q)
+  const w = await timed(code, fn)                     // the code runs, on rows that are not asked again
+  const first = await timed(items, fn, cap)
+  const used = items.slice(0, first.results.length)
+  const seen = []
+  for (let i = 0; i < rounds; i++) seen.push(await timed(used, fn, cap))
+  check(shape, code, w.results)
+  check(shape, used, first.results)
+  for (const s of seen) check(shape, used, s.results)
+  return { first: first.marks, seen: seen.map(s => s.marks), stats: before }
+}
+export async function warmScan({ want, rounds, cap }) {
+  const once = async () => { const t = now(); const rows = await db.scan(); return [now() - t, rows] }
+  const [first, rows] = await once()
+  if (showSum(sumOf(rows)) !== want) fail(`scan: got ${showSum(sumOf(rows))}, want ${want}`)
+  const seen = []
+  let spent = 0
+  for (let i = 0; i < rounds && spent < cap; i++) {
+    const [ms, again] = await once()
+    if (showSum(sumOf(again)) !== want) fail('scan again')
+    seen.push(ms); spent += ms
+  }
+  return { first, seen, stats: await stats() }
+}
+export async function counts({ reps, want, cap }) {
+  const { marks, results } = await timed(Array(reps).fill(0), () => db.countByStatus(), cap)
+  for (const r of results) for (const s of STATUS) if (r[s] !== want[s]) fail(`count of ${s}: got ${r[s]}, want ${want[s]}`)
+  return { marks }
+}
+
+// ---- cold: the first queries of a fresh page ----------------------------------------------------------
+export async function cold({ name, shape, items, wantAll }) {
+  const t0 = now()
+  engine = (await import(`/${name}/index.js`)).default
+  const t1 = now()
+  db = await engine.open({ name: DB, base: `${location.origin}/${name}/` })
+  const t2 = now()
+  const { marks, results } = await timed(items, x => calls[shape](x.q))
+  let scanMs = null
+  if (wantAll) { const t = now(); const rows = await db.scan(); scanMs = now() - t; if (showSum(sumOf(rows)) !== wantAll) fail('cold scan') }
+  check(shape, items, results)
+  return { importMs: t1 - t0, open: t2 - t1, toFirst: marks[1] - t1, withImport: marks[1] - t0, each: marks.slice(1).map((m, i) => m - marks[i]), scanMs, stats: await stats() }
+}
+
+// ---- writes ----------------------------------------------------------------------------------------------
+export async function insertSerial(tasks, cap) { return (await timed(tasks, t => db.insert(t), cap)).marks }
+export async function patchSerial(ps, cap) { return (await timed(ps, p => db.patch(p.key, p.fields), cap)).marks }
+export async function bulkPatch(sets, cap) { return (await timed(sets, s => db.bulkPatch(s), cap)).marks }
+export async function ownPut(reps, bytes) {
+  if (!db.ownPut) return null
+  const value = new Uint8Array(bytes).map((_, i) => i * 7)
+  return (await timed(Array.from({ length: reps }, (_, i) => i), i => db.ownPut(i, value))).marks
+}
+
+// ---- two tabs: one row a write, `flight` writes under way at once ------------------------------------------
+export async function writeFor({ tab, round, ms, startAt, flight }) {
+  const pool = makeTasks(makeWorld(1000), 100000 * (tab + 1), 1000)
+  let started = 0
+  const make = () => { const k = started++; return { ...pool[k % 1000], id: `w${tab}${round}${flight > 1 ? 'f' : 's'}${String(k).padStart(16, '0')}`, createdAt: 1900000000000 + ((tab * 10 + round) * 1e7 + k) } }
+  const acked = [], written = [], lat = []
+  while (Date.now() < startAt) await sleep(1)
+  const lead = ms / 5, t0 = now() + lead, end = t0 + ms       // a lead-in that is not counted
+  const one = async () => {
+    while (now() < end) {
+      const row = make(), t = now()
+      await db.insert(row)
+      const u = now()
+      written.push(row)
+      if (u >= t0) { acked.push(u); lat.push(u - t) }
+    }
+  }
+  await Promise.all(Array.from({ length: flight }, one))
+  const inTime = acked.filter(t => t <= end)
+  let gap = 0, last = t0
+  for (const t of [...inTime, end]) { gap = Math.max(gap, t - last); last = t }
+  lat.sort((a, b) => a - b)
+  const q = p => lat[Math.min(lat.length - 1, Math.floor(p * lat.length))] ?? null
+  return { count: inTime.length, perSecond: inTime.length / ms * 1000, longestGap: gap, med: q(0.5), p95: q(0.95), sum: sumOf(written) }
+}
+
+// ---- a million rows, in batches of 10,000, read back in pages --------------------------------------------
+const mil = { world: null, sum: { rows: 0, sum: 0 }, cursor: null, last: Infinity, got: { rows: 0, sum: 0 } }
+export async function millionWrite(n, start) {
+  mil.world ??= makeWorld(n)
+  const tasks = makeTasks(mil.world, start, Math.min(BATCH, n - start))
+  mil.sum = addSums(mil.sum, sumOf(tasks))
+  const t = now()
+  await db.bulkInsert(tasks)
+  return now() - t
+}
+export async function millionRead(pages, limit) {
+  let ms = 0
+  for (let i = 0; i < pages; i++) {
+    const t = now()
+    const p = await db.page(limit, mil.cursor)
+    ms += now() - t
+    for (const r of p.rows) { if (!(r.createdAt < mil.last)) fail('a page out of order'); mil.last = r.createdAt }
+    mil.got = addSums(mil.got, sumOf(p.rows))
+    mil.cursor = p.cursor
+  }
+  return ms
+}
+export function millionCheck() { if (showSum(mil.got) !== showSum(mil.sum)) fail(`rows read ${showSum(mil.got)}, written ${showSum(mil.sum)}`); return mil.got.rows }
+
+window.bench = { open, close, stats, bulk, verify, warm, settle, walk, warmReads, warmScan, counts, cold, insertSerial, patchSerial, bulkPatch, ownPut, writeFor, millionWrite, millionRead, millionCheck }

@@ -1,0 +1,18 @@
+import { defineConfig } from "@playwright/test";
+import { chromiumArgs } from "./scripts/setup.mjs";
+
+const { HOLDFAST_CHROMIUM: executablePath, HOLDFAST_WWW: baseURL, HOLDFAST_LONG: long } = process.env;
+if (!executablePath) throw new Error('Run these tests by "npm test -- --only e2e [-- arguments for Playwright]".');
+
+// HOLDFAST_WWW is the address of www as it would be deployed, HOLDFAST_PAGES that of tests/e2e/pages.
+export default defineConfig({
+  testDir: "tests/e2e",
+  testIgnore: long ? [] : ["**/long/**"],
+  outputDir: "test-results",
+  // One browser at a time: tests of several tabs and of timing get the machine for themselves.
+  workers: 1,
+  retries: 0,
+  timeout: long ? 30 * 60_000 : 60_000,
+  forbidOnly: Boolean(process.env.CI),
+  use: { baseURL, browserName: "chromium", headless: true, launchOptions: { executablePath, args: chromiumArgs() } },
+});

@@ -1,0 +1,160 @@
+// npm run build: the crate becomes pkg/ (wasm-bindgen's output, which ts/ imports) and both become dist/ (the package).
+
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { attempt, main, Problem, root, run, say, tail, time } from "./run.mjs";
+import { ensureBuildTools, wasmBindgenVersion, wasmTarget } from "./setup.mjs";
+
+/** The WebAssembly binaries of the package: a name for the files, and the crate's features. */
+const binaries = [{ name: "holdfast", features: [] }];
+
+/** The entry points of the package: a missing one is left out. The name is that of the file in dist/. */
+const entries = { index: "ts/index.ts" };
+
+const optimize = [
+  "-O3",
+  "--enable-bulk-memory",
+  "--enable-nontrapping-float-to-int",
+  "--enable-sign-ext",
+  "--enable-mutable-globals",
+  "--enable-reference-types",
+  "--enable-multivalue",
+];
+
+// The glue belongs to one page and can be reset after a trap; the address of the binary is named once, in ts/.
+const bindgen = ["--target", "web", "--omit-default-module-path", "--experimental-reset-state-function"];
+
+const dist = join(root, "dist");
+const pkg = join(root, "pkg");
+
+/** Compiles the crate and answers the file of the raw binary. */
+async function compile({ features }) {
+  const cargoHome = process.env.CARGO_HOME ?? join(homedir(), ".cargo");
+  // Panic messages name source files: without the place where this machine keeps them.
+  const flags = [
+    `--remap-path-prefix=${join(cargoHome, "registry", "src")}=registry`,
+    `--remap-path-prefix=${root}=holdfast`,
+  ];
+  const inherited = process.env.CARGO_ENCODED_RUSTFLAGS?.split("\x1f") ?? process.env.RUSTFLAGS?.split(" ") ?? [];
+  const args = [
+    "build",
+    "--quiet",
+    "--release",
+    "--lib",
+    "--target",
+    wasmTarget,
+    "--message-format=json-render-diagnostics",
+  ];
+  const result = await attempt("cargo", [...args, ...(features.length ? ["--features", features.join(",")] : [])], {
+    env: { CARGO_ENCODED_RUSTFLAGS: [...inherited.filter(Boolean), ...flags].join("\x1f") },
+  });
+  const lines = result.output.split("\n");
+  if (!result.ok) {
+    const said = lines.filter((line) => !line.startsWith('{"reason"')).join("\n");
+    throw new Problem(`The crate does not compile.\n\n${tail(said, 60)}`);
+  }
+  const file = lines
+    .filter((line) => line.startsWith('{"reason":"compiler-artifact"'))
+    .flatMap((line) => JSON.parse(line).filenames)
+    .findLast((name) => name.endsWith(".wasm"));
+  if (!file) throw new Problem("cargo built no .wasm file: the crate's [lib] must have the type cdylib.");
+  return file;
+}
+
+/** The binary may import from its own glue alone: anything else means that a crate expects a C library or a host. */
+function checkImports(name, bytes) {
+  const foreign = WebAssembly.Module.imports(new WebAssembly.Module(bytes)).filter(
+    ({ module }) => module !== `./${name}_bg.js` && module !== "wbg",
+  );
+  if (foreign.length === 0) return;
+  const list = foreign.map((one) => `  ${one.module}.${one.name}`).join("\n");
+  throw new Problem(
+    `${name}_bg.wasm imports what no browser provides:\n${list}\nFind the crate that needs it: "cargo tree --target ${wasmTarget}".`,
+  );
+}
+
+/** wasm-bindgen and wasm-opt, into pkg/. Skipped when nothing changed. */
+async function bind(binary) {
+  const started = Date.now();
+  if (!existsSync(join(pkg, `.${binary.name}.stamp`)))
+    say("compiling the crate for WebAssembly (a minute or two, once)");
+  const raw = await compile(binary);
+  const compiled = Date.now() - started;
+  const wasm = join(pkg, `${binary.name}_bg.wasm`);
+  const stamp = join(pkg, `.${binary.name}.stamp`);
+  const key = createHash("sha256")
+    .update(readFileSync(raw))
+    .update(JSON.stringify([wasmBindgenVersion(), bindgen, optimize]))
+    .update(readFileSync(join(root, "node_modules", "binaryen", "package.json")))
+    .digest("hex");
+  if (existsSync(wasm) && existsSync(stamp) && readFileSync(stamp, "utf8") === key) return;
+  if (compiled > 2_000) say(`compiled the crate for WebAssembly in ${time(compiled)}`);
+  const bound = Date.now();
+  mkdirSync(pkg, { recursive: true });
+  rmSync(stamp, { force: true });
+  await run("wasm-bindgen", [...bindgen, "--out-dir", pkg, "--out-name", binary.name, raw], {
+    failure: "wasm-bindgen failed.",
+  });
+  checkImports(binary.name, readFileSync(wasm));
+  const before = statSync(wasm).size;
+  const optimizer = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
+  await run(process.execPath, [optimizer, ...optimize, "-o", wasm, wasm], { failure: "wasm-opt failed." });
+  writeFileSync(stamp, key);
+  const kb = (bytes) => `${Math.round(bytes / 1000)} KB`;
+  say(
+    `bound and optimized ${binary.name}_bg.wasm in ${time(Date.now() - bound)}: ${kb(before)} to ${kb(statSync(wasm).size)}`,
+  );
+}
+
+/** esbuild's options for the package's JavaScript. */
+export function bundleOptions() {
+  const present = Object.entries(entries).filter(([, file]) => existsSync(join(root, file)));
+  return {
+    absWorkingDir: root,
+    entryPoints: Object.fromEntries(present),
+    outdir: "dist",
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "neutral",
+    target: "es2022",
+    external: ["node:*", "react", "react/*"],
+    sourcemap: true,
+    logLevel: "silent",
+  };
+}
+
+/** esbuild and tsc, from ts/ into dist/. */
+async function bundle() {
+  rmSync(dist, { recursive: true, force: true });
+  mkdirSync(dist, { recursive: true });
+  const { build, formatMessages } = await import("esbuild");
+  const fail = async (errors) => {
+    throw new Problem(`esbuild failed.\n\n${(await formatMessages(errors, { kind: "error" })).join("\n")}`);
+  };
+  await build(bundleOptions()).catch((error) => fail(error.errors ?? [{ text: String(error) }]));
+  for (const { name } of binaries) copyFileSync(join(pkg, `${name}_bg.wasm`), join(dist, `${name}_bg.wasm`));
+  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+  await run(process.execPath, [tsc, "-p", "tsconfig.build.json"], { failure: "tsc failed." });
+}
+
+/** pkg/ alone, which the type check of ts/ needs. */
+export async function buildWasm() {
+  await ensureBuildTools();
+  for (const binary of binaries) await bind(binary);
+}
+
+/** pkg/ and dist/. */
+export async function build() {
+  const started = Date.now();
+  await buildWasm();
+  if (!existsSync(join(root, entries.index)))
+    throw new Problem(`There is no ${entries.index} to build the package from.`);
+  await bundle();
+  say(`built dist/ in ${time(Date.now() - started)}`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) main(build);

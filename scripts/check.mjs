@@ -1,0 +1,84 @@
+// npm run check: formatting, lints and types of both languages.
+
+import { existsSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { buildWasm } from "./build.mjs";
+import { attempt, main, Problem, root, say, tail, time } from "./run.mjs";
+import { ensureBuildTools, ensureRust, ensureRustComponents, rustVersion, wasmTarget } from "./setup.mjs";
+
+const script = (...parts) => [process.execPath, join(root, "node_modules", ...parts)];
+
+/** The integration tests that are written for a browser, as arguments for cargo. */
+export function browserTests() {
+  const folder = join(root, "tests");
+  const files = existsSync(folder) ? readdirSync(folder) : [];
+  return files.filter((file) => /^browser.*\.rs$/.test(file)).flatMap((file) => ["--test", basename(file, ".rs")]);
+}
+
+/** Everything that prettier formats. */
+export const formatted = ["ts", "www", "tests", "scripts", "*.{mjs,json}"];
+
+/** The steps, each a name and a command. */
+export function checks() {
+  let building;
+  const pkg = () => (building ??= buildWasm());
+  // A newer clippy knows new lints: they are shown, but only the release the project is written for may fail it.
+  const deny = ensureRust() === rustVersion() ? ["--", "-D", "warnings"] : [];
+  const clippy = ["cargo", "clippy", "--quiet", "--workspace"];
+  return [
+    { name: "cargo fmt", command: ["cargo", "fmt", "--all", "--check"], remedy: "npm run format" },
+    { name: "clippy", command: [...clippy, "--all-targets", ...deny] },
+    {
+      name: `clippy for ${wasmTarget}`,
+      command: [...clippy, "--target", wasmTarget, "--lib", ...browserTests(), ...deny],
+    },
+    // ts/ is checked against pkg/.
+    { name: "tsc", before: pkg, command: [...script("typescript", "bin", "tsc"), "-p", "tsconfig.json"] },
+    { name: "eslint", before: pkg, command: [...script("eslint", "bin", "eslint.js"), "--max-warnings", "0", "."] },
+    {
+      name: "prettier",
+      command: [
+        ...script("prettier", "bin", "prettier.cjs"),
+        "--check",
+        "--no-error-on-unmatched-pattern",
+        ...formatted,
+      ],
+      remedy: "npm run format",
+    },
+  ];
+}
+
+/** Set-up for the steps. */
+export async function prepareChecks() {
+  await ensureBuildTools();
+  await ensureRustComponents();
+}
+
+/** Carries out a step. Answers { ok, output }. */
+export async function check({ before, command }, log) {
+  try {
+    await before?.();
+  } catch (error) {
+    return { ok: false, output: error instanceof Problem ? error.message : String(error?.stack ?? error) };
+  }
+  return attempt(command[0], command.slice(1), { log });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  main(async () => {
+    await prepareChecks();
+    let failures = 0;
+    for (const step of checks()) {
+      const { name, remedy } = step;
+      const started = Date.now();
+      const { ok, output } = await check(step);
+      say(`${name}: ${ok ? "fine" : "FAILED"} (${time(Date.now() - started)})`);
+      if (!ok) {
+        failures += 1;
+        console.log(`${tail(output, 200)}\n${remedy ? `(${remedy} mends it)\n` : ""}`);
+      } else if (output.includes("warning")) console.log(tail(output, 60));
+    }
+    process.exit(failures === 0 ? 0 : 1);
+  });
+}

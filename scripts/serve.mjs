@@ -1,0 +1,58 @@
+// Vite, as npm start and the tests use it: a folder of pages that import "holdfast" get the built package.
+
+import { createServer as createTcpServer } from "node:net";
+import { join, resolve } from "node:path";
+import { root } from "./run.mjs";
+import { cache } from "./setup.mjs";
+
+const config = (folder) => ({
+  configFile: false,
+  root: join(root, folder),
+  cacheDir: join(cache, "vite", folder.replaceAll("/", "-")),
+  logLevel: "warn",
+  clearScreen: false,
+  appType: "mpa",
+  resolve: {
+    alias: [
+      { find: /^holdfast$/, replacement: resolve(root, "dist/index.js") },
+      // This package of data sets exports none of them.
+      { find: /^vega-datasets\/data\//, replacement: `${resolve(root, "node_modules/vega-datasets/data")}/` },
+    ],
+  },
+});
+
+/** A port that nobody listens on. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createTcpServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+const served = (server) => ({ url: server.resolvedUrls.local[0], close: () => server.close() });
+
+/** Serves a folder's sources; `watch` follows their changes. Answers { url, close }. */
+export async function serveSources(folder, { port, strictPort = false, watch = false }) {
+  const { createServer } = await import("vite");
+  const live = watch ? {} : { hmr: false, watch: null };
+  const server = await createServer({
+    ...config(folder),
+    server: { host: "127.0.0.1", port, strictPort, fs: { allow: [root] }, ...live },
+  });
+  await server.listen();
+  return served(server);
+}
+
+/** Builds a folder as an app would be built, and serves the result. Answers { url, close }. */
+export async function serveBuilt(folder, { port }) {
+  const { build, preview } = await import("vite");
+  const output = { outDir: join(cache, "built", folder.replaceAll("/", "-")), emptyOutDir: true, target: "es2022" };
+  await build({ ...config(folder), build: { ...output, chunkSizeWarningLimit: 100_000 } });
+  return served(
+    await preview({ ...config(folder), build: output, preview: { host: "127.0.0.1", port, strictPort: true } }),
+  );
+}

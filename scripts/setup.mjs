@@ -1,0 +1,191 @@
+// Set-up: each function makes one tool available, does nothing when it already is, and says in a line what it installs.
+// Only Node's own modules here: the npm packages may not be installed yet.
+
+import { createHash } from "node:crypto";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { ask, attempt, prependPath, Problem, root, run, say } from "./run.mjs";
+
+/** Tools that belong to this clone alone; git ignores it. */
+export const cache = join(root, ".cache");
+
+const cargoToml = () => readFileSync(join(root, "Cargo.toml"), "utf8");
+
+function pinned(pattern, what) {
+  const found = pattern.exec(cargoToml());
+  if (!found) throw new Problem(`Cargo.toml doesn't pin ${what} any more, but scripts/setup.mjs reads it there.`);
+  return found[1];
+}
+
+/** The Rust release that the project is built and linted with, as "1.95". */
+export const rustVersion = () => pinned(/^rust-version = "(\d+\.\d+)/m, "rust-version");
+
+/** The version of wasm-bindgen: the crate and the command must be the same. */
+export const wasmBindgenVersion = () => pinned(/^wasm-bindgen = "=([^"]+)"/m, "wasm-bindgen");
+
+export const wasmTarget = "wasm32-unknown-unknown";
+
+/** The file of a program on PATH, or undefined. */
+export function which(name) {
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    for (const ending of process.platform === "win32" ? [".exe", ".cmd"] : [""]) {
+      const file = join(folder || ".", name + ending);
+      try {
+        accessSync(file, constants.X_OK);
+        return file;
+      } catch {
+        // Not in this folder.
+      }
+    }
+  }
+  return undefined;
+}
+
+/** npm packages as package-lock.json names them, in the repository or in a folder with a lock file of its own. */
+export async function ensureNpmPackages(folder = root, name = "npm packages") {
+  const lock = readFileSync(join(folder, "package-lock.json"));
+  const wanted = createHash("sha256").update(lock).update(`${process.platform}-${process.arch}`).digest("hex");
+  const stamp = join(folder, "node_modules", ".installed");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  say(`installing ${name}`);
+  // npm_execpath is set when npm started us; it saves the search for npm.cmd on Windows.
+  const npm = process.env.npm_execpath?.endsWith(".js")
+    ? [process.execPath, process.env.npm_execpath]
+    : [process.platform === "win32" ? "npm.cmd" : "npm"];
+  await run(npm[0], [...npm.slice(1), "ci", "--include=dev"], { cwd: folder, failure: `npm ci failed in ${folder}.` });
+  writeFileSync(stamp, wanted);
+}
+
+/** cargo and rustc of a release that can build the project. Answers the release, as "1.95". */
+export function ensureRust() {
+  if (!which("cargo")) prependPath(join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "bin"));
+  const version = ask("rustc", ["--version"]);
+  const found = /^rustc (\d+)\.(\d+)/.exec(version ?? "");
+  if (!found || !which("cargo"))
+    throw new Problem("Rust is missing: install it with rustup (see rustup.rs), then try again.");
+  const [major, minor] = rustVersion().split(".").map(Number);
+  if (Number(found[1]) < major || (Number(found[1]) === major && Number(found[2]) < minor)) {
+    throw new Problem(
+      `Rust ${rustVersion()} or newer is needed, and this is ${version}: run "rustup update stable", then try again.`,
+    );
+  }
+  return `${found[1]}.${found[2]}`;
+}
+
+/** Rust's standard library for WebAssembly. */
+export async function ensureWasmTarget() {
+  ensureRust();
+  const folder = ask("rustc", ["--print", "target-libdir", "--target", wasmTarget]);
+  if (folder && existsSync(folder)) return;
+  say(`adding Rust's target ${wasmTarget}`);
+  await run("rustup", ["target", "add", wasmTarget], {
+    failure: `Rust's target ${wasmTarget} could not be added. Run "rustup target add ${wasmTarget}" and see what it says.`,
+  });
+}
+
+/** rustfmt and clippy, which a minimal Rust lacks. */
+export async function ensureRustComponents() {
+  ensureRust();
+  for (const [component, command] of [
+    ["rustfmt", "fmt"],
+    ["clippy", "clippy"],
+  ]) {
+    if (ask("cargo", [command, "--version"]) !== undefined) continue;
+    say(`adding Rust's component ${component}`);
+    await run("rustup", ["component", "add", component], {
+      failure: `Rust's component ${component} could not be added. Run "rustup component add ${component}" and see what it says.`,
+    });
+  }
+}
+
+/** wasm-bindgen and its test runner in the crate's version, in front of PATH when they are the clone's own. */
+export async function ensureWasmBindgen() {
+  const version = wasmBindgenVersion();
+  const fits = (command) => ask(command, ["--version"])?.split(" ")[1] === version;
+  if (fits("wasm-bindgen") && fits("wasm-bindgen-test-runner")) return;
+  const tools = join(cache, "tools");
+  prependPath(join(tools, "bin"));
+  if (fits("wasm-bindgen") && fits("wasm-bindgen-test-runner")) return;
+  ensureRust();
+  say(`installing wasm-bindgen ${version} into .cache/tools (about 2 minutes, once)`);
+  // Without --locked: its lock file names a release of a dependency that is not to be had any more.
+  await run("cargo", ["install", "wasm-bindgen-cli", "--version", version, "--root", tools, "--force", "--quiet"], {
+    failure: `wasm-bindgen could not be installed. Run "cargo install wasm-bindgen-cli --version ${version}" and see what it says.`,
+    env: { CARGO_TARGET_DIR: join(cache, "tools-target") },
+  });
+  rmSync(join(cache, "tools-target"), { recursive: true, force: true });
+}
+
+const isRoot = () => process.getuid?.() === 0;
+
+/** What every Chromium of ours is started with: nothing that calls home, and no sandbox only where there can't be one. */
+export const chromiumArgs = () => [
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  ...(isRoot() ? ["--no-sandbox"] : []),
+];
+
+const works = (file) => ask(file, ["--version"], { stdio: ["ignore", "pipe", "ignore"] }) !== undefined;
+
+function installedChromium() {
+  const named = process.env.HOLDFAST_CHROMIUM;
+  if (named) {
+    if (!works(named)) throw new Problem(`HOLDFAST_CHROMIUM names ${named}, which can't be started.`);
+    return named;
+  }
+  const names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome"];
+  const apps = ["Google Chrome", "Chromium"].flatMap((app) =>
+    [homedir(), "/"].map((place) => join(place, "Applications", `${app}.app`, "Contents", "MacOS", app)),
+  );
+  return [...names.map(which), ...(process.platform === "darwin" ? apps : [])].find(
+    (file) => file && existsSync(file) && works(file),
+  );
+}
+
+async function playwrightChromium() {
+  const { chromium } = await import("playwright-core");
+  const file = chromium.executablePath();
+  return file && existsSync(file) && works(file) ? file : undefined;
+}
+
+/** A Chromium: the installed one, else Debian's package when root, else Playwright's. Answers its file. */
+export async function ensureChromium() {
+  await ensureNpmPackages();
+  const found = installedChromium() ?? (await playwrightChromium());
+  if (found) return found;
+  const tried = [];
+  if (process.platform === "linux" && isRoot() && which("apt-get")) {
+    say("installing Debian's package chromium");
+    const env = { DEBIAN_FRONTEND: "noninteractive" };
+    await attempt("apt-get", ["update"], { env });
+    const result = await attempt("apt-get", ["install", "-y", "--no-install-recommends", "chromium"], { env });
+    const file = installedChromium();
+    if (file) return file;
+    tried.push(result.output);
+  }
+  say("installing Playwright's Chromium");
+  const playwright = join(root, "node_modules", "playwright-core", "cli.js");
+  const result = await attempt(process.execPath, [playwright, "install", "--no-shell", "chromium"], { limit: 600_000 });
+  const file = await playwrightChromium();
+  if (file) return file;
+  tried.push(result.output);
+  const said = tried.map((output) => output.trimEnd().split("\n").slice(-6).join("\n")).join("\n");
+  throw new Problem(
+    `No Chromium could be found or installed. Install Chromium or Chrome (on Debian: apt-get install chromium), or name one ` +
+      `with HOLDFAST_CHROMIUM=<file>, then try again.\n\n${said}`,
+  );
+}
+
+/** All that a build needs. */
+export async function ensureBuildTools() {
+  ensureRust();
+  mkdirSync(cache, { recursive: true });
+  await ensureNpmPackages();
+  await ensureWasmTarget();
+  await ensureWasmBindgen();
+}

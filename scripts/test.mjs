@@ -1,0 +1,307 @@
+// npm test [-- --only name[,name]] [-- more arguments for the only layer]: every layer, one summary.
+// npm run test:long (--long): the same with soak, many seeds and fuzzing: HOLDFAST_LONG=1, ignored tests, more time.
+
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { build } from "./build.mjs";
+import { browserTests, check, checks, prepareChecks } from "./check.mjs";
+import { attempt, main, Problem, root, say, tail, time } from "./run.mjs";
+import { freePort, serveBuilt, serveSources } from "./serve.mjs";
+import { cache, ensureBuildTools, ensureChromium, wasmTarget } from "./setup.mjs";
+import { excess, sizes, table } from "./size.mjs";
+
+const usage = "npm test -- [--only name[,name]] [--long] [-- arguments for the only layer]";
+
+function readArguments(argv) {
+  const options = { only: undefined, long: false, rest: [] };
+  for (let i = 0; i < argv.length; i += 1) {
+    if (argv[i] === "--long") options.long = true;
+    else if (argv[i] === "--only" && argv[i + 1]) options.only = argv[(i += 1)].split(",");
+    else if (argv[i].startsWith("--only=")) options.only = argv[i].slice("--only=".length).split(",");
+    else if (options.only?.length === 1) {
+      options.rest = argv.slice(argv[i] === "--" ? i + 1 : i);
+      break;
+    } else throw new Problem(`${argv[i]} is no option here.\n${usage}`);
+  }
+  return options;
+}
+
+const { only, long, rest } = readArguments(process.argv.slice(2));
+const minutes = (n) => n * 60_000 * (long ? 8 : 1);
+const logs = join(cache, "logs");
+const logOf = (name) => join(logs, `${name}.log`);
+const shown = (file) => relative(root, file);
+
+/** The files below a folder whose names end so, with forward slashes, relative to the root. */
+function filesBelow(folder, ending) {
+  const start = join(root, folder);
+  if (!existsSync(start)) return [];
+  return readdirSync(start, { recursive: true })
+    .filter((file) => file.endsWith(ending) && !file.split(sep).includes("node_modules"))
+    .map((file) => join(folder, file).replaceAll(sep, "/"))
+    .sort();
+}
+
+const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
+const countAll = (output, pattern) => sum([...output.matchAll(pattern)].map((found) => Number(found[1])));
+
+/** What a program's end means: its own counts, and at least one failure when it did not end well or ran no test. */
+function outcome(result, counts, limit) {
+  const none = counts.passed + counts.failed + counts.skipped === 0;
+  const failed = result.ok && !(none && counts.mustRun) ? counts.failed : Math.max(1, counts.failed);
+  const output = result.timedOut
+    ? `${result.output}\n\nended after ${time(limit)}: that is the layer's limit`
+    : result.output;
+  return { ...counts, failed, output };
+}
+
+/** The part of cargo's output that tells what went wrong. */
+function cargoFailure(output, most = 120) {
+  const lines = output.split("\n");
+  const start = lines.findIndex((line) => /^(error(\[|:)|failures:)|panicked at|test result: FAILED/.test(line));
+  return start < 0 ? tail(output, most) : lines.slice(start, start + most).join("\n");
+}
+
+async function cargoTest(name, args, { env = {}, limit }) {
+  const [own, theirs] = [
+    ["test", "--no-fail-fast", ...args],
+    rest.length > 0 ? ["--", ...rest] : long ? ["--", "--include-ignored"] : [],
+  ];
+  const result = await attempt("cargo", [...own, ...theirs], { env, log: logOf(name), limit });
+  const count = (word) => countAll(result.output, new RegExp(`^test result: .*?(\\d+) ${word}`, "gm"));
+  const counts = { passed: count("passed"), failed: count("failed"), skipped: count("ignored") };
+  return { ...outcome(result, counts, limit), summarize: (output) => cargoFailure(output) };
+}
+
+async function nodeTest(name, files, { limit }) {
+  const tap = join(cache, "logs", `${name}.tap`);
+  rmSync(tap, { force: true });
+  const args = ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-reporter-destination=stdout"];
+  args.push("--test-reporter=tap", `--test-reporter-destination=${tap}`, ...rest, ...files);
+  const env = { NODE_TEST_CONTEXT: undefined, HOLDFAST_LONG: long ? "1" : "" };
+  const result = await attempt(process.execPath, args, { log: logOf(name), limit, env });
+  const report = existsSync(tap) ? readFileSync(tap, "utf8") : "";
+  const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(report)?.[1] ?? 0);
+  const counts = {
+    passed: count("pass"),
+    failed: count("fail") + count("cancelled"),
+    skipped: count("skipped") + count("todo"),
+  };
+  return { ...outcome(result, counts, limit), summarize: (output) => tail(output.split("failing tests:").at(-1), 100) };
+}
+
+let building;
+/** The package, built once for all layers that need it. */
+const built = () => (building ??= build());
+
+const layers = [
+  {
+    name: "build",
+    about: "the package builds",
+    present: () => existsSync(join(root, "ts", "index.ts")),
+    async run() {
+      await built();
+      return { passed: 1, failed: 0 };
+    },
+  },
+  {
+    name: "check",
+    about: "formatting, lints, types",
+    present: () => true,
+    async run() {
+      await prepareChecks();
+      const counts = { passed: 0, failed: 0, output: "" };
+      for (const step of checks()) {
+        const { name, command, remedy } = step;
+        const result = await check(step, logOf(`check-${name.replaceAll(" ", "-")}`));
+        if (result.ok) counts.passed += 1;
+        else {
+          counts.failed += 1;
+          const said = command[0] === "cargo" ? cargoFailure(result.output, 60) : tail(result.output, 60);
+          counts.output += `${name}${remedy ? ` (${remedy} mends it)` : ""}:\n${said}\n\n`;
+        }
+      }
+      return counts;
+    },
+  },
+  {
+    name: "native",
+    about: "the core: unit, property and simulation tests",
+    present: () => true,
+    run: () =>
+      cargoTest("native", ["--workspace", ...(long ? ["--profile", "release-native"] : [])], {
+        env: long ? { HOLDFAST_LONG: "1" } : {},
+        limit: minutes(15),
+      }),
+  },
+  {
+    name: "browser",
+    about: "the crate in Chromium's WebAssembly and IndexedDB",
+    present: () => browserTests().length > 0 || existsSync(join(root, "src", "browser")),
+    async run() {
+      const unit = filesBelow("src/browser", ".rs").some((file) =>
+        readFileSync(join(root, file), "utf8").includes("wasm_bindgen_test"),
+      );
+      return cargoTest("browser", ["--target", wasmTarget, ...(unit ? ["--lib"] : []), ...browserTests()], {
+        env: {
+          HOLDFAST_CHROMIUM: await ensureChromium(),
+          CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: `node ${join("scripts", "wasm-test-runner.mjs")}`,
+        },
+        limit: minutes(10),
+      });
+    },
+  },
+  {
+    name: "types",
+    about: "what the published types accept and refuse",
+    present: () => filesBelow("tests/types", ".test-d.ts").length > 0,
+    async run() {
+      await built();
+      const files = filesBelow("tests/types", ".test-d.ts");
+      const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+      const args = [tsc, "-p", join("tests", "types", "tsconfig.json"), "--pretty", "false"];
+      const result = await attempt(process.execPath, args, { log: logOf("types"), limit: minutes(5) });
+      const failed = files.filter((file) => result.output.includes(`${file}(`)).length;
+      return outcome(
+        result,
+        { passed: result.ok || failed > 0 ? files.length - failed : 0, failed, skipped: 0 },
+        minutes(5),
+      );
+    },
+  },
+  {
+    name: "node",
+    about: "the TypeScript in Node",
+    present: () => [...filesBelow("tests/node", ".test.ts"), ...filesBelow("ts", ".test.ts")].length > 0,
+    async run() {
+      await built();
+      const sources = [...filesBelow("tests/node", ".test.ts"), ...filesBelow("ts", ".test.ts")];
+      // Node 20 reads no TypeScript. "holdfast" stays an import of the built package; ts/ modules are bundled in.
+      const outdir = join(cache, "node-tests");
+      rmSync(outdir, { recursive: true, force: true });
+      const { build: bundle } = await import("esbuild");
+      await bundle({
+        absWorkingDir: root,
+        entryPoints: sources,
+        outdir,
+        outbase: root,
+        entryNames: "[dir]/[name]",
+        outExtension: { ".js": ".mjs" },
+        bundle: true,
+        format: "esm",
+        platform: "node",
+        target: "node20",
+        packages: "external",
+        sourcemap: "linked",
+        logLevel: "silent",
+      });
+      const folders = new Set(sources.map((file) => join(outdir, file, "..")));
+      for (const wasm of readdirSync(join(root, "pkg")).filter((file) => file.endsWith(".wasm"))) {
+        for (const folder of folders) copyFileSync(join(root, "pkg", wasm), join(folder, wasm));
+      }
+      const files = sources.map((file) => join(outdir, file.replace(/\.ts$/, ".mjs")));
+      return nodeTest("node", files, { limit: minutes(10) });
+    },
+  },
+  {
+    name: "e2e",
+    about: "pages in Chromium",
+    present: () => filesBelow("tests/e2e", ".spec.ts").length > 0,
+    async run() {
+      await built();
+      const env = { HOLDFAST_CHROMIUM: await ensureChromium(), HOLDFAST_LONG: long ? "1" : "" };
+      const servers = [];
+      try {
+        if (existsSync(join(root, "www", "index.html"))) {
+          servers.push(await serveBuilt("www", { port: await freePort() }));
+          env.HOLDFAST_WWW = servers.at(-1).url;
+        }
+        if (existsSync(join(root, "tests", "e2e", "pages"))) {
+          servers.push(await serveSources("tests/e2e/pages", { port: await freePort() }));
+          env.HOLDFAST_PAGES = servers.at(-1).url;
+        }
+        const report = join(logs, "e2e.json");
+        rmSync(report, { force: true });
+        env.PLAYWRIGHT_JSON_OUTPUT_FILE = report;
+        const args = [
+          join(root, "node_modules", "@playwright", "test", "cli.js"),
+          "test",
+          "--reporter=line,json",
+          ...rest,
+        ];
+        const result = await attempt(process.execPath, args, { env, log: logOf("e2e"), limit: minutes(15) });
+        const stats = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")).stats : {};
+        const counts = {
+          passed: stats.expected ?? 0,
+          failed: (stats.unexpected ?? 0) + (stats.flaky ?? 0),
+          skipped: stats.skipped ?? 0,
+        };
+        return outcome(result, counts, minutes(15));
+      } finally {
+        await Promise.all(servers.map((server) => server.close()));
+      }
+    },
+  },
+  {
+    name: "package",
+    about: "npm pack in a fresh app; npm start",
+    present: () => existsSync(join(root, "ts", "index.ts")) && filesBelow("tests/package", ".test.mjs").length > 0,
+    async run() {
+      await built();
+      process.env.HOLDFAST_CHROMIUM = await ensureChromium();
+      return nodeTest("package", filesBelow("tests/package", ".test.mjs"), { limit: minutes(5) });
+    },
+  },
+  {
+    name: "size",
+    about: "the package is within its budget",
+    present: () => existsSync(join(root, "ts", "index.ts")),
+    async run() {
+      await built();
+      const rows = await sizes();
+      const budgets = rows.filter(({ budget }) => budget !== undefined).length;
+      const failed = excess(rows).length;
+      return { passed: budgets - failed, failed, output: table(rows) };
+    },
+  },
+];
+
+main(async () => {
+  for (const name of only ?? []) {
+    if (!layers.some((layer) => layer.name === name)) {
+      throw new Problem(`There is no layer ${name}. The layers: ${layers.map((layer) => layer.name).join(", ")}.`);
+    }
+  }
+  const started = Date.now();
+  await ensureBuildTools();
+  mkdirSync(logs, { recursive: true });
+  const results = [];
+  for (const { name, about, present, run } of layers) {
+    if (only ? !only.includes(name) : !present()) continue;
+    console.log(`\n${name}: ${about}`);
+    const begun = Date.now();
+    // A set-up or build that fails is a failure of the layer, and the other layers still have their turn.
+    const result = await run().catch((error) => ({
+      passed: 0,
+      failed: 1,
+      output: error instanceof Problem ? error.message : String(error?.stack ?? error),
+    }));
+    const { passed, failed, skipped = 0 } = result;
+    const counts = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+    if (failed > 0)
+      console.log(`\n${(result.summarize ?? ((output) => tail(output, 200)))(result.output).trimEnd()}\n`);
+    const log = failed > 0 && existsSync(logOf(name)) ? `; all of it in ${shown(logOf(name))}` : "";
+    say(`${name}: ${counts} (${time(Date.now() - begun)})${log}`);
+    results.push({ name, passed, failed, skipped, duration: Date.now() - begun });
+  }
+  const width = Math.max(...results.map(({ name }) => name.length), 0);
+  console.log(`\nSummary, after ${time(Date.now() - started)}:`);
+  for (const { name, passed, failed, skipped, duration } of results) {
+    const verdict = failed > 0 ? "FAILED" : passed > 0 ? "ok" : "no tests";
+    const numbers = `${String(passed).padStart(6)} ok ${String(failed).padStart(4)} bad ${String(skipped).padStart(4)} skipped`;
+    console.log(`  ${name.padEnd(width)} ${numbers} ${time(duration).padStart(12)}  ${verdict}`);
+  }
+  const [passed, failed] = [sum(results.map((one) => one.passed)), sum(results.map((one) => one.failed))];
+  console.log(`\n${passed} passed, ${failed} failed`);
+  process.exit(failed === 0 && passed > 0 ? 0 : 1);
+});

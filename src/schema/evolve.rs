@@ -1,0 +1,143 @@
+//! From the stored schema to the one the app asks for.
+
+use crate::document::{FieldPath, Names};
+use crate::error::Result;
+use crate::keyspace::{IndexId, TableId};
+use crate::schema::definition::{IndexDefinition, SchemaDefinition, TableDefinition, invalid};
+use crate::schema::index_keys::IndexPlan;
+use crate::schema::numbers::TableNumbers;
+use crate::schema::{Index, IndexState, Schema, Table, Validator};
+
+/// What adopting a definition means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evolution {
+    /// The schema to store.
+    pub schema: Schema,
+    /// Tables whose stored rows may not match their new validator: check them before the schema is stored.
+    pub check: Vec<TableId>,
+}
+
+impl Schema {
+    /// Works out the next schema, or `None` when this one is what `wanted` asks for.
+    pub fn evolve(&self, wanted: &SchemaDefinition) -> Result<Option<Evolution>> {
+        let mut next = self.clone();
+        let mut check = Vec::new();
+        for table in &mut next.tables {
+            if !wanted.tables.contains_key(&table.name) {
+                retire(table);
+            }
+        }
+        for (name, definition) in &wanted.tables {
+            add_names(&mut next.names, definition);
+            if let Some(table) = next.tables.iter_mut().find(|table| table.name == *name) {
+                if adopt(table, definition, wanted.enforced) {
+                    check.push(table.id);
+                }
+                adopt_indexes(table, &definition.indexes, &mut next.next_index);
+                table.plan = IndexPlan::new(&table.indexes);
+            } else {
+                let table = new_table(TableId(next.next_table), name, definition, wanted.enforced, &mut next.next_index);
+                next.tables.push(table);
+                next.next_table += 1;
+            }
+        }
+        next.numbers = collect_numbers(&next.tables).map_err(invalid)?;
+        if next.same_content(self) {
+            return Ok(None);
+        }
+        next.version += 1;
+        check.sort_unstable();
+        Ok(Some(Evolution { schema: next, check }))
+    }
+}
+
+/// A table that the app no longer names keeps its rows and its validator, but nothing writes to it: without
+/// enforcement, its rows are checked when it comes back.
+fn retire(table: &mut Table) {
+    table.declared = false;
+    table.enforced = false;
+    for index in &mut table.indexes {
+        index.state = IndexState::Dropping;
+    }
+    table.plan = IndexPlan::default();
+}
+
+fn new_table(id: TableId, name: &str, definition: &TableDefinition, enforced: bool, next_index: &mut u32) -> Table {
+    let mut table = Table {
+        id,
+        name: name.into(),
+        number: definition.number,
+        aliases: Vec::new(),
+        validator: definition.validator.clone(),
+        enforced,
+        declared: true,
+        indexes: Vec::new(),
+        plan: IndexPlan::default(),
+    };
+    adopt_indexes(&mut table, &definition.indexes, next_index);
+    table.plan = IndexPlan::new(&table.indexes);
+    table
+}
+
+/// Takes over validator and number; returns whether stored rows must be checked.
+fn adopt(table: &mut Table, definition: &TableDefinition, enforced: bool) -> bool {
+    let before = std::mem::replace(&mut table.validator, definition.validator.clone());
+    let before = if table.enforced { before } else { Validator::Any };
+    table.enforced = enforced;
+    table.declared = true;
+    if table.number != definition.number {
+        // Ids given so far stay valid.
+        let old = std::mem::replace(&mut table.number, definition.number);
+        table.aliases.retain(|&alias| alias != definition.number);
+        if let Err(position) = table.aliases.binary_search(&old) {
+            table.aliases.insert(position, old);
+        }
+    }
+    !before.is_subset(table.effective_validator())
+}
+
+/// An index with other fields is another index: the old one goes, a new one is built. A dropping one can't be
+/// revived, since rows were written without it.
+fn adopt_indexes(table: &mut Table, wanted: &[IndexDefinition], next_index: &mut u32) {
+    for index in &mut table.indexes {
+        let kept = wanted.iter().any(|definition| definition.name == index.name && definition.fields == index.fields);
+        if !kept {
+            index.state = IndexState::Dropping;
+        }
+    }
+    for definition in wanted {
+        let live = |index: &&mut Index| index.name == definition.name && index.state != IndexState::Dropping;
+        match table.indexes.iter_mut().find(live) {
+            Some(index) => index.staged = definition.staged,
+            None => {
+                table.indexes.push(Index {
+                    id: IndexId(*next_index),
+                    name: definition.name.clone(),
+                    fields: definition.fields.clone(),
+                    staged: definition.staged,
+                    state: IndexState::Building { after: None },
+                });
+                *next_index += 1;
+            }
+        }
+    }
+}
+
+fn add_names(names: &mut Names, definition: &TableDefinition) {
+    definition.validator.add_names(names);
+    let paths = definition.indexes.iter().flat_map(|index| &index.fields);
+    for segment in paths.flat_map(FieldPath::segments) {
+        names.add(segment);
+    }
+}
+
+/// The numbers of all tables; undeclared ones count, since their ids are still around.
+pub(crate) fn collect_numbers(tables: &[Table]) -> std::result::Result<TableNumbers, String> {
+    let mut numbers = TableNumbers::default();
+    for table in tables {
+        for number in std::iter::once(table.number).chain(table.aliases.iter().copied()) {
+            numbers.add(number, &table.name).map_err(|collision| collision.message())?;
+        }
+    }
+    Ok(numbers)
+}

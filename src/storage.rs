@@ -1,0 +1,80 @@
+//! What a store can do, as one IndexedDB transaction each, and a store in memory that does it.
+//!
+//! The browser's store does the same with IndexedDB (`src/browser`), the simulator's with faults.
+
+use crate::store::PageId;
+use crate::tab::LogTail;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// The record stores of a database, in memory: the store of Node and of tests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryStorage {
+    /// Log records by sequence number.
+    pub log: BTreeMap<u64, Vec<u8>>,
+    /// Manifests by generation.
+    pub manifests: BTreeMap<u64, Vec<u8>>,
+    /// Pages by id.
+    pub pages: BTreeMap<PageId, Vec<u8>>,
+    /// How many checkpoint attempts were begun.
+    pub attempts: u64,
+}
+
+impl MemoryStorage {
+    /// The newest manifest if newer than `generation`, and the records after `after`, or after what that
+    /// manifest covers when `from_manifest` is set.
+    pub fn read_log(&self, generation: u64, after: u64, from_manifest: bool) -> LogTail {
+        let manifest = self.manifests.range(generation + 1..).next_back().map(|(_, bytes)| bytes.clone());
+        let covered = manifest.as_ref().filter(|_| from_manifest).and_then(|bytes| crate::store::Manifest::peek_sequence(bytes));
+        let after = after.max(covered.unwrap_or(0));
+        LogTail { manifest, records: self.log.range(after + 1..).map(|(&sequence, bytes)| (sequence, bytes.clone())).collect() }
+    }
+
+    /// Adds a record unless its number is taken.
+    pub fn append(&mut self, sequence: u64, record: Vec<u8>) -> bool {
+        if self.log.contains_key(&sequence) {
+            return false;
+        }
+        self.log.insert(sequence, record);
+        true
+    }
+
+    /// The pages, and whether there is a newer manifest.
+    pub fn load(&self, generation: u64, pages: &[PageId]) -> (Vec<(PageId, Option<Vec<u8>>)>, bool) {
+        let found = pages.iter().map(|page| (*page, self.pages.get(page).cloned())).collect();
+        (found, self.manifests.range(generation + 1..).next().is_some())
+    }
+
+    /// Counts the checkpoint attempts up.
+    pub fn reserve_attempt(&mut self) -> u64 {
+        self.attempts += 1;
+        self.attempts
+    }
+
+    /// Stores pages.
+    pub fn write_pages(&mut self, pages: Vec<(PageId, Vec<u8>)>) {
+        self.pages.extend(pages);
+    }
+
+    /// Adds a manifest if it follows the newest one.
+    pub fn publish(&mut self, generation: u64, manifest: Vec<u8>) -> bool {
+        let newest = self.manifests.keys().next_back().copied().unwrap_or(0);
+        if newest + 1 != generation {
+            return false;
+        }
+        self.manifests.insert(generation, manifest);
+        true
+    }
+
+    /// Deletes what is superseded.
+    pub fn trim(&mut self, log_upto: u64, manifests_below: u64, pages: &[Range<PageId>]) {
+        self.log.retain(|&sequence, _| sequence > log_upto);
+        self.manifests.retain(|&generation, _| generation >= manifests_below);
+        for range in pages {
+            let ids: Vec<PageId> = self.pages.range(range.clone()).map(|(&page, _)| page).collect();
+            for page in ids {
+                self.pages.remove(&page);
+            }
+        }
+    }
+}

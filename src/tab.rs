@@ -1,0 +1,394 @@
+//! A tab: one open database in one browser tab, as a state machine without IO.
+//!
+//! A tab holds a saved state (the checkpoint's tree and an overlay of the log beyond it) and, on top of
+//! it, a queue of finished mutations that are not in the log yet. Reads see both. The world tells the tab
+//! what happened as an [`Input`]; the tab answers with [`Effect`]s to perform and [`Event`]s to pass on.
+//!
+//! The log is the only truth and its next number the only lock: a commit is one `add` under the next
+//! number. Whoever loses the race reads what came before it inside the transaction that it holds, keeps
+//! what is untouched by it and adds that, in one callback; so some commit always succeeds.
+
+mod commit;
+mod effect;
+mod job;
+mod maintenance;
+mod opening;
+mod read;
+mod repair;
+mod state;
+mod transaction;
+mod verify;
+
+pub use effect::{Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
+pub use read::{QueryRun, RowSink, RunStep, Source};
+pub use repair::RepairReport;
+pub use transaction::{Finished, Obstacle, Row, TransactionId};
+pub use verify::{VerifyReport, VerifyRun, VerifyStep};
+
+use crate::error::{Code, Error, Result};
+use crate::keyspace::{RowId, TableId};
+use crate::log::CommitId;
+use crate::random::Random;
+use crate::schema::{Schema, SchemaDefinition};
+use crate::store::{Manifest, Overlay, PageCache, PageId, View};
+use maintenance::Maintenance;
+use opening::Opening;
+use state::{Flight, HistoryEntry, Pending, State, TailRecord};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+use transaction::Transaction;
+
+/// What can be set when a database is opened. The defaults are meant to be kept.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Bytes of pages kept in memory.
+    pub page_cache_bytes: usize,
+    /// Bytes of log content in memory above which writers wait for a checkpoint.
+    pub overlay_bytes: usize,
+    /// Bytes of log above which a checkpoint starts.
+    pub checkpoint_log_bytes: usize,
+    /// Log records above which a checkpoint starts.
+    pub checkpoint_log_records: usize,
+    /// Quiet time after which even a small log is worth a checkpoint.
+    pub idle_ms: f64,
+    /// How long a replaced page stays, for readers of an older state.
+    pub page_grace_ms: f64,
+    /// How long a log record stays after a checkpoint has taken it in. A tab that knows less than this much
+    /// of the past must not add to the log blindly: the number it believes to be next may be free again.
+    pub log_grace_ms: f64,
+    /// How long a tab may add to the log without looking. Much less than `log_grace_ms`.
+    pub fresh_ms: f64,
+    /// How long to wait for the maintenance lock before taking it from a tab that sleeps.
+    pub lock_patience_ms: f64,
+    /// Bytes of pages that one slice of a checkpoint makes.
+    pub checkpoint_slice_bytes: usize,
+    /// Rows that one slice of index building, checking or verifying looks at.
+    pub job_slice_rows: usize,
+    /// Bytes of log that are gathered from several waiting mutations.
+    pub group_bytes: usize,
+    /// Bytes that one mutation may write.
+    pub commit_bytes: usize,
+    /// When the log is damaged, open without what can't be read, instead of failing.
+    pub accept_loss: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            page_cache_bytes: 64 << 20,
+            overlay_bytes: 64 << 20,
+            checkpoint_log_bytes: 1 << 20,
+            checkpoint_log_records: 1000,
+            idle_ms: 1500.0,
+            page_grace_ms: 60_000.0,
+            log_grace_ms: 30_000.0,
+            fresh_ms: 10_000.0,
+            lock_patience_ms: 10_000.0,
+            checkpoint_slice_bytes: 256 << 10,
+            job_slice_rows: 1000,
+            group_bytes: 1 << 20,
+            commit_bytes: 96 << 20,
+            accept_loss: false,
+        }
+    }
+}
+
+/// How the tab stands to its storage.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Status {
+    /// The first read of manifest and log is not through, or the schema is not adopted yet.
+    Opening,
+    Open,
+    /// The connection was lost; a new one is being made.
+    Reopening,
+    /// After a lost connection: the log is being read to learn what was saved.
+    Resolving,
+    Closed(Error),
+}
+
+/// One open database in one browser tab.
+pub struct Tab {
+    options: Options,
+    status: Status,
+    random: Random,
+    session: u64,
+    counter: u64,
+
+    cache: PageCache,
+    /// Pages that were asked for and do not exist; ids are never reused, so this stays true.
+    absent: BTreeSet<PageId>,
+    /// Pages whose bytes are damaged.
+    damaged: BTreeSet<PageId>,
+
+    /// What is in the log, up to and including `sequence`.
+    committed: State,
+    sequence: u64,
+    tail: VecDeque<TailRecord>,
+    tail_bytes: usize,
+
+    queue: VecDeque<Pending>,
+    flight: Option<Flight>,
+    /// An append that failed as a group is tried again one by one, for this many mutations.
+    alone_next: usize,
+    /// How often in a row an append failed for reasons that may pass.
+    append_failures: u32,
+    /// After a lost race other tabs are writing: the next appends start with the rebase.
+    expect_rivals: u32,
+    is_catching_up: bool,
+    wants_catch_up: bool,
+
+    /// `committed` and the queue: what this tab's readers see.
+    current: State,
+    version: u64,
+    history: VecDeque<HistoryEntry>,
+    transactions: BTreeMap<TransactionId, Transaction>,
+    next_transaction: u32,
+    /// A mutation that lost so often that others wait until it is through.
+    privileged: Option<TransactionId>,
+    waiting: VecDeque<TransactionId>,
+    last_creation_time: f64,
+    /// The clock at the last call.
+    now_ms: f64,
+    /// When the log was last known to be whole: the beginning of the last transaction that proved it.
+    synced_ms: f64,
+
+    /// The schema that this tab's app was written for.
+    own_schema: Rc<Schema>,
+    opening: Option<Opening>,
+    maintenance: Maintenance,
+    next_read: u32,
+    /// Reads of pages as they are stored, under way and answered.
+    inspecting: BTreeSet<ReadId>,
+    inspected: BTreeMap<ReadId, Vec<(PageId, Option<Vec<u8>>)>>,
+    /// Reads that found a page gone and wait for the newer manifest.
+    waiting_reads: Vec<ReadId>,
+
+    effects: Vec<Effect>,
+    events: VecDeque<Event>,
+    changed_rows: Vec<(TableId, RowId)>,
+    everything_changed: bool,
+}
+
+/// Numbers about the store, for people and tests.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stats {
+    /// The last log record that this tab knows.
+    pub sequence: u64,
+    /// The checkpoint that this tab uses.
+    pub generation: u64,
+    /// Records beyond the checkpoint.
+    pub log_records: usize,
+    /// Their bytes.
+    pub log_bytes: usize,
+    /// Bytes of log content in memory, about.
+    pub overlay_bytes: usize,
+    /// Bytes of pages in memory.
+    pub page_cache_bytes: usize,
+    /// The most that pages may take.
+    pub page_cache_budget: usize,
+    /// Mutations that are finished and not saved.
+    pub pending: usize,
+    /// Entries of the tree: rows, ids and index entries at the checkpoint.
+    pub tree_entries: u64,
+    /// Levels of the tree.
+    pub tree_height: u32,
+}
+
+impl Tab {
+    /// A tab before its storage has answered. `wanted` is the app's schema; the seed has to be random.
+    pub fn new(options: Options, wanted: SchemaDefinition, seed: [u8; 32]) -> Self {
+        let mut random = Random::from_seed(seed);
+        let session = random.next_u64();
+        let schema = Rc::new(Schema::empty());
+        let view = View { overlay: Overlay::new(), manifest: Rc::new(Manifest::empty()) };
+        let state = State { view, schema: schema.clone() };
+        Tab {
+            status: Status::Opening,
+            random,
+            session,
+            counter: 0,
+            cache: PageCache::new(options.page_cache_bytes),
+            absent: BTreeSet::new(),
+            damaged: BTreeSet::new(),
+            committed: state.clone(),
+            sequence: 0,
+            tail: VecDeque::new(),
+            tail_bytes: 0,
+            queue: VecDeque::new(),
+            flight: None,
+            alone_next: 0,
+            append_failures: 0,
+            expect_rivals: 0,
+            is_catching_up: false,
+            wants_catch_up: false,
+            current: state,
+            version: 0,
+            history: VecDeque::new(),
+            transactions: BTreeMap::new(),
+            next_transaction: 1,
+            privileged: None,
+            waiting: VecDeque::new(),
+            last_creation_time: 0.0,
+            now_ms: 0.0,
+            synced_ms: f64::NEG_INFINITY,
+            own_schema: schema,
+            opening: Some(Opening::new(wanted)),
+            maintenance: Maintenance::default(),
+            next_read: 1,
+            inspecting: BTreeSet::new(),
+            inspected: BTreeMap::new(),
+            waiting_reads: Vec::new(),
+            effects: vec![Effect::ReadLog { generation: 0, after: 0, from_manifest: true }],
+            events: VecDeque::new(),
+            changed_rows: Vec::new(),
+            everything_changed: false,
+            options,
+        }
+    }
+
+    /// Tells the tab what the world has done. `now_ms` is the wall clock.
+    pub fn handle(&mut self, now_ms: f64, input: Input) {
+        if matches!(self.status, Status::Closed(_)) {
+            return;
+        }
+        self.now_ms = now_ms;
+        match input {
+            Input::PagesLoaded { read, pages, newer_manifest } => self.pages_loaded(read, pages, newer_manifest),
+            Input::LoadFailed { read, message } => self.load_failed(read, message),
+            Input::LogRead(tail) => self.log_read(now_ms, tail),
+            Input::ReadLogFailed { message } => self.log_read_failed(message),
+            Input::Appended => self.appended(now_ms),
+            Input::AppendConflict => self.append_conflict(),
+            Input::AppendFailed(failure) => self.append_failed(failure),
+            Input::OutcomeUnknown => self.outcome_unknown(),
+            Input::RebasedToNothing => self.pump(),
+            Input::Announced { generation, sequence } => {
+                if sequence > self.sequence || generation > self.generation() {
+                    self.catch_up();
+                }
+            }
+            Input::Reopened => self.reopened(),
+            Input::ReopenFailed { message } => {
+                self.fail(Error::new(Code::StorageUnavailable, format!("The database could not be opened again: {message}")));
+            }
+            Input::LockGranted => self.lock_granted(now_ms),
+            Input::LockLost => self.lock_lost(),
+            Input::AttemptReserved { attempt } => self.attempt_reserved(attempt),
+            Input::PagesWritten => self.pages_written(now_ms),
+            Input::Published => self.published(now_ms),
+            Input::PublishConflict => self.publish_conflict(),
+            Input::MaintenanceFailed(failure) => self.maintenance_failed(failure),
+            Input::Trimmed => self.trimmed(now_ms),
+            Input::Wake => self.wake(now_ms),
+        }
+        self.advance(now_ms);
+    }
+
+    /// Lets everything go on that can: the opening, the queue, maintenance.
+    pub(crate) fn advance(&mut self, now_ms: f64) {
+        self.advance_opening(now_ms);
+        if std::mem::take(&mut self.wants_catch_up) {
+            self.catch_up();
+        }
+        self.pump();
+        self.advance_maintenance(now_ms);
+    }
+
+    /// What the tab asks for since the last call.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// What the tab has to tell, oldest first.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Rows whose content this tab's readers see differently since the last call, and whether all of them
+    /// may be different.
+    pub fn take_changed_rows(&mut self) -> (Vec<(TableId, RowId)>, bool) {
+        (std::mem::take(&mut self.changed_rows), std::mem::replace(&mut self.everything_changed, false))
+    }
+
+    /// The version of what this tab's readers see; it moves with every change of content.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The schema in force for this tab's readers.
+    pub fn schema(&self) -> &Rc<Schema> {
+        &self.current.schema
+    }
+
+    /// The page cache.
+    pub fn cache(&self) -> &PageCache {
+        &self.cache
+    }
+
+    /// Numbers about the store.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            sequence: self.sequence,
+            generation: self.generation(),
+            log_records: self.tail.len(),
+            log_bytes: self.tail_bytes,
+            overlay_bytes: self.current.view.overlay.bytes(),
+            page_cache_bytes: self.cache.bytes(),
+            page_cache_budget: self.options.page_cache_bytes,
+            pending: self.queue.len(),
+            tree_entries: self.committed.view.manifest.count,
+            tree_height: u32::from(self.committed.view.manifest.height),
+        }
+    }
+
+    /// Ends the tab: whatever was not saved is rejected, nothing is answered any more.
+    pub fn close(&mut self) {
+        self.fail(Error::new(Code::DatabaseClosed, "The database was closed."));
+    }
+
+    /// Whether everything that was finished is saved and nothing is under way.
+    pub fn is_quiet(&self) -> bool {
+        self.queue.is_empty() && self.flight.is_none() && self.waiting.is_empty() && self.maintenance.is_idle()
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.committed.view.manifest.generation
+    }
+
+    pub(crate) fn check_open(&self) -> Result<()> {
+        match &self.status {
+            Status::Closed(error) => Err(error.clone()),
+            Status::Opening => Err(Error::new(Code::DatabaseClosed, "The database is not open yet.")),
+            Status::Open | Status::Reopening | Status::Resolving => Ok(()),
+        }
+    }
+
+    /// Stops for good: rejects what is pending and tells why.
+    pub(crate) fn fail(&mut self, error: Error) {
+        if matches!(self.status, Status::Closed(_)) {
+            return;
+        }
+        if self.opening.take().is_some() {
+            self.events.push_back(Event::Opened(Err(error.clone())));
+        }
+        self.status = Status::Closed(error.clone());
+        self.flight = None;
+        self.queue.clear();
+        self.waiting.clear();
+        self.maintenance = Maintenance::default();
+        for (transaction, _) in std::mem::take(&mut self.transactions) {
+            self.events.push_back(Event::Settled { transaction, outcome: Outcome::Rejected(error.clone()) });
+        }
+        for read in std::mem::take(&mut self.waiting_reads) {
+            self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
+        }
+    }
+
+    fn next_commit(&mut self) -> CommitId {
+        self.counter += 1;
+        CommitId { session: self.session, counter: self.counter }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

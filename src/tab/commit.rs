@@ -1,0 +1,599 @@
+//! The commit protocol: one append under way, the rest gathers; a lost race is mended inside the callback.
+
+use super::effect::{Effect, Event, Failure, LogTail, Outcome};
+use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
+use super::job::patch_progress;
+use super::{Options, Status, Tab, TransactionId};
+use crate::bytes::{Bytes, Malformed};
+use crate::change::touches;
+use crate::document::Document;
+use crate::error::{Code, Error, Result};
+use crate::keyspace::RowId;
+use crate::log::{Record, RecordError, RowChange};
+use crate::read_set::ReadSet;
+use crate::schema::{IndexKeys, Schema, Table};
+use crate::store::{Manifest, ManifestError, Overlay, View};
+use std::rc::Rc;
+
+/// After a lost race, this many appends begin with the rebase, which always succeeds.
+const RIVAL_APPENDS: u32 = 8;
+/// How often an append is tried again after failures that may pass.
+const APPEND_FAILURES: u32 = 3;
+
+impl Tab {
+    /// Adds a finished change to the queue and to what readers see.
+    pub(crate) fn enqueue(&mut self, mut pending: Pending, state_after: Option<State>) {
+        let schema_before = self.current.schema.clone();
+        match state_after {
+            Some(state) => {
+                self.current = state.clone();
+                pending.after = state;
+            }
+            None => {
+                let mut state = self.current.clone();
+                pending.apply(&mut state);
+                self.current = state;
+            }
+        }
+        let is_everything = matches!(pending.system, Some(System::Schema(_)));
+        self.note_change(vec![pending.changes.clone()], schema_before, is_everything, false);
+        self.queue.push_back(pending);
+    }
+
+    /// Moves the version on and remembers what changed, for mutations that began before.
+    pub(crate) fn note_change(
+        &mut self,
+        changes: Vec<Rc<Vec<RowChange>>>,
+        schema: Rc<Schema>,
+        is_everything: bool,
+        is_rollback: bool,
+    ) {
+        self.version += 1;
+        for change in changes.iter().flat_map(|part| part.iter()) {
+            // A row that is new has not been seen, unless it was here before and was rolled back.
+            if is_rollback || change.kind != crate::log::ChangeKind::Insert {
+                self.changed_rows.push((change.table, change.place.id));
+            }
+        }
+        self.everything_changed |= is_everything;
+        if self.transactions.is_empty() {
+            self.history.clear();
+        } else {
+            self.history.push_back(HistoryEntry { version: self.version, changes, schema, is_everything });
+            let oldest = self.transactions.values().map(|transaction| transaction.version).min().unwrap_or(self.version);
+            while self.history.front().is_some_and(|entry| entry.version <= oldest) {
+                self.history.pop_front();
+            }
+        }
+    }
+
+    /// Whether anything that happened after `version` touches these reads.
+    pub(crate) fn is_touched_since(&self, version: u64, reads: &ReadSet) -> bool {
+        let mut scratch = IndexKeys::new();
+        self.history.iter().filter(|entry| entry.version > version).any(|entry| {
+            entry.is_everything
+                || (!reads.is_empty()
+                    && entry
+                        .changes
+                        .iter()
+                        .flat_map(|part| part.iter())
+                        .any(|change| touches(reads, &entry.schema, change, &mut scratch)))
+        })
+    }
+
+    /// Starts an append if there is something to append and nothing under way.
+    pub(crate) fn pump(&mut self) {
+        if self.flight.is_some() || self.queue.is_empty() || self.is_catching_up {
+            return;
+        }
+        if !matches!(self.status, Status::Open | Status::Opening) || self.must_wait_for_checkpoint() {
+            return;
+        }
+        let is_fresh = (0.0..self.options.fresh_ms).contains(&(self.now_ms - self.synced_ms));
+        if self.expect_rivals > 0 || !is_fresh {
+            self.flight = Some(Flight {
+                count: 0,
+                sequence: 0,
+                record: Record::empty(),
+                bytes: 0,
+                started_ms: self.now_ms,
+            });
+            self.effects.push(Effect::Rebase { generation: self.generation(), after: self.sequence });
+            return;
+        }
+        let (sequence, record) = self.take_off();
+        self.effects.push(Effect::Append { sequence, record });
+    }
+
+    /// Makes the record of the first mutations of the queue; they are under way from here on.
+    fn take_off(&mut self) -> (u64, Vec<u8>) {
+        let mut count = 0;
+        let mut bytes = 0;
+        for pending in &self.queue {
+            let is_first = count == 0;
+            if !is_first && (pending.system.is_some() || bytes + pending.bytes > self.options.group_bytes) {
+                break;
+            }
+            count += 1;
+            bytes += pending.bytes;
+            if pending.system.is_some() || self.alone_next > 0 {
+                break;
+            }
+        }
+        let commit = self.next_commit();
+        let schema_version = self.committed.schema.version;
+        let mut record = self.queue[0].record(commit, schema_version);
+        for pending in self.queue.iter().take(count).skip(1) {
+            if !pending.changes.is_empty() {
+                record.parts.push(pending.changes.clone());
+            }
+        }
+        let encoded = record.encode();
+        let sequence = self.sequence + 1;
+        self.flight = Some(Flight { count, sequence, record, bytes: encoded.len(), started_ms: self.now_ms });
+        (sequence, encoded)
+    }
+
+    pub(crate) fn appended(&mut self, now_ms: f64) {
+        // The add may have been held up for so long (a tab put to sleep in between) that the log was cut
+        // meanwhile and its number was free again. Then only the log can tell.
+        let Some(flight) = &self.flight else { return };
+        let most = self.options.log_grace_ms - self.options.fresh_ms;
+        if !(0.0..most).contains(&(now_ms - flight.started_ms)) {
+            self.status = Status::Resolving;
+            self.is_catching_up = true;
+            self.effects.push(Effect::ReadLog { generation: self.generation(), after: self.sequence, from_manifest: false });
+            return;
+        }
+        let Some(flight) = self.flight.take() else { return };
+        self.alone_next = self.alone_next.saturating_sub(flight.count);
+        self.append_failures = 0;
+        self.synced_ms = flight.started_ms;
+        self.landed(flight, now_ms);
+        self.effects.push(Effect::Announce { generation: self.generation(), sequence: self.sequence });
+    }
+
+    /// The mutations of a flight are in the log: they leave the queue.
+    fn landed(&mut self, flight: Flight, now_ms: f64) {
+        for _ in 0..flight.count {
+            let pending = self.queue.pop_front().expect("a flight's mutations are in the queue");
+            self.committed = pending.after;
+            self.settle(pending.author, Outcome::Saved);
+        }
+        self.sequence = flight.sequence;
+        self.push_tail(TailRecord { sequence: flight.sequence, record: flight.record, bytes: flight.bytes });
+        self.maintenance.note_write(now_ms);
+    }
+
+    fn push_tail(&mut self, record: TailRecord) {
+        self.tail_bytes += record.bytes;
+        self.tail.push_back(record);
+    }
+
+    pub(crate) fn settle(&mut self, author: Author, outcome: Outcome) {
+        match author {
+            Author::Mutation(transaction) => {
+                if outcome == Outcome::RunAgain {
+                    self.mark_for_rerun(transaction);
+                } else {
+                    self.forget(transaction);
+                }
+                self.events.push_back(Event::Settled { transaction, outcome });
+            }
+            Author::Opening => self.opening_settled(outcome),
+            Author::Maintenance => self.maintenance_settled(outcome),
+        }
+    }
+
+    pub(crate) fn append_conflict(&mut self) {
+        self.expect_rivals = RIVAL_APPENDS;
+        if let Some(flight) = &mut self.flight {
+            flight.count = 0;
+            self.effects.push(Effect::Rebase { generation: self.generation(), after: self.sequence });
+        }
+    }
+
+    /// Called inside the callback of the transaction of [`Effect::Rebase`], with what it read: takes in what
+    /// others wrote and says what to add to the log under which number. Nothing: abort or let it end.
+    pub fn rebase(&mut self, now_ms: f64, tail: LogTail) -> Option<(u64, Vec<u8>)> {
+        self.flight = None;
+        self.now_ms = now_ms;
+        self.expect_rivals = if tail.records.is_empty() { self.expect_rivals.saturating_sub(1) } else { RIVAL_APPENDS };
+        self.synced_ms = now_ms;
+        if let Err(error) = self.absorb(now_ms, tail) {
+            self.fail(error);
+            return None;
+        }
+        if self.queue.is_empty() || self.must_wait_for_checkpoint() {
+            return None;
+        }
+        Some(self.take_off())
+    }
+
+    pub(crate) fn append_failed(&mut self, failure: Failure) {
+        let Some(mut flight) = self.flight.take() else { return };
+        if flight.count == 0 {
+            // A rebase that failed before it had something to add.
+            flight.count = 1.min(self.queue.len());
+        }
+        let error = match failure {
+            Failure::Quota => Error::new(
+                Code::QuotaExceeded,
+                "The browser granted no more space for this site. The write was rolled back; nothing was saved.",
+            ),
+            Failure::Aborted(message) => {
+                Error::new(Code::StorageFailed, format!("The browser's storage failed: {message} The write was rolled back."))
+            }
+        };
+        if flight.count > 1 {
+            // One of them may be the culprit; the others need not suffer.
+            self.alone_next = flight.count;
+            self.pump();
+            return;
+        }
+        let Some(pending) = self.queue.pop_front() else { return };
+        self.alone_next = self.alone_next.saturating_sub(1);
+        let author = pending.author;
+        self.roll_back(vec![pending]);
+        self.settle(author, Outcome::Rejected(error));
+        self.pump();
+    }
+
+    /// Takes changes away from under the rest of the queue; what read them has to run again.
+    fn roll_back(&mut self, removed: Vec<Pending>) {
+        let schema = self.current.schema.clone();
+        let gone: Vec<_> = removed.iter().map(|pending| pending.changes.clone()).collect();
+        let is_everything = removed.iter().any(|pending| matches!(pending.system, Some(System::Schema(_))));
+        self.sort_queue(Vec::new(), gone, schema, is_everything);
+    }
+
+    pub(crate) fn outcome_unknown(&mut self) {
+        if self.status == Status::Open || self.status == Status::Opening {
+            self.append_failures += 1;
+            if self.append_failures > APPEND_FAILURES {
+                self.append_failures = 0;
+                self.append_failed(Failure::Aborted("the connection is lost again and again.".into()));
+                return;
+            }
+        }
+        if self.status == Status::Open {
+            self.status = Status::Reopening;
+            self.effects.push(Effect::Reopen);
+        } else if self.status == Status::Opening {
+            self.fail(Error::new(Code::StorageUnavailable, "The connection was lost while the database was being opened."));
+        }
+    }
+
+    pub(crate) fn reopened(&mut self) {
+        if self.status == Status::Reopening {
+            self.status = Status::Resolving;
+            self.is_catching_up = true;
+            self.effects.push(Effect::ReadLog { generation: self.generation(), after: self.sequence, from_manifest: false });
+        }
+    }
+
+    /// Reads what others wrote, soon.
+    pub(crate) fn catch_up(&mut self) {
+        if self.is_catching_up || self.flight.is_some() {
+            self.wants_catch_up = true;
+        } else if matches!(self.status, Status::Open | Status::Opening) {
+            self.wants_catch_up = false;
+            self.is_catching_up = true;
+            self.effects.push(Effect::ReadLog { generation: self.generation(), after: self.sequence, from_manifest: false });
+        }
+    }
+
+    pub(crate) fn log_read(&mut self, now_ms: f64, tail: LogTail) {
+        if self.opening.as_ref().is_some_and(|opening| !opening.is_loaded()) {
+            self.load_opening(now_ms, tail);
+            return;
+        }
+        self.is_catching_up = false;
+        if let Err(error) = self.absorb(now_ms, tail) {
+            self.fail(error);
+            return;
+        }
+        if self.status == Status::Resolving {
+            // Whatever was under way and is not in the log by now never will be.
+            self.flight = None;
+            self.status = if self.opening.is_some() { Status::Opening } else { Status::Open };
+        }
+        self.synced_ms = self.now_ms;
+        for read in std::mem::take(&mut self.waiting_reads) {
+            self.events.push_back(Event::ReadReady { read, result: Ok(()) });
+        }
+        self.caught_up(now_ms);
+    }
+
+    pub(crate) fn log_read_failed(&mut self, message: String) {
+        self.is_catching_up = false;
+        let error = Error::new(Code::StorageFailed, format!("The log could not be read: {message}"));
+        if self.opening.as_ref().is_some_and(|opening| !opening.is_loaded()) {
+            self.fail(error);
+            return;
+        }
+        for read in std::mem::take(&mut self.waiting_reads) {
+            self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
+        }
+        if self.status != Status::Reopening {
+            self.status = Status::Reopening;
+            self.effects.push(Effect::Reopen);
+        }
+    }
+
+    /// Takes in what was read of manifest and log.
+    pub(crate) fn absorb(&mut self, now_ms: f64, tail: LogTail) -> Result<()> {
+        let manifest = match tail.manifest {
+            Some(bytes) => {
+                let manifest = decode_manifest(&bytes)?;
+                if manifest.generation > self.generation() { Some(Rc::new(manifest)) } else { None }
+            }
+            None => None,
+        };
+        // The tree may be ahead of what is left of the log: then what happened in between is unknown.
+        let has_gap = manifest.as_ref().is_some_and(|manifest| !is_log_whole(manifest, self.sequence, &self.options, now_ms));
+        let mut next = match &manifest {
+            Some(manifest) if has_gap => manifest.sequence + 1,
+            _ => self.sequence + 1,
+        };
+        let mut records = Vec::new();
+        for (sequence, bytes) in tail.records {
+            if sequence < next {
+                continue;
+            }
+            if sequence != next {
+                return Err(Error::new(Code::Corrupt, format!("Log record {next} is missing.")));
+            }
+            let size = bytes.len();
+            let record = decode_record(sequence, bytes)?;
+            records.push(TailRecord { sequence, record, bytes: size });
+            next += 1;
+        }
+        if records.is_empty() && manifest.is_none() {
+            return Ok(());
+        }
+
+        let own_landed = self.find_own(&records, manifest.as_deref(), has_gap)?;
+        let mut foreign = Vec::new();
+        let mut is_everything = has_gap;
+        let mut has_progress = has_gap;
+        let schema_before = self.committed.schema.clone();
+        for record in records {
+            if record.record.commit.session != self.session {
+                is_everything |= record.record.schema.is_some();
+                has_progress |= record.record.progress.is_some();
+                foreign.extend(record.record.parts.iter().cloned());
+            }
+            if manifest.is_none() {
+                self.committed.apply(&record.record);
+            }
+            self.sequence = record.sequence;
+            self.push_tail(record);
+        }
+        if let Some(manifest) = manifest {
+            self.sequence = self.sequence.max(manifest.sequence);
+            self.committed = State {
+                schema: Rc::new(Schema::decode(&manifest.schema).map_err(|error| schema_unreadable(&error))?),
+                view: View { overlay: Overlay::new(), manifest },
+            };
+            self.drop_tail_and_replay();
+        }
+        if own_landed > 0 {
+            for _ in 0..own_landed {
+                let pending = self.queue.pop_front().expect("a flight's mutations are in the queue");
+                self.settle(pending.author, Outcome::Saved);
+            }
+            self.flight = None;
+            self.maintenance.note_write(now_ms);
+        }
+        if self.committed.schema.version != schema_before.version {
+            is_everything = true;
+            self.events.push_back(Event::SchemaChanged);
+        }
+        if has_progress {
+            self.events.push_back(Event::SchemaChanged);
+        }
+        self.sort_queue(foreign, Vec::new(), schema_before, is_everything);
+        Ok(())
+    }
+
+    /// How many mutations of the flight are found to be in the log or below the manifest.
+    fn find_own(&mut self, records: &[TailRecord], manifest: Option<&Manifest>, has_gap: bool) -> Result<usize> {
+        let Some(flight) = &self.flight else { return Ok(0) };
+        if flight.count == 0 {
+            return Ok(0);
+        }
+        let commit = flight.record.commit;
+        if records.iter().any(|record| record.record.commit == commit) {
+            return Ok(flight.count);
+        }
+        let Some(manifest) = manifest.filter(|_| has_gap) else { return Ok(0) };
+        if let Some(own) = manifest.sessions.iter().find(|known| known.session == self.session) {
+            return Ok(if own.counter >= commit.counter { flight.count } else { 0 });
+        }
+        // The manifest remembers the sessions that wrote last. If it has forgotten some that wrote after
+        // this flight could have landed, there is no telling.
+        let oldest = manifest.sessions.iter().map(|known| known.sequence).min().unwrap_or(0);
+        if manifest.sessions.len() >= crate::store::MANIFEST_SESSIONS && oldest > flight.sequence {
+            let count = flight.count;
+            self.flight = None;
+            let removed: Vec<Pending> = self.queue.drain(..count).collect();
+            for pending in &removed {
+                let error = Error::new(
+                    Code::OutcomeUnknown,
+                    "The connection was lost during this write, and it can no longer be found out whether it was saved.",
+                );
+                self.settle(pending.author, Outcome::Rejected(error));
+            }
+        }
+        Ok(0)
+    }
+
+    /// Drops what the checkpoint holds from the tail, and makes the overlay of what is left.
+    fn drop_tail_and_replay(&mut self) {
+        let checkpoint = self.committed.view.manifest.sequence;
+        while self.tail.front().is_some_and(|record| record.sequence <= checkpoint) {
+            let record = self.tail.pop_front().expect("there is a first");
+            self.tail_bytes -= record.bytes;
+        }
+        for record in &self.tail {
+            self.committed.apply(&record.record);
+        }
+    }
+
+    /// Goes over to the manifest that this tab has just published.
+    pub(crate) fn adopt_own(&mut self, manifest: Rc<Manifest>, schema: Rc<Schema>) {
+        self.committed = State { schema, view: View { overlay: Overlay::new(), manifest } };
+        self.drop_tail_and_replay();
+        self.restack();
+    }
+
+    /// Puts the queue on top of the committed state again, without a change of content.
+    fn restack(&mut self) {
+        let mut state = self.committed.clone();
+        for pending in &mut self.queue {
+            pending.apply(&mut state);
+        }
+        self.current = state;
+    }
+
+    /// After the ground moved: keeps the queued changes whose reads are untouched, in order, on top of the
+    /// committed state, and sends the others to run again.
+    fn sort_queue(
+        &mut self,
+        foreign: Vec<Rc<Vec<RowChange>>>,
+        gone: Vec<Rc<Vec<RowChange>>>,
+        schema_before: Rc<Schema>,
+        is_everything: bool,
+    ) {
+        let mut scratch = IndexKeys::new();
+        let mut moved: Vec<Rc<Vec<RowChange>>> = foreign;
+        let foreign_parts = moved.len();
+        moved.extend(gone);
+        let mut state = self.committed.clone();
+        let mut again = Vec::new();
+        let mut rejected = Vec::new();
+        for mut pending in std::mem::take(&mut self.queue) {
+            let is_touched = is_everything
+                || (!pending.reads.is_empty()
+                    && moved
+                        .iter()
+                        .flat_map(|part| part.iter())
+                        .any(|change| touches(&pending.reads, &schema_before, change, &mut scratch)));
+            let verdict = match &mut pending.system {
+                // A step of index work takes in what came in between, if its index still stands where it began.
+                Some(System::Progress(progress)) => Ok(!is_everything
+                    && (!is_touched || moved.len() == foreign_parts)
+                    && patch_progress(progress, &state.schema, if is_touched { &moved } else { &[] })),
+                // A new schema only has to fit what came in between.
+                Some(System::Schema(schema)) if is_touched && !is_everything && is_only_checked(schema, &state.schema) => {
+                    fits(schema, &moved).map(|()| true)
+                }
+                _ => Ok(!is_touched),
+            };
+            match verdict {
+                Ok(true) => {
+                    pending.apply(&mut state);
+                    self.queue.push_back(pending);
+                }
+                Ok(false) => {
+                    moved.push(pending.changes.clone());
+                    again.push(pending.author);
+                }
+                Err(error) => rejected.push((pending.author, error)),
+            }
+        }
+        self.current = state;
+        if !moved.is_empty() || is_everything {
+            let rolled_back = moved.split_off(foreign_parts.min(moved.len()));
+            if !moved.is_empty() || is_everything {
+                self.note_change(moved, schema_before.clone(), is_everything, false);
+            }
+            if !rolled_back.is_empty() {
+                self.note_change(rolled_back, schema_before, false, true);
+            }
+        }
+        for author in again {
+            self.settle(author, Outcome::RunAgain);
+        }
+        for (author, error) in rejected {
+            self.settle(author, Outcome::Rejected(error));
+        }
+    }
+
+    pub(crate) fn remove_from_queue(&mut self, transaction: TransactionId) -> bool {
+        self.queue.iter().any(|pending| pending.author == Author::Mutation(transaction))
+    }
+}
+
+/// Whether the log still holds every record after `sequence` that this manifest has taken in. Records go some
+/// time after the checkpoint that took them in; once they may be gone, their numbers may even be taken by a
+/// stray record of a tab that slept.
+fn is_log_whole(manifest: &Manifest, sequence: u64, options: &Options, now_ms: f64) -> bool {
+    if manifest.sequence <= sequence {
+        return true;
+    }
+    let is_list_complete = manifest.freed.len() as u64 == manifest.generation
+        || manifest.freed.first().is_some_and(|freed| freed.sequence <= sequence);
+    let first = manifest.freed.iter().find(|freed| freed.sequence > sequence);
+    let safe_ms = options.log_grace_ms - options.fresh_ms;
+    is_list_complete && first.is_some_and(|freed| (0.0..safe_ms).contains(&(now_ms - freed.at_ms)))
+}
+
+/// Whether a schema about to be adopted declares no index ready that the one in force does not know: such
+/// an index was found to have no rows, and has to be looked at again when there are some.
+fn is_only_checked(next: &Schema, now: &Schema) -> bool {
+    let is_ready = |index: &crate::schema::Index| index.state == crate::schema::IndexState::Ready;
+    let mut indexes = next.tables().iter().flat_map(|table| table.indexes());
+    indexes.all(|index| !is_ready(index) || now.index_by_id(index.id).is_some_and(|(_, known)| is_ready(known)))
+}
+
+/// Whether rows that came in between fit a schema that is about to be adopted.
+fn fits(schema: &Schema, parts: &[Rc<Vec<RowChange>>]) -> Result<()> {
+    for change in parts.iter().flat_map(|part| part.iter()) {
+        if change.kind != crate::log::ChangeKind::Delete {
+            if let Some(table) = schema.table_by_id(change.table) {
+                check_stored(schema, table, &change.document, &change.place.id)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a log record, or says what is wrong with it.
+pub(crate) fn decode_record(sequence: u64, bytes: Vec<u8>) -> Result<Record> {
+    Record::decode(&Bytes::new(bytes)).map_err(|error| match error {
+        RecordError::Newer => newer_format(),
+        RecordError::Malformed(malformed) => {
+            Error::new(Code::Corrupt, format!("Log record {sequence} is damaged ({}).", malformed.0))
+        }
+    })
+}
+
+/// Reads a manifest, or says what is wrong with it.
+pub(crate) fn decode_manifest(bytes: &[u8]) -> Result<Manifest> {
+    Manifest::decode(bytes).map_err(|error| match error {
+        ManifestError::NewerFormat(_) => newer_format(),
+        ManifestError::Malformed(malformed) => {
+            Error::new(Code::Corrupt, format!("The manifest is damaged ({}).", malformed.0))
+        }
+    })
+}
+
+pub(crate) fn schema_unreadable(malformed: &Malformed) -> Error {
+    if *malformed == Schema::NEWER_FORMAT {
+        newer_format()
+    } else {
+        Error::new(Code::Corrupt, format!("The stored schema is damaged ({}).", malformed.0))
+    }
+}
+
+/// Checks a stored document against a schema that is about to be adopted.
+pub(crate) fn check_stored(schema: &Schema, table: &Table, document: &[u8], id: &RowId) -> Result<()> {
+    let checked = schema.check(table, &Document::new(document));
+    checked.map_err(|mismatch| mismatch.stored_error(&table.name, &crate::id::encode(table.number, id)))
+}
+
+fn newer_format() -> Error {
+    Error::new(Code::NewerFormat, "This database was written by a newer version of Holdfast. Reload the page to get it.")
+}

@@ -1,0 +1,151 @@
+//! Everything a tab asks of the world and everything the world tells it: the whole boundary, as values.
+//!
+//! An [`Effect`] names one IndexedDB transaction or one message; whoever performs it answers with the
+//! [`Input`] that its comment names. Effects are performed in order of emission; several may be under way.
+
+use crate::error::Error;
+use crate::store::PageId;
+use std::ops::Range;
+
+/// Names one request for pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReadId(pub u32);
+
+/// What a tab asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// One readonly transaction over `pages` and `meta`: these pages, and whether a manifest newer than
+    /// `generation` exists. Answer: [`Input::PagesLoaded`].
+    Load { read: ReadId, generation: u64, pages: Vec<PageId> },
+    /// One readonly transaction over `log` and `meta`: the newest manifest if newer than `generation`, and
+    /// all log records after `after`; with `from_manifest`, only those beyond what that manifest covers.
+    /// Answer: [`Input::LogRead`] or [`Input::ReadLogFailed`].
+    ReadLog { generation: u64, after: u64, from_manifest: bool },
+    /// One readwrite transaction over `log`: `add` under `sequence` and `commit()`, without waiting.
+    /// Answer: [`Input::Appended`], [`Input::AppendConflict`], [`Input::AppendFailed`] or
+    /// [`Input::OutcomeUnknown`].
+    Append { sequence: u64, record: Vec<u8> },
+    /// One readwrite transaction over `log` and `meta` that reads as [`Effect::ReadLog`] does and, in the
+    /// callback, calls `Tab::rebase`, issues the `add` that it returns and `commit()`. Answer: as for
+    /// `Append` if there was something to add, else [`Input::RebasedToNothing`].
+    Rebase { generation: u64, after: u64 },
+    /// Ask for the maintenance lock. Answer: [`Input::LockGranted`], perhaps much later. With `steal`, take
+    /// it from a holder that does not wake up.
+    Lock { steal: bool },
+    /// Give the maintenance lock back.
+    Unlock,
+    /// One readwrite transaction over `meta`: count the checkpoint attempts up by one.
+    /// Answer: [`Input::AttemptReserved`] or [`Input::MaintenanceFailed`].
+    ReserveAttempt,
+    /// One readwrite transaction over `pages`: put these. Answer: [`Input::PagesWritten`] or
+    /// [`Input::MaintenanceFailed`].
+    WritePages { pages: Vec<(PageId, Vec<u8>)> },
+    /// One strict readwrite transaction over `meta`: if the newest manifest is that of the generation before
+    /// (in the callback), add this one. Answer: [`Input::Published`], [`Input::PublishConflict`] or
+    /// [`Input::MaintenanceFailed`].
+    Publish { generation: u64, manifest: Vec<u8> },
+    /// Small readwrite transactions: delete log records up to `log_upto`, manifests below `manifests_below`
+    /// and these pages. Answer: [`Input::Trimmed`] whatever happens; what was not deleted is deleted another
+    /// time.
+    Trim { log_upto: u64, manifests_below: u64, pages: Vec<Range<PageId>> },
+    /// Come back after a pause: [`Input::Wake`].
+    WakeAfter { milliseconds: f64 },
+    /// Close the connection and open another one. Answer: [`Input::Reopened`], after as many tries as it
+    /// takes, or [`Input::ReopenFailed`].
+    Reopen,
+    /// Tell other tabs that the log or the manifest moved on; a hint, it may get lost.
+    Announce { generation: u64, sequence: u64 },
+}
+
+/// What a readwrite transaction failed of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The browser granted no more space. Nothing was written.
+    Quota,
+    /// The transaction was aborted for another reason. Nothing was written.
+    Aborted(String),
+}
+
+/// What was read of the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogTail {
+    /// The newest manifest, if it is newer than the one asked about.
+    pub manifest: Option<Vec<u8>>,
+    /// Records after the sequence number asked about, ascending. With a newer manifest they still start there.
+    pub records: Vec<(u64, Vec<u8>)>,
+}
+
+/// What the world tells a tab.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// Pages arrived; `None` for those that do not exist (any more).
+    PagesLoaded { read: ReadId, pages: Vec<(PageId, Option<Vec<u8>>)>, newer_manifest: bool },
+    /// Pages could not be read.
+    LoadFailed { read: ReadId, message: String },
+    /// The log was read.
+    LogRead(LogTail),
+    /// The log could not be read.
+    ReadLogFailed { message: String },
+    /// The record is in the log.
+    Appended,
+    /// The place in the log was taken, or the manifest moved on. Nothing was written.
+    AppendConflict,
+    /// Nothing was written.
+    AppendFailed(Failure),
+    /// The connection was lost before the transaction ended: it may or may not have been written.
+    OutcomeUnknown,
+    /// The rebase ended, and nothing was left to add.
+    RebasedToNothing,
+    /// The maintenance lock is ours.
+    LockGranted,
+    /// The maintenance lock was taken away from us.
+    LockLost,
+    /// The number of this checkpoint attempt: no other attempt has it.
+    AttemptReserved { attempt: u64 },
+    /// The pages are stored.
+    PagesWritten,
+    /// The manifest is in force.
+    Published,
+    /// Another manifest of that generation was there first. Nothing was written.
+    PublishConflict,
+    /// A maintenance transaction failed; nothing of it was written, or it does not matter.
+    MaintenanceFailed(Failure),
+    /// What is superseded was deleted, or not.
+    Trimmed,
+    /// The pause is over.
+    Wake,
+    /// There is a connection again.
+    Reopened,
+    /// There will be none.
+    ReopenFailed { message: String },
+    /// Another tab says that the log or the manifest moved on.
+    Announced { generation: u64, sequence: u64 },
+}
+
+/// What a tab tells the layer above.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The database is usable, or why it is not.
+    Opened(Result<(), Error>),
+    /// A finished mutation reached its end, or must run again.
+    Settled { transaction: crate::tab::TransactionId, outcome: Outcome },
+    /// Pages that a read waited for are there, or the read should be tried again for another reason.
+    ReadReady { read: ReadId, result: Result<(), Error> },
+    /// The schema changed: names, tables or the state of an index.
+    SchemaChanged,
+    /// A repair came to its end.
+    Repaired(Result<crate::tab::RepairReport, Error>),
+    /// Something that a person should hear of.
+    Problem(Error),
+}
+
+/// How a mutation ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It is in the log.
+    Saved,
+    /// It is rolled back.
+    Rejected(Error),
+    /// What it read has changed: run it again with `Tab::rerun`.
+    RunAgain,
+}

@@ -1,0 +1,184 @@
+//! Building and removing indexes: a sequence of ordinary commits, each of a bounded number of rows.
+
+use super::state::{Author, Pending, State, System};
+use crate::bytes::Bytes;
+use crate::change::{fill_keys, key_of, rows_range};
+use crate::keyspace::{self, IndexId, TableId};
+use crate::log::{ChangeKind, Progress, RowChange, Stage};
+use crate::read_set::{KeyRange, ReadSet};
+use crate::schema::{IndexKeys, IndexState, Schema};
+use crate::store::{Direction, PageCache, PageId, ReadError, Scan};
+use std::rc::Rc;
+
+/// Pages that a job asks for ahead.
+const PAGES_AHEAD: usize = 32;
+
+/// What a job came to.
+pub(crate) enum JobStep {
+    Commit(Box<Pending>),
+    Missing(Vec<PageId>),
+    Corrupt,
+}
+
+/// One step of building or removing an index.
+pub(crate) struct IndexJob {
+    table: TableId,
+    index: IndexId,
+    is_building: bool,
+    from: Option<Bytes>,
+    /// State and scan of the step under way, when it had to wait for pages.
+    started: Option<(State, Scan, KeyRange)>,
+    keys: Vec<Bytes>,
+    rows: usize,
+    last: Option<Vec<u8>>,
+}
+
+impl IndexJob {
+    /// The next index that is not as it should be.
+    pub(crate) fn find(schema: &Schema) -> Option<IndexJob> {
+        schema.tables().iter().flat_map(|table| table.indexes().iter().map(move |index| (table, index))).find_map(
+            |(table, index)| {
+                let (is_building, from) = match &index.state {
+                    IndexState::Ready => return None,
+                    IndexState::Building { after } => (true, after.as_deref().map(Bytes::from)),
+                    IndexState::Dropping => (false, None),
+                };
+                Some(IndexJob {
+                    table: table.id,
+                    index: index.id,
+                    is_building,
+                    from,
+                    started: None,
+                    keys: Vec::new(),
+                    rows: 0,
+                    last: None,
+                })
+            },
+        )
+    }
+
+    pub(crate) fn step(&mut self, current: &State, cache: &mut PageCache, most: usize) -> JobStep {
+        let (state, mut scan, range) = match self.started.take() {
+            Some(started) => started,
+            None => {
+                let range = self.range();
+                let scan = current.view.scan(&range.start, Some(&range.end), Direction::Ascending, PAGES_AHEAD);
+                (current.clone(), scan, range)
+            }
+        };
+        let mut scratch = IndexKeys::new();
+        let is_finished = loop {
+            if self.rows >= most {
+                break false;
+            }
+            match scan.next(cache) {
+                Ok(Some(item)) => {
+                    let (key, document) = (item.key, item.value);
+                    if self.is_building {
+                        if let (Some(place), Some((table, _))) = (keyspace::place_of(key), state.schema.index_by_id(self.index)) {
+                            fill_keys(&mut scratch, &state.schema, table, document, &place);
+                            self.keys.extend(key_of(&scratch, self.index).map(Bytes::from));
+                        }
+                    } else {
+                        self.keys.push(Bytes::from(key));
+                    }
+                    self.last = Some(key.to_vec());
+                    self.rows += 1;
+                }
+                Ok(None) => break true,
+                Err(ReadError::Missing(pages)) => {
+                    self.started = Some((state, scan, range));
+                    return JobStep::Missing(pages);
+                }
+                Err(ReadError::Corrupt { .. }) => return JobStep::Corrupt,
+            }
+        };
+        self.keys.sort_by(|a, b| a[..].cmp(&b[..]));
+        let mut reads = ReadSet::default();
+        let to = match &self.last {
+            Some(last) if !is_finished => {
+                reads.add_rows(KeyRange { start: range.start, end: KeyRange::point(last).end });
+                Stage::Upto(Bytes::from(&last[..]))
+            }
+            _ => {
+                reads.add_rows(range);
+                Stage::Finished
+            }
+        };
+        if !self.is_building {
+            // Nobody else writes the entries of an index that goes.
+            reads = ReadSet::default();
+        }
+        reads.finish();
+        let bytes = self.keys.iter().map(|key| key.len() + 2).sum();
+        let progress = Progress { index: self.index, from: self.from.clone(), to, keys: std::mem::take(&mut self.keys) };
+        JobStep::Commit(Box::new(Pending {
+            author: Author::Maintenance,
+            changes: Rc::new(Vec::new()),
+            reads,
+            bytes,
+            after: current.clone(),
+            system: Some(System::Progress(progress)),
+        }))
+    }
+
+    fn range(&self) -> KeyRange {
+        if self.is_building {
+            let mut range = rows_range(self.table);
+            if let Some(from) = &self.from {
+                range.start = KeyRange::point(from).end;
+            }
+            range
+        } else {
+            let start = keyspace::entry_prefix(self.index).to_vec();
+            let end = keyspace::after_prefix(&start).expect("an entry prefix has a successor");
+            KeyRange { start, end }
+        }
+    }
+}
+
+/// Brings a building step up to date with rows that changed in its range after it was made, or returns
+/// false when it no longer applies.
+pub(crate) fn patch_progress(
+    progress: &mut Progress,
+    schema: &Schema,
+    parts: &[Rc<Vec<RowChange>>],
+) -> bool {
+    let Some((_, index)) = schema.index_by_id(progress.index) else { return false };
+    let IndexState::Building { after } = &index.state else { return matches!(index.state, IndexState::Dropping) };
+    if after.as_deref() != progress.from.as_deref() {
+        return false;
+    }
+    let mut keys: std::collections::BTreeSet<Vec<u8>> = progress.keys.iter().map(|key| key.to_vec()).collect();
+    let mut new_keys = IndexKeys::new();
+    for change in parts.iter().flat_map(|part| part.iter()) {
+        let Some(table) = schema.table_by_id(change.table) else { continue };
+        if !table.indexes().iter().any(|i| i.id == progress.index) {
+            continue;
+        }
+        let row_key = keyspace::row_key(change.table, &change.place);
+        let is_after_from = progress.from.as_ref().is_none_or(|from| row_key.as_slice() > &from[..]);
+        let is_upto = match &progress.to {
+            Stage::Finished => true,
+            Stage::Upto(to) => row_key.as_slice() <= &to[..],
+        };
+        if !is_after_from || !is_upto {
+            continue;
+        }
+        let place = &row_key[keyspace::PREFIX_LENGTH..];
+        if let Some(old) = change.old_keys.iter().find(|old| old.index == progress.index) {
+            let mut key = keyspace::entry_prefix(old.index).to_vec();
+            key.extend_from_slice(&old.fields);
+            key.extend_from_slice(place);
+            keys.remove(&key);
+        }
+        if change.kind != ChangeKind::Delete {
+            fill_keys(&mut new_keys, schema, table, &change.document, &change.place);
+            if let Some(key) = key_of(&new_keys, progress.index) {
+                keys.insert(key.to_vec());
+            }
+        }
+    }
+    progress.keys = keys.into_iter().map(Bytes::new).collect();
+    true
+}

@@ -1,0 +1,450 @@
+//! Work behind the scenes, by one tab at a time under the maintenance lock: checkpoints, the building and
+//! removing of indexes, and deleting what is superseded. Nothing depends on the lock for its correctness:
+//! two tabs that both believe they hold it lose work, never data.
+
+use super::effect::{Effect, Failure, Outcome, ReadId};
+use super::job::{IndexJob, JobStep};
+use super::repair::Repair;
+use super::{Status, Tab};
+use crate::error::{Code, Error};
+use crate::store::{Checkpoint, Manifest, PageId, ReadError, Session, Step};
+use std::ops::Range;
+use std::rc::Rc;
+
+/// A small tail is left alone when idle: a checkpoint of it would write more than it saves.
+const IDLE_RECORDS: usize = 16;
+const IDLE_BYTES: usize = 64 << 10;
+/// After a failed checkpoint, the next try waits this long.
+const PAUSE_MS: f64 = 5_000.0;
+
+#[derive(Default)]
+enum Stage {
+    #[default]
+    Idle,
+    /// Asked for the lock at this time.
+    WaitingForLock(f64),
+    /// Has the lock; reading what others wrote before deciding what to do.
+    CatchingUp,
+    Reserving,
+    /// Making pages; may wait for some.
+    Building,
+    LoadingForCheckpoint(ReadId),
+    Writing,
+    Publishing(Rc<Manifest>),
+    Job,
+    LoadingForJob(ReadId),
+    /// A step of index work is in the queue.
+    Committing,
+    Trimming,
+}
+
+/// Maintenance of one tab.
+#[derive(Default)]
+pub(crate) struct Maintenance {
+    stage: Stage,
+    checkpoint: Option<Checkpoint>,
+    /// A repair was asked for; what is lost already.
+    repair_wanted: Option<Vec<String>>,
+    repair: Option<Repair>,
+    attempt: u64,
+    job: Option<IndexJob>,
+    has_stolen: bool,
+    last_write_ms: f64,
+    is_wake_set: bool,
+    pause_until_ms: f64,
+    /// Checkpoints have stopped: a page that they need is damaged.
+    pub(crate) is_stopped: bool,
+    /// Log and pages are deleted up to what this generation's manifest lists as due.
+    trimmed: (u64, f64),
+    trimmed_ms: f64,
+}
+
+impl Maintenance {
+    pub(crate) fn note_write(&mut self, now_ms: f64) {
+        self.last_write_ms = now_ms;
+    }
+
+    pub(crate) fn request_repair(&mut self, lost: Vec<String>) {
+        self.repair_wanted = Some(lost);
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.stage, Stage::Idle)
+    }
+}
+
+impl Tab {
+    /// Whether the log in memory is over its budget, so that a writer has to wait for the checkpoint.
+    pub(crate) fn must_wait_for_checkpoint(&self) -> bool {
+        !self.maintenance.is_stopped
+            && !self.tail.is_empty()
+            && self.committed.view.overlay.bytes() > self.options.overlay_bytes
+    }
+
+    fn wants_checkpoint(&self, now_ms: f64) -> bool {
+        if self.maintenance.is_stopped || self.tail.is_empty() {
+            return false;
+        }
+        self.must_wait_for_checkpoint()
+            || (now_ms >= self.maintenance.pause_until_ms
+                && (self.tail_bytes >= self.options.checkpoint_log_bytes
+                    || self.tail.len() >= self.options.checkpoint_log_records
+                    || (self.is_idle_long(now_ms)
+                        && (self.tail.len() >= IDLE_RECORDS || self.tail_bytes >= IDLE_BYTES))))
+    }
+
+    fn is_idle_long(&self, now_ms: f64) -> bool {
+        (now_ms - self.maintenance.last_write_ms).abs() >= self.options.idle_ms
+    }
+
+    /// What may be deleted now, by the list in the manifest.
+    fn due(&self, now_ms: f64) -> Option<(u64, Vec<Range<PageId>>)> {
+        let manifest = &self.committed.view.manifest;
+        let mut log_upto = 0;
+        let mut pages = Vec::new();
+        for freed in &manifest.freed {
+            if now_ms - freed.at_ms >= self.options.log_grace_ms {
+                log_upto = log_upto.max(freed.sequence);
+            }
+            if now_ms - freed.at_ms >= self.options.page_grace_ms {
+                pages.extend(freed.ranges.iter().map(|&(first, length)| first..first + length));
+            }
+        }
+        let is_done = self.maintenance.trimmed == (manifest.generation, log_upto as f64 + pages.len() as f64 / 1e9);
+        if is_done || (log_upto == 0 && pages.is_empty()) { None } else { Some((log_upto, pages)) }
+    }
+
+    fn index_work(&self) -> Option<IndexJob> {
+        if self.damaged.is_empty() { IndexJob::find(&self.current.schema) } else { None }
+    }
+
+    /// Starts to make the store anew from what can be read; an event `Repaired` follows.
+    pub fn start_repair(&mut self, now_ms: f64) -> crate::error::Result<()> {
+        self.check_open()?;
+        self.maintenance.request_repair(Vec::new());
+        self.maintenance.pause_until_ms = 0.0;
+        self.now_ms = now_ms;
+        self.advance(now_ms);
+        Ok(())
+    }
+
+    fn has_work(&self, now_ms: f64) -> bool {
+        self.maintenance.repair_wanted.is_some()
+            || self.wants_checkpoint(now_ms)
+            || self.due(now_ms).is_some()
+            || (now_ms >= self.maintenance.pause_until_ms && self.index_work().is_some())
+    }
+
+    /// Starts what is due, and goes on with what is under way.
+    pub(crate) fn advance_maintenance(&mut self, now_ms: f64) {
+        if !matches!(self.status, Status::Open) {
+            return;
+        }
+        match self.maintenance.stage {
+            Stage::Idle => {
+                if self.has_work(now_ms) {
+                    self.maintenance.stage = Stage::WaitingForLock(now_ms);
+                    self.maintenance.has_stolen = false;
+                    self.effects.push(Effect::Lock { steal: false });
+                    self.wake_after(self.options.lock_patience_ms);
+                } else if !self.tail.is_empty() || !self.committed.view.manifest.freed.is_empty() {
+                    let pause = if self.tail.is_empty() { self.options.log_grace_ms } else { self.options.idle_ms };
+                    self.wake_after(pause);
+                }
+            }
+            Stage::WaitingForLock(since) => {
+                let is_urgent = self.must_wait_for_checkpoint() || self.wants_checkpoint(now_ms);
+                if is_urgent && !self.maintenance.has_stolen && now_ms - since >= self.options.lock_patience_ms {
+                    self.maintenance.has_stolen = true;
+                    self.effects.push(Effect::Lock { steal: true });
+                }
+            }
+            Stage::Building => self.build_checkpoint(now_ms),
+            Stage::Job => self.step_job(now_ms),
+            _ => {}
+        }
+    }
+
+    fn wake_after(&mut self, milliseconds: f64) {
+        if !self.maintenance.is_wake_set {
+            self.maintenance.is_wake_set = true;
+            self.effects.push(Effect::WakeAfter { milliseconds });
+        }
+    }
+
+    pub(crate) fn wake(&mut self, _now_ms: f64) {
+        self.maintenance.is_wake_set = false;
+    }
+
+    pub(crate) fn lock_granted(&mut self, now_ms: f64) {
+        if !matches!(self.maintenance.stage, Stage::WaitingForLock(_)) {
+            self.effects.push(Effect::Unlock);
+            return;
+        }
+        if !self.has_work(now_ms) {
+            self.end_maintenance();
+            return;
+        }
+        self.maintenance.stage = Stage::CatchingUp;
+        self.catch_up();
+    }
+
+    pub(crate) fn lock_lost(&mut self) {
+        // Somebody thought that this tab sleeps. What it does stays harmless, but there is no point in it.
+        self.abandon_attempt();
+        self.maintenance.job = None;
+        if !matches!(self.maintenance.stage, Stage::Committing) {
+            self.maintenance.stage = Stage::Idle;
+        }
+    }
+
+    fn end_maintenance(&mut self) {
+        self.maintenance.stage = Stage::Idle;
+        self.maintenance.job = None;
+        self.maintenance.checkpoint = None;
+        self.maintenance.repair = None;
+        self.effects.push(Effect::Unlock);
+    }
+
+    /// The log was read: decide what to do first.
+    pub(crate) fn caught_up(&mut self, now_ms: f64) {
+        if matches!(self.maintenance.stage, Stage::CatchingUp) {
+            self.choose_work(now_ms);
+        }
+    }
+
+    fn choose_work(&mut self, now_ms: f64) {
+        if self.maintenance.repair_wanted.is_some() || self.wants_checkpoint(now_ms) {
+            self.maintenance.stage = Stage::Reserving;
+            self.effects.push(Effect::ReserveAttempt);
+        } else if let Some((log_upto, pages)) = self.due(now_ms) {
+            self.maintenance.stage = Stage::Trimming;
+            self.maintenance.trimmed = (self.generation(), log_upto as f64 + pages.len() as f64 / 1e9);
+            self.maintenance.trimmed_ms = now_ms;
+            self.effects.push(Effect::Trim { log_upto, manifests_below: self.generation(), pages });
+        } else if let Some(job) = self.index_work() {
+            self.maintenance.job = Some(job);
+            self.maintenance.stage = Stage::Job;
+        } else {
+            self.end_maintenance();
+        }
+    }
+
+    pub(crate) fn attempt_reserved(&mut self, attempt: u64) {
+        if !matches!(self.maintenance.stage, Stage::Reserving) {
+            return;
+        }
+        self.maintenance.attempt = attempt;
+        self.maintenance.stage = Stage::Building;
+        if let Some(lost) = self.maintenance.repair_wanted.take() {
+            let repair = Repair::new(self.committed.clone(), attempt, self.sequence, self.sessions(), lost);
+            self.maintenance.repair = Some(repair);
+            return;
+        }
+        self.maintenance.checkpoint = Some(Checkpoint::new(
+            self.committed.view.clone(),
+            attempt,
+            self.sequence,
+            self.sessions(),
+            self.committed.schema.encode(),
+        ));
+    }
+
+    /// The sessions that wrote last, with their last commit: how a lost outcome is found out later.
+    fn sessions(&self) -> Vec<Session> {
+        let mut sessions = self.committed.view.manifest.sessions.clone();
+        for record in &self.tail {
+            let commit = record.record.commit;
+            let last = Session { session: commit.session, counter: commit.counter, sequence: record.sequence };
+            match sessions.iter_mut().find(|known| known.session == commit.session) {
+                Some(known) => *known = last,
+                None => sessions.push(last),
+            }
+        }
+        sessions
+    }
+
+    fn build_checkpoint(&mut self, now_ms: f64) {
+        let slice = self.options.checkpoint_slice_bytes;
+        let is_repair = self.maintenance.repair.is_some();
+        let step = match (&mut self.maintenance.repair, &mut self.maintenance.checkpoint) {
+            (Some(repair), _) => repair.step(&mut self.cache, slice, now_ms),
+            (None, Some(checkpoint)) => checkpoint.step(&mut self.cache, slice),
+            (None, None) => return,
+        };
+        match step {
+            Ok(Step::Pages(pages)) => {
+                self.maintenance.stage = Stage::Writing;
+                let pages = pages.into_iter().map(|(page, bytes)| (page, bytes.to_vec())).collect();
+                self.effects.push(Effect::WritePages { pages });
+            }
+            Ok(Step::Done { mut manifest, freed }) => {
+                let (trimmed_generation, _) = self.maintenance.trimmed;
+                if trimmed_generation == self.generation() {
+                    // Deleted under the manifest before this one; it has to be listed no more.
+                    manifest.take_freed(self.maintenance.trimmed_ms - self.options.page_grace_ms);
+                }
+                if !is_repair {
+                    manifest.free(now_ms, &freed);
+                }
+                self.maintenance.stage = Stage::Publishing(Rc::new(manifest.clone()));
+                self.effects.push(Effect::Publish { generation: manifest.generation, manifest: manifest.encode() });
+            }
+            Err(ReadError::Missing(pages)) => {
+                let gone: Vec<PageId> = pages.iter().copied().filter(|page| self.absent.contains(page)).collect();
+                if is_repair && !gone.is_empty() {
+                    for page in gone {
+                        self.cache.insert_damaged(page);
+                    }
+                } else if let Some(&page) = gone.first() {
+                    self.stop_checkpoints(page);
+                } else {
+                    let read = self.load(pages);
+                    self.maintenance.stage = Stage::LoadingForCheckpoint(read);
+                }
+            }
+            Err(ReadError::Corrupt { page, .. }) => self.stop_checkpoints(page),
+        }
+    }
+
+    fn stop_checkpoints(&mut self, page: PageId) {
+        self.abandon_attempt();
+        self.maintenance.is_stopped = true;
+        self.end_maintenance();
+        self.events.push_back(super::Event::Problem(Error::new(
+            Code::Corrupt,
+            format!("Page {page} is damaged. Writes elsewhere go on, but the log can't be folded away until `db.repair()`."),
+        )));
+    }
+
+    pub(crate) fn maintenance_pages_loaded(&mut self, read: ReadId) {
+        match self.maintenance.stage {
+            Stage::LoadingForCheckpoint(waiting) if waiting == read => self.maintenance.stage = Stage::Building,
+            Stage::LoadingForJob(waiting) if waiting == read => self.maintenance.stage = Stage::Job,
+            _ => {}
+        }
+    }
+
+    pub(crate) fn maintenance_load_failed(&mut self, read: ReadId) {
+        let is_ours = matches!(self.maintenance.stage,
+            Stage::LoadingForCheckpoint(waiting) | Stage::LoadingForJob(waiting) if waiting == read);
+        if is_ours {
+            self.abandon_attempt();
+            self.end_maintenance();
+        }
+    }
+
+    pub(crate) fn pages_written(&mut self, now_ms: f64) {
+        if matches!(self.maintenance.stage, Stage::Writing) {
+            self.maintenance.stage = Stage::Building;
+            let _ = now_ms;
+        }
+    }
+
+    pub(crate) fn published(&mut self, now_ms: f64) {
+        let Stage::Publishing(manifest) = std::mem::take(&mut self.maintenance.stage) else { return };
+        self.maintenance.checkpoint = None;
+        if let Some(repair) = self.maintenance.repair.take() {
+            self.damaged.clear();
+            self.absent.clear();
+            self.cache.clear();
+            self.maintenance.is_stopped = false;
+            self.events.push_back(super::Event::Repaired(Ok(repair.report)));
+        }
+        if manifest.generation == self.generation() + 1 {
+            let schema = self.maintenance_schema(&manifest);
+            self.adopt_own(manifest, schema);
+        } else {
+            // Its news has overtaken it.
+            self.catch_up();
+        }
+        self.effects.push(Effect::Announce { generation: self.generation(), sequence: self.sequence });
+        self.maintenance.stage = Stage::CatchingUp;
+        self.choose_work(now_ms);
+    }
+
+    fn maintenance_schema(&self, manifest: &Manifest) -> Rc<crate::schema::Schema> {
+        Rc::new(crate::schema::Schema::decode(&manifest.schema).expect("this tab has just encoded it"))
+    }
+
+    pub(crate) fn publish_conflict(&mut self) {
+        if matches!(self.maintenance.stage, Stage::Publishing(_)) {
+            self.abandon_attempt();
+            self.end_maintenance();
+            self.catch_up();
+        }
+    }
+
+    /// Deletes the pages of an attempt that comes to nothing.
+    fn abandon_attempt(&mut self) {
+        if self.maintenance.repair.take().is_some() {
+            let error = Error::new(Code::StorageFailed, "The repair was interrupted; nothing has changed. Try again.");
+            self.events.push_back(super::Event::Repaired(Err(error)));
+            self.maintenance.checkpoint = None;
+            let pages = crate::store::attempt_pages(self.maintenance.attempt);
+            self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
+        }
+        if self.maintenance.checkpoint.take().is_some() {
+            let attempt = self.maintenance.attempt;
+            let pages = crate::store::attempt_pages(attempt);
+            self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
+        }
+    }
+
+    pub(crate) fn maintenance_failed(&mut self, failure: Failure) {
+        let _ = failure;
+        self.abandon_attempt();
+        self.maintenance.pause_until_ms = self.now_ms + PAUSE_MS;
+        self.end_maintenance();
+        self.wake_after(PAUSE_MS);
+    }
+
+    pub(crate) fn trimmed(&mut self, now_ms: f64) {
+        if matches!(self.maintenance.stage, Stage::Trimming) {
+            self.maintenance.stage = Stage::CatchingUp;
+            self.choose_work(now_ms);
+        }
+    }
+
+    fn step_job(&mut self, now_ms: f64) {
+        let Some(mut job) = self.maintenance.job.take() else {
+            self.end_maintenance();
+            return;
+        };
+        let step = job.step(&self.current, &mut self.cache, self.options.job_slice_rows);
+        match step {
+            JobStep::Commit(pending) => {
+                self.maintenance.stage = Stage::Committing;
+                self.enqueue(*pending, None);
+                self.pump();
+            }
+            JobStep::Missing(pages) => {
+                if pages.iter().any(|page| self.absent.contains(page) || self.damaged.contains(page)) {
+                    self.maintenance.pause_until_ms = now_ms + PAUSE_MS;
+                    self.end_maintenance();
+                    self.catch_up();
+                    return;
+                }
+                let read = self.load(pages);
+                self.maintenance.job = Some(job);
+                self.maintenance.stage = Stage::LoadingForJob(read);
+            }
+            JobStep::Corrupt => {
+                self.maintenance.pause_until_ms = f64::INFINITY;
+                self.end_maintenance();
+            }
+        }
+    }
+
+    /// A step of index work was saved, or has to be made again.
+    pub(crate) fn maintenance_settled(&mut self, outcome: Outcome) {
+        if !matches!(self.maintenance.stage, Stage::Committing) {
+            return;
+        }
+        self.maintenance.stage = Stage::CatchingUp;
+        if let Outcome::Rejected(_) = outcome {
+            self.maintenance.pause_until_ms = self.now_ms + PAUSE_MS;
+        }
+        self.choose_work(self.now_ms);
+    }
+}

@@ -1,0 +1,295 @@
+//! Opening: read manifest and log, then adopt the app's schema, checking stored rows if it narrows.
+
+use super::commit::{check_stored, decode_manifest, decode_record, schema_unreadable};
+use super::effect::{Event, LogTail, Outcome, ReadId};
+use super::state::{Author, Pending, State, System, TailRecord};
+use super::{Status, Tab};
+use crate::change::rows_range;
+use crate::error::{Code, Error, Result};
+use crate::keyspace::{self, TableId};
+use crate::read_set::ReadSet;
+use crate::schema::{IndexState, Schema, SchemaDefinition};
+use crate::store::{Direction, Overlay, PageId, ReadError, Scan, View};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// How many offending documents an error names.
+const OFFENDERS: usize = 3;
+/// Pages that the check of stored rows asks for ahead.
+const PAGES_AHEAD: usize = 32;
+
+enum Stage {
+    Loading,
+    /// The schema in force is known: see what to do about it.
+    Comparing,
+    Checking(Check),
+    LoadingPages(ReadId, Check),
+    Committing,
+}
+
+/// Where the check of stored rows against a new schema stands.
+struct Check {
+    schema: Rc<Schema>,
+    state: State,
+    version: u64,
+    tables: VecDeque<TableId>,
+    scan: Option<Scan>,
+    reads: ReadSet,
+    offenders: Vec<String>,
+}
+
+/// A database on its way to be open.
+pub(crate) struct Opening {
+    wanted: SchemaDefinition,
+    stage: Stage,
+}
+
+impl Opening {
+    pub(crate) fn new(wanted: SchemaDefinition) -> Self {
+        Opening { wanted, stage: Stage::Loading }
+    }
+
+    pub(crate) fn is_loaded(&self) -> bool {
+        !matches!(self.stage, Stage::Loading)
+    }
+}
+
+impl Tab {
+    /// Takes in what was stored.
+    pub(crate) fn load_opening(&mut self, now_ms: f64, tail: LogTail) {
+        if let Err(error) = self.try_load(tail) {
+            self.fail(error);
+            return;
+        }
+        if let Some(opening) = &mut self.opening {
+            opening.stage = Stage::Comparing;
+        }
+        self.maintenance.note_write(now_ms);
+    }
+
+    fn try_load(&mut self, tail: LogTail) -> Result<()> {
+        let mut state = self.committed.clone();
+        let mut sequence = 0;
+        if let Some(bytes) = &tail.manifest {
+            let manifest = decode_manifest(bytes)?;
+            sequence = manifest.sequence;
+            let schema = Schema::decode(&manifest.schema).map_err(|error| schema_unreadable(&error))?;
+            state = State { schema: Rc::new(schema), view: View { overlay: Overlay::new(), manifest: Rc::new(manifest) } };
+        }
+        let last = tail.records.last().map_or(0, |(number, _)| *number);
+        let mut lost = Vec::new();
+        for (number, bytes) in tail.records {
+            if number <= sequence {
+                continue;
+            }
+            if number != sequence + 1 {
+                return Err(Error::new(Code::Corrupt, format!("Log record {} is missing.", sequence + 1)));
+            }
+            let size = bytes.len();
+            let record = match decode_record(number, bytes) {
+                Ok(record) => record,
+                Err(error) if self.options.accept_loss && error.code == Code::Corrupt => {
+                    // What comes after it may build on it: both are lost.
+                    lost.push(format!("{} It and what was written after it are lost.", error.message));
+                    sequence = last;
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            state.apply(&record);
+            sequence = number;
+            self.tail_bytes += size;
+            self.tail.push_back(TailRecord { sequence, record, bytes: size });
+        }
+        if !lost.is_empty() {
+            self.maintenance.request_repair(lost);
+        }
+        self.sequence = sequence;
+        self.synced_ms = self.now_ms;
+        self.committed = state.clone();
+        self.current = state;
+        Ok(())
+    }
+
+    pub(crate) fn advance_opening(&mut self, now_ms: f64) {
+        loop {
+            let Some(mut opening) = self.opening.take() else { return };
+            match opening.stage {
+                Stage::Loading | Stage::LoadingPages(..) | Stage::Committing => {
+                    self.opening = Some(opening);
+                    return;
+                }
+                Stage::Comparing => match self.current.schema.evolve(&opening.wanted) {
+                    Err(error) => {
+                        self.opening = Some(opening);
+                        self.fail(error);
+                        return;
+                    }
+                    Ok(None) => {
+                        self.opened(self.current.schema.clone());
+                        return;
+                    }
+                    Ok(Some(evolution)) => {
+                        opening.stage = Stage::Checking(Check {
+                            schema: Rc::new(evolution.schema),
+                            state: self.current.clone(),
+                            version: self.version,
+                            tables: evolution.check.into(),
+                            scan: None,
+                            reads: ReadSet::default(),
+                            offenders: Vec::new(),
+                        });
+                        self.opening = Some(opening);
+                    }
+                },
+                Stage::Checking(mut check) => {
+                    let outcome = check.run(&mut self.cache).and_then(|()| check.finish_empty_tables(&mut self.cache));
+                    match outcome {
+                        Ok(()) if !check.offenders.is_empty() => {
+                            let error = Error::new(
+                                Code::SchemaDoesNotFit,
+                                format!("The schema does not fit documents that are stored:\n{}", check.offenders.join("\n")),
+                            );
+                            opening.stage = Stage::Comparing;
+                            self.opening = Some(opening);
+                            self.fail(error);
+                            return;
+                        }
+                        Ok(()) => {
+                            opening.stage = Stage::Committing;
+                            self.opening = Some(opening);
+                            self.commit_schema(check);
+                        }
+                        Err(ReadError::Missing(pages)) => {
+                            opening.stage = self.load_for_check(check, pages);
+                            self.opening = Some(opening);
+                        }
+                        Err(ReadError::Corrupt { page, .. }) => {
+                            opening.stage = Stage::Comparing;
+                            self.opening = Some(opening);
+                            self.fail(Error::new(Code::Corrupt, format!("Page {page} is damaged, so the stored documents can't be checked against the new schema.")));
+                            return;
+                        }
+                    }
+                }
+            }
+            let _ = now_ms;
+        }
+    }
+
+    fn load_for_check(&mut self, check: Check, pages: Vec<PageId>) -> Stage {
+        if pages.iter().any(|page| self.damaged.contains(page)) {
+            let page = pages[0];
+            self.damaged.insert(page);
+        }
+        if pages.iter().any(|page| self.absent.contains(page)) {
+            // The checkpoint moved on underneath: look at the new one.
+            return Stage::Comparing;
+        }
+        let read = self.load(pages);
+        Stage::LoadingPages(read, check)
+    }
+
+    /// Called when pages have arrived.
+    pub(crate) fn opening_pages_loaded(&mut self, read: ReadId) {
+        if let Some(opening) = &mut self.opening {
+            if matches!(opening.stage, Stage::LoadingPages(waiting, _) if waiting == read) {
+                if let Stage::LoadingPages(_, check) = std::mem::replace(&mut opening.stage, Stage::Comparing) {
+                    opening.stage = Stage::Checking(check);
+                }
+            }
+        }
+    }
+
+    fn commit_schema(&mut self, check: Check) {
+        if check.version != self.version {
+            if let Some(opening) = &mut self.opening {
+                opening.stage = Stage::Comparing;
+            }
+            return;
+        }
+        let mut reads = check.reads;
+        reads.finish();
+        let pending = Pending {
+            author: Author::Opening,
+            changes: Rc::new(Vec::new()),
+            reads,
+            bytes: 0,
+            after: self.current.clone(),
+            system: Some(System::Schema(check.schema)),
+        };
+        self.enqueue(pending, None);
+    }
+
+    pub(crate) fn opening_settled(&mut self, outcome: Outcome) {
+        let Some(opening) = &mut self.opening else { return };
+        match outcome {
+            Outcome::Saved => {
+                let schema = self.committed.schema.clone();
+                self.opened(schema);
+            }
+            Outcome::RunAgain => opening.stage = Stage::Comparing,
+            Outcome::Rejected(error) => self.fail(error),
+        }
+    }
+
+    fn opened(&mut self, schema: Rc<Schema>) {
+        self.opening = None;
+        self.own_schema = schema;
+        self.status = Status::Open;
+        self.events.push_back(Event::Opened(Ok(())));
+    }
+}
+
+impl Check {
+    /// Looks at every row of the tables whose validators narrow.
+    fn run(&mut self, cache: &mut crate::store::PageCache) -> std::result::Result<(), ReadError> {
+        while let Some(&table) = self.tables.front() {
+            let range = rows_range(table);
+            let view = &self.state.view;
+            let scan = self
+                .scan
+                .get_or_insert_with(|| view.scan(&range.start, Some(&range.end), Direction::Ascending, PAGES_AHEAD));
+            let definition = self.schema.table_by_id(table);
+            while let Some(item) = scan.next(cache)? {
+                let Some(place) = keyspace::place_of(item.key) else { continue };
+                let Some(definition) = definition else { continue };
+                if let Err(error) = check_stored(&self.schema, definition, item.value, &place.id) {
+                    self.offenders.push(error.message);
+                    if self.offenders.len() >= OFFENDERS {
+                        return Ok(());
+                    }
+                }
+            }
+            self.reads.add_rows(range);
+            self.scan = None;
+            self.tables.pop_front();
+        }
+        Ok(())
+    }
+
+    /// An index on a table without rows has nothing to build.
+    fn finish_empty_tables(&mut self, cache: &mut crate::store::PageCache) -> std::result::Result<(), ReadError> {
+        let mut empty = Vec::new();
+        for table in self.schema.tables() {
+            if table.indexes().iter().any(|index| matches!(index.state, IndexState::Building { after: None })) {
+                let range = rows_range(table.id);
+                if self.state.view.count(cache, &range.start, Some(&range.end))? == 0 {
+                    empty.push((table.id, range));
+                }
+            }
+        }
+        for (table, range) in empty {
+            self.reads.add_rows(range);
+            let schema = Rc::make_mut(&mut self.schema);
+            let indexes: Vec<_> = schema.table_by_id(table).map_or(Vec::new(), |table| {
+                let building = table.indexes().iter().filter(|i| matches!(i.state, IndexState::Building { .. }));
+                building.map(|index| index.id).collect()
+            });
+            for index in indexes {
+                schema.set_index_state(index, IndexState::Ready);
+            }
+        }
+        Ok(())
+    }
+}

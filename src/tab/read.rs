@@ -1,0 +1,426 @@
+//! Queries as they run: resumable, in one crossing when everything is in memory.
+
+use super::effect::{Effect, Event, ReadId};
+use super::state::State;
+use super::transaction::Obstacle;
+use super::{Status, Tab, TransactionId};
+use crate::bytes::Bytes;
+use crate::document::Document;
+use crate::error::{Code, Error, Result};
+use crate::keyspace::{self, IndexId, Place, TableId};
+use crate::query::{Plan, Row as FilterRow, Source as PlanSource};
+use crate::schema::{IndexState, Schema};
+use crate::read_set::KeyRange;
+use crate::store::{Direction, PageId, ReadError, Scan};
+
+/// What a read sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// What this tab shows: the saved state with its own queue on top.
+    Current,
+    /// The state of a transaction, with its writes.
+    Transaction(TransactionId),
+}
+
+/// Takes the rows of a query.
+pub trait RowSink {
+    /// Whether the receiver still has this row as it is now, so that its bytes are not needed. Only asked
+    /// for reads of the current state.
+    fn has(&mut self, table: TableId, place: &Place) -> bool;
+    /// The next row, when `has` said no.
+    fn row(&mut self, table: TableId, place: &Place, document: &[u8]) -> Result<()>;
+    /// Whether it has taken enough for now: the run pauses with [`RunStep::Paused`].
+    fn is_full(&self) -> bool;
+}
+
+/// How far a run got.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunStep {
+    /// All rows are given.
+    Done,
+    /// The sink is full; step again.
+    Paused,
+    /// Load these pages, then step again.
+    Missing(Vec<PageId>),
+    /// The index is being built; step again when the schema has changed.
+    Building(IndexId),
+    /// Its state is gone from the store: throw its rows away and start again (a mutation: run again).
+    Stale,
+}
+
+/// How many index entries are looked up in one go.
+const CHUNK: usize = 512;
+/// How many pages a scan asks for ahead.
+const PAGES_AHEAD: usize = 32;
+
+/// A query that is being answered, on one state from beginning to end.
+pub struct QueryRun {
+    source: Source,
+    plan: Plan,
+    state: State,
+    /// The version of the current state that it reads, if it does.
+    version: u64,
+    scan: Scan,
+    /// Index entries read whose rows are not given yet, oldest first from `next`.
+    places: Vec<(Place, Option<Bytes>)>,
+    next: usize,
+    is_scanned: bool,
+    given: usize,
+    /// Key of the last entry given, for a cursor.
+    last_key: Vec<u8>,
+    /// Where the run began to read in key order; what it consumed lies between this and `last`.
+    last_scanned: Vec<u8>,
+}
+
+impl QueryRun {
+    /// The plan that it follows.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The key of the last row given, for a page cursor.
+    pub fn last_key(&self) -> &[u8] {
+        &self.last_key
+    }
+
+    /// How many rows were given.
+    pub fn given(&self) -> usize {
+        self.given
+    }
+
+    /// Whether the range has no rows after the last one given.
+    pub fn is_exhausted(&self) -> bool {
+        self.is_scanned && self.next == self.places.len()
+    }
+
+    fn wanted(&self) -> usize {
+        self.plan.limit.map_or(usize::MAX, |limit| limit - self.given)
+    }
+}
+
+impl Tab {
+    /// Starts to answer a query.
+    pub fn start_query(&mut self, source: Source, plan: Plan) -> Result<QueryRun> {
+        self.check_open()?;
+        let (state, version) = match source {
+            Source::Current => (self.current.clone(), self.version),
+            Source::Transaction(id) => (self.transaction(id)?.state.clone(), u64::MAX),
+        };
+        let direction = if plan.descending { Direction::Descending } else { Direction::Ascending };
+        let ahead = plan.limit.map_or(PAGES_AHEAD, |limit| (limit / 64 + 1).min(PAGES_AHEAD));
+        let scan = state.view.scan(&plan.start, Some(&plan.end), direction, ahead);
+        Ok(QueryRun {
+            source,
+            plan,
+            state,
+            version,
+            scan,
+            places: Vec::new(),
+            next: 0,
+            is_scanned: false,
+            given: 0,
+            last_key: Vec::new(),
+            last_scanned: Vec::new(),
+        })
+    }
+
+    /// Goes on with a query as far as memory reaches.
+    pub fn step_query(&mut self, run: &mut QueryRun, sink: &mut dyn RowSink) -> Result<RunStep> {
+        self.check_open()?;
+        if let Some(index) = building(&run.plan, &run.state.schema) {
+            return Ok(RunStep::Building(index));
+        }
+        let outcome = self.step_inner(run, sink);
+        self.note_reads(run)?;
+        match outcome {
+            Ok(step) => Ok(step),
+            Err(Obstacle::Error(error)) => Err(error),
+            Err(Obstacle::Missing(pages)) => self.missing(run.state.view.manifest.generation, pages, run.plan.table),
+        }
+    }
+
+    fn step_inner(&mut self, run: &mut QueryRun, sink: &mut dyn RowSink) -> std::result::Result<RunStep, Obstacle> {
+        let is_current = run.source == Source::Current && run.version == self.version;
+        loop {
+            if run.wanted() == 0 {
+                return Ok(RunStep::Done);
+            }
+            if run.next == run.places.len() {
+                if run.is_scanned {
+                    return Ok(RunStep::Done);
+                }
+                run.places.clear();
+                run.next = 0;
+                self.scan_places(run)?;
+                continue;
+            }
+            if self.give_places(run, sink, is_current)? {
+                return Ok(RunStep::Paused);
+            }
+        }
+    }
+
+    /// Reads the next entries of the range.
+    fn scan_places(&mut self, run: &mut QueryRun) -> std::result::Result<(), Obstacle> {
+        let filtered = !run.plan.filters.is_empty();
+        let most = if filtered { CHUNK } else { run.wanted().min(CHUNK) };
+        while run.places.len() < most {
+            match run.scan.next(&mut self.cache) {
+                Ok(Some(item)) => {
+                    let key = item.key;
+                    let place = match run.plan.source {
+                        PlanSource::ById => place_of_id(key, item.value),
+                        PlanSource::ByCreationTime | PlanSource::Index(_) => keyspace::place_of(key),
+                    };
+                    let Some(place) = place else {
+                        return Err(Obstacle::Error(Error::new(Code::Corrupt, "An index entry is damaged.")));
+                    };
+                    run.last_scanned.clear();
+                    run.last_scanned.extend_from_slice(key);
+                    let is_row = run.plan.source == PlanSource::ByCreationTime;
+                    run.places.push((place, if is_row { Some(item.keep()) } else { None }));
+                }
+                Ok(None) => {
+                    run.is_scanned = true;
+                    break;
+                }
+                // What was read so far can be given first.
+                Err(ReadError::Missing(_)) if !run.places.is_empty() => break,
+                Err(error) => return Err(self.obstacle(error, run.plan.table)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives rows for the entries that were read. All absent pages are collected before any is given up on.
+    fn give_places(
+        &mut self,
+        run: &mut QueryRun,
+        sink: &mut dyn RowSink,
+        is_current: bool,
+    ) -> std::result::Result<bool, Obstacle> {
+        let table = run.plan.table;
+        let filtered = !run.plan.filters.is_empty();
+        let mut missing: Vec<PageId> = Vec::new();
+        let mut is_blocked = false;
+        for position in run.next..run.places.len() {
+            if run.plan.limit.is_some_and(|limit| run.given >= limit) {
+                break;
+            }
+            let place = run.places[position].0;
+            if !is_blocked && !filtered && is_current && sink.has(table, &place) {
+                run.advance(position);
+                continue;
+            }
+            if run.places[position].1.is_none() {
+                match run.state.view.get(&mut self.cache, &keyspace::row_key(table, &place)) {
+                    Ok(Some(document)) => run.places[position].1 = Some(document),
+                    Ok(None) => {
+                        return Err(Obstacle::Error(Error::new(
+                            Code::Corrupt,
+                            "An index entry names a document that is not there; `db.verify()` tells more.",
+                        )));
+                    }
+                    Err(ReadError::Missing(pages)) => {
+                        missing.extend(pages);
+                        is_blocked = true;
+                        continue;
+                    }
+                    Err(error) => return Err(self.obstacle(error, table)),
+                }
+            }
+            if is_blocked {
+                continue;
+            }
+            let document = run.places[position].1.as_ref().expect("it was just read");
+            if filtered && !self.matches(run, document, &place)? {
+                run.places[position].1 = None;
+                run.next = position + 1;
+                continue;
+            }
+            sink.row(table, &place, document)?;
+            run.places[position].1 = None;
+            run.advance(position);
+            if sink.is_full() {
+                return Ok(true);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(false);
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        Err(Obstacle::Missing(missing))
+    }
+
+    fn matches(&self, run: &QueryRun, document: &[u8], place: &Place) -> Result<bool> {
+        let schema = &run.state.schema;
+        let number = schema.table_by_id(run.plan.table).map_or(0, |table| table.number);
+        let row = FilterRow::new(Document::new(document), &schema.names, number, *place);
+        run.plan.matches(&row)
+    }
+
+    /// Adds what a transaction's query has consumed to what it read.
+    fn note_reads(&mut self, run: &QueryRun) -> Result<()> {
+        let Source::Transaction(id) = run.source else { return Ok(()) };
+        let plan = &run.plan;
+        let mut range = KeyRange { start: plan.start.clone(), end: plan.end.clone() };
+        if !run.is_scanned {
+            if run.last_scanned.is_empty() {
+                return Ok(());
+            }
+            if plan.descending {
+                range.start = run.last_scanned.clone();
+            } else {
+                range.end = KeyRange::point(&run.last_scanned).end;
+            }
+        }
+        self.transaction(id)?.reads.add_rows(range);
+        Ok(())
+    }
+
+    /// Counts the rows of a plan without filter and limit, in O(log n).
+    pub fn count(&mut self, source: Source, plan: &Plan) -> Result<std::result::Result<u64, RunStep>> {
+        self.check_open()?;
+        let state = match source {
+            Source::Current => self.current.clone(),
+            Source::Transaction(id) => {
+                let transaction = self.transaction(id)?;
+                transaction.reads.add_count(KeyRange { start: plan.start.clone(), end: plan.end.clone() });
+                transaction.state.clone()
+            }
+        };
+        if let Some(index) = building(plan, &state.schema) {
+            return Ok(Err(RunStep::Building(index)));
+        }
+        match state.view.count(&mut self.cache, &plan.start, Some(&plan.end)) {
+            Ok(count) => Ok(Ok(count)),
+            Err(error) => match self.obstacle(error, plan.table) {
+                Obstacle::Error(error) => Err(error),
+                Obstacle::Missing(pages) => self.missing(state.view.manifest.generation, pages, plan.table).map(Err),
+            },
+        }
+    }
+
+    /// Reads a row of the current state by its id.
+    pub fn current_row(
+        &mut self,
+        table: TableId,
+        row: keyspace::RowId,
+    ) -> Result<std::result::Result<Option<super::transaction::Row>, RunStep>> {
+        self.check_open()?;
+        match super::transaction::find_row(&self.current, &mut self.cache, table, row) {
+            Ok(row) => Ok(Ok(row)),
+            Err(error) => match self.obstacle(error, table) {
+                Obstacle::Error(error) => Err(error),
+                Obstacle::Missing(pages) => self.missing(self.generation(), pages, table).map(Err),
+            },
+        }
+    }
+
+    /// What to do about pages that are not in memory: load them, unless it is known that they are gone.
+    pub(crate) fn missing(&self, generation: u64, pages: Vec<PageId>, table: TableId) -> Result<RunStep> {
+        if let Some(page) = pages.iter().find(|page| self.damaged.contains(page)) {
+            return Err(self.damaged_page(*page, table));
+        }
+        match pages.iter().find(|page| self.absent.contains(page)) {
+            None => Ok(RunStep::Missing(pages)),
+            Some(_) if generation < self.generation() => Ok(RunStep::Stale),
+            Some(page) => Err(self.damaged_page(*page, table)),
+        }
+    }
+
+    fn damaged_page(&self, page: PageId, table: TableId) -> Error {
+        let (start, end) = (Vec::new(), None);
+        match self.obstacle(ReadError::Corrupt { page, start, end }, table) {
+            Obstacle::Error(error) => error,
+            Obstacle::Missing(_) => unreachable!("a damaged page is an error"),
+        }
+    }
+
+    /// What a transaction does about an obstacle: load pages, run again or give up.
+    pub fn overcome(&mut self, id: TransactionId, obstacle: Obstacle) -> Result<RunStep> {
+        match obstacle {
+            Obstacle::Error(error) => Err(error),
+            Obstacle::Missing(pages) => {
+                let generation = self.transaction(id)?.state.view.manifest.generation;
+                let step = self.missing(generation, pages, TableId(0))?;
+                if step == RunStep::Stale {
+                    self.transaction(id)?.is_stale = true;
+                }
+                Ok(step)
+            }
+        }
+    }
+
+    /// Asks for pages; an event [`Event::ReadReady`] follows.
+    pub fn load(&mut self, pages: Vec<PageId>) -> ReadId {
+        let read = ReadId(self.next_read);
+        self.next_read += 1;
+        self.effects.push(Effect::Load { read, generation: self.generation(), pages });
+        read
+    }
+
+    pub(crate) fn pages_loaded(&mut self, read: ReadId, pages: Vec<(PageId, Option<Vec<u8>>)>, newer_manifest: bool) {
+        if self.inspecting.remove(&read) {
+            self.inspected.insert(read, pages);
+            self.events.push_back(Event::ReadReady { read, result: Ok(()) });
+            return;
+        }
+        let mut is_gone = false;
+        for (page, bytes) in pages {
+            match bytes {
+                Some(bytes) => {
+                    if self.cache.insert(page, Bytes::new(bytes)).is_err() {
+                        self.damaged.insert(page);
+                    }
+                }
+                None => {
+                    self.absent.insert(page);
+                    is_gone = true;
+                }
+            }
+        }
+        if is_gone && newer_manifest {
+            // The manifest moved on while this was under way: read it first.
+            self.waiting_reads.push(read);
+            self.catch_up();
+        } else {
+            if newer_manifest {
+                self.catch_up();
+            }
+            self.events.push_back(Event::ReadReady { read, result: Ok(()) });
+        }
+        self.maintenance_pages_loaded(read);
+        self.opening_pages_loaded(read);
+    }
+
+    pub(crate) fn load_failed(&mut self, read: ReadId, message: String) {
+        let error = Error::new(Code::StorageFailed, format!("Documents could not be read: {message}"));
+        self.inspecting.remove(&read);
+        self.events.push_back(Event::ReadReady { read, result: Err(error) });
+        self.maintenance_load_failed(read);
+        if self.status == Status::Open && self.flight.is_none() {
+            self.status = Status::Reopening;
+            self.effects.push(Effect::Reopen);
+        }
+    }
+}
+
+impl QueryRun {
+    fn advance(&mut self, position: usize) {
+        self.next = position + 1;
+        self.given += 1;
+    }
+}
+
+/// The index of a plan if it is not ready to be queried yet.
+fn building(plan: &Plan, schema: &Schema) -> Option<IndexId> {
+    let PlanSource::Index(id) = plan.source else { return None };
+    let (_, index) = schema.index_by_id(id)?;
+    matches!(index.state, IndexState::Building { .. }).then_some(id)
+}
+
+fn place_of_id(key: &[u8], value: &[u8]) -> Option<Place> {
+    Some(Place { creation_time: crate::key::read_float(value)?, id: keyspace::id_of(key)? })
+}

@@ -1,0 +1,111 @@
+//! One consistent state of the database, and the queue of mutations on top of the saved one.
+
+use crate::change::{Operations, apply_record};
+use crate::log::{CommitId, Progress, Record, RowChange};
+use crate::read_set::ReadSet;
+use crate::schema::Schema;
+use crate::store::View;
+use crate::tab::TransactionId;
+use crate::bytes::Bytes;
+use std::rc::Rc;
+
+/// What a reader sees: rows and entries, and the schema that they follow. Cloning it is O(1).
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) view: View,
+    pub(crate) schema: Rc<Schema>,
+}
+
+impl State {
+    pub(crate) fn apply(&mut self, record: &Record) {
+        apply_record(record, &mut self.view.overlay, &mut self.schema);
+    }
+
+    pub(crate) fn apply_rows(&mut self, rows: &[RowChange]) {
+        let mut operations = Operations::default();
+        for row in rows {
+            operations.add_row(&self.schema, row);
+        }
+        operations.apply(&mut self.view.overlay);
+    }
+}
+
+/// A record of the log beyond the checkpoint, kept to rebuild the overlay when the checkpoint moves.
+pub(crate) struct TailRecord {
+    pub(crate) sequence: u64,
+    pub(crate) record: Record,
+    pub(crate) bytes: usize,
+}
+
+/// What only Holdfast itself writes.
+#[derive(Clone)]
+pub(crate) enum System {
+    /// Adopt this schema; the rows of these tables were checked against it.
+    Schema(Rc<Schema>),
+    /// A step of index maintenance.
+    Progress(Progress),
+}
+
+/// Who waits for a queued change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Author {
+    Mutation(TransactionId),
+    /// The opening of this database.
+    Opening,
+    /// Index maintenance of this tab.
+    Maintenance,
+}
+
+/// A finished mutation that is not saved yet.
+pub(crate) struct Pending {
+    pub(crate) author: Author,
+    pub(crate) changes: Rc<Vec<RowChange>>,
+    pub(crate) reads: ReadSet,
+    pub(crate) system: Option<System>,
+    /// Size of its part of the record, roughly.
+    pub(crate) bytes: usize,
+    /// The state after it.
+    pub(crate) after: State,
+}
+
+impl Pending {
+    /// Applies it to the state before it, and keeps what comes out.
+    pub(crate) fn apply(&mut self, state: &mut State) {
+        match &self.system {
+            None => state.apply_rows(&self.changes),
+            Some(_) => state.apply(&self.record(CommitId { session: 0, counter: 0 }, 0)),
+        }
+        self.after = state.clone();
+    }
+
+    /// The record that holds it alone.
+    pub(crate) fn record(&self, commit: CommitId, schema_version: u64) -> Record {
+        let (schema, progress) = match &self.system {
+            None => (None, None),
+            Some(System::Schema(schema)) => (Some(Bytes::new(schema.encode())), None),
+            Some(System::Progress(progress)) => (None, Some(progress.clone())),
+        };
+        let parts = if self.changes.is_empty() { Vec::new() } else { vec![self.changes.clone()] };
+        Record { commit, schema_version, schema, progress, parts }
+    }
+}
+
+/// The append that is under way.
+pub(crate) struct Flight {
+    /// How many of the queue's first mutations it holds.
+    pub(crate) count: usize,
+    pub(crate) sequence: u64,
+    pub(crate) record: Record,
+    pub(crate) bytes: usize,
+    pub(crate) started_ms: f64,
+}
+
+/// What changed from one version of the current state to the next.
+pub(crate) struct HistoryEntry {
+    /// The version that it made.
+    pub(crate) version: u64,
+    pub(crate) changes: Vec<Rc<Vec<RowChange>>>,
+    pub(crate) schema: Rc<Schema>,
+    /// Whether what changed is unknown or everything, as after a new schema.
+    pub(crate) is_everything: bool,
+}

@@ -1,0 +1,422 @@
+//! One and two tabs over a store in memory that answers at once.
+
+use super::*;
+use crate::document;
+use crate::query;
+use crate::storage::MemoryStorage;
+use crate::value::Value;
+use std::collections::BTreeMap;
+
+/// Tabs over one store, every effect performed as soon as it is asked for.
+pub(crate) struct World {
+    pub(crate) storage: MemoryStorage,
+    pub(crate) tabs: Vec<Tab>,
+    pub(crate) now_ms: f64,
+    pub(crate) events: Vec<Vec<Event>>,
+    lock: Option<usize>,
+    lock_queue: Vec<usize>,
+}
+
+pub(crate) fn object(fields: &[(&str, Value)]) -> Value {
+    Value::Object(fields.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect::<BTreeMap<_, _>>())
+}
+
+fn string(text: &str) -> Value {
+    Value::from(text)
+}
+
+/// `items: { k: string, n: number, g?: number }` with indexes by k and by g and n.
+pub(crate) fn definition(indexes: &[(&str, &[&str])]) -> SchemaDefinition {
+    let field = |kind: &str, optional: bool| {
+        object(&[("fieldType", object(&[("type", string(kind))])), ("optional", Value::from(optional))])
+    };
+    let fields = object(&[("k", field("string", false)), ("n", field("number", false)), ("g", field("number", true))]);
+    let indexes = indexes.iter().map(|(name, fields)| {
+        let fields: Vec<Value> = fields.iter().map(|field| string(field)).collect();
+        object(&[("indexDescriptor", string(name)), ("fields", Value::from(fields))])
+    });
+    let table = object(&[
+        ("tableName", string("items")),
+        ("indexes", Value::from(indexes.collect::<Vec<_>>())),
+        ("documentType", object(&[("type", string("object")), ("value", fields)])),
+    ]);
+    let schema = object(&[("tables", Value::from(vec![table])), ("schemaValidation", Value::from(true))]);
+    SchemaDefinition::from_value(&schema).expect("a schema")
+}
+
+pub(crate) const INDEXES: &[(&str, &[&str])] = &[("by_k", &["k"]), ("by_g_n", &["g", "n"])];
+
+/// Collects rows as values.
+#[derive(Default)]
+pub(crate) struct Collected {
+    pub(crate) rows: Vec<(Place, Vec<u8>)>,
+}
+
+impl RowSink for Collected {
+    fn has(&mut self, _: TableId, _: &Place) -> bool {
+        false
+    }
+    fn row(&mut self, _: TableId, place: &Place, document: &[u8]) -> Result<()> {
+        self.rows.push((*place, document.to_vec()));
+        Ok(())
+    }
+    fn is_full(&self) -> bool {
+        false
+    }
+}
+
+use crate::keyspace::Place;
+
+impl World {
+    pub(crate) fn new() -> Self {
+        World {
+            storage: MemoryStorage::default(),
+            tabs: Vec::new(),
+            now_ms: 1_800_000_000_000.0,
+            events: Vec::new(),
+            lock: None,
+            lock_queue: Vec::new(),
+        }
+    }
+
+    pub(crate) fn open(&mut self, options: Options, wanted: SchemaDefinition) -> usize {
+        let mut seed = [7; 32];
+        seed[0] = self.tabs.len() as u8;
+        self.tabs.push(Tab::new(options, wanted, seed));
+        self.events.push(Vec::new());
+        self.settle();
+        self.tabs.len() - 1
+    }
+
+    /// Performs effects until nothing is asked for any more; pauses end at once.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            let mut is_quiet = true;
+            for index in 0..self.tabs.len() {
+                for effect in self.tabs[index].take_effects() {
+                    is_quiet = false;
+                    self.perform(index, effect);
+                }
+                while let Some(event) = self.tabs[index].next_event() {
+                    self.events[index].push(event);
+                }
+            }
+            if is_quiet {
+                return;
+            }
+        }
+    }
+
+    fn perform(&mut self, index: usize, effect: Effect) {
+        let now = self.now_ms;
+        let input = match effect {
+            Effect::Load { read, generation, pages } => {
+                let (pages, newer_manifest) = self.storage.load(generation, &pages);
+                Input::PagesLoaded { read, pages, newer_manifest }
+            }
+            Effect::ReadLog { generation, after, from_manifest } => {
+                Input::LogRead(self.storage.read_log(generation, after, from_manifest))
+            }
+            Effect::Append { sequence, record } => {
+                if self.storage.append(sequence, record) { Input::Appended } else { Input::AppendConflict }
+            }
+            Effect::Rebase { generation, after } => {
+                let tail = self.storage.read_log(generation, after, false);
+                match self.tabs[index].rebase(now, tail) {
+                    None => Input::RebasedToNothing,
+                    Some((sequence, record)) => {
+                        assert!(self.storage.append(sequence, record), "a rebase always finds its number free");
+                        Input::Appended
+                    }
+                }
+            }
+            Effect::Lock { .. } => {
+                if self.lock.is_some_and(|holder| holder != index) {
+                    self.lock_queue.push(index);
+                    return;
+                }
+                self.lock = Some(index);
+                Input::LockGranted
+            }
+            Effect::Unlock => {
+                self.lock = self.lock_queue.pop();
+                if let Some(next) = self.lock {
+                    self.tabs[next].handle(now, Input::LockGranted);
+                }
+                return;
+            }
+            Effect::ReserveAttempt => Input::AttemptReserved { attempt: self.storage.reserve_attempt() },
+            Effect::WritePages { pages } => {
+                self.storage.write_pages(pages);
+                Input::PagesWritten
+            }
+            Effect::Publish { generation, manifest } => {
+                if self.storage.publish(generation, manifest) { Input::Published } else { Input::PublishConflict }
+            }
+            Effect::Trim { log_upto, manifests_below, pages } => {
+                self.storage.trim(log_upto, manifests_below, &pages);
+                Input::Trimmed
+            }
+            Effect::WakeAfter { .. } => return,
+            Effect::Reopen => Input::Reopened,
+            Effect::Announce { generation, sequence } => {
+                for other in 0..self.tabs.len() {
+                    if other != index {
+                        self.tabs[other].handle(now, Input::Announced { generation, sequence });
+                    }
+                }
+                return;
+            }
+        };
+        self.tabs[index].handle(now, input);
+    }
+
+    /// Lets time pass; every tab wakes up.
+    pub(crate) fn pass(&mut self, milliseconds: f64) {
+        self.now_ms += milliseconds;
+        for index in 0..self.tabs.len() {
+            let now = self.now_ms;
+            self.tabs[index].handle(now, Input::Wake);
+        }
+        self.settle();
+    }
+
+    pub(crate) fn insert(&mut self, tab: usize, k: &str, n: f64, g: Option<f64>) -> TransactionId {
+        let id = self.tabs[tab].begin(self.now_ms, false).expect("open");
+        let mut fields = vec![("k", string(k)), ("n", Value::from(n))];
+        if let Some(g) = g {
+            fields.push(("g", Value::from(g)));
+        }
+        let mut bytes = document::encode(&object(&fields), &self.tabs[tab].schema().names);
+        self.tabs[tab].insert(id, "items", None, &mut bytes).expect("inserted");
+        assert_eq!(self.tabs[tab].finish(self.now_ms, id), Ok(Finished::Queued));
+        id
+    }
+
+    pub(crate) fn scan(&mut self, tab: usize, index: &str) -> Vec<(Place, Value)> {
+        let source = object(&[
+            ("type", string("IndexRange")),
+            ("indexName", string(&format!("items.{index}"))),
+            ("range", Value::from(Vec::new())),
+            ("order", string("asc")),
+        ]);
+        let query = object(&[("source", source), ("operators", Value::from(Vec::new()))]);
+        let schema = self.tabs[tab].schema().clone();
+        let plan = query::plan(&schema, &query).expect("a plan");
+        let expected = plan.clone();
+        let mut run = self.tabs[tab].start_query(Source::Current, plan).expect("open");
+        let mut rows = Collected::default();
+        loop {
+            match self.tabs[tab].step_query(&mut run, &mut rows).expect("readable") {
+                RunStep::Done => break,
+                RunStep::Missing(pages) => {
+                    self.tabs[tab].load(pages);
+                    self.settle();
+                }
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+        loop {
+            match self.tabs[tab].count(Source::Current, &expected).expect("readable") {
+                Ok(count) => {
+                    assert_eq!(count, rows.rows.len() as u64, "count of {index}");
+                    break;
+                }
+                Err(RunStep::Missing(pages)) => {
+                    self.tabs[tab].load(pages);
+                    self.settle();
+                }
+                Err(other) => panic!("unexpected {other:?}"),
+            }
+        }
+        let value = |bytes: &[u8]| document::Document::new(bytes).to_value(&schema.names).expect("readable");
+        rows.rows.iter().map(|(place, bytes)| (*place, value(bytes))).collect()
+    }
+}
+
+fn small() -> Options {
+    Options { checkpoint_log_records: 8, checkpoint_slice_bytes: 4096, page_cache_bytes: 1 << 20, ..Options::default() }
+}
+
+#[test]
+fn what_one_tab_saves_another_reads() {
+    let mut world = World::new();
+    let alice = world.open(Options::default(), definition(INDEXES));
+    let bob = world.open(Options::default(), definition(INDEXES));
+    assert!(matches!(world.events[alice][..], [Event::Opened(Ok(()))]), "{:?}", world.events[alice]);
+    world.insert(alice, "one", 1.0, None);
+    world.settle();
+    let rows = world.scan(bob, "by_k");
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].1.get("k"), Some(&string("one")));
+    assert_eq!(world.scan(bob, "by_creation_time"), rows);
+}
+
+#[test]
+fn a_checkpoint_moves_the_log_into_the_tree() {
+    let mut world = World::new();
+    let alice = world.open(small(), definition(INDEXES));
+    for n in 0..100 {
+        world.insert(alice, &format!("k{n:03}"), f64::from(n % 7), Some(f64::from(n % 3)));
+        world.settle();
+    }
+    let stats = world.tabs[alice].stats();
+    assert!(stats.generation > 5 && stats.log_records < 8, "{stats:?}");
+    assert_eq!(stats.tree_entries + 4 * stats.log_records as u64, 400);
+    assert_eq!(world.scan(alice, "by_g_n").len(), 100);
+    let bob = world.open(small(), definition(INDEXES));
+    assert_eq!(world.scan(bob, "by_k"), world.scan(alice, "by_k"));
+    // Superseded log and pages go after their time.
+    let before = world.storage.pages.len();
+    world.pass(40_000.0);
+    assert!(world.storage.log.len() <= 8, "{}", world.storage.log.len());
+    world.pass(40_000.0);
+    assert!(world.storage.pages.len() < before, "{} of {before}", world.storage.pages.len());
+    let carol = world.open(small(), definition(INDEXES));
+    assert_eq!(world.scan(carol, "by_k").len(), 100);
+}
+
+#[test]
+fn two_tabs_that_write_at_once_both_get_through() {
+    let mut world = World::new();
+    let alice = world.open(Options::default(), definition(INDEXES));
+    let bob = world.open(Options::default(), definition(INDEXES));
+    for n in 0..20 {
+        world.insert(alice, "a", f64::from(n), None);
+        world.insert(bob, "b", f64::from(n), None);
+        world.settle();
+    }
+    assert_eq!(world.scan(alice, "by_k").len(), 40);
+    assert_eq!(world.scan(alice, "by_g_n"), world.scan(bob, "by_g_n"));
+    let saved = world.events[bob].iter().filter(|event| matches!(event, Event::Settled { outcome: Outcome::Saved, .. }));
+    assert_eq!(saved.count(), 20);
+}
+
+#[test]
+fn a_new_index_is_built_and_an_old_one_removed() {
+    let mut world = World::new();
+    let mut options = small();
+    options.job_slice_rows = 7;
+    let alice = world.open(options.clone(), definition(&INDEXES[..1]));
+    for n in 0..50 {
+        world.insert(alice, &format!("k{n:03}"), f64::from(50 - n), None);
+        world.settle();
+    }
+    let bob = world.open(options.clone(), definition(&[("by_n", &["n"])]));
+    world.settle();
+    let rows = world.scan(bob, "by_n");
+    assert_eq!(rows.len(), 50);
+    assert_eq!(rows[0].1.get("n"), Some(&Value::from(1.0)));
+    world.insert(alice, "late", 0.5, None);
+    world.settle();
+    assert_eq!(world.scan(bob, "by_n")[0].1.get("k"), Some(&string("late")));
+    world.pass(5000.0);
+    assert_eq!(world.tabs[bob].stats().log_records % 8, world.tabs[bob].stats().log_records);
+    let schema = world.tabs[bob].schema();
+    assert_eq!(schema.tables()[0].indexes().len(), 1, "the old index is gone");
+}
+
+impl World {
+    pub(crate) fn verify(&mut self, tab: usize) -> VerifyReport {
+        let mut run = self.tabs[tab].start_verify().expect("open");
+        loop {
+            match self.tabs[tab].step_verify(&mut run).expect("readable") {
+                VerifyStep::Done(report) => return report,
+                VerifyStep::Continue => {}
+                VerifyStep::Waiting(_) => self.settle(),
+            }
+        }
+    }
+}
+
+fn filled() -> (World, usize) {
+    let mut world = World::new();
+    let alice = world.open(small(), definition(INDEXES));
+    for n in 0..200 {
+        world.insert(alice, &format!("k{n:03}"), f64::from(n % 7), Some(f64::from(n % 3)));
+        world.settle();
+    }
+    (world, alice)
+}
+
+#[test]
+fn a_whole_database_verifies() {
+    let (mut world, alice) = filled();
+    let report = world.verify(alice);
+    assert_eq!(report.problems, Vec::<String>::new());
+    assert_eq!((report.rows, report.entries), (200, 400));
+    assert!(report.pages >= 2);
+}
+
+#[test]
+fn a_damaged_page_is_named_and_the_others_stay_readable() {
+    let (mut world, _) = filled();
+    // A page that holds documents in the middle of the table.
+    let page = world.storage.pages.iter().rev().find(|(_, bytes)| bytes.windows(4).any(|window| window == b"k100"));
+    let page = *page.expect("a leaf with that document").0;
+    let bytes = world.storage.pages.get_mut(&page).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    let bob = world.open(small(), definition(INDEXES));
+    let report = world.verify(bob);
+    assert!(!report.problems.is_empty());
+    assert!(report.problems[0].contains("table \"items\"") || report.problems[0].contains("index"), "{:?}", report.problems);
+    // Writing goes on.
+    world.insert(bob, "new", 1.0, None);
+    world.settle();
+    assert!(world.events[bob].iter().any(|event| matches!(event, Event::Settled { outcome: Outcome::Saved, .. })));
+}
+
+#[test]
+fn a_repair_keeps_what_can_be_read_and_derives_the_rest() {
+    let (mut world, alice) = filled();
+    let rows = world.scan(alice, "by_creation_time").len();
+    // Every page that holds "k100" is hit: a leaf of documents, and one of an index.
+    let hit = world.storage.pages.iter().filter(|(_, bytes)| bytes.windows(4).any(|window| window == b"k100"));
+    let hit: Vec<u64> = hit.map(|(&page, _)| page).collect();
+    for page in hit {
+        let bytes = world.storage.pages.get_mut(&page).expect("it is there");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x10;
+    }
+    let bob = world.open(small(), definition(INDEXES));
+    let now = world.now_ms;
+    world.tabs[bob].start_repair(now).expect("open");
+    world.settle();
+    let report = world.events[bob].iter().find_map(|event| match event {
+        Event::Repaired(Ok(report)) => Some(report.clone()),
+        _ => None,
+    });
+    let report = report.expect("repaired");
+    assert!(!report.lost.is_empty() && report.lost[0].contains("items"), "{report:?}");
+    assert!(report.rows > 0 && report.rows < rows as u64, "{} of {rows}", report.rows);
+    assert_eq!(world.verify(bob).problems, Vec::<String>::new());
+    assert_eq!(world.scan(bob, "by_g_n").len() as u64, report.rows);
+    world.insert(bob, "after", 1.0, None);
+    world.settle();
+    let carol = world.open(small(), definition(INDEXES));
+    assert_eq!(world.scan(carol, "by_k").len() as u64, report.rows + 1);
+}
+
+#[test]
+fn a_damaged_log_record_fails_the_opening_until_its_loss_is_accepted() {
+    let mut world = World::new();
+    let alice = world.open(Options::default(), definition(INDEXES));
+    for n in 0..10 {
+        world.insert(alice, "k", f64::from(n), None);
+        world.settle();
+    }
+    let record = world.storage.log.get_mut(&6).expect("there are more");
+    let middle = record.len() / 2;
+    record[middle] ^= 1;
+    let bob = world.open(Options::default(), definition(INDEXES));
+    let [Event::Opened(Err(error))] = &world.events[bob][..] else { panic!("{:?}", world.events[bob]) };
+    assert_eq!((error.code, error.message.contains("record 6")), (Code::Corrupt, true), "{error}");
+    let carol = world.open(Options { accept_loss: true, ..Options::default() }, definition(INDEXES));
+    assert!(world.events[carol].contains(&Event::Opened(Ok(()))), "{:?}", world.events[carol]);
+    assert_eq!(world.scan(carol, "by_k").len(), 4, "records 2 to 5");
+    world.insert(carol, "after", 1.0, None);
+    world.settle();
+    let dave = world.open(Options::default(), definition(INDEXES));
+    assert_eq!(world.scan(dave, "by_k").len(), 5);
+}

@@ -1,0 +1,552 @@
+//! Mutations and snapshot reads: a state of their own, with their own writes on top.
+
+use super::state::{Author, Pending, State};
+use super::{Tab, effect::Outcome};
+use crate::bytes::Bytes;
+use crate::change::{Operations, row_change};
+use crate::document::{self, Document, Purpose};
+use crate::error::{Code, Error, Result};
+use crate::id;
+use crate::keyspace::{self, Place, RowId, TableId};
+use crate::random::Random;
+use crate::read_set::{KeyRange, ReadSet};
+use crate::schema::{Schema, Table};
+use crate::store::ReadError;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Names a transaction; a mutation keeps its name when it runs again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TransactionId(pub u32);
+
+/// How often a mutation runs again together with others before it gets the queue to itself.
+const RERUNS_TOGETHER: u32 = 3;
+/// How often a mutation runs again at all.
+const RERUNS: u32 = 100;
+
+/// What a finished transaction has to wait for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finished {
+    /// Nothing: it wrote nothing.
+    Done,
+    /// An event `Settled`.
+    Queued,
+    /// What it read has changed meanwhile: run it again.
+    RunAgain,
+}
+
+/// A row that a transaction has changed.
+struct ChangedRow {
+    place: Place,
+    before: Option<Bytes>,
+    after: Option<Bytes>,
+}
+
+/// A running transaction.
+pub(crate) struct Transaction {
+    pub(crate) state: State,
+    /// Version and generation of the tab's current state when it began.
+    pub(crate) version: u64,
+    generation: u64,
+    pub(crate) reads: ReadSet,
+    rows: BTreeMap<(TableId, RowId), ChangedRow>,
+    is_read_only: bool,
+    /// Its own stream, and the start of it: a run again makes the same ids.
+    random: Random,
+    seed: Random,
+    began_ms: f64,
+    creation_time: f64,
+    bytes: usize,
+    pub(crate) reruns: u32,
+    /// Finished, and in the queue or waiting for it.
+    pub(crate) is_finished: bool,
+    /// A page of its state is gone: it can only run again.
+    pub(crate) is_stale: bool,
+}
+
+/// A document as a read gives it.
+pub struct Row {
+    /// Its table.
+    pub table: TableId,
+    /// Its place and id.
+    pub place: Place,
+    /// Its document bytes.
+    pub document: Bytes,
+}
+
+/// Why a read or write inside a transaction did not succeed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Obstacle {
+    /// Load these pages and ask again.
+    Missing(Vec<crate::store::PageId>),
+    /// Give up.
+    Error(Error),
+}
+
+impl From<Error> for Obstacle {
+    fn from(error: Error) -> Self {
+        Obstacle::Error(error)
+    }
+}
+
+impl Tab {
+    /// Begins a transaction on what this tab's readers see now.
+    pub fn begin(&mut self, now_ms: f64, is_read_only: bool) -> Result<TransactionId> {
+        self.check_open()?;
+        let id = TransactionId(self.next_transaction);
+        self.next_transaction += 1;
+        let seed = self.random.fork();
+        let transaction = Transaction {
+            state: self.current.clone(),
+            version: self.version,
+            generation: self.generation(),
+            reads: ReadSet::default(),
+            rows: BTreeMap::new(),
+            is_read_only,
+            random: seed.clone(),
+            seed,
+            began_ms: now_ms,
+            creation_time: 0.0,
+            bytes: 0,
+            reruns: 0,
+            is_finished: false,
+            is_stale: false,
+        };
+        self.transactions.insert(id, transaction);
+        Ok(id)
+    }
+
+    /// Begins a transaction again that was told to: same ids, same times, a new state.
+    pub fn rerun(&mut self, id: TransactionId) -> Result<()> {
+        self.check_open()?;
+        let state = self.current.clone();
+        let (version, generation) = (self.version, self.generation());
+        let transaction = self.transactions.get_mut(&id).ok_or_else(closed)?;
+        if transaction.reruns >= RERUNS {
+            self.forget(id);
+            return Err(Error::new(
+                Code::TooManyConflicts,
+                format!("This mutation ran {RERUNS} times, and each time other writes changed what it had read. Nothing was saved."),
+            ));
+        }
+        transaction.reruns += 1;
+        transaction.state = state;
+        transaction.version = version;
+        transaction.generation = generation;
+        transaction.reads = ReadSet::default();
+        transaction.rows.clear();
+        transaction.bytes = 0;
+        transaction.random = transaction.seed.clone();
+        transaction.creation_time = 0.0;
+        transaction.is_finished = false;
+        transaction.is_stale = false;
+        if transaction.reruns >= RERUNS_TOGETHER && self.privileged.is_none() {
+            self.privileged = Some(id);
+        }
+        Ok(())
+    }
+
+    /// Ends a transaction without a trace.
+    pub fn abandon(&mut self, id: TransactionId) {
+        if self.transactions.get(&id).is_some_and(|transaction| !transaction.is_finished) {
+            self.forget(id);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, id: TransactionId) {
+        self.transactions.remove(&id);
+        if self.privileged == Some(id) {
+            self.privileged = None;
+            self.admit_waiting();
+        }
+    }
+
+    pub(crate) fn mark_for_rerun(&mut self, id: TransactionId) {
+        if let Some(transaction) = self.transactions.get_mut(&id) {
+            transaction.is_finished = false;
+            transaction.is_stale = true;
+        }
+    }
+
+    /// Ends a transaction: its writes join the queue, or it has to run again.
+    pub fn finish(&mut self, now_ms: f64, id: TransactionId) -> Result<Finished> {
+        self.check_open()?;
+        let transaction = self.transaction(id)?;
+        if transaction.rows.is_empty() || transaction.is_read_only {
+            self.forget(id);
+            return Ok(Finished::Done);
+        }
+        if transaction.is_stale {
+            return Ok(Finished::RunAgain);
+        }
+        if self.privileged.is_some_and(|privileged| privileged != id) {
+            self.transaction(id)?.is_finished = true;
+            self.waiting.push_back(id);
+            return Ok(Finished::Queued);
+        }
+        let finished = self.admit(id)?;
+        self.advance(now_ms);
+        Ok(finished)
+    }
+
+    /// Lets those in that waited for a privileged mutation.
+    fn admit_waiting(&mut self) {
+        while let Some(id) = self.waiting.pop_front() {
+            let outcome = match self.admit(id) {
+                Ok(Finished::Done) => Outcome::Saved,
+                Ok(Finished::Queued) => continue,
+                Ok(Finished::RunAgain) => {
+                    self.mark_for_rerun(id);
+                    Outcome::RunAgain
+                }
+                Err(error) => {
+                    self.transactions.remove(&id);
+                    Outcome::Rejected(error)
+                }
+            };
+            self.events.push_back(super::Event::Settled { transaction: id, outcome });
+        }
+    }
+
+    fn admit(&mut self, id: TransactionId) -> Result<Finished> {
+        let transaction = self.transactions.get_mut(&id).ok_or_else(closed)?;
+        transaction.reads.finish();
+        let transaction = &self.transactions[&id];
+        if transaction.is_stale || self.is_touched_since(transaction.version, &transaction.reads) {
+            return Ok(Finished::RunAgain);
+        }
+        let is_next = transaction.version == self.version && transaction.generation == self.generation();
+        let transaction = self.transactions.get_mut(&id).expect("it was there");
+        let mut changes = Vec::with_capacity(transaction.rows.len());
+        for ((table, _), row) in &transaction.rows {
+            let table = transaction.state.schema.table_by_id(*table).expect("a changed row's table is in its schema");
+            let change =
+                row_change(&transaction.state.schema, table, row.place, row.before.as_ref(), row.after.as_ref());
+            changes.extend(change);
+        }
+        if changes.is_empty() {
+            self.forget(id);
+            return Ok(Finished::Done);
+        }
+        transaction.is_finished = true;
+        transaction.rows.clear();
+        self.last_creation_time = self.last_creation_time.max(transaction.creation_time);
+        let pending = Pending {
+            author: Author::Mutation(id),
+            changes: Rc::new(changes),
+            reads: std::mem::take(&mut transaction.reads),
+            system: None,
+            bytes: transaction.bytes,
+            after: transaction.state.clone(),
+        };
+        // Nothing happened since it began: what it built is the next state.
+        let state_after = is_next.then(|| transaction.state.clone());
+        // A queued mutation has no use for its state; keeping it would make every later write copy.
+        transaction.state = self.committed.clone();
+        transaction.version = u64::MAX;
+        self.enqueue(pending, state_after);
+        Ok(Finished::Queued)
+    }
+
+    pub(crate) fn transaction(&mut self, id: TransactionId) -> Result<&mut Transaction> {
+        match self.transactions.get_mut(&id) {
+            Some(transaction) if !transaction.is_finished => Ok(transaction),
+            _ => Err(closed()),
+        }
+    }
+
+    /// Whether a transaction can only run again.
+    pub fn is_stale(&self, id: TransactionId) -> bool {
+        self.transactions.get(&id).is_some_and(|transaction| transaction.is_stale)
+    }
+
+    /// Decodes an id and finds its table.
+    pub fn resolve_id(&self, schema: &Schema, text: &str, expected: Option<&str>, method: &str) -> Result<(TableId, RowId)> {
+        let decoded = id::decode(text);
+        let Some((number, row)) = decoded else {
+            return Err(Error::new(
+                Code::InvalidId,
+                format!("Invalid argument `id` for `db.{method}`: Unable to decode ID: {text:?} is not a document id."),
+            ));
+        };
+        let table = schema.table_by_number(number).ok_or_else(|| {
+            Error::new(
+                Code::InvalidId,
+                format!("Invalid argument `id` for `db.{method}`: Unable to decode ID: no table has the number {number} of {text:?}."),
+            )
+        })?;
+        if let Some(expected) = expected.filter(|expected| *expected != table.name) {
+            return Err(Error::new(
+                Code::WrongTable,
+                format!(
+                    "Invalid argument `id` for `db.{method}`: expected to be an Id<\"{expected}\">, got Id<\"{}\"> instead.",
+                    table.name
+                ),
+            ));
+        }
+        Ok((table.id, row))
+    }
+
+    /// Reads a row by its id, as this transaction sees it.
+    pub fn read_row(&mut self, id: TransactionId, table: TableId, row: RowId) -> std::result::Result<Option<Row>, Obstacle> {
+        self.transaction(id)?;
+        let transaction = self.transactions.get_mut(&id).expect("it was there");
+        transaction.reads.add_rows(KeyRange::point(&keyspace::id_key(table, &row)));
+        if let Some(changed) = transaction.rows.get(&(table, row)) {
+            return Ok(changed.after.clone().map(|document| Row { table, place: changed.place, document }));
+        }
+        let found = find_row(&transaction.state, &mut self.cache, table, row);
+        found.map_err(|error| self.obstacle(error, table))
+    }
+
+    /// Turns a failed read of the store into what the caller can do about it.
+    pub(crate) fn obstacle(&self, error: ReadError, table: TableId) -> Obstacle {
+        match error {
+            ReadError::Missing(pages) => Obstacle::Missing(pages),
+            ReadError::Corrupt { page, .. } => {
+                let name = self.current.schema.table_by_id(table).map_or("?", |table| &table.name);
+                Obstacle::Error(Error::new(
+                    Code::Corrupt,
+                    format!("Page {page} of table \"{name}\" is damaged; documents in its range can't be read."),
+                ))
+            }
+        }
+    }
+
+    /// Inserts a document that came from outside. Bytes as the encoder makes them; they are brought to
+    /// canonical form in place.
+    pub fn insert(
+        &mut self,
+        id: TransactionId,
+        table_name: &str,
+        explicit: Option<&str>,
+        document: &mut Vec<u8>,
+    ) -> std::result::Result<RowId, Obstacle> {
+        self.writable(id, "insert")?;
+        let transaction = self.transactions.get(&id).expect("it was there");
+        let schema = transaction.state.schema.clone();
+        let table = writable_table(&schema, &self.own_schema, table_name)?;
+        document::canonicalize(document, &schema.names, Purpose::Insert)?;
+        check(&schema, &self.own_schema, table, document)?;
+        let row = match explicit {
+            None => None,
+            Some(text) => {
+                let (_, row) = self.resolve_id(&schema, text, Some(table_name), "insert")?;
+                if self.read_row(id, table.id, row)?.is_some() {
+                    return Err(Error::new(
+                        Code::DuplicateId,
+                        format!("A document with the _id {text:?} is already in table \"{table_name}\"."),
+                    )
+                    .into());
+                }
+                Some(row)
+            }
+        };
+        let last = self.last_creation_time;
+        let transaction = self.transactions.get_mut(&id).expect("it was there");
+        let row = row.unwrap_or_else(|| id::make(transaction.random.next_id(), transaction.began_ms));
+        let creation_time = transaction.next_creation_time(last);
+        let document = Bytes::new(std::mem::take(document));
+        // A row that this transaction has deleted comes back at its place: a row never moves.
+        let earlier = transaction.rows.get(&(table.id, row)).filter(|changed| changed.before.is_some());
+        let before = earlier.and_then(|changed| changed.before.clone());
+        let place = earlier.map_or(Place { creation_time, id: row }, |changed| changed.place);
+        transaction.write(&schema, table, place, before, None, Some(document));
+        Ok(row)
+    }
+
+    /// Changes some fields of a document.
+    pub fn patch(
+        &mut self,
+        id: TransactionId,
+        table: TableId,
+        row: RowId,
+        id_text: &str,
+        patch: &mut [u8],
+    ) -> std::result::Result<(), Obstacle> {
+        self.writable(id, "patch")?;
+        let schema = self.transactions[&id].state.schema.clone();
+        document::canonicalize(patch, &schema.names, Purpose::Patch)?;
+        let old = self.existing(id, table, row, id_text, "Update")?;
+        let document = document::patch(Document::new(&old.document), patch, &schema.names).map_err(|malformed| damaged(&schema, table, malformed))?;
+        self.overwrite(id, &schema, old, document)
+    }
+
+    /// Replaces all fields of a document.
+    pub fn replace(
+        &mut self,
+        id: TransactionId,
+        table: TableId,
+        row: RowId,
+        id_text: &str,
+        document: &mut Vec<u8>,
+    ) -> std::result::Result<(), Obstacle> {
+        self.writable(id, "replace")?;
+        let schema = self.transactions[&id].state.schema.clone();
+        document::canonicalize(document, &schema.names, Purpose::Insert)?;
+        let old = self.existing(id, table, row, id_text, "Replace")?;
+        self.overwrite(id, &schema, old, std::mem::take(document))
+    }
+
+    /// Removes a document.
+    pub fn delete(&mut self, id: TransactionId, table: TableId, row: RowId, id_text: &str) -> std::result::Result<(), Obstacle> {
+        self.writable(id, "delete")?;
+        let old = self.existing(id, table, row, id_text, "Delete")?;
+        let transaction = self.transactions.get_mut(&id).expect("it was there");
+        let schema = transaction.state.schema.clone();
+        let Some(definition) = schema.table_by_id(table) else { return Ok(()) };
+        let before = transaction.before(table, row, &old.document);
+        transaction.write(&schema, definition, old.place, before, Some(old.document), None);
+        Ok(())
+    }
+
+    fn overwrite(
+        &mut self,
+        id: TransactionId,
+        schema: &Schema,
+        old: Row,
+        document: Vec<u8>,
+    ) -> std::result::Result<(), Obstacle> {
+        if *old.document == *document {
+            return Ok(());
+        }
+        let Some(table) = schema.table_by_id(old.table) else { return Ok(()) };
+        let table = writable_table(schema, &self.own_schema, &table.name)?;
+        check(schema, &self.own_schema, table, &document)?;
+        let transaction = self.transactions.get_mut(&id).expect("it was there");
+        let before = transaction.before(old.table, old.place.id, &old.document);
+        transaction.write(schema, table, old.place, before, Some(old.document), Some(Bytes::new(document)));
+        Ok(())
+    }
+
+    fn existing(
+        &mut self,
+        id: TransactionId,
+        table: TableId,
+        row: RowId,
+        id_text: &str,
+        verb: &str,
+    ) -> std::result::Result<Row, Obstacle> {
+        self.read_row(id, table, row)?.ok_or_else(|| {
+            Obstacle::Error(Error::new(Code::NonexistentDocument, format!("{verb} on nonexistent document ID {id_text}")))
+        })
+    }
+
+    fn writable(&mut self, id: TransactionId, method: &str) -> Result<()> {
+        let limit = self.options.commit_bytes;
+        let transaction = self.transaction(id)?;
+        if transaction.is_read_only {
+            return Err(Error::new(Code::TransactionClosed, format!("`db.{method}` is not available in a read.")));
+        }
+        if transaction.bytes > limit {
+            return Err(Error::new(
+                Code::TransactionTooLarge,
+                format!("One mutation may write {} MiB; split it into several.", limit >> 20),
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Transaction {
+    fn next_creation_time(&mut self, last: f64) -> f64 {
+        let least = if self.creation_time > 0.0 { self.creation_time } else { last };
+        self.creation_time = if self.began_ms > least { self.began_ms } else { least.next_up() };
+        self.creation_time
+    }
+
+    /// What the row was when the transaction began.
+    fn before(&self, table: TableId, row: RowId, document: &Bytes) -> Option<Bytes> {
+        match self.rows.get(&(table, row)) {
+            Some(changed) => changed.before.clone(),
+            None => Some(document.clone()),
+        }
+    }
+
+    /// Notes a changed row and shows it to this transaction's own reads.
+    fn write(
+        &mut self,
+        schema: &Schema,
+        table: &Table,
+        place: Place,
+        before: Option<Bytes>,
+        previous: Option<Bytes>,
+        after: Option<Bytes>,
+    ) {
+        self.bytes += 48 + after.as_ref().map_or(0, |document| document.len());
+        if let Some(change) = row_change(schema, table, place, previous.as_ref(), after.as_ref()) {
+            let mut operations = Operations::default();
+            operations.add_row(schema, &change);
+            operations.apply(&mut self.state.view.overlay);
+        }
+        self.rows.insert((table.id, place.id), ChangedRow { place, before, after });
+    }
+}
+
+pub(crate) fn find_row(
+    state: &State,
+    cache: &mut crate::store::PageCache,
+    table: TableId,
+    row: RowId,
+) -> std::result::Result<Option<Row>, ReadError> {
+    let Some(time) = state.view.get(cache, &keyspace::id_key(table, &row))? else { return Ok(None) };
+    let Some(creation_time) = crate::key::read_float(&time) else { return Ok(None) };
+    let place = Place { creation_time, id: row };
+    let document = state.view.get(cache, &keyspace::row_key(table, &place))?;
+    Ok(document.map(|document| Row { table, place, document }))
+}
+
+/// The table to write to: it has to be in the schema in force and in the app's own.
+fn writable_table<'a>(schema: &'a Schema, own: &Schema, name: &str) -> Result<&'a Table> {
+    if name.starts_with('_') {
+        return Err(Error::new(Code::TableNotFound, "System tables (prefixed with `_`) are read-only."));
+    }
+    match schema.table(name) {
+        Some(table) if table.declared => Ok(table),
+        _ if own.table(name).is_some_and(|table| table.declared) => Err(Error::new(
+            Code::SchemaChanged,
+            format!("Another tab runs a newer version of this app, whose schema has no table \"{name}\". Reload the page."),
+        )),
+        _ => Err(Error::new(Code::TableNotFound, format!("Table \"{name}\" is not in the schema."))),
+    }
+}
+
+/// Validates against the app's own schema, and against the one in force if another tab has changed it.
+fn check(schema: &Schema, own: &Schema, table: &Table, document: &[u8]) -> Result<()> {
+    let is_own = schema.version == own.version;
+    if !is_own {
+        if let Some(mine) = own.table_by_id(table.id) {
+            check_against(own, mine, schema, document)?;
+        }
+    }
+    schema.check_write(table, &Document::new(document)).map_err(|error| {
+        if is_own {
+            error
+        } else {
+            Error::new(
+                Code::SchemaChanged,
+                format!("Another tab runs a newer version of this app, whose schema rejects this document. Reload the page. {}", error.message),
+            )
+        }
+    })
+}
+
+/// Validates a document written with the names of one schema against a table of another.
+fn check_against(own: &Schema, table: &Table, schema: &Schema, document: &[u8]) -> Result<()> {
+    let document = Document::new(document);
+    let validator = table.effective_validator();
+    if validator.accepts_document(&document, &schema.names, own.numbers()) {
+        return Ok(());
+    }
+    let value = document.to_value(&schema.names).map_err(|malformed| damaged(schema, table.id, malformed))?;
+    validator.check_value(&value, own.numbers()).map_err(|mismatch| mismatch.write_error(&table.name))
+}
+
+fn damaged(schema: &Schema, table: TableId, malformed: crate::bytes::Malformed) -> Error {
+    let name = schema.table_by_id(table).map_or("?", |table| &table.name);
+    Error::new(Code::Corrupt, format!("A document of table \"{name}\" is damaged ({}).", malformed.0))
+}
+
+fn closed() -> Error {
+    Error::new(Code::TransactionClosed, "This mutation or read has ended; its `ctx.db` can't be used any more.")
+}

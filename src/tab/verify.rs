@@ -1,0 +1,312 @@
+//! Checking a database as it is stored: every page, and that ids and index entries are what the rows say.
+//!
+//! It reads one state from beginning to end, in slices, and blocks nobody.
+
+use super::effect::{Effect, ReadId};
+use super::state::State;
+use super::{RunStep, Tab};
+use crate::bytes::Bytes;
+use crate::change::Operations;
+use crate::document::Document;
+use crate::error::{Code, Error, Result};
+use crate::keyspace::{self, IndexId, Kind, TableId};
+use crate::log::{ChangeKind, RowChange};
+use crate::schema::IndexState;
+use crate::store::{Direction, PageId, ReadError, Scan, Verify};
+use std::collections::BTreeMap;
+
+/// Pages that are asked for at once.
+const PAGES_AT_ONCE: usize = 64;
+/// Problems that a report names; the others are counted.
+const PROBLEMS: usize = 50;
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VerifyReport {
+    /// Pages read.
+    pub pages: u64,
+    /// Rows of all tables.
+    pub rows: u64,
+    /// Index entries of all indexes.
+    pub entries: u64,
+    /// What is wrong, in sentences that name table, index or range. Empty when all is well.
+    pub problems: Vec<String>,
+    /// How many problems there are beyond those named.
+    pub more_problems: u64,
+}
+
+/// How far a check got.
+#[derive(Clone, Debug, PartialEq)]
+pub enum VerifyStep {
+    /// A slice is done; call again.
+    Continue,
+    /// Wait for this read, then call again.
+    Waiting(ReadId),
+    /// Done.
+    Done(VerifyReport),
+}
+
+/// How many keys there are, and a sum of their hashes: equal sets of keys have equal sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    count: u64,
+    sum: u64,
+}
+
+impl Tally {
+    fn add(&mut self, key: &[u8]) {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for &byte in key {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        hash ^= hash >> 31;
+        self.count += 1;
+        self.sum = self.sum.wrapping_add(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    }
+}
+
+enum Stage {
+    /// Walking the stored pages.
+    Pages(Box<Verify>),
+    /// Reading all keys in order: rows, then ids, then entries.
+    Keys(Box<Scan>),
+}
+
+/// A check under way.
+pub struct VerifyRun {
+    state: State,
+    stage: Stage,
+    waiting: Option<(ReadId, bool)>,
+    report: VerifyReport,
+    /// What the rows say there should be, and what there is, by the first five bytes of a key.
+    expected: BTreeMap<[u8; keyspace::PREFIX_LENGTH], Tally>,
+    found: BTreeMap<[u8; keyspace::PREFIX_LENGTH], Tally>,
+    operations: Operations,
+    restarts: u32,
+}
+
+impl VerifyRun {
+    fn problem(&mut self, problem: String) {
+        if self.report.problems.len() < PROBLEMS {
+            self.report.problems.push(problem);
+        } else {
+            self.report.more_problems += 1;
+        }
+    }
+}
+
+impl Tab {
+    /// Starts to check what is stored.
+    pub fn start_verify(&mut self) -> Result<VerifyRun> {
+        self.check_open()?;
+        Ok(VerifyRun {
+            state: self.committed.clone(),
+            stage: Stage::Pages(Box::new(Verify::new(&self.committed.view.manifest))),
+            waiting: None,
+            report: VerifyReport::default(),
+            expected: BTreeMap::new(),
+            found: BTreeMap::new(),
+            operations: Operations::default(),
+            restarts: 0,
+        })
+    }
+
+    /// Goes on with a check, by one slice.
+    pub fn step_verify(&mut self, run: &mut VerifyRun) -> Result<VerifyStep> {
+        self.check_open()?;
+        if let Some((read, is_raw)) = run.waiting {
+            if is_raw {
+                let Some(pages) = self.inspected.remove(&read) else { return Ok(VerifyStep::Waiting(read)) };
+                let Stage::Pages(verify) = &mut run.stage else { return Ok(VerifyStep::Continue) };
+                if pages.iter().any(|(_, bytes)| bytes.is_none()) && self.generation() > run.state.view.manifest.generation {
+                    return self.restart_verify(run);
+                }
+                for (page, bytes) in pages {
+                    run.report.pages += 1;
+                    verify.check(page, bytes.map(Bytes::new));
+                }
+            }
+            run.waiting = None;
+        }
+        match &mut run.stage {
+            Stage::Pages(verify) => {
+                let wanted = verify.wanted(PAGES_AT_ONCE);
+                if !wanted.is_empty() {
+                    let read = self.inspect(wanted);
+                    run.waiting = Some((read, true));
+                    return Ok(VerifyStep::Waiting(read));
+                }
+                let damage = verify.damage().to_vec();
+                let is_whole = damage.is_empty();
+                for damage in damage {
+                    let range = describe(&run.state, &damage.start, damage.end.as_deref());
+                    run.problem(format!("Page {} is damaged ({}): {range}.", damage.page, damage.problem));
+                }
+                if !is_whole {
+                    return Ok(VerifyStep::Done(std::mem::take(&mut run.report)));
+                }
+                let scan = run.state.view.scan(&[], None, Direction::Ascending, PAGES_AT_ONCE);
+                run.stage = Stage::Keys(Box::new(scan));
+                Ok(VerifyStep::Continue)
+            }
+            Stage::Keys(_) => self.verify_keys(run),
+        }
+    }
+
+    fn verify_keys(&mut self, run: &mut VerifyRun) -> Result<VerifyStep> {
+        for _ in 0..self.options.job_slice_rows {
+            let Stage::Keys(scan) = &mut run.stage else { return Ok(VerifyStep::Continue) };
+            match scan.next(&mut self.cache) {
+                Ok(Some(item)) => {
+                    let (key, value) = (item.key.to_vec(), item.keep());
+                    verify_key(run, &key, &value);
+                }
+                Ok(None) => return Ok(VerifyStep::Done(compare(run))),
+                Err(ReadError::Missing(pages)) => {
+                    match self.missing(run.state.view.manifest.generation, pages, TableId(0))? {
+                        RunStep::Missing(pages) => {
+                            let read = self.load(pages);
+                            run.waiting = Some((read, false));
+                            return Ok(VerifyStep::Waiting(read));
+                        }
+                        _ => return self.restart_verify(run),
+                    }
+                }
+                Err(ReadError::Corrupt { page, start, end }) => {
+                    let range = describe(&run.state, &start, end.as_deref());
+                    run.problem(format!("Page {page} is damaged: {range}."));
+                    return Ok(VerifyStep::Done(std::mem::take(&mut run.report)));
+                }
+            }
+        }
+        Ok(VerifyStep::Continue)
+    }
+
+    fn restart_verify(&mut self, run: &mut VerifyRun) -> Result<VerifyStep> {
+        let restarts = run.restarts + 1;
+        if restarts > 5 {
+            return Err(Error::new(
+                Code::StorageFailed,
+                "The check could not keep up: other writes replaced what it was reading five times. Try again.",
+            ));
+        }
+        *run = self.start_verify()?;
+        run.restarts = restarts;
+        Ok(VerifyStep::Continue)
+    }
+
+    /// Asks for pages as they are stored, past the cache.
+    fn inspect(&mut self, pages: Vec<PageId>) -> ReadId {
+        let read = ReadId(self.next_read);
+        self.next_read += 1;
+        self.inspecting.insert(read);
+        self.effects.push(Effect::Load { read, generation: self.generation(), pages });
+        read
+    }
+}
+
+/// Takes in one key: a row says what ids and entries there should be, the others are what there is.
+fn verify_key(run: &mut VerifyRun, key: &[u8], value: &Bytes) {
+    let Some(kind) = keyspace::kind(key) else {
+        run.problem(format!("A key is of no known kind: {key:02x?}."));
+        return;
+    };
+    match kind {
+        Kind::Row(table) => {
+            run.report.rows += 1;
+            verify_row(run, table, key, value);
+        }
+        Kind::Id(_) | Kind::Entry(_) => {
+            if matches!(kind, Kind::Entry(_)) {
+                run.report.entries += 1;
+            }
+            let mut whole = key.to_vec();
+            whole.extend_from_slice(value);
+            run.found.entry(prefix(key)).or_default().add(&whole);
+        }
+    }
+}
+
+fn prefix(key: &[u8]) -> [u8; keyspace::PREFIX_LENGTH] {
+    key[..keyspace::PREFIX_LENGTH].try_into().expect("a key is longer than its prefix")
+}
+
+fn verify_row(run: &mut VerifyRun, table: TableId, key: &[u8], document: &Bytes) {
+    let schema = run.state.schema.clone();
+    let name = schema.table_by_id(table).map_or_else(|| format!("number {}", table.0), |table| table.name.clone());
+    let Some(place) = keyspace::place_of(key) else {
+        run.problem(format!("A row of table \"{name}\" has a damaged key."));
+        return;
+    };
+    if let Err(malformed) = Document::new(document).to_value(&schema.names) {
+        run.problem(format!("A document of table \"{name}\" is damaged ({}).", malformed.0));
+    }
+    let change = RowChange { table, place, kind: ChangeKind::Insert, document: document.clone(), old_keys: Vec::new() };
+    run.operations.add_row(&schema, &change);
+    let expected = &mut run.expected;
+    run.operations.drain(|key, value| {
+        if !matches!(keyspace::kind(key), Some(Kind::Row(_))) {
+            let mut whole = key.to_vec();
+            whole.extend_from_slice(value);
+            expected.entry(prefix(key)).or_default().add(&whole);
+        }
+    });
+}
+
+/// Compares what there is with what the rows say.
+fn compare(run: &mut VerifyRun) -> VerifyReport {
+    let schema = run.state.schema.clone();
+    let mut prefixes: Vec<_> = run.expected.keys().chain(run.found.keys()).copied().collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    for prefix in prefixes {
+        let expected = run.expected.get(&prefix).copied().unwrap_or_default();
+        let found = run.found.get(&prefix).copied().unwrap_or_default();
+        let what = match keyspace::kind(&prefix) {
+            Some(Kind::Entry(index)) => match schema.index_by_id(index) {
+                // Entries that are being removed are not missed by anybody.
+                Some((_, index)) if index.state == IndexState::Dropping => continue,
+                Some((table, index)) => format!("Index \"{}.{}\"", table.name, index.name),
+                None => format!("An unknown index ({})", index.0),
+            },
+            Some(Kind::Id(table)) => match schema.table_by_id(table) {
+                Some(table) => format!("The ids of table \"{}\"", table.name),
+                None => format!("The ids of an unknown table ({})", table.0),
+            },
+            _ => continue,
+        };
+        if expected.count != found.count {
+            run.problem(format!("{what}: {} entries where the documents make {}.", found.count, expected.count));
+        } else if expected != found {
+            run.problem(format!("{what}: entries that do not belong to the documents."));
+        }
+    }
+    std::mem::take(&mut run.report)
+}
+
+/// Says for people what lies between two keys.
+pub(crate) fn describe(state: &State, start: &[u8], end: Option<&[u8]>) -> String {
+    let name = |key: &[u8]| match keyspace::kind(key) {
+        Some(Kind::Row(table)) => state.schema.table_by_id(table).map(|table| format!("table \"{}\"", table.name)),
+        Some(Kind::Id(table)) => state.schema.table_by_id(table).map(|table| format!("the ids of table \"{}\"", table.name)),
+        Some(Kind::Entry(index)) => index_name(state, index),
+        None => None,
+    };
+    let time = |key: &[u8]| keyspace::place_of(key).map(|place| place.creation_time);
+    match (name(start), end.and_then(name)) {
+        (Some(from), Some(to)) if from == to => match (time(start), end.and_then(time)) {
+            (Some(a), Some(b)) if from.starts_with("table") => {
+                format!("{from}, documents created between {a} and {b} (milliseconds since 1970)")
+            }
+            _ => format!("a part of {from}"),
+        },
+        (Some(from), Some(to)) => format!("from within {from} to {to}"),
+        (Some(from), None) => format!("from within {from} to the end"),
+        (None, Some(to)) => format!("from the beginning to {to}"),
+        (None, None) => "the whole store".into(),
+    }
+}
+
+fn index_name(state: &State, index: IndexId) -> Option<String> {
+    state.schema.index_by_id(index).map(|(table, index)| format!("index \"{}.{}\"", table.name, index.name))
+}

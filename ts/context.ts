@@ -1,0 +1,114 @@
+/**
+ * The types of `ctx` and `ctx.db`: what a function reads and writes with. Code written for Convex's `ctx.db` type-checks
+ * against them unchanged; `count`, `newId` and `insertMany` are added.
+ */
+import type {
+  BetterOmit,
+  DocumentByName,
+  Expand,
+  GenericDataModel,
+  GenericDocument,
+  GenericId,
+  NamedTableInfo,
+  SystemFields,
+  TableNamesInDataModel,
+  WithOptionalSystemFields,
+} from "./data_model.js";
+import type { QueryInitializer } from "./query.js";
+
+/**
+ * `never` for nothing else than `never`: keeps a table's name from being inferred as the union of all tables of an id.
+ */
+type NonUnion<T> = T extends never ? never : T;
+
+/** What a patch may say: any of the fields; `undefined` removes one that is optional. */
+export type PatchValue<Document> = {
+  [Name in keyof Document]?: undefined extends Document[Name] ? Document[Name] | undefined : Document[Name];
+};
+
+/** What can be inserted: a document without system fields, with an `_id` from `newId` if need be. */
+export type InsertValue<Document extends GenericDocument> = Expand<
+  BetterOmit<Document, keyof SystemFields | "_id"> & Partial<Pick<Document, "_id">>
+>;
+
+/** Reads documents. */
+export interface GenericDatabaseReader<DataModel extends GenericDataModel> {
+  /** The document with this id in this table, or null. */
+  get<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    id: GenericId<NonUnion<TableName>>,
+  ): Promise<DocumentByName<DataModel, TableName> | null>;
+  /** The document with this id, or null. */
+  get<TableName extends TableNamesInDataModel<DataModel>>(
+    id: GenericId<TableName>,
+  ): Promise<DocumentByName<DataModel, TableName> | null>;
+  /** Begins a query. */
+  query<TableName extends TableNamesInDataModel<DataModel>>(
+    tableName: TableName,
+  ): QueryInitializer<NamedTableInfo<DataModel, TableName>>;
+  /** The string as an id if it is one of this table, else null. The document need not exist. */
+  normalizeId<TableName extends TableNamesInDataModel<DataModel>>(
+    tableName: TableName,
+    id: string,
+  ): GenericId<TableName> | null;
+}
+
+/** Reads and writes documents. */
+export interface GenericDatabaseWriter<DataModel extends GenericDataModel> extends GenericDatabaseReader<DataModel> {
+  /** Adds a document and gives its id. */
+  insert<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    value: InsertValue<DocumentByName<DataModel, TableName>>,
+  ): Promise<GenericId<TableName>>;
+  /** Adds many documents and gives their ids in the same order. Not in Convex. */
+  insertMany<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    values: readonly InsertValue<DocumentByName<DataModel, TableName>>[],
+  ): Promise<GenericId<TableName>[]>;
+  /** An id that no document has yet, for an `insert` to come. Not in Convex. */
+  newId<TableName extends TableNamesInDataModel<DataModel>>(table: TableName): GenericId<TableName>;
+
+  /** Changes the named fields; `undefined` removes one, nested objects are replaced. */
+  patch<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    id: GenericId<NonUnion<TableName>>,
+    value: PatchValue<DocumentByName<DataModel, TableName>>,
+  ): Promise<void>;
+  /** Changes the named fields; `undefined` removes one, nested objects are replaced. */
+  patch<TableName extends TableNamesInDataModel<DataModel>>(
+    id: GenericId<TableName>,
+    value: PatchValue<DocumentByName<DataModel, TableName>>,
+  ): Promise<void>;
+
+  /** Replaces all fields. */
+  replace<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    id: GenericId<NonUnion<TableName>>,
+    value: WithOptionalSystemFields<DocumentByName<DataModel, TableName>>,
+  ): Promise<void>;
+  /** Replaces all fields. */
+  replace<TableName extends TableNamesInDataModel<DataModel>>(
+    id: GenericId<TableName>,
+    value: WithOptionalSystemFields<DocumentByName<DataModel, TableName>>,
+  ): Promise<void>;
+
+  /** Removes a document. */
+  delete<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    id: GenericId<NonUnion<TableName>>,
+  ): Promise<void>;
+  /** Removes a document. */
+  delete(id: GenericId<TableNamesInDataModel<DataModel>>): Promise<void>;
+}
+
+/** What a query function gets. */
+export interface GenericQueryCtx<DataModel extends GenericDataModel> {
+  /** Reads documents. */
+  db: GenericDatabaseReader<DataModel>;
+}
+
+/** What a mutation function gets. */
+export interface GenericMutationCtx<DataModel extends GenericDataModel> {
+  /** Reads and writes documents. */
+  db: GenericDatabaseWriter<DataModel>;
+}

@@ -1,0 +1,105 @@
+/**
+ * Holdfast: a local-first data layer for web apps, with Convex's schema and query language on the device.
+ *
+ * A schema says what there is:
+ * ```ts
+ * const schema = defineSchema({ tasks: defineTable({ title: v.string() }).index("by_title", ["title"]) });
+ * ```
+ * Everything that this package exports is listed here.
+ */
+
+// Schemas and validators.
+export { defineSchema, defineTable, docValidator, SchemaDefinition, TableDefinition } from "./schema.js";
+export type {
+  DataModelFromSchemaDefinition,
+  DefineSchemaOptions,
+  Doc,
+  DocValidator,
+  ExportableSchema,
+  GenericSchema,
+  IndexOptions,
+  SystemFieldValidators,
+} from "./schema.js";
+export { asObjectValidator, isValidator, v } from "./values.js";
+export type {
+  AsObjectValidator,
+  GenericValidator,
+  Infer,
+  ObjectType,
+  OptionalProperty,
+  PropertyValidators,
+  Validator,
+  VAny,
+  VArray,
+  VBoolean,
+  VBytes,
+  VCommitTs,
+  VFloat64,
+  VId,
+  VInt64,
+  VLiteral,
+  VNull,
+  VObject,
+  VOptional,
+  VRecord,
+  VString,
+  VUnion,
+} from "./values.js";
+
+// Values.
+export { getConvexSize, getDocumentSize } from "./size.js";
+export type {
+  AnyDataModel,
+  DocumentByInfo,
+  DocumentByName,
+  FieldPaths,
+  FieldTypeFromFieldPath,
+  GenericDataModel,
+  GenericDocument,
+  GenericFieldPaths,
+  GenericId,
+  GenericIndexFields,
+  GenericTableIndexes,
+  GenericTableInfo,
+  Id,
+  IdField,
+  IndexNames,
+  NamedIndex,
+  NamedTableInfo,
+  NumericValue,
+  SystemFields,
+  SystemIndexes,
+  TableNamesInDataModel,
+  Value,
+  WithoutSystemFields,
+  WithOptionalSystemFields,
+} from "./data_model.js";
+
+// Queries and contexts.
+export type {
+  Cursor,
+  Expression,
+  ExpressionOrValue,
+  FilterBuilder,
+  IndexRange,
+  IndexRangeBuilder,
+  LowerBoundIndexRangeBuilder,
+  OrderedQuery,
+  PaginationOptions,
+  PaginationResult,
+  Query,
+  QueryInitializer,
+  UpperBoundIndexRangeBuilder,
+} from "./query.js";
+export type {
+  GenericDatabaseReader,
+  GenericDatabaseWriter,
+  GenericMutationCtx,
+  GenericQueryCtx,
+  InsertValue,
+  PatchValue,
+} from "./context.js";
+
+// Errors.
+export { ConvexError, ERROR_CODES, HoldfastError } from "./errors.js";
+export type { ErrorCode, HoldfastErrorOptions } from "./errors.js";
