@@ -305,7 +305,8 @@ impl Checkpoint {
     }
 
     fn emit(&mut self, level: usize, cut: Cut, cache: &mut PageCache, room: &mut Room) {
-        let index = if level == 0 { self.leaves } else { FIRST_INTERIOR + self.interiors_before + self.interiors.len() as u64 };
+        let index =
+            if level == 0 { self.leaves } else { FIRST_INTERIOR + self.interiors_before + self.interiors.len() as u64 };
         // Eight gigabytes of leaves in one checkpoint; an overlay that reaches so far doesn't fit in memory.
         assert!(index < if level == 0 { FIRST_INTERIOR } else { 1 << PAGE_INDEX_BITS }, "pages of one checkpoint");
         let id = self.next.attempt << PAGE_INDEX_BITS | index;
