@@ -36,6 +36,10 @@ impl Tab {
             }
         }
         let is_everything = matches!(pending.system, Some(System::Schema(_)));
+        if pending.system.is_some() {
+            // Readers see it from here on: whoever waits for an index can try again.
+            self.events.push_back(Event::SchemaChanged);
+        }
         self.note_change(vec![pending.changes.clone()], schema_before, is_everything, false);
         self.queue.push_back(pending);
     }
