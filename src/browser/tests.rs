@@ -60,7 +60,10 @@ async fn log_of(connection: &Connection, after: u64) -> LogTail {
 }
 
 fn manifest(generation: u64, sequence: u64) -> Vec<u8> {
-    Manifest { generation, sequence, ..Manifest::empty() }.encode()
+    let mut manifest = Manifest::empty();
+    manifest.generation = generation;
+    manifest.sequence = sequence;
+    manifest.encode()
 }
 
 /// Runs a trim to its end.
