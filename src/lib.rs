@@ -29,3 +29,7 @@ mod value;
 pub use bytes::{Bytes, Malformed};
 pub use error::{Code, Error, Result};
 pub use value::{Value, compare_optional};
+
+/// The browser.
+#[cfg(target_arch = "wasm32")]
+pub mod browser;

@@ -8,6 +8,11 @@
  * Everything that this package exports is listed here.
  */
 
+// Databases.
+export { Database, openDatabase } from "./database.js";
+export type { DatabaseStats, MutateOptions, OpenDatabaseOptions, VerifyReport } from "./database.js";
+export type { WasmSource } from "./wasm.js";
+
 // Schemas and validators.
 export { defineSchema, defineTable, docValidator, SchemaDefinition, TableDefinition } from "./schema.js";
 export type {

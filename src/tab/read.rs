@@ -66,6 +66,10 @@ pub struct QueryRun {
     next: usize,
     is_scanned: bool,
     given: usize,
+    /// Whether the keys of entries are kept until they are given.
+    keeps_keys: bool,
+    /// Keys of `places`, if they are kept.
+    keys: Vec<Vec<u8>>,
     /// Key of the last entry given, for a cursor.
     last_key: Vec<u8>,
     /// Where the run began to read in key order; what it consumed lies between this and `last`.
@@ -78,7 +82,17 @@ impl QueryRun {
         &self.plan
     }
 
-    /// The key of the last row given, for a page cursor.
+    /// The version of the current state that it reads; of no use for a transaction's.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Remembers the keys of what it gives, for a page cursor. To be called before the first step.
+    pub fn keep_keys(&mut self) {
+        self.keeps_keys = true;
+    }
+
+    /// The key of the last row given, if keys are kept.
     pub fn last_key(&self) -> &[u8] {
         &self.last_key
     }
@@ -119,6 +133,8 @@ impl Tab {
             next: 0,
             is_scanned: false,
             given: 0,
+            keeps_keys: false,
+            keys: Vec::new(),
             last_key: Vec::new(),
             last_scanned: Vec::new(),
         })
@@ -150,6 +166,7 @@ impl Tab {
                     return Ok(RunStep::Done);
                 }
                 run.places.clear();
+                run.keys.clear();
                 run.next = 0;
                 self.scan_places(run)?;
                 continue;
@@ -175,6 +192,9 @@ impl Tab {
                     let Some(place) = place else {
                         return Err(Obstacle::Error(Error::new(Code::Corrupt, "An index entry is damaged.")));
                     };
+                    if run.keeps_keys {
+                        run.keys.push(key.to_vec());
+                    }
                     run.last_scanned.clear();
                     run.last_scanned.extend_from_slice(key);
                     let is_row = run.plan.source == PlanSource::ByCreationTime;
@@ -411,6 +431,9 @@ impl QueryRun {
     fn advance(&mut self, position: usize) {
         self.next = position + 1;
         self.given += 1;
+        if let Some(key) = self.keys.get_mut(position) {
+            self.last_key = std::mem::take(key);
+        }
     }
 }
 

@@ -313,6 +313,22 @@ impl Tab {
         }
     }
 
+    /// An id that no document of this table has: of the transaction's own stream, so that a run again makes
+    /// the same one, or of the tab's.
+    pub fn new_id(&mut self, now_ms: f64, id: Option<TransactionId>, table_name: &str) -> Result<String> {
+        self.check_open()?;
+        let table = self.current.schema.table(table_name).filter(|table| table.declared);
+        let number = table.map(|table| table.number).ok_or_else(|| crate::query::table_not_found(table_name))?;
+        let (random, began_ms) = match id {
+            None => (&mut self.random, now_ms),
+            Some(id) => {
+                let transaction = self.transaction(id)?;
+                (&mut transaction.random, transaction.began_ms)
+            }
+        };
+        Ok(id::encode(number, &id::make(random.next_id(), began_ms)))
+    }
+
     /// Inserts a document that came from outside. Bytes as the encoder makes them; they are brought to
     /// canonical form in place.
     pub fn insert(

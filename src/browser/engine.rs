@@ -1,0 +1,172 @@
+//! The class that JavaScript sees: one open database.
+
+use super::host::{Listener, now, random};
+use super::mailbox::{Status, Word};
+use super::opening;
+use super::options::{OpenOptions, StatsReport, VerifyOutcome};
+use super::shared::{Inner, Shared, open_error};
+use crate::bytes::Reader;
+use crate::document::{self, Names};
+use crate::error::{Code, Error};
+use crate::schema::SchemaDefinition;
+use crate::tab::{Tab, VerifyStep};
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+
+/// One open database. Used through `ts/bridge.ts`, which knows where arguments and results lie.
+#[wasm_bindgen]
+pub struct Engine {
+    pub(crate) shared: Rc<Shared>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Begins to open a database; the listener hears how that ends.
+    ///
+    /// # Errors
+    /// `[code, message]` when options or schema are wrong.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: JsValue, schema: &[u8], listener: Listener) -> Result<Engine, JsValue> {
+        let options: OpenOptions = serde_wasm_bindgen::from_value(options)
+            .map_err(|error| thrown(&Error::new(Code::InvalidArgument, format!("The options are not valid: {error}"))))?;
+        let tab = begin(&options, schema).map_err(|error| thrown(&error))?;
+        let is_strict = options.durability.as_deref() == Some("strict");
+        let row_cache_bytes = options.row_cache_bytes();
+        let shared = Shared::new(options.name, is_strict, tab, row_cache_bytes, listener);
+        // What the tab asks for first waits for the storage.
+        shared.enter(|_| ());
+        if options.storage == "memory" {
+            shared.sit_down();
+        } else {
+            shared.connect();
+        }
+        Ok(Engine { shared })
+    }
+
+    /// Where the words of the mailbox lie. They never move.
+    pub fn mailbox(&self) -> u32 {
+        self.shared.look(|inner| inner.mailbox.address())
+    }
+
+    /// Makes the input buffer at least `minimum` bytes large, keeps the first `used`, and answers where it
+    /// lies. The word `Capacity` says how large it is.
+    pub fn reserve(&self, minimum: u32, used: u32) -> u32 {
+        /// A buffer that was enlarged for one huge document need not stay.
+        const KEPT: usize = 4 << 20;
+        self.shared.look(|inner| {
+            let (minimum, used) = (minimum as usize, used as usize);
+            if inner.input.len() < minimum {
+                let length = minimum.next_power_of_two();
+                let mut larger = vec![0; length];
+                let kept = used.min(inner.input.len());
+                larger[..kept].copy_from_slice(&inner.input[..kept]);
+                inner.input = larger;
+            } else if inner.input.len() > KEPT && minimum <= KEPT && used == 0 {
+                inner.input = vec![0; KEPT];
+            }
+            inner.mailbox.set(Word::Capacity, inner.input.len() as u32);
+            inner.input.as_ptr() as u32
+        })
+    }
+
+    /// Gives the table whose name is in the input buffer a number for further calls.
+    pub fn table(&self, length: u32) -> u32 {
+        self.shared.look(|inner| {
+            let name = inner.input_text(length).to_owned();
+            inner.tables.push(name);
+            inner.tables.len() as u32 - 1
+        })
+    }
+
+    /// The dictionary of field names as a JSON array in the text.
+    pub fn names(&self) {
+        self.shared.look(|inner| {
+            inner.text = inner.tab.schema().names_json().into_bytes();
+            inner.mailbox.set_bytes(Word::Text, &inner.text);
+        });
+    }
+
+    /// Numbers about the database.
+    pub fn stats(&self) -> JsValue {
+        self.shared.look(|inner| {
+            let report = StatsReport::new(&inner.tab.stats(), inner.rows.bytes(), inner.rows.len());
+            serde_wasm_bindgen::to_value(&report).unwrap_or(JsValue::UNDEFINED)
+        })
+    }
+
+    /// Starts to check everything that is stored; `verifyStep` goes on.
+    #[wasm_bindgen(js_name = verifyStart)]
+    pub fn verify_start(&self) -> u32 {
+        self.shared.enter(|inner| match inner.tab.start_verify() {
+            Ok(run) => {
+                inner.verify = Some(run);
+                Status::Paused
+            }
+            Err(error) => inner.fail(error),
+        }) as u32
+    }
+
+    /// Checks a little more.
+    #[wasm_bindgen(js_name = verifyStep)]
+    pub fn verify_step(&self) -> u32 {
+        self.shared.enter(|inner| {
+            let Inner { tab, verify, .. } = inner;
+            let Some(run) = verify else { return Status::Nothing };
+            match tab.step_verify(run) {
+                Ok(VerifyStep::Continue) => Status::Paused,
+                Ok(VerifyStep::Waiting(read)) => {
+                    inner.mailbox.set(Word::Read, read.0);
+                    Status::Missing
+                }
+                Ok(VerifyStep::Done(report)) => {
+                    inner.verify = None;
+                    inner.verified = VerifyOutcome::of(&report);
+                    Status::Done
+                }
+                Err(error) => {
+                    inner.verify = None;
+                    inner.fail(error)
+                }
+            }
+        }) as u32
+    }
+
+    /// What the last check has found.
+    pub fn verified(&self) -> JsValue {
+        self.shared.look(|inner| serde_wasm_bindgen::to_value(&inner.verified).unwrap_or(JsValue::UNDEFINED))
+    }
+
+    /// Starts to make the store anew from what can be read; the listener hears how that ends.
+    pub fn repair(&self) -> u32 {
+        self.shared.enter(|inner| match inner.tab.start_repair(now()) {
+            Ok(()) => Status::Done,
+            Err(error) => inner.fail(error),
+        }) as u32
+    }
+
+    /// Ends it: whatever was not saved is rejected.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+}
+
+fn begin(options: &OpenOptions, schema: &[u8]) -> Result<Tab, Error> {
+    let malformed = |_| Error::new(Code::EngineFault, "The schema did not reach the engine in one piece.");
+    let value = document::decode_value(&mut Reader::new(schema), &Names::new()).map_err(malformed)?;
+    let definition = SchemaDefinition::from_value(&value)?;
+    Ok(Tab::new(options.tab_options(), definition, random()))
+}
+
+/// Deletes a database of IndexedDB, whoever has it open.
+///
+/// # Errors
+/// `[code, message]` when IndexedDB is not available.
+#[wasm_bindgen(js_name = deleteDatabase)]
+pub async fn delete_database(name: String) -> Result<(), JsValue> {
+    opening::delete(&name).await.map_err(|failure| thrown(&open_error(&name, &failure)))
+}
+
+/// An error as JavaScript gets it where there is no mailbox.
+fn thrown(error: &Error) -> JsValue {
+    js_sys::Array::of2(&error.code.name().into(), &error.message.as_str().into()).into()
+}

@@ -1,0 +1,102 @@
+//! What the engine needs of the JavaScript around it: who listens, timers, the clock and randomness.
+
+use js_sys::{Function, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Who hears what an engine has to tell. Its methods may call back into the engine; they must not throw.
+    pub type Listener;
+    /// The database is usable (empty texts), or why it is not.
+    #[wasm_bindgen(method)]
+    pub fn opened(this: &Listener, code: &str, message: &str);
+    /// A mutation is saved (0), rejected (1: for this reason) or has to run again (2).
+    #[wasm_bindgen(method)]
+    pub fn settled(this: &Listener, transaction: u32, outcome: u32, code: &str, message: &str);
+    /// A read can go on, or failed.
+    #[wasm_bindgen(method, js_name = readReady)]
+    pub fn read_ready(this: &Listener, read: u32, code: &str, message: &str);
+    /// The schema changed: names, tables or the state of an index.
+    #[wasm_bindgen(method, js_name = schemaChanged)]
+    pub fn schema_changed(this: &Listener);
+    /// A repair has ended: so many rows are there, and this was lost, a line each.
+    #[wasm_bindgen(method)]
+    pub fn repaired(this: &Listener, code: &str, message: &str, rows: f64, lost: &str);
+    /// Something that a person should hear of.
+    #[wasm_bindgen(method)]
+    pub fn problem(this: &Listener, code: &str, message: &str);
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(action: &Function, milliseconds: f64) -> JsValue;
+    #[wasm_bindgen(js_name = clearTimeout)]
+    fn clear_timeout(timer: &JsValue);
+    type Crypto;
+    #[wasm_bindgen(thread_local_v2, js_name = crypto)]
+    static CRYPTO: Crypto;
+    #[wasm_bindgen(method, js_name = getRandomValues)]
+    fn fill(this: &Crypto, bytes: &mut [u8]);
+}
+
+/// A timer that is cancelled when it is dropped.
+pub(crate) struct Timer {
+    handle: JsValue,
+    _action: Closure<dyn FnMut()>,
+}
+
+impl Timer {
+    pub(crate) fn new(milliseconds: f64, action: impl FnMut() + 'static) -> Self {
+        let action = Closure::new(action);
+        let handle = set_timeout(action.as_ref().unchecked_ref(), milliseconds);
+        // In Node a timer is an object that keeps the process alive unless told otherwise.
+        if let Some(unref) = function_of(&handle, "unref").filter(|_| milliseconds > 0.0) {
+            let _ = unref.call0(&handle);
+        }
+        Timer { handle, _action: action }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        clear_timeout(&self.handle);
+    }
+}
+
+/// A promise that is fulfilled after a pause.
+pub(crate) fn pause(milliseconds: f64) -> Promise {
+    Promise::new(&mut |resolve, _| {
+        set_timeout(&resolve, milliseconds);
+    })
+}
+
+/// The time in milliseconds since 1970.
+pub(crate) fn now() -> f64 {
+    js_sys::Date::now()
+}
+
+/// Bytes from the cryptographic source.
+pub(crate) fn random<const LENGTH: usize>() -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    CRYPTO.with(|crypto| crypto.fill(&mut bytes));
+    bytes
+}
+
+/// A property of the global object, if it is there and not null. Looking may be forbidden.
+pub(crate) fn global(name: &str) -> Result<Option<JsValue>, JsValue> {
+    let value = Reflect::get(&js_sys::global(), &name.into())?;
+    Ok((!value.is_null() && !value.is_undefined()).then_some(value))
+}
+
+fn function_of(object: &JsValue, name: &str) -> Option<Function> {
+    if !object.is_object() {
+        return None;
+    }
+    Reflect::get(object, &name.into()).ok()?.dyn_into().ok()
+}
+
+/// Calls back as soon as timers get their turn.
+pub(crate) fn soon(action: &Function) {
+    set_timeout(action, 0.0);
+}

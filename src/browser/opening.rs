@@ -1,0 +1,123 @@
+//! Opening, creating and deleting databases of IndexedDB. Nothing here happens inside a transaction, so this
+//! is the place for futures.
+
+use super::host::{global, pause};
+use super::indexeddb::STORES;
+use super::request::{describe, describe_exception};
+use js_sys::Promise;
+use rexie::{ObjectStore, Rexie};
+use std::cell::Cell;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Event, IdbDatabase, IdbFactory};
+
+/// The stores will never change: what is in them has versions of its own.
+const VERSION: u32 = 1;
+/// How often a lost connection is opened again before giving up, over about half a minute.
+const REOPEN_TRIES: u32 = 12;
+const PAUSE_FIRST_MS: f64 = 50.0;
+const PAUSE_MOST_MS: f64 = 5_000.0;
+
+/// Why a database can't be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OpenFailure {
+    /// There is no IndexedDB here, or the browser refuses it.
+    Unavailable(String),
+    /// Its version is higher than ours.
+    Newer,
+    /// It was there and is not any more.
+    Gone,
+}
+
+/// Opens a database, and creates it if there is none.
+pub(crate) async fn open_or_create(name: &str) -> Result<IdbDatabase, OpenFailure> {
+    loop {
+        if let Some(database) = open(name).await? {
+            return Ok(database);
+        }
+        // Another tab may be quicker, or even delete it at once; both end well.
+        create(name).await?;
+    }
+}
+
+/// Opens a database that was open before, with patience.
+pub(crate) async fn reopen(name: &str) -> Result<IdbDatabase, OpenFailure> {
+    let mut wait_ms = PAUSE_FIRST_MS;
+    let mut tries = 0;
+    loop {
+        match open(name).await {
+            Ok(Some(database)) => return Ok(database),
+            // To create it again would hide that all data is gone.
+            Ok(None) => return Err(OpenFailure::Gone),
+            Err(OpenFailure::Unavailable(_)) if tries < REOPEN_TRIES => {}
+            Err(failure) => return Err(failure),
+        }
+        let _ = JsFuture::from(pause(wait_ms)).await;
+        wait_ms = (wait_ms * 2.0).min(PAUSE_MOST_MS);
+        tries += 1;
+    }
+}
+
+/// Opens a database if it exists.
+async fn open(name: &str) -> Result<Option<IdbDatabase>, OpenFailure> {
+    let request = factory()?.open_with_u32(name, VERSION).map_err(|error| unavailable(describe(&error)))?;
+    let is_missing = Rc::new(Cell::new(false));
+    let (noted, source) = (is_missing.clone(), request.clone());
+    let upgrade = Closure::new(move |_: Event| {
+        noted.set(true);
+        // What was not created does not stay.
+        if let Some(transaction) = source.transaction() {
+            let _ = transaction.abort();
+        }
+    });
+    let upgrade: &Closure<dyn FnMut(Event)> = &upgrade;
+    request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
+    let ended = Promise::new(&mut |resolve, reject| {
+        request.set_onsuccess(Some(&resolve));
+        request.set_onerror(Some(&reject));
+    });
+    let outcome = JsFuture::from(ended).await;
+    request.set_onsuccess(None);
+    request.set_onerror(None);
+    request.set_onupgradeneeded(None);
+    if is_missing.get() {
+        return Ok(None);
+    }
+    match outcome {
+        Ok(_) => Ok(Some(request.result().unwrap_or(JsValue::UNDEFINED).unchecked_into())),
+        Err(_) => match request.error() {
+            Ok(Some(error)) if error.name() == "VersionError" => Err(OpenFailure::Newer),
+            Ok(Some(error)) => Err(unavailable(describe_exception(&error))),
+            _ => Err(unavailable("no reason was given.".into())),
+        },
+    }
+}
+
+async fn create(name: &str) -> Result<(), OpenFailure> {
+    let mut builder = Rexie::builder(name).version(VERSION);
+    for store in STORES {
+        builder = builder.add_object_store(ObjectStore::new(store));
+    }
+    let database = builder.build().await.map_err(|error| unavailable(error.to_string()))?;
+    database.close();
+    Ok(())
+}
+
+/// Deletes a database. Tabs that have it open close it when they hear of this.
+pub(crate) async fn delete(name: &str) -> Result<(), OpenFailure> {
+    factory()?;
+    Rexie::delete(name).await.map_err(|error| unavailable(error.to_string()))
+}
+
+fn factory() -> Result<IdbFactory, OpenFailure> {
+    match global("indexedDB") {
+        Ok(Some(factory)) => Ok(factory.unchecked_into()),
+        Ok(None) => Err(unavailable("this environment has none.".into())),
+        Err(error) => Err(unavailable(describe(&error))),
+    }
+}
+
+fn unavailable(reason: String) -> OpenFailure {
+    OpenFailure::Unavailable(reason)
+}

@@ -1,0 +1,120 @@
+//! What a database is opened with, and what is told about it.
+
+use crate::tab;
+use serde::{Deserialize, Serialize};
+
+/// Options as JavaScript gives them. What is left out has the core's default.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OpenOptions {
+    pub(crate) name: String,
+    /// `"indexeddb"` or `"memory"`.
+    pub(crate) storage: String,
+    /// `"relaxed"` or `"strict"`.
+    #[serde(default)]
+    pub(crate) durability: Option<String>,
+    #[serde(default)]
+    page_cache_bytes: Option<f64>,
+    #[serde(default)]
+    row_cache_bytes: Option<f64>,
+    #[serde(default)]
+    overlay_bytes: Option<f64>,
+    #[serde(default)]
+    checkpoint_log_bytes: Option<f64>,
+    #[serde(default)]
+    checkpoint_log_records: Option<f64>,
+    #[serde(default)]
+    idle_ms: Option<f64>,
+    #[serde(default)]
+    accept_loss: bool,
+}
+
+/// The memory that rows take in JavaScript, about, unless said otherwise.
+const ROW_CACHE_BYTES: f64 = 32.0 * 1024.0 * 1024.0;
+
+impl OpenOptions {
+    /// The core's part of the options.
+    pub(crate) fn tab_options(&self) -> tab::Options {
+        let mut options = tab::Options::default();
+        let set = |target: &mut usize, wanted: Option<f64>| {
+            if let Some(wanted) = wanted {
+                *target = wanted as usize;
+            }
+        };
+        set(&mut options.page_cache_bytes, self.page_cache_bytes);
+        set(&mut options.overlay_bytes, self.overlay_bytes);
+        set(&mut options.checkpoint_log_bytes, self.checkpoint_log_bytes);
+        set(&mut options.checkpoint_log_records, self.checkpoint_log_records);
+        options.accept_loss = self.accept_loss;
+        if let Some(idle_ms) = self.idle_ms {
+            options.idle_ms = idle_ms;
+        }
+        options
+    }
+
+    pub(crate) fn row_cache_bytes(&self) -> usize {
+        self.row_cache_bytes.unwrap_or(ROW_CACHE_BYTES) as usize
+    }
+}
+
+/// What a check has found.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VerifyOutcome {
+    pages: f64,
+    rows: f64,
+    entries: f64,
+    problems: Vec<String>,
+    more_problems: f64,
+}
+
+impl VerifyOutcome {
+    pub(crate) fn of(report: &tab::VerifyReport) -> Self {
+        VerifyOutcome {
+            pages: report.pages as f64,
+            rows: report.rows as f64,
+            entries: report.entries as f64,
+            problems: report.problems.clone(),
+            more_problems: report.more_problems as f64,
+        }
+    }
+}
+
+/// Numbers about an open database, for people and tests.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StatsReport {
+    sequence: f64,
+    generation: f64,
+    log_records: f64,
+    log_bytes: f64,
+    overlay_bytes: f64,
+    page_cache_bytes: f64,
+    page_cache_budget: f64,
+    pending: f64,
+    tree_entries: f64,
+    tree_height: f64,
+    row_cache_bytes: f64,
+    row_cache_rows: f64,
+    wasm_memory_bytes: f64,
+}
+
+impl StatsReport {
+    pub(crate) fn new(stats: &tab::Stats, row_bytes: usize, rows: usize) -> Self {
+        StatsReport {
+            sequence: stats.sequence as f64,
+            generation: stats.generation as f64,
+            log_records: stats.log_records as f64,
+            log_bytes: stats.log_bytes as f64,
+            overlay_bytes: stats.overlay_bytes as f64,
+            page_cache_bytes: stats.page_cache_bytes as f64,
+            page_cache_budget: stats.page_cache_budget as f64,
+            pending: stats.pending as f64,
+            tree_entries: stats.tree_entries as f64,
+            tree_height: f64::from(stats.tree_height),
+            row_cache_bytes: row_bytes as f64,
+            row_cache_rows: rows as f64,
+            wasm_memory_bytes: core::arch::wasm32::memory_size(0) as f64 * 65_536.0,
+        }
+    }
+}

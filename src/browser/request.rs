@@ -1,0 +1,86 @@
+//! One transaction of IndexedDB with the closures that it calls.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use web_sys::{DomException, Event, IdbObjectStore, IdbRequest, IdbTransaction};
+
+type Handler = Closure<dyn FnMut(Event)>;
+
+/// A transaction under way. Its closures live until it ends, which it always does: by completing, by
+/// aborting, or with the page.
+#[derive(Clone)]
+pub(crate) struct Running {
+    transaction: IdbTransaction,
+    handlers: Rc<RefCell<Vec<Handler>>>,
+}
+
+impl Running {
+    pub(crate) fn new(transaction: IdbTransaction) -> Self {
+        Running { transaction, handlers: Rc::default() }
+    }
+
+    pub(crate) fn store(&self, name: &str) -> Result<IdbObjectStore, JsValue> {
+        self.transaction.object_store(name)
+    }
+
+    /// Starts the commit without waiting for the requests' callbacks.
+    pub(crate) fn commit(&self) {
+        // Where `commit` is missing or comes too late, the transaction commits by itself.
+        let _ = self.transaction.commit();
+    }
+
+    pub(crate) fn abort(&self) {
+        let _ = self.transaction.abort();
+    }
+
+    /// Calls back with the request's result, inside the transaction. If the request fails, the transaction
+    /// aborts and nothing is called here.
+    pub(crate) fn after(&self, request: &IdbRequest, action: impl FnOnce(JsValue) + 'static) {
+        let mut action = Some(action);
+        let source = request.clone();
+        let handler = Closure::new(move |_: Event| {
+            if let Some(action) = action.take() {
+                action(source.result().unwrap_or(JsValue::UNDEFINED));
+            }
+        });
+        request.set_onsuccess(Some(handler.as_ref().unchecked_ref()));
+        self.handlers.borrow_mut().push(handler);
+    }
+
+    /// Calls back when the transaction has completed, or was aborted: then with its error, if it has one.
+    pub(crate) fn at_end(self, action: impl FnOnce(Result<(), Option<DomException>>) + 'static) {
+        let Running { transaction, handlers } = self;
+        let source = transaction.clone();
+        let kept = handlers.clone();
+        let mut action = Some(action);
+        let handler: Handler = Closure::new(move |event: Event| {
+            let Some(action) = action.take() else { return };
+            let end = if event.type_() == "complete" { Ok(()) } else { Err(source.error()) };
+            // Dropping the handlers drops this one too, as soon as it returns.
+            let done = kept.take();
+            action(end);
+            drop(done);
+        });
+        let function = Some(handler.as_ref().unchecked_ref());
+        transaction.set_oncomplete(function);
+        transaction.set_onabort(function);
+        handlers.borrow_mut().push(handler);
+    }
+}
+
+/// What an exception or an aborted transaction says of itself.
+pub(crate) fn describe(error: &JsValue) -> String {
+    match error.dyn_ref::<DomException>() {
+        Some(exception) => describe_exception(exception),
+        None => match error.dyn_ref::<js_sys::Error>() {
+            Some(error) => format!("{}: {}", error.name(), error.message()),
+            None => "no reason was given.".into(),
+        },
+    }
+}
+
+/// What an exception of the browser says of itself.
+pub(crate) fn describe_exception(exception: &DomException) -> String {
+    format!("{}: {}", exception.name(), exception.message())
+}

@@ -1,0 +1,550 @@
+//! The inside of an engine: the tab, its buffers, and the performing of its effects.
+
+use super::channel::Channel;
+use super::host::{Listener, Timer, now};
+use super::indexeddb::{Answer, Connection};
+use super::locks::{Lock, LockNews};
+use super::mailbox::{Mailbox, Status, Word};
+use super::memory::Seat;
+use super::opening::{self, OpenFailure};
+use super::options::VerifyOutcome;
+use super::reading::Active;
+use super::rows::Rows;
+use super::trim::Trim;
+use crate::error::{Code, Error};
+use crate::tab::{Effect, Event, Input, Outcome, RunStep, Tab, VerifyRun};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::IdbDatabase;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = queueMicrotask)]
+    fn queue_microtask(action: &js_sys::Function);
+}
+
+/// So many steps of a database in memory follow each other before timers get their turn.
+const STEPS_TOGETHER: u32 = 32;
+
+/// The word `Run` when there is nothing to go on with: the call is to be repeated.
+const NO_RUN: u32 = u32::MAX;
+
+/// Where the documents are.
+pub(crate) enum Storage {
+    /// The first connection is being made; these effects wait for it.
+    Connecting(Vec<Effect>),
+    IndexedDb(Connection),
+    /// The connection is lost.
+    Lost,
+    Memory(Seat),
+    Closed,
+}
+
+/// Something to do later for a database in memory.
+pub(crate) enum Task {
+    Effect(Effect),
+    Input(Input),
+}
+
+/// What changes.
+pub(crate) struct Inner {
+    pub(crate) tab: Tab,
+    pub(crate) mailbox: Mailbox,
+    /// Where JavaScript writes arguments.
+    pub(crate) input: Vec<u8>,
+    /// JSON texts of rows.
+    pub(crate) output: Vec<u8>,
+    pub(crate) results: Vec<u32>,
+    /// An error's message, ids, a cursor.
+    pub(crate) text: Vec<u8>,
+    pub(crate) rows: Rows,
+    pub(crate) active: Vec<Option<Active>>,
+    /// Names of tables by the numbers that JavaScript uses for them.
+    pub(crate) tables: Vec<String>,
+    /// A check under way, and what the last one has found.
+    pub(crate) verify: Option<VerifyRun>,
+    pub(crate) verified: VerifyOutcome,
+    storage: Storage,
+    channel: Option<Channel>,
+    timer: Option<Timer>,
+}
+
+/// One open database. Callbacks hold it weakly.
+pub(crate) struct Shared {
+    inner: RefCell<Inner>,
+    pub(crate) name: String,
+    is_strict: bool,
+    listener: Listener,
+    lock: Lock,
+    /// What a database in memory has to do: commits and reads, and maintenance.
+    tasks: [Queue; 2],
+    steps: Cell<u32>,
+}
+
+#[derive(Default)]
+struct Queue {
+    tasks: RefCell<VecDeque<Task>>,
+    is_scheduled: Cell<bool>,
+    run: RefCell<Option<Closure<dyn FnMut()>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(name: String, is_strict: bool, tab: Tab, row_cache_bytes: usize, listener: Listener) -> Rc<Shared> {
+        let inner = Inner {
+            tab,
+            mailbox: Mailbox::new(),
+            input: Vec::new(),
+            output: Vec::new(),
+            results: Vec::new(),
+            text: Vec::new(),
+            rows: Rows::new(row_cache_bytes),
+            active: Vec::new(),
+            tables: Vec::new(),
+            verify: None,
+            verified: VerifyOutcome::default(),
+            storage: Storage::Connecting(Vec::new()),
+            channel: None,
+            timer: None,
+        };
+        Rc::new(Shared {
+            inner: RefCell::new(inner),
+            name,
+            is_strict,
+            listener,
+            lock: Lock::default(),
+            tasks: Default::default(),
+            steps: Cell::new(0),
+        })
+    }
+
+    /// Does something with the tab, performs what comes out of it and delivers its events.
+    pub(crate) fn enter<R>(self: &Rc<Self>, action: impl FnOnce(&mut Inner) -> R) -> R {
+        let result = {
+            let inner = &mut *self.inner.borrow_mut();
+            let result = action(inner);
+            self.perform_all(inner);
+            result
+        };
+        self.deliver();
+        result
+    }
+
+    /// Looks at something that changes nothing.
+    pub(crate) fn look<R>(&self, action: impl FnOnce(&mut Inner) -> R) -> R {
+        action(&mut self.inner.borrow_mut())
+    }
+
+    pub(crate) fn tell(self: &Rc<Self>, input: Input) {
+        self.enter(|inner| inner.tab.handle(now(), input));
+    }
+
+    fn perform_all(self: &Rc<Self>, inner: &mut Inner) {
+        loop {
+            let effects = inner.tab.take_effects();
+            if effects.is_empty() {
+                break;
+            }
+            for effect in effects {
+                if let Some(input) = self.perform(inner, effect) {
+                    inner.tab.handle(now(), input);
+                }
+            }
+        }
+        let (changed, is_everything) = inner.tab.take_changed_rows();
+        if is_everything {
+            inner.rows.clear();
+        } else {
+            for (table, row) in changed {
+                inner.rows.remove(table, &row);
+            }
+        }
+    }
+
+    /// Hands the tab's events to the listener, who may call back.
+    fn deliver(&self) {
+        loop {
+            let event = self.inner.borrow_mut().tab.next_event();
+            let Some(event) = event else { return };
+            match event {
+                Event::Opened(Ok(())) => self.listener.opened("", ""),
+                Event::Opened(Err(error)) => self.listener.opened(error.code.name(), &error.message),
+                Event::Settled { transaction, outcome } => match outcome {
+                    Outcome::Saved => self.listener.settled(transaction.0, 0, "", ""),
+                    Outcome::Rejected(error) => {
+                        self.listener.settled(transaction.0, 1, error.code.name(), &error.message);
+                    }
+                    Outcome::RunAgain => self.listener.settled(transaction.0, 2, "", ""),
+                },
+                Event::ReadReady { read, result: Ok(()) } => self.listener.read_ready(read.0, "", ""),
+                Event::ReadReady { read, result: Err(error) } => {
+                    self.listener.read_ready(read.0, error.code.name(), &error.message);
+                }
+                Event::SchemaChanged => self.listener.schema_changed(),
+                Event::Repaired(Ok(report)) => {
+                    self.listener.repaired("", "", report.rows as f64, &report.lost.join("\n"));
+                }
+                Event::Repaired(Err(error)) => self.listener.repaired(error.code.name(), &error.message, 0.0, ""),
+                Event::Problem(error) => self.listener.problem(error.code.name(), &error.message),
+            }
+        }
+    }
+
+    /// Who gets the answer of an operation: the tab, if it is still there.
+    fn answer(self: &Rc<Self>) -> Answer {
+        let shared = Rc::downgrade(self);
+        Box::new(move |input| {
+            if let Some(shared) = shared.upgrade() {
+                shared.tell(input);
+            }
+        })
+    }
+
+    fn perform(self: &Rc<Self>, inner: &mut Inner, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::WakeAfter { milliseconds } => {
+                let shared = Rc::downgrade(self);
+                inner.timer = Some(Timer::new(milliseconds, move || {
+                    if let Some(shared) = shared.upgrade() {
+                        shared.tell(Input::Wake);
+                    }
+                }));
+                None
+            }
+            Effect::Lock { steal } => self.request_lock(inner, steal),
+            Effect::Unlock => {
+                match &inner.storage {
+                    Storage::Memory(seat) => seat.unlock(),
+                    _ => self.lock.release(),
+                }
+                None
+            }
+            Effect::Announce { generation, sequence } => {
+                match (&inner.storage, &inner.channel) {
+                    (Storage::Memory(seat), _) => seat.announce(generation, sequence),
+                    (_, Some(channel)) => channel.announce(generation, sequence),
+                    _ => {}
+                }
+                None
+            }
+            effect => match &mut inner.storage {
+                Storage::Connecting(waiting) => {
+                    waiting.push(effect);
+                    None
+                }
+                Storage::IndexedDb(_) if effect == Effect::Reopen => {
+                    inner.storage = Storage::Lost;
+                    self.reopen();
+                    None
+                }
+                Storage::IndexedDb(connection) => self.perform_stored(connection, effect),
+                Storage::Memory(_) => {
+                    self.post(Task::Effect(effect));
+                    None
+                }
+                Storage::Lost if effect == Effect::Reopen => {
+                    self.reopen();
+                    None
+                }
+                Storage::Lost | Storage::Closed => failed(effect),
+            },
+        }
+    }
+
+    fn perform_stored(self: &Rc<Self>, connection: &Connection, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Load { read, generation, pages } => connection.load(read, generation, pages, self.answer()),
+            Effect::ReadLog { generation, after, from_manifest } => {
+                connection.read_log(generation, after, from_manifest, self.answer())
+            }
+            Effect::Append { sequence, record } => connection.append(sequence, &record, self.answer()),
+            Effect::Rebase { generation, after } => {
+                let shared = Rc::downgrade(self);
+                let rebase = Box::new(move |tail| {
+                    // Effects and events wait until the answer: nothing may come before the `add`.
+                    shared.upgrade()?.inner.borrow_mut().tab.rebase(now(), tail)
+                });
+                connection.rebase(generation, after, rebase, self.answer())
+            }
+            Effect::ReserveAttempt => connection.reserve_attempt(self.answer()),
+            Effect::WritePages { pages } => connection.write_pages(&pages, self.answer()),
+            Effect::Publish { generation, manifest } => connection.publish(generation, manifest, self.answer()),
+            Effect::Trim { log_upto, manifests_below, pages } => {
+                let trim = Trim::new(log_upto, manifests_below, pages);
+                trim_on(Rc::downgrade(self), connection, trim).then_some(Input::Trimmed)
+            }
+            _ => None,
+        }
+    }
+
+    fn request_lock(self: &Rc<Self>, inner: &mut Inner, steal: bool) -> Option<Input> {
+        if let Storage::Memory(seat) = &inner.storage {
+            return seat.lock(steal).then_some(Input::LockGranted);
+        }
+        let shared = Rc::downgrade(self);
+        let is_requested = self.lock.request(&self.name, steal, move |news| {
+            let Some(shared) = shared.upgrade() else { return };
+            shared.tell(match news {
+                LockNews::Granted => Input::LockGranted,
+                LockNews::Lost => Input::LockLost,
+            });
+        });
+        // Nothing depends on the lock for its correctness.
+        (!is_requested).then_some(Input::LockGranted)
+    }
+
+    // ---- connections ----
+
+    /// Makes the first connection.
+    pub(crate) fn connect(self: &Rc<Self>) {
+        let shared = self.clone();
+        spawn_local(async move {
+            match opening::open_or_create(&shared.name).await {
+                Ok(database) => shared.connected(database),
+                Err(failure) => shared.enter(|inner| inner.tab.fail(open_error(&shared.name, &failure))),
+            }
+        });
+    }
+
+    /// Takes a place at the store in memory.
+    pub(crate) fn sit_down(self: &Rc<Self>) {
+        let seat = Seat::take(&self.name, Rc::downgrade(self));
+        self.use_storage(Storage::Memory(seat));
+    }
+
+    fn connected(self: &Rc<Self>, database: IdbDatabase) {
+        if matches!(self.inner.borrow().storage, Storage::Closed) {
+            database.close();
+            return;
+        }
+        let (lost, superseded) = (Rc::downgrade(self), Rc::downgrade(self));
+        let on_lost = move || {
+            if let Some(shared) = lost.upgrade() {
+                shared.disconnect();
+                // A write may be under way; if none is, this only makes a new connection.
+                shared.tell(Input::OutcomeUnknown);
+            }
+        };
+        let on_superseded = move || {
+            if let Some(shared) = superseded.upgrade() {
+                shared.disconnect();
+                shared.tell(Input::ReopenFailed { message: "another tab deleted it.".into() });
+            }
+        };
+        let connection = Connection::new(database, self.is_strict, on_lost, on_superseded);
+        let shared = Rc::downgrade(self);
+        let channel = Channel::join(&self.name, move |generation, sequence| {
+            if let Some(shared) = shared.upgrade() {
+                shared.tell(Input::Announced { generation, sequence });
+            }
+        });
+        self.inner.borrow_mut().channel = channel;
+        self.use_storage(Storage::IndexedDb(connection));
+    }
+
+    fn use_storage(self: &Rc<Self>, storage: Storage) {
+        self.enter(|inner| {
+            let before = std::mem::replace(&mut inner.storage, storage);
+            let Storage::Connecting(waiting) = before else { return };
+            for effect in waiting {
+                if let Some(input) = self.perform(inner, effect) {
+                    inner.tab.handle(now(), input);
+                }
+            }
+        });
+    }
+
+    fn disconnect(&self) {
+        let mut inner = self.inner.borrow_mut();
+        if matches!(inner.storage, Storage::IndexedDb(_)) {
+            inner.storage = Storage::Lost;
+        }
+    }
+
+    fn reopen(self: &Rc<Self>) {
+        let shared = self.clone();
+        spawn_local(async move {
+            match opening::reopen(&shared.name).await {
+                Ok(database) => {
+                    shared.connected(database);
+                    shared.tell(Input::Reopened);
+                }
+                Err(failure) => {
+                    let message = match failure {
+                        OpenFailure::Unavailable(reason) => reason,
+                        OpenFailure::Newer => "a newer version of the app has changed it.".into(),
+                        OpenFailure::Gone => "it was deleted.".into(),
+                    };
+                    shared.tell(Input::ReopenFailed { message });
+                }
+            }
+        });
+    }
+
+    /// Ends everything. Whatever was not saved is rejected.
+    pub(crate) fn close(self: &Rc<Self>) {
+        self.lock.release();
+        for queue in &self.tasks {
+            queue.tasks.borrow_mut().clear();
+        }
+        self.enter(|inner| {
+            inner.tab.close();
+            inner.storage = Storage::Closed;
+            inner.channel = None;
+            inner.timer = None;
+            inner.active.clear();
+            inner.rows.clear();
+        });
+    }
+
+    // ---- the store in memory ----
+
+    /// Puts a task in its queue.
+    pub(crate) fn post(self: &Rc<Self>, task: Task) {
+        let is_slow = matches!(
+            task,
+            Task::Effect(
+                Effect::ReserveAttempt | Effect::WritePages { .. } | Effect::Publish { .. } | Effect::Trim { .. }
+            )
+        );
+        self.tasks[usize::from(is_slow)].tasks.borrow_mut().push_back(task);
+        self.schedule(usize::from(is_slow));
+    }
+
+    fn schedule(self: &Rc<Self>, which: usize) {
+        let queue = &self.tasks[which];
+        if queue.is_scheduled.replace(true) {
+            return;
+        }
+        let mut run = queue.run.borrow_mut();
+        let run = run.get_or_insert_with(|| {
+            let shared = Rc::downgrade(self);
+            Closure::new(move || {
+                if let Some(shared) = shared.upgrade() {
+                    shared.work(which);
+                }
+            })
+        });
+        let steps = self.steps.get();
+        if which == 0 && steps < STEPS_TOGETHER {
+            self.steps.set(steps + 1);
+            queue_microtask(run.as_ref().unchecked_ref());
+        } else {
+            self.steps.set(0);
+            super::host::soon(run.as_ref().unchecked_ref());
+        }
+    }
+
+    fn work(self: &Rc<Self>, which: usize) {
+        let queue = &self.tasks[which];
+        queue.is_scheduled.set(false);
+        let task = queue.tasks.borrow_mut().pop_front();
+        match task {
+            None => {}
+            Some(Task::Input(input)) => self.tell(input),
+            Some(Task::Effect(effect)) => self.enter(|inner| {
+                let Inner { tab, storage, .. } = inner;
+                let Storage::Memory(seat) = storage else { return };
+                let input = match effect {
+                    Effect::Rebase { generation, after } => {
+                        Some(seat.rebase(generation, after, |tail| tab.rebase(now(), tail)))
+                    }
+                    effect => seat.perform(effect),
+                };
+                if let Some(input) = input {
+                    tab.handle(now(), input);
+                }
+            }),
+        }
+        if !queue.tasks.borrow().is_empty() {
+            self.schedule(which);
+        }
+    }
+}
+
+/// Deletes step by step; true when there is nothing to do or nothing can be done.
+fn trim_on(shared: Weak<Shared>, connection: &Connection, trim: Trim) -> bool {
+    if trim.is_done() {
+        return true;
+    }
+    let next = move |rest: Option<Trim>| {
+        let Some(strong) = shared.upgrade() else { return };
+        let is_over = match rest {
+            None => true,
+            Some(trim) => match &strong.inner.borrow().storage {
+                Storage::IndexedDb(connection) => trim_on(shared, connection, trim),
+                _ => true,
+            },
+        };
+        if is_over {
+            strong.tell(Input::Trimmed);
+        }
+    };
+    trim.step(connection, next).is_err()
+}
+
+/// What an effect answers when there is no connection.
+fn failed(effect: Effect) -> Option<Input> {
+    let message = || "the connection is closed.".to_owned();
+    match effect {
+        Effect::Load { read, .. } => Some(Input::LoadFailed { read, message: message() }),
+        Effect::ReadLog { .. } => Some(Input::ReadLogFailed { message: message() }),
+        Effect::Append { .. } | Effect::Rebase { .. } => Some(Input::OutcomeUnknown),
+        Effect::ReserveAttempt | Effect::WritePages { .. } | Effect::Publish { .. } => {
+            Some(Input::MaintenanceFailed(crate::tab::Failure::Aborted(message())))
+        }
+        Effect::Trim { .. } => Some(Input::Trimmed),
+        _ => None,
+    }
+}
+
+/// Why a database could not be opened, for the caller.
+pub(crate) fn open_error(name: &str, failure: &OpenFailure) -> Error {
+    match failure {
+        OpenFailure::Unavailable(reason) => Error::new(
+            Code::StorageUnavailable,
+            format!(
+                "IndexedDB is not available for the database \"{name}\": {reason} \
+                 With `storage: \"memory\"` a database lives as long as the page."
+            ),
+        ),
+        OpenFailure::Newer => {
+            Error::new(Code::NewerFormat, format!("The database \"{name}\" was written by a newer version of Holdfast."))
+        }
+        OpenFailure::Gone => Error::new(Code::StorageUnavailable, format!("The database \"{name}\" was deleted.")),
+    }
+}
+
+impl Inner {
+    /// Tells the caller what went wrong.
+    pub(crate) fn fail(&mut self, error: Error) -> Status {
+        let code = Code::ALL.iter().position(|code| *code == error.code).unwrap_or(0);
+        self.mailbox.set(Word::Code, code as u32);
+        self.text = error.message.into_bytes();
+        self.mailbox.set_bytes(Word::Text, &self.text);
+        Status::Failed
+    }
+
+    /// Tells the caller how far a read got, and sets off what it has to wait for.
+    pub(crate) fn halt(&mut self, step: RunStep) -> Status {
+        match step {
+            RunStep::Done => Status::Done,
+            RunStep::Paused => Status::Paused,
+            RunStep::Missing(pages) => {
+                let read = self.tab.load(pages);
+                self.mailbox.set(Word::Read, read.0);
+                self.mailbox.set(Word::Run, NO_RUN);
+                Status::Missing
+            }
+            RunStep::Building(_) => Status::Building,
+            RunStep::Stale => Status::Stale,
+        }
+    }
+
+    /// The first bytes of the input as text. JavaScript writes UTF-8.
+    pub(crate) fn input_text(&self, length: u32) -> &str {
+        std::str::from_utf8(self.input.get(..length as usize).unwrap_or_default()).unwrap_or("\u{fffd}")
+    }
+}

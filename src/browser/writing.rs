@@ -1,0 +1,191 @@
+//! Transactions: mutations and reads with a state of their own.
+
+use super::engine::Engine;
+use super::host::now;
+use super::mailbox::{Status, Word};
+use super::shared::Inner;
+use crate::error::Result;
+use crate::id;
+use crate::keyspace::{RowId, TableId};
+use crate::tab::{Finished, Obstacle, TransactionId};
+use wasm_bindgen::prelude::*;
+
+/// How an operation on the document of an id is called in errors.
+const METHODS: [&str; 4] = ["get", "patch", "replace", "delete"];
+
+#[wasm_bindgen]
+impl Engine {
+    /// Begins a transaction; its number is in the word `Number`.
+    pub fn begin(&self, is_read_only: bool) -> u32 {
+        self.shared.enter(|inner| match inner.tab.begin(now(), is_read_only) {
+            Ok(transaction) => {
+                inner.mailbox.set(Word::Number, transaction.0);
+                Status::Done
+            }
+            Err(error) => inner.fail(error),
+        }) as u32
+    }
+
+    /// Begins a transaction again that was told to.
+    pub fn rerun(&self, transaction: u32) -> u32 {
+        self.shared.enter(|inner| match inner.tab.rerun(TransactionId(transaction)) {
+            Ok(()) => Status::Done,
+            Err(error) => inner.fail(error),
+        }) as u32
+    }
+
+    /// Ends a transaction: its writes are to be saved.
+    pub fn finish(&self, transaction: u32) -> u32 {
+        self.shared.enter(|inner| match inner.tab.finish(now(), TransactionId(transaction)) {
+            Ok(Finished::Done) => Status::Done,
+            Ok(Finished::Queued) => Status::Queued,
+            Ok(Finished::RunAgain) => Status::RunAgain,
+            Err(error) => inner.fail(error),
+        }) as u32
+    }
+
+    /// Ends a transaction without a trace.
+    pub fn abandon(&self, transaction: u32) {
+        self.shared.enter(|inner| inner.tab.abandon(TransactionId(transaction)));
+    }
+
+    /// Reads the document whose id is in the input buffer, of any table or of the one of number `table` - 1.
+    #[wasm_bindgen(js_name = getIn)]
+    pub fn get_in(&self, transaction: u32, id_length: u32, table: u32) -> u32 {
+        self.shared.enter(|inner| {
+            let transaction = TransactionId(transaction);
+            let (table, row) = match inner.target(id_length, table, 0) {
+                Ok(target) => target,
+                Err(error) => return inner.fail(error),
+            };
+            match inner.tab.read_row(transaction, table, row) {
+                Ok(Some(row)) => inner.show_row(&row),
+                Ok(None) => Status::Nothing,
+                Err(obstacle) => inner.meet(transaction, obstacle),
+            }
+        }) as u32
+    }
+
+    /// Inserts the documents in the input buffer from the position of the word `Number` on; each is a u32
+    /// length of an id (0: make one) and one of the document, then the document and the id. The ids of those
+    /// inserted are in the text, a line each, and the word `Number` says up to where they were; an obstacle may leave some over. When one
+    /// can't be inserted, none of this call is.
+    pub fn insert(&self, transaction: u32, table: u32, start: u32, end: u32) -> u32 {
+        self.shared.enter(|inner| inner.insert(TransactionId(transaction), table, start, end)) as u32
+    }
+
+    /// Changes, replaces or deletes (methods 1, 2, 3) the document whose id is in the input buffer. What it
+    /// is changed by follows the id.
+    pub fn change(&self, transaction: u32, method: u32, id_length: u32, table: u32, length: u32) -> u32 {
+        self.shared.enter(|inner| inner.change(TransactionId(transaction), method, id_length, table, length)) as u32
+    }
+
+    /// Makes an id of a table, from a transaction's own stream or, without one, from fresh randomness.
+    #[wasm_bindgen(js_name = newId)]
+    pub fn new_id(&self, transaction: u32, table: u32) -> u32 {
+        self.shared.enter(|inner| {
+            let name = inner.tables.get(table as usize).map_or("", String::as_str);
+            let transaction = (transaction != 0).then_some(TransactionId(transaction));
+            match inner.tab.new_id(now(), transaction, name) {
+                Ok(id) => {
+                    inner.text = id.into_bytes();
+                    inner.mailbox.set_bytes(Word::Text, &inner.text);
+                    Status::Done
+                }
+                Err(error) => inner.fail(error),
+            }
+        }) as u32
+    }
+}
+
+impl Inner {
+    /// The document that an operation is about.
+    fn target(&self, id_length: u32, table: u32, method: u32) -> Result<(TableId, RowId)> {
+        let expected = table.checked_sub(1).and_then(|table| self.tables.get(table as usize)).map(String::as_str);
+        let method = METHODS[method as usize % METHODS.len()];
+        self.tab.resolve_id(self.tab.schema(), self.input_text(id_length), expected, method)
+    }
+
+    /// What a transaction does about an obstacle.
+    fn meet(&mut self, transaction: TransactionId, obstacle: Obstacle) -> Status {
+        match self.tab.overcome(transaction, obstacle) {
+            Ok(step) => self.halt(step),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn insert(&mut self, transaction: TransactionId, table: u32, start: u32, end: u32) -> Status {
+        self.text.clear();
+        let number = self.tables.get(table as usize).and_then(|name| self.tab.schema().table(name)).map_or(0, |t| t.number);
+        let mut position = start as usize;
+        let mut status = Status::Done;
+        let mut inserted = Vec::new();
+        while position < end as usize {
+            let Inner { tab, tables, input, text, .. } = self;
+            let name = tables.get(table as usize).map_or("", String::as_str);
+            let Some((id, document, next)) = framed(input, position) else { break };
+            let explicit = (!id.is_empty()).then(|| std::str::from_utf8(id).unwrap_or("\u{fffd}"));
+            match tab.insert(transaction, name, explicit, &mut document.to_vec()) {
+                Ok(row) => {
+                    id::encode_into(text, number, &row);
+                    text.push(b'\n');
+                    inserted.push(row);
+                }
+                Err(obstacle) => {
+                    let ids = std::mem::take(&mut self.text);
+                    status = self.meet(transaction, obstacle);
+                    if status == Status::Failed {
+                        self.take_back(transaction, table, &inserted);
+                        return status;
+                    }
+                    self.text = ids;
+                    break;
+                }
+            }
+            position = next;
+        }
+        self.mailbox.set(Word::Number, position as u32);
+        self.mailbox.set_bytes(Word::Text, &self.text);
+        status
+    }
+
+    /// Removes what this transaction has just inserted.
+    fn take_back(&mut self, transaction: TransactionId, table: u32, rows: &[RowId]) {
+        let name = self.tables.get(table as usize).map_or("", String::as_str);
+        let Some(table) = self.tab.schema().table(name).map(|table| table.id) else { return };
+        for row in rows {
+            // They are in the transaction itself, so that no page can be missing.
+            let _ = self.tab.delete(transaction, table, *row, "");
+        }
+    }
+
+    fn change(&mut self, transaction: TransactionId, method: u32, id_length: u32, table: u32, length: u32) -> Status {
+        let (table, row) = match self.target(id_length, table, method) {
+            Ok(target) => target,
+            Err(error) => return self.fail(error),
+        };
+        let start = id_length as usize;
+        let Inner { tab, input, .. } = self;
+        let id_text = std::str::from_utf8(&input[..start]).unwrap_or_default();
+        let mut document = input.get(start..start + length as usize).unwrap_or_default().to_vec();
+        let outcome = match method {
+            1 => tab.patch(transaction, table, row, id_text, &mut document),
+            2 => tab.replace(transaction, table, row, id_text, &mut document),
+            _ => tab.delete(transaction, table, row, id_text),
+        };
+        match outcome {
+            Ok(()) => Status::Done,
+            Err(obstacle) => self.meet(transaction, obstacle),
+        }
+    }
+}
+
+/// The id of a document of the input buffer and the document, and where the next one begins.
+fn framed(input: &[u8], position: usize) -> Option<(&[u8], &[u8], usize)> {
+    let length = |at: usize| Some(u32::from_le_bytes(input.get(at..at + 4)?.try_into().ok()?) as usize);
+    let start = position + 8;
+    let middle = start + length(position + 4)?;
+    let end = middle + length(position)?;
+    Some((input.get(middle..end)?, input.get(start..middle)?, end))
+}
+

@@ -1,0 +1,421 @@
+/**
+ * An open database: what an application holds in its hands.
+ */
+import { Bridge, type EngineOptions, Status, thrownError } from "./bridge.js";
+import type { GenericMutationCtx, GenericQueryCtx, InsertValue, PatchValue } from "./context.js";
+import type {
+  DocumentByName,
+  GenericDataModel,
+  GenericDocument,
+  GenericId,
+  NamedTableInfo,
+  TableNamesInDataModel,
+  WithOptionalSystemFields,
+} from "./data_model.js";
+import { HoldfastError } from "./errors.js";
+import { queryTable, type QueryInitializer, requireArgument } from "./query.js";
+import { currentReader, drive, Executor } from "./reads.js";
+import {
+  type DataModelFromSchemaDefinition,
+  type ExportableSchema,
+  type SchemaDefinition,
+  toDefinition,
+} from "./schema.js";
+import {
+  contextOf,
+  encodeChange,
+  encodeDocuments,
+  mutate,
+  type MutationOptions,
+  newId,
+  NO_CHANGE,
+  normalizeId,
+  read,
+  target,
+  targetAndValue,
+  type TransactionDatabase,
+} from "./transactions.js";
+import { loadWasm, type Wasm, type WasmSource } from "./wasm.js";
+
+/** What {@link openDatabase} is asked for. */
+export interface OpenDatabaseOptions<Schema extends ExportableSchema> {
+  /** The database's name: one for each set of documents on this origin. */
+  name: string;
+  /** The schema, as `defineSchema` makes it. */
+  schema: Schema;
+  /**
+   * Where documents are kept. `"indexeddb"` is the default in browsers, `"memory"` in Node: then they live as long as
+   * the database is open under this name anywhere in the process.
+   */
+  storage?: "indexeddb" | "memory";
+  /**
+   * What "saved" means. `"relaxed"`, the default, survives a crash of tab or browser; `"strict"` also a power cut, and
+   * takes longer.
+   */
+  durability?: "relaxed" | "strict";
+  /** The WebAssembly binary, where it is not beside the script: its address, its bytes or a module. */
+  wasmUrl?: WasmSource;
+  /** How long one run of a mutation's function may last. Default: 30,000; 0 is for ever. */
+  mutationTimeoutMs?: number;
+  /** The numbers that a Convex deployment gave its tables, to keep its ids. */
+  tableNumbers?: Readonly<Record<string, number>>;
+  /** Memory that may be used, in bytes. */
+  budgets?: {
+    /** For pages of the store. Default: 64 MiB. */
+    pageCacheBytes?: number;
+    /** For documents that were read, about. Default: 32 MiB. */
+    rowCacheBytes?: number;
+    /** For what is not in the store's tree yet; beyond, writes wait. Default: 64 MiB. */
+    overlayBytes?: number;
+  };
+  /** When the log is folded into the tree. To be changed by tests. */
+  tuning?: {
+    /** At so many bytes of log. */
+    checkpointLogBytes?: number;
+    /** At so many records of log. */
+    checkpointLogRecords?: number;
+    /** After so much quiet. */
+    idleMs?: number;
+  };
+  /** Opens a database whose log is damaged without what can't be read, instead of failing. */
+  accept?: "lose-unreadable";
+  /** Hears of what has no caller to tell: a damaged page found behind the scenes. Default: the console. */
+  onProblem?: (error: HoldfastError) => void;
+}
+
+/** Numbers about an open database. */
+export interface DatabaseStats {
+  /** The last log record that this tab knows. */
+  sequence: number;
+  /** The checkpoint that this tab uses. */
+  generation: number;
+  /** Log records beyond it. */
+  logRecords: number;
+  /** Their bytes. */
+  logBytes: number;
+  /** Memory of what they hold, about. */
+  overlayBytes: number;
+  /** Memory of pages. */
+  pageCacheBytes: number;
+  /** The most that pages may take. */
+  pageCacheBudget: number;
+  /** Mutations that are finished and not saved. */
+  pending: number;
+  /** Entries of the tree: documents, ids and index entries at the checkpoint. */
+  treeEntries: number;
+  /** Levels of the tree. */
+  treeHeight: number;
+  /** Memory of documents kept for reads, about. */
+  rowCacheBytes: number;
+  /** How many they are. */
+  rowCacheRows: number;
+  /** Memory of the engine, of all databases of this page. It never shrinks. */
+  wasmMemoryBytes: number;
+}
+
+/** What {@link Database.verify} has found. */
+export interface VerifyReport {
+  /** Whether all is well. */
+  ok: boolean;
+  /** Pages read. */
+  pages: number;
+  /** Documents of all tables. */
+  rows: number;
+  /** Entries of all indexes. */
+  entries: number;
+  /** What is wrong, in sentences that name table, index or range. */
+  problems: string[];
+  /** How many problems there are beyond those named. */
+  moreProblems: number;
+}
+
+/** What {@link Database.repair} did. */
+export interface RepairReport {
+  /** Documents that were read and kept. */
+  rows: number;
+  /** What was lost, in sentences that name table and range. */
+  lost: string[];
+}
+
+/** Options of a single mutation. */
+export interface MutateOptions {
+  /** What it is called in errors. Default: the function's name. */
+  name?: string;
+  /** How long one run of the function may last, in milliseconds; 0 is for ever. */
+  timeoutMs?: number;
+}
+
+const MUTATION_TIMEOUT_MS = 30_000;
+
+/**
+ * An open database. Made by {@link openDatabase}.
+ *
+ * Reads see what this tab has written, saved or not. The promise of a write settles when it is saved. Documents that
+ * come out here are frozen, and the same objects while they are unchanged.
+ */
+export class Database<DataModel extends GenericDataModel> {
+  /** The database's name. */
+  readonly name: string;
+  /** Where its documents are. */
+  readonly storage: "indexeddb" | "memory";
+  readonly #bridge: Bridge;
+  readonly #wasm: Wasm;
+  readonly #executor: Executor;
+  readonly #timeoutMs: number;
+  #closing: Promise<void> | undefined;
+
+  /** @internal Use {@link openDatabase}. */
+  constructor(wasm: Wasm, bridge: Bridge, options: EngineOptions, timeoutMs: number) {
+    this.name = options.name;
+    this.storage = options.storage;
+    this.#wasm = wasm;
+    this.#bridge = bridge;
+    this.#executor = new Executor(bridge, currentReader);
+    this.#timeoutMs = timeoutMs;
+  }
+
+  // ---- reads ----
+
+  /** Begins a query. */
+  query<TableName extends TableNamesInDataModel<DataModel>>(
+    tableName: TableName,
+  ): QueryInitializer<NamedTableInfo<DataModel, TableName>> {
+    return queryTable(this.#executor, tableName);
+  }
+
+  /** The document with this id, or null. */
+  get<TableName extends TableNamesInDataModel<DataModel>>(
+    id: GenericId<TableName>,
+  ): Promise<DocumentByName<DataModel, TableName> | null>;
+  /** The document with this id in this table, or null. */
+  get<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    id: GenericId<TableName>,
+  ): Promise<DocumentByName<DataModel, TableName> | null>;
+  async get(tableOrId: string, id?: string): Promise<unknown> {
+    const bridge = this.#bridge;
+    const [tableName, text] = target("get", tableOrId, id);
+    const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
+    const status = bridge.engine.get(bridge.writeText(text), table);
+    if (status === Status.Done) return bridge.takeKeptRow();
+    if (status === Status.Nothing) return null;
+    const rows: GenericDocument[] = [];
+    return drive(bridge, currentReader, {
+      start: () => bridge.engine.get(bridge.writeText(text), table),
+      take: () => bridge.takeKept(rows),
+      discard: () => (rows.length = 0),
+      finish: () => rows[0] ?? null,
+    });
+  }
+
+  /** The string as an id if it is one of this table, else null. The document need not exist. */
+  normalizeId<TableName extends TableNamesInDataModel<DataModel>>(
+    tableName: TableName,
+    id: string,
+  ): GenericId<TableName> | null {
+    return normalizeId(this.#bridge, tableName, id) as GenericId<TableName> | null;
+  }
+
+  /** Runs a function over one state of the database, which nobody changes meanwhile. */
+  read<T>(action: (ctx: GenericQueryCtx<DataModel>) => Promise<T> | T): Promise<T> {
+    return read(this.#bridge, (database) => action(contextOf(database) as unknown as GenericQueryCtx<DataModel>));
+  }
+
+  // ---- writes ----
+
+  /**
+   * Runs a function over a state of its own and saves what it wrote, all or nothing. The promise settles when that is
+   * saved, with what the function returned.
+   *
+   * The function runs again, with the same ids, when what it read was changed meanwhile. What it throws rejects the
+   * promise, and nothing is saved.
+   */
+  mutate<T>(
+    action: (ctx: GenericMutationCtx<DataModel>) => Promise<T> | T,
+    options: MutateOptions = {},
+  ): Promise<T> {
+    requireArgument(action, "mutate", "action");
+    const { name = action.name || "anonymous", timeoutMs = this.#timeoutMs } = options;
+    return this.#mutate((database) => action(contextOf(database) as unknown as GenericMutationCtx<DataModel>), {
+      name,
+      timeoutMs,
+    });
+  }
+
+  /** Adds a document and gives its id. */
+  insert<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    value: InsertValue<DocumentByName<DataModel, TableName>>,
+  ): Promise<GenericId<TableName>>;
+  async insert(table: string, value: unknown): Promise<string> {
+    requireArgument(table, "insert", "table");
+    requireArgument(value, "insert", "value", 2);
+    const encoded = encodeDocuments(this.#bridge, table, [value]);
+    const [id] = await this.#mutate((database) => database.insertEncoded(table, encoded), UNLIMITED);
+    return id!;
+  }
+
+  /** Adds many documents in one mutation and gives their ids in the same order. */
+  insertMany<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    values: readonly InsertValue<DocumentByName<DataModel, TableName>>[],
+  ): Promise<GenericId<TableName>[]>;
+  async insertMany(table: string, values: readonly unknown[]): Promise<string[]> {
+    requireArgument(table, "insertMany", "table");
+    requireArgument(values, "insertMany", "values", 2);
+    const encoded = encodeDocuments(this.#bridge, table, values);
+    return this.#mutate((database) => database.insertEncoded(table, encoded), UNLIMITED);
+  }
+
+  /** An id that no document has yet, for an `insert` to come. */
+  newId<TableName extends TableNamesInDataModel<DataModel>>(table: TableName): GenericId<TableName> {
+    return newId(this.#bridge, 0, table) as GenericId<TableName>;
+  }
+
+  /** Changes the named fields; `undefined` removes one, nested objects are replaced. */
+  patch<TableName extends TableNamesInDataModel<DataModel>>(
+    id: GenericId<TableName>,
+    value: PatchValue<DocumentByName<DataModel, TableName>>,
+  ): Promise<void>;
+  /** Changes the named fields; `undefined` removes one, nested objects are replaced. */
+  patch<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    id: GenericId<TableName>,
+    value: PatchValue<DocumentByName<DataModel, TableName>>,
+  ): Promise<void>;
+  patch(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
+    return this.#change("patch", tableOrId, idOrValue, value);
+  }
+
+  /** Replaces all fields. */
+  replace<TableName extends TableNamesInDataModel<DataModel>>(
+    id: GenericId<TableName>,
+    value: WithOptionalSystemFields<DocumentByName<DataModel, TableName>>,
+  ): Promise<void>;
+  /** Replaces all fields. */
+  replace<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    id: GenericId<TableName>,
+    value: WithOptionalSystemFields<DocumentByName<DataModel, TableName>>,
+  ): Promise<void>;
+  replace(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
+    return this.#change("replace", tableOrId, idOrValue, value);
+  }
+
+  /** Removes a document. */
+  delete(id: GenericId<TableNamesInDataModel<DataModel>>): Promise<void>;
+  /** Removes a document. */
+  delete<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    id: GenericId<TableName>,
+  ): Promise<void>;
+  async delete(tableOrId: string, id?: string): Promise<void> {
+    const [tableName, text] = target("delete", tableOrId, id);
+    await this.#mutate((database) => database.changeEncoded("delete", tableName, text, NO_CHANGE), UNLIMITED);
+  }
+
+  async #change(method: "patch" | "replace", tableOrId: string, idOrValue: unknown, value: unknown): Promise<void> {
+    const [tableName, id, content] = targetAndValue(method, tableOrId, idOrValue, value);
+    const change = encodeChange(this.#bridge, method, tableName, id, content);
+    await this.#mutate((database) => database.changeEncoded(method, tableName, id, change), UNLIMITED);
+  }
+
+  #mutate<T>(action: (database: TransactionDatabase) => Promise<T> | T, options: MutationOptions): Promise<T> {
+    return this.#closing === undefined ? mutate(this.#bridge, action, options) : Promise.reject(closed());
+  }
+
+  // ---- the database itself ----
+
+  /** Numbers about the database. */
+  stats(): DatabaseStats {
+    return this.#bridge.engine.stats() as DatabaseStats;
+  }
+
+  /** Checks everything that is stored: pages, ids and index entries. Blocks nobody. */
+  async verify(): Promise<VerifyReport> {
+    const found = (await this.#bridge.verify()) as Omit<VerifyReport, "ok">;
+    return { ok: found.problems.length === 0, ...found };
+  }
+
+  /**
+   * Makes the store anew from the documents that can be read. What can't is lost, which the caller has to accept.
+   */
+  repair(options: { accept: "lose-unreadable" }): Promise<RepairReport> {
+    if ((options as { accept?: unknown } | undefined)?.accept !== "lose-unreadable") {
+      return Promise.reject(invalid('`repair` loses what is unreadable: say so by `{ accept: "lose-unreadable" }`.'));
+    }
+    return this.#bridge.repair();
+  }
+
+  /**
+   * Closes the database: begins nothing new, waits until what is finished is saved, and gives its memory back.
+   * Functions that still run are rejected.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#bridge.idle().then(() => this.#bridge.close());
+    return this.#closing;
+  }
+
+  /** Closes the database and deletes it with all documents. Other tabs that have it open lose it. */
+  async destroy(): Promise<void> {
+    this.#bridge.close();
+    this.#closing ??= Promise.resolve();
+    if (this.storage === "indexeddb") {
+      await this.#wasm.deleteDatabase(this.name).catch((problem: unknown) => {
+        throw thrownError(problem);
+      });
+    }
+  }
+}
+
+/** One-shot writes have no function that could go on for ever. */
+const UNLIMITED: MutationOptions = { name: "", timeoutMs: 0 };
+
+function closed(): HoldfastError {
+  return new HoldfastError("DatabaseClosed", "The database was closed.");
+}
+
+/**
+ * Opens a database, and creates it if there is none. It is ready when the promise is fulfilled.
+ *
+ * ```ts
+ * const db = await openDatabase({ name: "app", schema });
+ * ```
+ */
+export async function openDatabase<Schema extends ExportableSchema>(
+  options: OpenDatabaseOptions<Schema>,
+): Promise<
+  Database<Schema extends SchemaDefinition<any, boolean> ? DataModelFromSchemaDefinition<Schema> : GenericDataModel>
+> {
+  if (typeof options !== "object" || options === null) throw invalid("`openDatabase` takes an object of options.");
+  const { name, storage = defaultStorage(), durability = "relaxed", mutationTimeoutMs = MUTATION_TIMEOUT_MS } = options;
+  if (typeof name !== "string" || name === "") throw invalid("`name` must be a text that is not empty.");
+  if (storage !== "indexeddb" && storage !== "memory") throw invalid('`storage` must be "indexeddb" or "memory".');
+  if (durability !== "relaxed" && durability !== "strict") throw invalid('`durability` must be "relaxed" or "strict".');
+  const definition = toDefinition(options.schema, options.tableNumbers);
+  const wasm = await loadWasm(options.wasmUrl);
+  const acceptLoss = options.accept === "lose-unreadable";
+  const engineOptions = { ...options.budgets, ...options.tuning, acceptLoss, name, storage, durability };
+  const bridge = new Bridge(wasm, engineOptions, definition);
+  bridge.onProblem = options.onProblem ?? ((error) => console.error(error));
+  try {
+    await bridge.opened;
+  } catch (error) {
+    bridge.close();
+    throw error;
+  }
+  return new Database(wasm, bridge, engineOptions, mutationTimeoutMs);
+}
+
+/** IndexedDB where there is a browser; in Node and the like there is none to be missed. */
+function defaultStorage(): "indexeddb" | "memory" {
+  const { process, indexedDB } = globalThis as {
+    process?: { versions?: { node?: string } };
+    indexedDB?: unknown;
+  };
+  return indexedDB === undefined && process?.versions?.node !== undefined ? "memory" : "indexeddb";
+}
+
+function invalid(message: string): HoldfastError {
+  return new HoldfastError("InvalidArgument", message);
+}

@@ -1,0 +1,281 @@
+/**
+ * Runs queries: on what the tab shows, or on the state of a transaction. When everything is in memory, an answer takes
+ * one call of the engine; else it waits for pages and goes on.
+ */
+import { type Bridge, Status } from "./bridge.js";
+import type { GenericDocument } from "./data_model.js";
+import { HoldfastError } from "./errors.js";
+import {
+  type PageRequest,
+  type PaginationResult,
+  type QueryExecutor,
+  type SerializedQuery,
+  uniqueOf,
+} from "./query.js";
+
+/** Whose reads they are. */
+export interface Reader {
+  /** The transaction's number; 0 reads what the tab shows. */
+  readonly transaction: number;
+  /** Throws if it can't be read from any more. */
+  check(): void;
+  /** Called when the state that is read is gone. Throws if one can't begin again on a newer one. */
+  lost(): void;
+}
+
+/** Reads of what the tab shows. */
+export const currentReader: Reader = { transaction: 0, check: () => undefined, lost: () => undefined };
+
+/** The word `Run` when a call left nothing to go on with. */
+const NO_RUN = 0xffffffff;
+
+/** A read as steps. What a step has answered lies in the mailbox until the next call, so it is taken at once. */
+export interface Steps<T> {
+  /** Calls the engine. */
+  start(): number;
+  /** Takes the rows of a step. */
+  take(): void;
+  /** Throws away what was taken: the read begins again. */
+  discard(): void;
+  /** Takes what is to be had when all is done. */
+  finish(): T;
+}
+
+/** Calls the engine until the answer is whole. */
+export function drive<T>(bridge: Bridge, reader: Reader, steps: Steps<T>): Promise<T> {
+  try {
+    reader.check();
+    const status = steps.start();
+    steps.take();
+    if (status === Status.Done) return Promise.resolve(steps.finish());
+    return goOn(bridge, reader, steps, status);
+  } catch (error) {
+    return rejected(error);
+  }
+}
+
+async function rejected(error: unknown): Promise<never> {
+  throw error;
+}
+
+async function goOn<T>(bridge: Bridge, reader: Reader, steps: Steps<T>, first: number): Promise<T> {
+  let status = first;
+  for (;;) {
+    switch (status) {
+      case Status.Done:
+      case Status.Nothing:
+        return steps.finish();
+      case Status.Paused:
+        status = bridge.engine.step(bridge.run());
+        break;
+      case Status.Missing: {
+        const run = bridge.run();
+        await pagesReady(bridge, run);
+        reader.check();
+        status = run === NO_RUN ? steps.start() : bridge.engine.step(run);
+        break;
+      }
+      case Status.Stale:
+        steps.discard();
+        reader.lost();
+        status = steps.start();
+        break;
+      case Status.Building:
+        steps.discard();
+        await bridge.schemaChange();
+        reader.check();
+        status = steps.start();
+        break;
+      default:
+        throw bridge.error();
+    }
+    steps.take();
+  }
+}
+
+/** Waits for the pages that the last call asked for. If they don't come, the run is over. */
+async function pagesReady(bridge: Bridge, run: number): Promise<void> {
+  try {
+    await bridge.ready(bridge.read());
+  } catch (error) {
+    if (run !== NO_RUN && !bridge.isClosed) bridge.engine.dropRun(run);
+    throw error;
+  }
+}
+
+const nothing = (): undefined => undefined;
+
+/** Runs queries for a reader. */
+export class Executor implements QueryExecutor {
+  readonly #bridge: Bridge;
+  readonly #reader: Reader;
+
+  /** Makes one. */
+  constructor(bridge: Bridge, reader: Reader) {
+    this.#bridge = bridge;
+    this.#reader = reader;
+  }
+
+  collect(query: SerializedQuery): Promise<GenericDocument[]> {
+    return this.#rows(query, undefined);
+  }
+
+  take(query: SerializedQuery, count: number): Promise<GenericDocument[]> {
+    return this.#rows(query, count);
+  }
+
+  async first(query: SerializedQuery): Promise<GenericDocument | null> {
+    const [row] = await this.#rows(query, 1);
+    return row ?? null;
+  }
+
+  async unique(query: SerializedQuery): Promise<GenericDocument | null> {
+    return uniqueOf(query, await this.#rows(query, 2));
+  }
+
+  count(query: SerializedQuery): Promise<number> {
+    const bridge = this.#bridge;
+    return drive(bridge, this.#reader, {
+      start: () => bridge.engine.count(this.#reader.transaction, bridge.writeQuery(query, undefined)),
+      take: nothing,
+      discard: nothing,
+      finish: () => bridge.count(),
+    });
+  }
+
+  paginate(query: SerializedQuery, request: PageRequest): Promise<PaginationResult<GenericDocument>> {
+    const bridge = this.#bridge;
+    const page: GenericDocument[] = [];
+    return drive(bridge, this.#reader, {
+      start: () => {
+        const length = bridge.writeQuery(query, undefined);
+        const cursor = request.cursor === null ? 0 : bridge.appendText(request.cursor);
+        const end = request.endCursor === null ? 0 : bridge.appendText(request.endCursor);
+        const items = Math.min(Math.ceil(request.numItems), NO_RUN);
+        return bridge.engine.paginate(this.#reader.transaction, length, cursor, end, items);
+      },
+      take: () => this.#take(page),
+      discard: () => (page.length = 0),
+      finish: () => ({
+        page,
+        isDone: bridge.number() === 1,
+        continueCursor: bridge.text(),
+        splitCursor: null,
+        pageStatus: null,
+      }),
+    });
+  }
+
+  iterate(query: SerializedQuery): AsyncIterator<GenericDocument, undefined> {
+    return new RowIterator(this.#bridge, this.#reader, query, (rows) => this.#take(rows));
+  }
+
+  #take(rows: GenericDocument[]): void {
+    if (this.#reader.transaction === 0) this.#bridge.takeKept(rows);
+    else this.#bridge.takeFresh(rows);
+  }
+
+  #rows(query: SerializedQuery, limit: number | undefined): Promise<GenericDocument[]> {
+    const bridge = this.#bridge;
+    const rows: GenericDocument[] = [];
+    return drive(bridge, this.#reader, {
+      start: () => bridge.engine.query(this.#reader.transaction, bridge.writeQuery(query, limit)),
+      take: () => this.#take(rows),
+      discard: () => (rows.length = 0),
+      finish: () => rows,
+    });
+  }
+}
+
+/** The rows of a query one by one, all of the state that was there at the first. */
+class RowIterator implements AsyncIterator<GenericDocument, undefined> {
+  readonly #bridge: Bridge;
+  readonly #reader: Reader;
+  readonly #query: SerializedQuery;
+  readonly #take: (rows: GenericDocument[]) => void;
+  #rows: GenericDocument[] = [];
+  #next = 0;
+  #state: "new" | "running" | "done" = "new";
+  #run = NO_RUN;
+  /** Calls of `next` follow each other even if the caller doesn't wait. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(bridge: Bridge, reader: Reader, query: SerializedQuery, take: (rows: GenericDocument[]) => void) {
+    this.#bridge = bridge;
+    this.#reader = reader;
+    this.#query = query;
+    this.#take = take;
+  }
+
+  next(): Promise<IteratorResult<GenericDocument, undefined>> {
+    const result = this.#last.then(() => this.#nextRow());
+    this.#last = result.catch(nothing);
+    return result;
+  }
+
+  async return(): Promise<IteratorResult<GenericDocument, undefined>> {
+    await this.#last;
+    this.#rows = [];
+    this.#next = 0;
+    this.#end();
+    return { done: true, value: undefined };
+  }
+
+  async #nextRow(): Promise<IteratorResult<GenericDocument, undefined>> {
+    while (this.#next >= this.#rows.length && this.#state !== "done") await this.#refill();
+    const value = this.#rows[this.#next++];
+    return value === undefined ? { done: true, value: undefined } : { done: false, value };
+  }
+
+  async #refill(): Promise<void> {
+    const bridge = this.#bridge;
+    this.#reader.check();
+    this.#rows = [];
+    this.#next = 0;
+    const isFirst = this.#run === NO_RUN;
+    const status = isFirst
+      ? bridge.engine.query(this.#reader.transaction, bridge.writeQuery(this.#query, undefined))
+      : bridge.engine.step(this.#run);
+    this.#take(this.#rows);
+    switch (status) {
+      case Status.Done:
+        this.#state = "done";
+        this.#run = NO_RUN;
+        return;
+      case Status.Paused:
+        this.#run = bridge.run();
+        return;
+      case Status.Missing:
+        this.#run = bridge.run();
+        try {
+          await bridge.ready(bridge.read());
+        } catch (error) {
+          this.#end();
+          throw error;
+        }
+        return;
+      case Status.Building:
+        await bridge.schemaChange();
+        return;
+      case Status.Stale:
+        this.#run = NO_RUN;
+        this.#reader.lost();
+        if (isFirst) return;
+        this.#end();
+        throw new HoldfastError(
+          "StorageFailed",
+          "This iteration lasted so long that the state that it reads is gone. Begin it again.",
+        );
+      default:
+        this.#run = NO_RUN;
+        this.#end();
+        throw bridge.error();
+    }
+  }
+
+  #end(): void {
+    this.#state = "done";
+    if (this.#run !== NO_RUN && !this.#bridge.isClosed) this.#bridge.engine.dropRun(this.#run);
+    this.#run = NO_RUN;
+  }
+}

@@ -1,0 +1,410 @@
+/**
+ * Mutations and reads as functions over a state of their own: `ctx.db`, and the loop that runs a function until it is
+ * saved.
+ */
+import { type Bridge, Status } from "./bridge.js";
+import type { GenericDatabaseWriter } from "./context.js";
+import type { AnyDataModel, GenericDocument } from "./data_model.js";
+import { HoldfastError } from "./errors.js";
+import { queryTable, requireArgument } from "./query.js";
+import { drive, Executor, type Reader } from "./reads.js";
+
+/** Methods that change a document, as in src/browser/writing.rs. */
+const METHODS = { patch: 1, replace: 2, delete: 3 } as const;
+type Method = keyof typeof METHODS;
+
+/** Thrown inside a function whose state is gone, so that it ends early. It runs again whether it catches this or not. */
+class RunAgain extends Error {
+  override readonly name = "RunAgain";
+  constructor() {
+    super("What this function has read is gone; it runs again.");
+  }
+}
+
+/** One run of a function: what its `ctx.db` stands on. */
+export class Run implements Reader {
+  readonly transaction: number;
+  /** Whether the function has to run again, whatever it makes of that. */
+  isLost = false;
+  readonly #isReadOnly: boolean;
+  #isOver = false;
+
+  constructor(transaction: number, isReadOnly: boolean) {
+    this.transaction = transaction;
+    this.#isReadOnly = isReadOnly;
+  }
+
+  check(): void {
+    if (this.#isOver) {
+      throw new HoldfastError(
+        "TransactionClosed",
+        `This ${this.#isReadOnly ? "read" : "mutation"} has ended; its \`ctx.db\` can't be used any more. ` +
+          "Was a promise not awaited?",
+      );
+    }
+    if (this.isLost) throw new RunAgain();
+  }
+
+  lost(): never {
+    this.isLost = true;
+    throw new RunAgain();
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+}
+
+/** `ctx.db`. */
+export class TransactionDatabase {
+  readonly #bridge: Bridge;
+  readonly #run: Run;
+  readonly #executor: Executor;
+
+  /** Makes one for a run. */
+  constructor(bridge: Bridge, run: Run) {
+    this.#bridge = bridge;
+    this.#run = run;
+    this.#executor = new Executor(bridge, run);
+  }
+
+  get(tableOrId: string, id?: string): Promise<GenericDocument | null> {
+    const [tableName, text] = target("get", tableOrId, id);
+    return this.#get(tableName, text);
+  }
+
+  query(tableName: string): unknown {
+    return queryTable(this.#executor, tableName);
+  }
+
+  normalizeId(tableName: string, id: string): string | null {
+    requireArgument(tableName, "normalizeId", "tableName");
+    requireArgument(id, "normalizeId", "id", 2);
+    return normalizeId(this.#bridge, tableName, id);
+  }
+
+  newId(tableName: string): string {
+    this.#run.check();
+    return newId(this.#bridge, this.#run.transaction, tableName);
+  }
+
+  async insert(tableName: string, value: unknown): Promise<string> {
+    requireArgument(tableName, "insert", "table");
+    requireArgument(value, "insert", "value", 2);
+    const [id] = await this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, [value]));
+    return id!;
+  }
+
+  async insertMany(tableName: string, values: readonly unknown[]): Promise<string[]> {
+    requireArgument(tableName, "insertMany", "table");
+    requireArgument(values, "insertMany", "values", 2);
+    return this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, values));
+  }
+
+  async patch(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
+    const [tableName, id, changes] = targetAndValue("patch", tableOrId, idOrValue, value);
+    await this.changeEncoded("patch", tableName, id, encodeChange(this.#bridge, "patch", tableName, id, changes));
+  }
+
+  async replace(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
+    const [tableName, id, document] = targetAndValue("replace", tableOrId, idOrValue, value);
+    await this.changeEncoded("replace", tableName, id, encodeChange(this.#bridge, "replace", tableName, id, document));
+  }
+
+  async delete(tableOrId: string, id?: string): Promise<void> {
+    const [tableName, text] = target("delete", tableOrId, id);
+    await this.changeEncoded("delete", tableName, text, NO_CHANGE);
+  }
+
+  /** Inserts documents as {@link encodeDocuments} has made them: all or none. */
+  async insertEncoded(tableName: string, documents: Uint8Array): Promise<string[]> {
+    const bridge = this.#bridge;
+    const { transaction } = this.#run;
+    const ids: string[] = [];
+    let done = 0;
+    for (;;) {
+      this.#run.check();
+      if (done === documents.length) return ids;
+      const table = bridge.table(tableName);
+      const { input } = bridge;
+      input.clear();
+      const rest = documents.subarray(done);
+      input.ensure(rest.length);
+      input.bytes.set(rest);
+      const status = bridge.engine.insert(transaction, table, 0, rest.length);
+      if (status === Status.Failed) {
+        const error = bridge.error();
+        for (const id of ids) bridge.engine.change(transaction, METHODS.delete, bridge.writeText(id), 0, 0);
+        throw error;
+      }
+      done += bridge.number();
+      pushIds(ids, bridge.text());
+      if (status === Status.Missing) await bridge.ready(bridge.read());
+      else if (status === Status.Stale) this.#run.lost();
+      else if (status !== Status.Done) throw unexpected(status);
+    }
+  }
+
+  /** Changes a document by what {@link encodeChange} has made. */
+  async changeEncoded(method: Method, tableName: string | undefined, id: string, change: Change): Promise<void> {
+    if (change.creationTime !== undefined) {
+      const document = await this.#get(tableName, id);
+      if (document !== null && document["_creationTime"] !== change.creationTime) {
+        throw new HoldfastError(
+          "InvalidArgument",
+          `Provided creation time ${String(change.creationTime)} doesn't match '_creationTime' field ` +
+            `${String(document["_creationTime"])} of document ${id}.`,
+        );
+      }
+    }
+    const bridge = this.#bridge;
+    for (;;) {
+      this.#run.check();
+      const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
+      const length = bridge.writeText(id);
+      const { input } = bridge;
+      input.ensure(change.bytes.length);
+      input.bytes.set(change.bytes, length);
+      const { transaction } = this.#run;
+      const status = bridge.engine.change(transaction, METHODS[method], length, table, change.bytes.length);
+      if (status === Status.Done) return;
+      if (status === Status.Missing) await bridge.ready(bridge.read());
+      else if (status === Status.Stale) this.#run.lost();
+      else if (status === Status.Failed) throw bridge.error();
+      else throw unexpected(status);
+    }
+  }
+
+  #get(tableName: string | undefined, id: string): Promise<GenericDocument | null> {
+    const bridge = this.#bridge;
+    const rows: GenericDocument[] = [];
+    return drive(bridge, this.#run, {
+      start: () => {
+        const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
+        return bridge.engine.getIn(this.#run.transaction, bridge.writeText(id), table);
+      },
+      take: () => bridge.takeFresh(rows),
+      discard: () => (rows.length = 0),
+      finish: () => rows[0] ?? null,
+    });
+  }
+}
+
+/** An encoded change of a document. */
+export interface Change {
+  readonly bytes: Uint8Array;
+  /** A `_creationTime` that was given and has to be that of the document. */
+  readonly creationTime: unknown;
+}
+
+/** What deletes a document. */
+export const NO_CHANGE: Change = { bytes: new Uint8Array(0), creationTime: undefined };
+
+/**
+ * Encodes documents to insert. A mutation that runs again inserts the same ones, whatever became of the objects.
+ */
+export function encodeDocuments(bridge: Bridge, tableName: string, values: readonly unknown[]): Uint8Array {
+  const encoder = bridge.encoder(tableName);
+  const { input } = bridge;
+  input.clear();
+  for (const value of values) {
+    const start = input.position;
+    input.ensure(8);
+    input.position += 8;
+    encoder.encode(input, value, "insert");
+    const { id, creationTime } = encoder;
+    if (creationTime !== undefined) {
+      throw new HoldfastError("InvalidArgument", "`_creationTime` is set by the database; a document can't bring its own.");
+    }
+    const documentEnd = input.position;
+    let idLength = 0;
+    if (id !== undefined) {
+      if (typeof id !== "string" || id === "") {
+        throw new HoldfastError("InvalidId", `The _id of a document must be an id, but got ${String(id)}.`);
+      }
+      idLength = bridge.appendText(id);
+    }
+    input.ensure(0);
+    const { bytes } = input;
+    writeLength(bytes, start, idLength);
+    writeLength(bytes, start + 4, documentEnd - start - 8);
+  }
+  return input.written().slice();
+}
+
+/** Encodes what a document is changed by. */
+export function encodeChange(
+  bridge: Bridge,
+  method: "patch" | "replace",
+  tableName: string | undefined,
+  id: string,
+  value: unknown,
+): Change {
+  const encoder = bridge.encoder(tableName ?? bridge.tableOf(id) ?? "");
+  bridge.input.clear();
+  encoder.encode(bridge.input, value, method === "patch" ? "patch" : "insert");
+  if (encoder.id !== undefined && encoder.id !== id) {
+    throw new HoldfastError(
+      "InvalidArgument",
+      `Provided document ID ${id} doesn't match '_id' field ${String(encoder.id)}.`,
+    );
+  }
+  return { bytes: bridge.input.written().slice(), creationTime: encoder.creationTime };
+}
+
+function writeLength(bytes: Uint8Array, at: number, length: number): void {
+  bytes[at] = length & 0xff;
+  bytes[at + 1] = (length >> 8) & 0xff;
+  bytes[at + 2] = (length >> 16) & 0xff;
+  bytes[at + 3] = length >>> 24;
+}
+
+/** Ids come one behind the other, each followed by a line feed. */
+function pushIds(ids: string[], text: string): void {
+  for (let start = 0, end; start < text.length; start = end + 1) {
+    end = text.indexOf("\n", start);
+    ids.push(text.slice(start, end));
+  }
+}
+
+/** Sorts out the two ways to name a document: `(id)` and `(table, id)`. */
+export function target(method: string, tableOrId: unknown, id: unknown): [string | undefined, string] {
+  const name = id === undefined ? "id" : "table";
+  requireArgument(tableOrId, method, name);
+  const text = id === undefined ? tableOrId : id;
+  if (typeof text !== "string") {
+    throw new HoldfastError(
+      "InvalidArgument",
+      `Invalid argument \`id\` for \`db.${method}\`, expected string but got '${typeof text}': ${String(text)}`,
+    );
+  }
+  return [id === undefined ? undefined : String(tableOrId), text];
+}
+
+/** Sorts out `(id, value)` and `(table, id, value)`. */
+export function targetAndValue(
+  method: string,
+  tableOrId: unknown,
+  idOrValue: unknown,
+  value: unknown,
+): [string | undefined, string, unknown] {
+  if (value === undefined) {
+    requireArgument(idOrValue, method, "value", 2);
+    return [...target(method, tableOrId, undefined), idOrValue];
+  }
+  requireArgument(idOrValue, method, "id", 2);
+  return [...target(method, tableOrId, idOrValue), value];
+}
+
+/** The string as an id if it is one of this table, else null. */
+export function normalizeId(bridge: Bridge, tableName: string, id: string): string | null {
+  if (typeof id !== "string") return null;
+  const table = bridge.table(tableName);
+  return bridge.engine.isIdOf(bridge.writeText(id), table) ? id : null;
+}
+
+/** An id that no document has yet, of a transaction's stream or, without one, of fresh randomness. */
+export function newId(bridge: Bridge, transaction: number, tableName: string): string {
+  requireArgument(tableName, "newId", "table");
+  const status = bridge.engine.newId(transaction, bridge.table(tableName));
+  if (status === Status.Failed) throw bridge.error();
+  return bridge.text();
+}
+
+function unexpected(status: number): HoldfastError {
+  return new HoldfastError("EngineFault", `The engine answered a write with status ${status}.`);
+}
+
+/** The types of `ctx.db` are those of the schema; inside, they are not needed. */
+export function contextOf(database: TransactionDatabase): { db: GenericDatabaseWriter<AnyDataModel> } {
+  return { db: database as unknown as GenericDatabaseWriter<AnyDataModel> };
+}
+
+/** How a mutation is run. */
+export interface MutationOptions {
+  /** What it is called in errors. */
+  name: string;
+  /** How long one run of the function may last; 0 is for ever. */
+  timeoutMs: number;
+}
+
+/**
+ * Runs a function until what it wrote is saved.
+ *
+ * It runs again when other writes have changed what it read, with the same ids and times.
+ */
+export async function mutate<T>(
+  bridge: Bridge,
+  action: (database: TransactionDatabase) => Promise<T> | T,
+  options: MutationOptions,
+): Promise<T> {
+  if (bridge.engine.begin(false) === Status.Failed) throw bridge.error();
+  const transaction = bridge.number();
+  for (;;) {
+    const run = new Run(transaction, false);
+    let result: T | undefined;
+    try {
+      result = await within(options, () => action(new TransactionDatabase(bridge, run)));
+    } catch (error) {
+      run.end();
+      const isOurs = error instanceof HoldfastError && error.code === "MutationTimeout";
+      if (!run.isLost || isOurs) {
+        if (!bridge.isClosed) bridge.engine.abandon(transaction);
+        throw error;
+      }
+    }
+    run.end();
+    if (!run.isLost) {
+      const settlement = bridge.settlement(transaction);
+      const status = bridge.engine.finish(transaction);
+      if (status === Status.Queued) {
+        const settled = await settlement;
+        if (settled.type === "saved") return result as T;
+        if (settled.type === "rejected") throw settled.error;
+      } else {
+        bridge.forget(transaction);
+        if (status === Status.Done) return result as T;
+        if (status === Status.Failed) throw bridge.error();
+      }
+    }
+    if (bridge.engine.rerun(transaction) === Status.Failed) throw bridge.error();
+  }
+}
+
+/** Runs a function over one state, which nobody changes. */
+export async function read<T>(
+  bridge: Bridge,
+  action: (database: TransactionDatabase) => Promise<T> | T,
+): Promise<T> {
+  for (;;) {
+    if (bridge.engine.begin(true) === Status.Failed) throw bridge.error();
+    const run = new Run(bridge.number(), true);
+    try {
+      const result = await action(new TransactionDatabase(bridge, run));
+      if (!run.isLost) return result;
+    } catch (error) {
+      if (!run.isLost) throw error;
+    } finally {
+      run.end();
+      if (!bridge.isClosed) bridge.engine.abandon(run.transaction);
+    }
+  }
+}
+
+/** Runs a function with a time limit. */
+async function within<T>({ name, timeoutMs }: MutationOptions, action: () => Promise<T> | T): Promise<T> {
+  const running = action();
+  if (timeoutMs === 0 || typeof (running as PromiseLike<T> | undefined)?.then !== "function") return running;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message = `The mutation "${name}" did not end within ${timeoutMs / 1000} s. Nothing was saved.`;
+      reject(new HoldfastError("MutationTimeout", message, { details: { name, timeoutMs } }));
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([running, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
