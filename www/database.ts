@@ -1,5 +1,6 @@
 /** The database of this page, and the measuring around every use of it. */
 import { openDatabase } from "holdfast";
+import { number, plural } from "./dom";
 import { schema } from "./schema";
 
 export type Storage = "indexeddb" | "memory";
@@ -18,7 +19,8 @@ export interface Cost {
   text: string;
   /** The index that was used. */
   index: string;
-  rows: number;
+  /** How much came out of it or went into it. */
+  result: string;
   ms: number;
 }
 
@@ -47,10 +49,9 @@ export interface View {
   refresh(): Promise<void>;
 }
 
-/** How many rows a query's answer has. */
-export function rowsOf(answer: unknown): number {
-  if (Array.isArray(answer)) return answer.length;
-  if (typeof answer === "object" && answer !== null && "page" in answer && Array.isArray(answer.page))
-    return answer.page.length;
-  return answer === null || answer === undefined ? 0 : 1;
+/** An answer in a word or two. */
+export function resultOf(answer: unknown): string {
+  if (typeof answer === "number") return `= ${number(answer)}`;
+  if (Array.isArray(answer)) return plural(answer.length, "row");
+  return "";
 }

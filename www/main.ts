@@ -1,5 +1,5 @@
 /** The page: opens the database, shows its parts, and keeps them up to date. */
-import { open, rowsOf, type Cost, type Db, type Durability, type Session, type Storage, type View } from "./database";
+import { open, resultOf, type Cost, type Db, type Durability, type Session, type Storage, type View } from "./database";
 import { h } from "./dom";
 import { explain } from "./problems";
 import { careView } from "./views/care";
@@ -66,7 +66,7 @@ function begin(db: Db, storage: Storage, durability: Durability): void {
   const measure = async <T>(kind: Cost["kind"], text: string, index: string, run: () => Promise<T>): Promise<T> => {
     const started = performance.now();
     const answer = await run();
-    costs.note({ kind, text, index, rows: rowsOf(answer), ms: performance.now() - started });
+    costs.note({ kind, text, index, result: resultOf(answer), ms: performance.now() - started });
     return answer;
   };
   const session: Session = {

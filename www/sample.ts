@@ -1,6 +1,7 @@
 /** Sample data: a few people and projects, and as many tasks as are wanted. The same every time. */
 import type { Id, InsertValue } from "holdfast";
 import type { Session } from "./database";
+import { plural } from "./dom";
 import type { Movie, Task } from "./schema";
 import moviesAddress from "vega-datasets/data/movies.json?url";
 
@@ -145,7 +146,7 @@ export async function addTasks(
     onProgress(done);
   }
   const ms = performance.now() - started;
-  session.note({ kind: "write", text: `db.insertMany("tasks", …) in batches of ${batch}`, index: "", rows: done, ms });
+  session.note({ kind: "write", text: `db.insertMany("tasks", …) in batches of ${batch}`, index: "", result: plural(done, "row"), ms });
   return done;
 }
 

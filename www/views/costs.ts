@@ -1,6 +1,6 @@
 /** What each query and change cost: its text, index, rows and time. */
 import type { Cost } from "../database";
-import { duration, h, number } from "../dom";
+import { duration, h } from "../dom";
 
 const most = 40;
 
@@ -9,7 +9,7 @@ export function costsView(): { element: HTMLElement; note(cost: Cost): void } {
   const element = h("section", { class: "panel", "aria-label": "What it costs" }, h("h2", {}, "What it costs"), list);
   return {
     element,
-    note({ kind, text, index, rows, ms }) {
+    note({ kind, text, index, result, ms }) {
       list.prepend(
         h(
           "li",
@@ -19,7 +19,7 @@ export function costsView(): { element: HTMLElement; note(cost: Cost): void } {
             "span",
             { class: "facts" },
             h("strong", {}, duration(ms)),
-            ` ${number(rows)} ${rows === 1 ? "row" : "rows"}`,
+            ` ${result}`,
             index ? h("span", { class: "badge" }, index) : null,
           ),
         ),
