@@ -54,6 +54,7 @@ const fail: Session["fail"] = (error) => {
 
 /** Shows everything anew when asked to; asked again meanwhile, it goes on for one more round. */
 let refresh: () => Promise<void> = async () => undefined;
+let refreshSizes: () => Promise<void> = async () => undefined;
 
 function begin(db: Db, storage: Storage, durability: Durability): void {
   const costs = costsView();
@@ -147,6 +148,7 @@ function begin(db: Db, storage: Storage, durability: Durability): void {
       .finally(() => (running = undefined));
     return running;
   };
+  refreshSizes = () => sizes.refresh();
   panels.replaceChildren(costs.element, sizes.element, care.element);
   refreshButton.disabled = false;
   showState();
@@ -155,7 +157,7 @@ function begin(db: Db, storage: Storage, durability: Durability): void {
 
 /** Ends with one database and opens it anew. */
 async function reopen(db: Db, end: () => Promise<void>, storage: Storage, message: string): Promise<void> {
-  refresh = async () => undefined;
+  refresh = refreshSizes = async () => undefined;
   refreshButton.disabled = true;
   state.textContent = "Closing…";
   try {
@@ -188,7 +190,12 @@ function showRefusal(error: unknown): void {
   state.textContent = "Not open";
   state.className = "bad";
   const again = h("button", { type: "button", class: "primary" }, "Try again");
-  again.onclick = () => void start("indexeddb");
+  again.onclick = () => // The store works on by itself: its log becomes part of its tree.
+setInterval(() => {
+  if (document.visibilityState === "visible") void refreshSizes().catch(() => undefined);
+}, 1000);
+
+void start("indexeddb");
   const memory = h("button", { type: "button" }, "Work in memory only");
   memory.onclick = () => void start("memory");
   views.replaceChildren(
@@ -215,5 +222,10 @@ window.addEventListener("focus", () => void refresh());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") void refresh();
 });
+
+// The store works on by itself: its log becomes part of its tree.
+setInterval(() => {
+  if (document.visibilityState === "visible") void refreshSizes().catch(() => undefined);
+}, 1000);
 
 void start("indexeddb");
