@@ -1,4 +1,5 @@
 /** The page: opens the database, shows its parts, and keeps them up to date. */
+import { HoldfastError } from "holdfast";
 import { open, resultOf, type Cost, type Db, type Durability, type Session, type Storage, type View } from "./database";
 import { h } from "./dom";
 import { explain } from "./problems";
@@ -41,14 +42,12 @@ const say: Session["say"] = (message, action) => {
 
 const fail: Session["fail"] = (error) => {
   const { code, message, advice } = explain(error);
-  const text = h("p", {}, code ? h("code", {}, code) : "", " ", message, advice ? ` ${advice}` : "");
-  const element = notice("bad", text);
-  if (code === "DatabaseClosed") {
-    const again = h("button", { type: "button" }, "Open it again");
-    again.onclick = () => location.reload();
-    element.lastChild!.before(again);
-  }
+  notice("bad", h("p", {}, code ? h("code", {}, code) : "", " ", message, advice ? ` ${advice}` : ""));
 };
+
+/** What ends a database for this page, until it is opened again. */
+const isEnd = (error: unknown): boolean =>
+  error instanceof HoldfastError && ["DatabaseClosed", "StorageUnavailable", "EngineFault"].includes(error.code);
 
 // ---- an open database ----
 
@@ -144,7 +143,11 @@ function begin(db: Db, storage: Storage, durability: Durability): void {
         await care.refresh();
       }
     })()
-      .catch(fail)
+      .catch((error: unknown) => {
+        if (!isEnd(error)) return fail(error);
+        stop();
+        showRefusal(error, "The database is gone", "It was closed or deleted, perhaps in another tab. What was saved and not deleted is there when it is opened again.");
+      })
       .finally(() => (running = undefined));
     return running;
   };
@@ -155,10 +158,16 @@ function begin(db: Db, storage: Storage, durability: Durability): void {
   show(location.hash.slice(1));
 }
 
+/** There is no database any more. */
+function stop(): void {
+  refresh = refreshSizes = async () => undefined;
+  window.onhashchange = null;
+  refreshButton.disabled = true;
+}
+
 /** Ends with one database and opens it anew. */
 async function reopen(db: Db, end: () => Promise<void>, storage: Storage, message: string): Promise<void> {
-  refresh = refreshSizes = async () => undefined;
-  refreshButton.disabled = true;
+  stop();
   state.textContent = "Closing…";
   try {
     await end();
@@ -185,25 +194,20 @@ async function start(storage: Storage): Promise<void> {
 }
 
 /** What to do when there is no database to show. */
-function showRefusal(error: unknown): void {
-  const { code, message, advice } = explain(error);
+function showRefusal(error: unknown, title = "The database can't be opened", hint?: string): void {
+  const { code, message, advice = "" } = explain(error);
   state.textContent = "Not open";
   state.className = "bad";
-  const again = h("button", { type: "button", class: "primary" }, "Try again");
-  again.onclick = () => // The store works on by itself: its log becomes part of its tree.
-setInterval(() => {
-  if (document.visibilityState === "visible") void refreshSizes().catch(() => undefined);
-}, 1000);
-
-void start("indexeddb");
+  const again = h("button", { type: "button", class: "primary" }, hint ? "Open it again" : "Try again");
+  again.onclick = () => void start("indexeddb");
   const memory = h("button", { type: "button" }, "Work in memory only");
   memory.onclick = () => void start("memory");
   views.replaceChildren(
     h(
       "div",
       { class: "empty", role: "alert" },
-      h("h2", {}, "The database can't be opened"),
-      advice ? h("p", {}, advice) : null,
+      h("h2", {}, title),
+      h("p", {}, hint ?? advice),
       h("p", { class: "error" }, code ? h("code", {}, code) : null, " ", message),
       h("div", { class: "buttons" }, again, memory),
       h("p", { class: "hint" }, "In memory, everything works until this tab is closed; then it is gone."),
@@ -215,7 +219,7 @@ void start("indexeddb");
 const showNow = async (): Promise<void> => {
   refreshButton.disabled = true;
   await refresh();
-  refreshButton.disabled = false;
+  refreshButton.disabled = state.className === "bad";
 };
 refreshButton.onclick = () => void showNow();
 window.addEventListener("focus", () => void refresh());
