@@ -16,10 +16,11 @@ const EXPECT = [
   ['wrong-forgets', 'writes,tabs', ['insert', 'tabs', 'tabs32']],
   ['raw-idb', '', []],
 ]
-const runs = []
+const runs = [], out = fileURLToPath(new URL('out/check', import.meta.url))
 const print = console.log
 for (const [engine, rows, keys] of EXPECT) {
   const options = parse(['--quick', '--engines', engine, ...(rows ? ['--rows', rows] : [])])
+  options.out = out
   console.log = () => {}
   const code = await run(options)
   console.log = print
@@ -38,6 +39,7 @@ for (const [engine, keys, e, code] of runs) {
 // the Holdfast adapter, its verdicts and budgets, on a stand-in of the same names
 console.log = () => {}
 const options = parse(['--engines', 'raw-idb,holdfast', '--quick', '--million', '20000', '--rows', 'bulk,disk,warm,scan,count,cold,writes,tabs', '--holdfast', fileURLToPath(new URL('test/fake-holdfast.js', import.meta.url))])
+options.out = out
 const code = await run(options)
 console.log = print
 const md = table(options.result)

@@ -64,10 +64,11 @@ export async function run(o) {
   const exe = findBrowser()
   const unbuilt = await build([...new Set(o.engines)], { holdfast: o.holdfast })
   for (const [k, m] of Object.entries(unbuilt)) console.error(`bench: ${k} is left out: ${m}`)
-  fs.mkdirSync(path.join(here, 'out'), { recursive: true })
+  const dir = o.out ?? path.join(here, 'out')
+  fs.mkdirSync(dir, { recursive: true })
   const ctx = { o, exe, ...(await serve()) }
   const result = { date: new Date().toISOString().slice(0, 10), machine: machine(), runs: [] }
-  const save = () => fs.writeFileSync(path.join(here, 'out', 'results.json'), JSON.stringify(result, null, 1))
+  const save = () => fs.writeFileSync(path.join(dir, 'results.json'), JSON.stringify(result, null, 1))
   const note = (out, t0) => {
     result.machine.browser = out.browser || result.machine.browser
     console.error(`   ${Math.round((Date.now() - t0) / 1000)} s` + Object.entries(out.bad).map(([k, m]) => `\n   ${k}: ${m}`).join(''))
@@ -102,7 +103,7 @@ export async function run(o) {
   } finally { ctx.server.close() }
   save()
   const md = table(result)
-  fs.writeFileSync(path.join(here, 'out', 'RESULTS.md'), md)
+  fs.writeFileSync(path.join(dir, 'RESULTS.md'), md)
   if (o.save) {
     fs.mkdirSync(path.join(here, 'results'), { recursive: true })
     fs.writeFileSync(path.join(here, 'results', `${result.date}.json`), JSON.stringify(result, null, 1) + '\n')
@@ -138,15 +139,22 @@ async function serve() {
 }
 
 // ---- browser processes ---------------------------------------------------------------------------------
+const profiles = new Set()
+const removeProfile = p => { try { fs.rmSync(p, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }) } catch {} }
+process.on('exit', () => profiles.forEach(removeProfile))
+process.once('SIGTERM', () => process.exit(143))
 class Browser {
-  constructor(ctx, out) { this.ctx = ctx; this.out = out; this.profile = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-bench-')) }
+  constructor(ctx, out) { this.ctx = ctx; this.out = out; this.profile = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-bench-')); profiles.add(this.profile) }
   async start() {
     this.b = await chromium.launchPersistentContext(this.profile, { executablePath: this.ctx.exe, headless: false, args: FLAGS, viewport: null })
+    this.dead = false
+    this.b.once('close', () => { this.dead = true })
     this.out.browser ||= 'Chromium ' + (this.b.browser()?.version() ?? '')
   }
   async stop() { await this.b?.close().catch(() => {}); this.b = null }
-  async remove() { await this.stop(); fs.rmSync(this.profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }) }
+  async remove() { await this.stop(); removeProfile(this.profile); profiles.delete(this.profile) }
   async page() {
+    if (this.dead) { await this.stop(); await this.start() }            // one that died takes only its row along
     const page = await this.b.newPage()
     page.on('crash', () => { page.crashed = true })
     await page.goto(this.ctx.url)
@@ -420,6 +428,7 @@ async function runMillion(ctx, out, { n, items }) {
     await browser.start()
     await step(['open'], async () => {
       const got = []
+      await browser.with(page => call(page, 'cold', { name, shape: 'byProject', items: items.slice(-1) }), false)      // the browser's own first opening
       for (const x of items.slice(0, o.quick ? 3 : 25)) await browser.with(async page => { got.push(await call(page, 'cold', { name, shape: 'byProject', items: [x] })) }, false)
       out.rows.open = stat(got.map(g => g.toFirst))
       out.rows['byProject.cold'] = stat(got.map(g => g.each[0]))

@@ -12,9 +12,9 @@ main(async () => {
   if (!existsSync(join(folder, "run.mjs"))) throw new Problem("There is no bench/run.mjs.");
   await build();
   await ensureNpmPackages(folder, "the benchmark's npm packages");
-  const env = { ...process.env, HOLDFAST_CHROMIUM: await ensureChromium() };
+  const env = { ...process.env, CHROMIUM: await ensureChromium() };
   const bench = spawn(process.execPath, [join(folder, "run.mjs"), ...process.argv.slice(2)], {
-    cwd: folder,
+    cwd: root,
     env,
     stdio: "inherit",
   });

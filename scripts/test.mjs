@@ -4,7 +4,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { build } from "./build.mjs";
-import { browserTests, checks, prepareChecks } from "./check.mjs";
+import { browserTests, check, checks, prepareChecks } from "./check.mjs";
 import { attempt, main, Problem, root, say, tail, time } from "./run.mjs";
 import { freePort, serveBuilt, serveSources } from "./serve.mjs";
 import { cache, ensureBuildTools, ensureChromium, wasmTarget } from "./setup.mjs";
@@ -111,10 +111,9 @@ const layers = [
     async run() {
       await prepareChecks();
       const counts = { passed: 0, failed: 0, output: "" };
-      for (const { name, command, remedy } of checks()) {
-        const result = await attempt(command[0], command.slice(1), {
-          log: logOf(`check-${name.replaceAll(" ", "-")}`),
-        });
+      for (const step of checks()) {
+        const { name, command, remedy } = step;
+        const result = await check(step, logOf(`check-${name.replaceAll(" ", "-")}`));
         if (result.ok) counts.passed += 1;
         else {
           counts.failed += 1;

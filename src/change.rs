@@ -46,7 +46,9 @@ fn is_indexed(index: &Index, row_key: &[u8]) -> bool {
 pub(crate) struct Operations {
     keys: Vec<u8>,
     list: Vec<Operation>,
-    entry_keys: IndexKeys,
+    /// Entry keys of the row at hand, after and before its change; kept for their memory.
+    new_keys: IndexKeys,
+    old_keys: IndexKeys,
 }
 
 struct Operation {
@@ -67,6 +69,40 @@ impl Operations {
 
     /// Collects what a change of a row does.
     pub(crate) fn add_row(&mut self, schema: &Schema, change: &RowChange) {
+        let Some(table) = schema.table_by_id(change.table) else { return };
+        let mut new_keys = std::mem::take(&mut self.new_keys);
+        if change.kind != ChangeKind::Delete {
+            fill_keys(&mut new_keys, schema, table, &change.document, &change.place);
+        }
+        self.push_row(table, change, &new_keys);
+        self.new_keys = new_keys;
+    }
+
+    /// Works out the change from what a row was to what it is, collects what it does, and gives it; `None`
+    /// when nothing changed.
+    pub(crate) fn change_row(
+        &mut self,
+        schema: &Schema,
+        table: &Table,
+        place: keyspace::Place,
+        before: Option<&Bytes>,
+        after: Option<&Bytes>,
+    ) -> Option<RowChange> {
+        let mut new_keys = std::mem::take(&mut self.new_keys);
+        let mut old_keys = std::mem::take(&mut self.old_keys);
+        let change = row_change_with(schema, table, place, before, after, &mut old_keys, &mut new_keys);
+        if let Some(change) = &change {
+            if change.kind == ChangeKind::Insert {
+                fill_keys(&mut new_keys, schema, table, &change.document, &place);
+            }
+            self.push_row(table, change, &new_keys);
+        }
+        self.new_keys = new_keys;
+        self.old_keys = old_keys;
+        change
+    }
+
+    fn push_row(&mut self, table: &Table, change: &RowChange, new_keys: &IndexKeys) {
         let row_key = keyspace::row_key(change.table, &change.place);
         let id_key = keyspace::id_key(change.table, &change.place.id);
         let place = &row_key[keyspace::PREFIX_LENGTH..];
@@ -81,23 +117,17 @@ impl Operations {
                 self.push(Op::Delete, -1, &[&id_key]);
             }
         }
-        let Some(table) = schema.table_by_id(change.table) else { return };
-        let mut new_keys = std::mem::take(&mut self.entry_keys);
-        if change.kind != ChangeKind::Delete {
-            fill_keys(&mut new_keys, schema, table, &change.document, &change.place);
-        }
         for index in live_indexes(table).filter(|index| is_indexed(index, &row_key)) {
             let old = change.old_keys.iter().find(|old| old.index == index.id);
             if let Some(old) = old {
                 self.push(Op::Delete, -1, &[&keyspace::entry_prefix(index.id), &old.fields, place]);
             }
             if change.kind == ChangeKind::Insert || (change.kind == ChangeKind::Update && old.is_some()) {
-                if let Some(key) = key_of(&new_keys, index.id) {
+                if let Some(key) = key_of(new_keys, index.id) {
                     self.push(Op::PutKey, 1, &[key]);
                 }
             }
         }
-        self.entry_keys = new_keys;
     }
 
     /// Collects a single key of index maintenance.
@@ -131,8 +161,15 @@ impl Operations {
                 overlay.apply(key, operation.op, operation.delta);
             }
         } else {
-            let key_of = |operation: &Operation| &keys[operation.start as usize..operation.end as usize];
-            self.list.sort_by(|a, b| key_of(a).cmp(key_of(b)));
+            // Sorted by their first bytes as a number; the rest decides between equals, then the order of coming.
+            let head = |operation: &Operation| {
+                let key = &keys[operation.start as usize..operation.end as usize];
+                let mut head = [0; 16];
+                let length = key.len().min(16);
+                head[..length].copy_from_slice(&key[..length]);
+                (u128::from_be_bytes(head), key)
+            };
+            self.list.sort_by_cached_key(head);
             overlay.extend_sorted(self.list.drain(..).map(|operation| {
                 (&keys[operation.start as usize..operation.end as usize], operation.op, operation.delta)
             }));
@@ -184,6 +221,19 @@ pub(crate) fn row_change(
     before: Option<&Bytes>,
     after: Option<&Bytes>,
 ) -> Option<RowChange> {
+    row_change_with(schema, table, place, before, after, &mut IndexKeys::new(), &mut IndexKeys::new())
+}
+
+/// As [`row_change`], with memory to use. For updates and deletes the buffers hold all keys afterwards.
+fn row_change_with(
+    schema: &Schema,
+    table: &Table,
+    place: keyspace::Place,
+    before: Option<&Bytes>,
+    after: Option<&Bytes>,
+    old: &mut IndexKeys,
+    new: &mut IndexKeys,
+) -> Option<RowChange> {
     let (kind, document) = match (before, after) {
         (None, None) => return None,
         (None, Some(after)) => (ChangeKind::Insert, after.clone()),
@@ -193,14 +243,13 @@ pub(crate) fn row_change(
     };
     let mut old_keys = Vec::new();
     if let Some(before) = before {
-        let mut old = IndexKeys::new();
-        fill_keys(&mut old, schema, table, before, &place);
-        let mut new = IndexKeys::new();
+        fill_keys(old, schema, table, before, &place);
+        new.clear();
         if let Some(after) = after {
-            fill_keys(&mut new, schema, table, after, &place);
+            fill_keys(new, schema, table, after, &place);
         }
         for (index, key) in old.iter() {
-            if key_of(&new, index) != Some(key) {
+            if key_of(new, index) != Some(key) {
                 old_keys.push(OldKey { index, fields: Bytes::from(fields_of(key)) });
             }
         }

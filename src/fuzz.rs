@@ -1,9 +1,11 @@
 //! Entry points for fuzzers: each takes any bytes and panics when an invariant is broken.
 
-use crate::bytes::{Malformed, Reader};
+use crate::bytes::{Bytes, Malformed, Reader, Write, checksum};
 use crate::document::{self, Document, FieldPath, Names, Purpose, ValueRef};
 use crate::error::Code;
 use crate::key;
+use crate::log::Record;
+use crate::store::{Manifest, PageCache};
 use crate::value::Value;
 
 /// The dictionary that inputs are read with.
@@ -115,4 +117,98 @@ pub fn key(bytes: &[u8]) {
         before = Some((value, read));
     }
     let _ = key::read_float(bytes);
+}
+
+/// Bytes as a stored schema, and as one that an app asks for.
+pub fn schema(bytes: &[u8]) {
+    crate::schema::fuzz::schema(bytes);
+}
+
+/// Bytes as a query.
+pub fn query(bytes: &[u8]) {
+    crate::query::fuzz::fuzz_query(bytes);
+}
+
+/// Bytes as a log record: as they are, and with the version and checksum that let them through to the walk.
+pub fn record(bytes: &[u8]) {
+    let check = |bytes: Vec<u8>| {
+        if let Ok(record) = Record::decode(&Bytes::new(bytes)) {
+            let again = Record::decode(&Bytes::new(record.encode()));
+            assert!(again.is_ok_and(|again| again.rows().eq(record.rows()) && again.commit == record.commit));
+        }
+    };
+    check(bytes.to_vec());
+    check(with_checksum(bytes));
+}
+
+/// Bytes as a page in the cache and as a manifest.
+pub fn page(bytes: &[u8]) {
+    for bytes in [bytes.to_vec(), with_checksum(bytes)] {
+        let _ = Manifest::decode(&bytes);
+        let mut cache = PageCache::new(1 << 20);
+        let _ = cache.insert(1, bytes);
+    }
+}
+
+/// The bytes with the first version and a right checksum.
+fn with_checksum(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    if let Some(version) = bytes.first_mut() {
+        *version = 1;
+    }
+    let sum = checksum(&bytes);
+    bytes.put_u32(sum);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    /// All targets on mutations of the golden files. `HOLDFAST_LONG=1` takes a hundred times as many.
+    #[test]
+    fn mutated_golden_files_break_nothing() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1");
+        let mut files: Vec<_> = std::fs::read_dir(folder).expect("golden files").map(|entry| entry.expect("a file").path()).collect();
+        files.sort();
+        let corpus: Vec<Vec<u8>> = files
+            .iter()
+            .map(|file| {
+                let text: String = std::fs::read_to_string(file).expect("text").split_whitespace().collect();
+                (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
+            })
+            .collect();
+        let rounds = if std::env::var_os("HOLDFAST_LONG").is_some_and(|long| long == "1") { 200_000 } else { 2_000 };
+        let mut random = Random::from_number(11);
+        let targets: [fn(&[u8]); 6] = [document, key, schema, query, record, page];
+        for round in 0..rounds {
+            let mut bytes = corpus[random.below(corpus.len() as u64) as usize].clone();
+            mutate(&mut bytes, &mut random);
+            for target in targets {
+                let input = bytes.clone();
+                let outcome = std::panic::catch_unwind(move || target(&input));
+                assert!(outcome.is_ok(), "round {round}: {bytes:02x?}");
+            }
+        }
+    }
+
+    fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
+        // A checksum at the end is taken off half of the time, so that `with_checksum` gives the right one.
+        if random.below(2) == 0 && bytes.len() > 4 {
+            bytes.truncate(bytes.len() - 4);
+        }
+        for _ in 0..random.below(4) {
+            if bytes.is_empty() {
+                return;
+            }
+            let position = random.below(bytes.len() as u64) as usize;
+            match random.below(4) {
+                0 => bytes[position] ^= 1 << random.below(8),
+                1 => bytes[position] = random.next_u64() as u8,
+                2 => bytes.truncate(position),
+                _ => bytes.insert(position, [0, 1, 0x7f, 0x80, 0xff][random.below(5) as usize]),
+            }
+        }
+    }
 }

@@ -332,6 +332,12 @@ mod tests {
     }
 
     #[test]
+    fn the_format_stays() {
+        crate::golden::check("record-everything", &sample().encode());
+        crate::golden::check("record-nothing", &Record::empty().encode());
+    }
+
+    #[test]
     fn a_record_of_a_newer_version_says_so() {
         let mut bytes = sample().encode();
         bytes[0] = 9;

@@ -24,11 +24,11 @@ mod verify;
 
 pub use cache::PageCache;
 pub use checkpoint::{Checkpoint, Step};
-pub use cursor::{Item, Scan};
-pub use manifest::{Freed, MANIFEST_SESSIONS, Manifest, ManifestError, Session};
-pub use overlay::{Entry, Op, Overlay};
+pub use cursor::Scan;
+pub use manifest::{MANIFEST_SESSIONS, Manifest, ManifestError, Session};
+pub use overlay::{Op, Overlay};
 pub use tree::View;
-pub use verify::{Damage, Verify};
+pub use verify::Verify;
 
 /// Names a page: `attempt << 20 | index`. Each checkpoint gets an attempt number of its own, so that two
 /// of them never make the same id. Below 2^53, so that JavaScript can count with it.

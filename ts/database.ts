@@ -162,6 +162,8 @@ export class Database<DataModel extends GenericDataModel> {
   readonly #wasm: Wasm;
   readonly #executor: Executor;
   readonly #timeoutMs: number;
+  /** Writes that have begun and have no function of the caller's to wait for. */
+  readonly #writes = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   /** @internal Use {@link openDatabase}. */
@@ -251,7 +253,7 @@ export class Database<DataModel extends GenericDataModel> {
     requireArgument(table, "insert", "table");
     requireArgument(value, "insert", "value", 2);
     const encoded = encodeDocuments(this.#bridge, table, [value]);
-    const [id] = await this.#mutate((database) => database.insertEncoded(table, encoded), UNLIMITED);
+    const [id] = await this.#write((database) => database.insertEncoded(table, encoded));
     return id!;
   }
 
@@ -264,7 +266,7 @@ export class Database<DataModel extends GenericDataModel> {
     requireArgument(table, "insertMany", "table");
     requireArgument(values, "insertMany", "values", 2);
     const encoded = encodeDocuments(this.#bridge, table, values);
-    return this.#mutate((database) => database.insertEncoded(table, encoded), UNLIMITED);
+    return this.#write((database) => database.insertEncoded(table, encoded));
   }
 
   /** An id that no document has yet, for an `insert` to come. */
@@ -311,17 +313,27 @@ export class Database<DataModel extends GenericDataModel> {
   ): Promise<void>;
   async delete(tableOrId: string, id?: string): Promise<void> {
     const [tableName, text] = target("delete", tableOrId, id);
-    await this.#mutate((database) => database.changeEncoded("delete", tableName, text, NO_CHANGE), UNLIMITED);
+    await this.#write((database) => database.changeEncoded("delete", tableName, text, NO_CHANGE));
   }
 
   async #change(method: "patch" | "replace", tableOrId: string, idOrValue: unknown, value: unknown): Promise<void> {
     const [tableName, id, content] = targetAndValue(method, tableOrId, idOrValue, value);
     const change = encodeChange(this.#bridge, method, tableName, id, content);
-    await this.#mutate((database) => database.changeEncoded(method, tableName, id, change), UNLIMITED);
+    await this.#write((database) => database.changeEncoded(method, tableName, id, change));
   }
 
   #mutate<T>(action: (database: TransactionDatabase) => Promise<T> | T, options: MutationOptions): Promise<T> {
     return this.#closing === undefined ? mutate(this.#bridge, action, options) : Promise.reject(closed());
+  }
+
+  /** A write that is one call. */
+  #write<T>(action: (database: TransactionDatabase) => Promise<T>): Promise<T> {
+    const write = this.#mutate(action, UNLIMITED);
+    const settled: Promise<unknown> = write
+      .catch(() => undefined)
+      .then(() => this.#writes.delete(settled));
+    this.#writes.add(settled);
+    return write;
   }
 
   // ---- the database itself ----
@@ -352,7 +364,9 @@ export class Database<DataModel extends GenericDataModel> {
    * Functions that still run are rejected.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#bridge.idle().then(() => this.#bridge.close());
+    this.#closing ??= Promise.all(this.#writes)
+      .then(() => this.#bridge.idle())
+      .then(() => this.#bridge.close());
     return this.#closing;
   }
 

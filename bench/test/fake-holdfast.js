@@ -14,10 +14,10 @@ export async function openDatabase({ name, schema }) {
     for (const [n, f] of Object.entries(schema.tasks.indexes)) s.createIndex(n, f.length > 1 ? f : f[0])
   }
   const idb = await req(q)
-  let last = 0, wrote = 0
+  let last = 0
   const born = () => (last = Math.max(Date.now(), last + 0.001))
   const row = d => ({ ...d, _id: crypto.randomUUID(), _creationTime: born() })
-  const write = async f => { const tx = idb.transaction('tasks', 'readwrite'), fin = done(tx); const r = f(tx.objectStore('tasks')); wrote++; await fin; return r }
+  const write = async f => { const tx = idb.transaction('tasks', 'readwrite'), fin = done(tx); const r = f(tx.objectStore('tasks')); await fin; return r }
   const patchIn = (s, id, fields) => { const g = s.get(id); g.onsuccess = () => s.put(Object.assign(g.result, fields)) }
   const query = () => {
     let ix = 'by_creation_time', range = null, dir = 'next', none = false
@@ -51,7 +51,7 @@ export async function openDatabase({ name, schema }) {
     insertMany: async (_, ds) => (await write(s => ds.map(d => { const r = row(d); s.add(r); return r._id }))),
     patch: (id, f) => write(s => patchIn(s, id, f)),
     mutate: f => write(s => { f({ db: { patch: (id, x) => patchIn(s, id, x) } }) }),
-    stats: () => ({ logRecords: 0, logBytes: 0, pageCacheBytes: Math.min(wrote, 50), pageCacheBudget: 40, wasmBytes: 1e6, budgets: { wasm: 2e6 } }),
+    stats: () => ({ logRecords: 0, logBytes: 0, pageCacheBytes: 3e6, pageCacheBudget: 2e6, wasmBytes: 1e6, budgets: { wasm: 2e6 } }),
     async close() { idb.close() },
   }
 }

@@ -88,7 +88,6 @@ pub(crate) struct Shared {
 struct Queue {
     tasks: RefCell<VecDeque<Task>>,
     is_scheduled: Cell<bool>,
-    run: RefCell<Option<Closure<dyn FnMut()>>>,
 }
 
 impl Shared {
@@ -418,22 +417,19 @@ impl Shared {
         if queue.is_scheduled.replace(true) {
             return;
         }
-        let mut run = queue.run.borrow_mut();
-        let run = run.get_or_insert_with(|| {
-            let shared = Rc::downgrade(self);
-            Closure::new(move || {
-                if let Some(shared) = shared.upgrade() {
-                    shared.work(which);
-                }
-            })
+        let shared = Rc::downgrade(self);
+        let run = Closure::once_into_js(move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.work(which);
+            }
         });
         let steps = self.steps.get();
         if which == 0 && steps < STEPS_TOGETHER {
             self.steps.set(steps + 1);
-            queue_microtask(run.as_ref().unchecked_ref());
+            queue_microtask(run.unchecked_ref());
         } else {
             self.steps.set(0);
-            super::host::soon(run.as_ref().unchecked_ref());
+            super::host::soon(run.unchecked_ref());
         }
     }
 

@@ -125,6 +125,11 @@ impl PageCache {
         Some(slot.page.clone())
     }
 
+    /// A page, if it happens to be here. Leaves no trace.
+    pub(super) fn peek(&self, id: PageId) -> Option<&Page> {
+        self.find(id).map(|place| &self.slots[self.table[place] as usize - 1].page)
+    }
+
     /// Keeps a page through the next load: a read needs it together with a missing one.
     pub(super) fn hold(&mut self, id: PageId) {
         if let Some(place) = self.find(id) {

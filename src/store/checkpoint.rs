@@ -39,6 +39,8 @@ pub struct Checkpoint {
     frames: Vec<Frame>,
     /// New pages in the making: the leaf level first.
     levels: Vec<Level>,
+    /// How large leaves and interior pages become.
+    pub(super) targets: [usize; 2],
     writer: PageWriter,
     leaves: u64,
     /// Interior pages that earlier parts of the same attempt made.
@@ -110,12 +112,13 @@ impl Checkpoint {
         next.schema = schema;
         next.set_sessions(sessions);
         Checkpoint {
-            ops: overlay::Cursor::new(&view.overlay, &[], None, Direction::Ascending),
+            ops: view.overlay.cursor(&[], None, Direction::Ascending),
             view,
             next,
             state: State::Start,
             frames: Vec::new(),
             levels: Vec::new(),
+            targets: [LEAF_BYTES, INTERIOR_BYTES],
             writer: PageWriter::default(),
             leaves: 0,
             interiors_before: 0,
@@ -185,8 +188,8 @@ impl Checkpoint {
     /// Makes sure that a level exists.
     fn level(&mut self, index: usize) -> &mut Level {
         while self.levels.len() <= index {
-            let target = if self.levels.is_empty() { LEAF_BYTES } else { INTERIOR_BYTES };
-            self.levels.push(Level::new(self.levels.is_empty(), target));
+            let leaf = self.levels.is_empty();
+            self.levels.push(Level::new(leaf, self.targets[usize::from(!leaf)]));
         }
         &mut self.levels[index]
     }
@@ -302,7 +305,8 @@ impl Checkpoint {
     }
 
     fn emit(&mut self, level: usize, cut: Cut, cache: &mut PageCache, room: &mut Room) {
-        let index = if level == 0 { self.leaves } else { FIRST_INTERIOR + self.interiors_before + self.interiors.len() as u64 };
+        let index =
+            if level == 0 { self.leaves } else { FIRST_INTERIOR + self.interiors_before + self.interiors.len() as u64 };
         // Eight gigabytes of leaves in one checkpoint; an overlay that reaches so far doesn't fit in memory.
         assert!(index < if level == 0 { FIRST_INTERIOR } else { 1 << PAGE_INDEX_BITS }, "pages of one checkpoint");
         let id = self.next.attempt << PAGE_INDEX_BITS | index;
@@ -343,7 +347,7 @@ impl Checkpoint {
             self.end_of_page(level, Next::Nothing, cache, &mut room);
             level += 1;
         }
-        // A root with one child is no use. It was made just now, since old roots have more.
+        // A root with one child is no use. One that was passed on as it is goes with the next checkpoint.
         while let Some(root) = self.interiors.get(&self.next.root).filter(|root| root.children.len() == 1) {
             self.freed.push(self.next.root);
             self.next.root = root.children[0].page;
@@ -353,12 +357,12 @@ impl Checkpoint {
         self.state = State::Done;
     }
 
-    fn embed(&mut self, cache: &mut PageCache) {
+    fn embed(&mut self, cache: &PageCache) {
         let (old, new) = (&self.view.manifest, &self.interiors);
         self.next.embed(|id| match new.get(&id).or_else(|| old.embedded(id)) {
             Some(interior) => Some(interior.clone()),
-            None => match cache.page(id) {
-                Some(Page::Interior(interior)) => Some(interior),
+            None => match cache.peek(id) {
+                Some(Page::Interior(interior)) => Some(interior.clone()),
                 _ => None,
             },
         });

@@ -48,7 +48,7 @@ impl Scan {
     pub(super) fn new(view: &View, start: &[u8], end: Option<&[u8]>, direction: Direction, ahead: usize) -> Self {
         Scan {
             tree: TreeCursor::new(view.manifest.clone(), start, end, direction, ahead),
-            overlay: overlay::Cursor::new(&view.overlay, start, end, direction),
+            overlay: view.overlay.cursor(start, end, direction),
             tree_taken: false,
             overlay_taken: false,
         }

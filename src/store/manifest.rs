@@ -149,7 +149,7 @@ impl Manifest {
 
     /// Sets the last commits of sessions; the most recent ones are kept.
     pub fn set_sessions(&mut self, mut sessions: Vec<Session>) {
-        sessions.sort_by_key(|session| session.sequence);
+        sessions.sort_unstable_by_key(|session| (session.sequence, session.session));
         sessions.drain(..sessions.len().saturating_sub(MANIFEST_SESSIONS));
         self.sessions = sessions;
     }
@@ -176,11 +176,11 @@ impl Manifest {
                 if depth + 1 < self.height {
                     below.extend(interior.children.iter().map(|child| child.page));
                 }
-                embedded.push((id, interior));
+                let place = embedded.partition_point(|(other, _)| *other < id);
+                embedded.insert(place, (id, interior));
             }
             level = below;
         }
-        embedded.sort_by_key(|(id, _)| *id);
         self.embedded = embedded;
     }
 

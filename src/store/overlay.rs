@@ -12,10 +12,11 @@ mod merge;
 
 use std::rc::Rc;
 
+use super::Direction;
 use super::keys::{Keys, separator};
 use crate::bytes::Bytes;
 
-pub(super) use cursor::Cursor;
+pub use cursor::Cursor;
 
 /// Most entries of a leaf, and most children of a branch.
 const FANOUT: usize = 64;
@@ -188,9 +189,14 @@ impl Overlay {
         }
     }
 
+    /// A walk over the entries from `start` up to (not including) `end`, deletions included.
+    pub fn cursor(&self, start: &[u8], end: Option<&[u8]>, direction: Direction) -> Cursor {
+        Cursor::new(self, start, end, direction)
+    }
+
     /// Whether any entry lies between `start` and `end`.
     pub(super) fn touches(&self, start: &[u8], end: Option<&[u8]>) -> bool {
-        Cursor::new(self, start, end, super::Direction::Ascending).peek().is_some()
+        self.cursor(start, end, Direction::Ascending).peek().is_some()
     }
 }
 

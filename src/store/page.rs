@@ -31,7 +31,7 @@ pub(super) const LEAF_BYTES: usize = 8 * 1024;
 /// How large an interior page becomes.
 pub(super) const INTERIOR_BYTES: usize = 8 * 1024;
 /// Most entries of a page.
-const MOST_ENTRIES: usize = 4096;
+pub(super) const MOST_ENTRIES: usize = 4096;
 
 const VERSION: u8 = 1;
 const LEAF: u8 = 1;

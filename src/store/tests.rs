@@ -9,6 +9,7 @@ use super::*;
 use crate::bytes::Bytes;
 
 mod damage;
+mod golden;
 mod shape;
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -21,11 +22,20 @@ struct Store {
     attempt: u64,
     /// How many batches were loaded.
     loads: usize,
+    /// How large leaves and interior pages become, if not as usual: small ones make high trees.
+    targets: Option<[usize; 2]>,
 }
 
 impl Store {
     fn new(budget: usize) -> Self {
-        Store { view: View::empty(), cache: PageCache::new(budget), stored: BTreeMap::new(), attempt: 0, loads: 0 }
+        Store {
+            view: View::empty(),
+            cache: PageCache::new(budget),
+            stored: BTreeMap::new(),
+            attempt: 0,
+            loads: 0,
+            targets: None,
+        }
     }
 
     /// Answers a miss. A read that never ends is a failure.
@@ -87,6 +97,7 @@ impl Store {
         self.attempt += 1;
         let mut checkpoint =
             Checkpoint::new(self.view.clone(), self.attempt, self.attempt, Vec::new(), b"schema".to_vec());
+        checkpoint.targets = self.targets.unwrap_or(checkpoint.targets);
         loop {
             match checkpoint.step(&mut self.cache, slice) {
                 Ok(Step::Pages(pages)) => {
@@ -95,8 +106,12 @@ impl Store {
                     }
                 }
                 Ok(Step::Done { manifest, freed }) => {
-                    let decoded = Manifest::decode(&manifest.encode()).expect("a manifest");
+                    let mut decoded = Manifest::decode(&manifest.encode()).expect("a manifest");
                     assert_eq!(decoded.encode(), manifest.encode());
+                    if self.targets.is_some() {
+                        // As in a tree so large that the interior pages don't ride along.
+                        decoded.embed(|_| None);
+                    }
                     assert_eq!(manifest.generation, self.view.manifest.generation + 1);
                     self.view = View { overlay: Overlay::new(), manifest: Rc::new(decoded) };
                     return freed;
@@ -204,8 +219,8 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-fn run(actions: &[Action]) {
-    let mut store = Store::new(1 << 20);
+fn run(actions: &[Action], targets: Option<[usize; 2]>) {
+    let mut store = Store { targets, ..Store::new(1 << 20) };
     let mut model = Model::new();
     let mut held: Vec<(View, Model)> = Vec::new();
     for action in actions {
@@ -273,7 +288,16 @@ proptest! {
 
     #[test]
     fn a_store_is_an_ordered_map(actions in proptest::collection::vec(action(), 0..40)) {
-        run(&actions);
+        run(&actions, None);
+    }
+
+    #[test]
+    fn a_high_store_is_an_ordered_map(
+        actions in proptest::collection::vec(action(), 0..40),
+        leaf in 50usize..500,
+        interior in 30usize..200,
+    ) {
+        run(&actions, Some([leaf, interior]));
     }
 
     /// How a checkpoint is sliced changes nothing: the same pages, the same manifest.
@@ -281,8 +305,11 @@ proptest! {
     fn slices_do_not_change_the_tree(
         rounds in proptest::collection::vec(proptest::collection::vec((key(), proptest::option::weighted(0.7, value())), 1..200), 1..4),
         slice in 1usize..20_000,
+        targets in proptest::option::of((50usize..500, 30usize..200)),
     ) {
         let (mut whole, mut sliced) = (Store::new(1 << 30), Store::new(0));
+        whole.targets = targets.map(|(leaf, interior)| [leaf, interior]);
+        sliced.targets = whole.targets;
         let mut model = Model::new();
         for changes in rounds {
             for (key, value) in changes {

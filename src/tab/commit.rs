@@ -2,7 +2,8 @@
 
 use super::effect::{Effect, Event, Failure, LogTail, Outcome};
 use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
-use super::{Status, Tab, TransactionId};
+use super::job::patch_progress;
+use super::{Options, Status, Tab, TransactionId};
 use crate::bytes::{Bytes, Malformed};
 use crate::change::touches;
 use crate::document::Document;
@@ -35,6 +36,10 @@ impl Tab {
             }
         }
         let is_everything = matches!(pending.system, Some(System::Schema(_)));
+        if pending.system.is_some() {
+            // Readers see it from here on: whoever waits for an index can try again.
+            self.events.push_back(Event::SchemaChanged);
+        }
         self.note_change(vec![pending.changes.clone()], schema_before, is_everything, false);
         self.queue.push_back(pending);
     }
@@ -322,14 +327,6 @@ impl Tab {
 
     /// Takes in what was read of manifest and log.
     pub(crate) fn absorb(&mut self, now_ms: f64, tail: LogTail) -> Result<()> {
-        let mut records = Vec::new();
-        for (sequence, bytes) in tail.records {
-            if sequence > self.sequence {
-                let size = bytes.len();
-                let record = decode_record(sequence, bytes)?;
-                records.push(TailRecord { sequence, record, bytes: size });
-            }
-        }
         let manifest = match tail.manifest {
             Some(bytes) => {
                 let manifest = decode_manifest(&bytes)?;
@@ -337,20 +334,27 @@ impl Tab {
             }
             None => None,
         };
+        // The tree may be ahead of what is left of the log: then what happened in between is unknown.
+        let has_gap = manifest.as_ref().is_some_and(|manifest| !is_log_whole(manifest, self.sequence, &self.options, now_ms));
+        let mut next = match &manifest {
+            Some(manifest) if has_gap => manifest.sequence + 1,
+            _ => self.sequence + 1,
+        };
+        let mut records = Vec::new();
+        for (sequence, bytes) in tail.records {
+            if sequence < next {
+                continue;
+            }
+            if sequence != next {
+                return Err(Error::new(Code::Corrupt, format!("Log record {next} is missing.")));
+            }
+            let size = bytes.len();
+            let record = decode_record(sequence, bytes)?;
+            records.push(TailRecord { sequence, record, bytes: size });
+            next += 1;
+        }
         if records.is_empty() && manifest.is_none() {
             return Ok(());
-        }
-
-        // The tree may be ahead of the log that is still there: then what happened in between is unknown.
-        let first = records.first().map_or(u64::MAX, |record| record.sequence);
-        let has_gap = manifest.as_ref().is_some_and(|m| m.sequence > self.sequence && first > self.sequence + 1);
-        if !has_gap && first != u64::MAX && first != self.sequence + 1 {
-            return Err(Error::new(Code::Corrupt, format!("Log record {} is missing.", self.sequence + 1)));
-        }
-        for (record, next) in records.iter().zip(records.iter().skip(1)) {
-            if next.sequence != record.sequence + 1 && manifest.as_ref().is_none_or(|m| m.sequence < record.sequence) {
-                return Err(Error::new(Code::Corrupt, format!("Log record {} is missing.", record.sequence + 1)));
-            }
         }
 
         let own_landed = self.find_own(&records, manifest.as_deref(), has_gap)?;
@@ -480,14 +484,16 @@ impl Tab {
                         .iter()
                         .flat_map(|part| part.iter())
                         .any(|change| touches(&pending.reads, &schema_before, change, &mut scratch)));
-            let verdict = if is_touched {
-                match &pending.system {
-                    // A new schema only has to fit what came in between.
-                    Some(System::Schema(schema)) if !is_everything => fits(schema, &moved).map(|()| true),
-                    _ => Ok(false),
+            let verdict = match &mut pending.system {
+                // A step of index work takes in what came in between, if its index still stands where it began.
+                Some(System::Progress(progress)) => Ok(!is_everything
+                    && (!is_touched || moved.len() == foreign_parts)
+                    && patch_progress(progress, &state.schema, if is_touched { &moved } else { &[] })),
+                // A new schema only has to fit what came in between.
+                Some(System::Schema(schema)) if is_touched && !is_everything && is_only_checked(schema, &state.schema) => {
+                    fits(schema, &moved).map(|()| true)
                 }
-            } else {
-                Ok(true)
+                _ => Ok(!is_touched),
             };
             match verdict {
                 Ok(true) => {
@@ -522,6 +528,28 @@ impl Tab {
     pub(crate) fn remove_from_queue(&mut self, transaction: TransactionId) -> bool {
         self.queue.iter().any(|pending| pending.author == Author::Mutation(transaction))
     }
+}
+
+/// Whether the log still holds every record after `sequence` that this manifest has taken in. Records go some
+/// time after the checkpoint that took them in; once they may be gone, their numbers may even be taken by a
+/// stray record of a tab that slept.
+fn is_log_whole(manifest: &Manifest, sequence: u64, options: &Options, now_ms: f64) -> bool {
+    if manifest.sequence <= sequence {
+        return true;
+    }
+    let is_list_complete = manifest.freed.len() as u64 == manifest.generation
+        || manifest.freed.first().is_some_and(|freed| freed.sequence <= sequence);
+    let first = manifest.freed.iter().find(|freed| freed.sequence > sequence);
+    let safe_ms = options.log_grace_ms - options.fresh_ms;
+    is_list_complete && first.is_some_and(|freed| (0.0..safe_ms).contains(&(now_ms - freed.at_ms)))
+}
+
+/// Whether a schema about to be adopted declares no index ready that the one in force does not know: such
+/// an index was found to have no rows, and has to be looked at again when there are some.
+fn is_only_checked(next: &Schema, now: &Schema) -> bool {
+    let is_ready = |index: &crate::schema::Index| index.state == crate::schema::IndexState::Ready;
+    let mut indexes = next.tables().iter().flat_map(|table| table.indexes());
+    indexes.all(|index| !is_ready(index) || now.index_by_id(index.id).is_some_and(|(_, known)| is_ready(known)))
 }
 
 /// Whether rows that came in between fit a schema that is about to be adopted.

@@ -118,7 +118,11 @@ impl Tab {
         self.check_open()?;
         let (state, version) = match source {
             Source::Current => (self.current.clone(), self.version),
-            Source::Transaction(id) => (self.transaction(id)?.state.clone(), u64::MAX),
+            Source::Transaction(id) => {
+                let transaction = self.transaction(id)?;
+                transaction.flush();
+                (transaction.state.clone(), u64::MAX)
+            }
         };
         let direction = if plan.descending { Direction::Descending } else { Direction::Ascending };
         let ahead = plan.limit.map_or(PAGES_AHEAD, |limit| (limit / 64 + 1).min(PAGES_AHEAD));
@@ -306,6 +310,7 @@ impl Tab {
             Source::Current => self.current.clone(),
             Source::Transaction(id) => {
                 let transaction = self.transaction(id)?;
+                transaction.flush();
                 transaction.reads.add_count(KeyRange { start: plan.start.clone(), end: plan.end.clone() });
                 transaction.state.clone()
             }

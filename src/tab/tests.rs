@@ -372,7 +372,7 @@ fn a_repair_keeps_what_can_be_read_and_derives_the_rest() {
     let (mut world, alice) = filled();
     let rows = world.scan(alice, "by_creation_time").len();
     // Every page that holds "k100" is hit: a leaf of documents, and one of an index.
-    let hit: Vec<_> = world.storage.pages.iter().filter(|(_, bytes)| bytes.windows(4).any(|window| window == b"k100"));
+    let hit = world.storage.pages.iter().filter(|(_, bytes)| bytes.windows(4).any(|window| window == b"k100"));
     let hit: Vec<u64> = hit.map(|(&page, _)| page).collect();
     for page in hit {
         let bytes = world.storage.pages.get_mut(&page).expect("it is there");

@@ -8,6 +8,7 @@ use crate::document::{self, Document, Purpose};
 use crate::error::{Code, Error, Result};
 use crate::id;
 use crate::keyspace::{self, Place, RowId, TableId};
+use crate::log::RowChange;
 use crate::random::Random;
 use crate::read_set::{KeyRange, ReadSet};
 use crate::schema::{Schema, Table};
@@ -40,6 +41,8 @@ struct ChangedRow {
     place: Place,
     before: Option<Bytes>,
     after: Option<Bytes>,
+    /// The change as a whole, if the row was written once.
+    change: Option<RowChange>,
 }
 
 /// A running transaction.
@@ -50,6 +53,8 @@ pub(crate) struct Transaction {
     generation: u64,
     pub(crate) reads: ReadSet,
     rows: BTreeMap<(TableId, RowId), ChangedRow>,
+    /// What its writes do to keys, as far as its state does not show it yet: only queries need that.
+    operations: Operations,
     is_read_only: bool,
     /// Its own stream, and the start of it: a run again makes the same ids.
     random: Random,
@@ -102,6 +107,7 @@ impl Tab {
             generation: self.generation(),
             reads: ReadSet::default(),
             rows: BTreeMap::new(),
+            operations: Operations::default(),
             is_read_only,
             random: seed.clone(),
             seed,
@@ -135,6 +141,7 @@ impl Tab {
         transaction.generation = generation;
         transaction.reads = ReadSet::default();
         transaction.rows.clear();
+        transaction.operations = Operations::default();
         transaction.bytes = 0;
         transaction.random = transaction.seed.clone();
         transaction.creation_time = 0.0;
@@ -218,18 +225,21 @@ impl Tab {
         let is_next = transaction.version == self.version && transaction.generation == self.generation();
         let transaction = self.transactions.get_mut(&id).expect("it was there");
         let mut changes = Vec::with_capacity(transaction.rows.len());
-        for ((table, _), row) in &transaction.rows {
-            let table = transaction.state.schema.table_by_id(*table).expect("a changed row's table is in its schema");
-            let change =
-                row_change(&transaction.state.schema, table, row.place, row.before.as_ref(), row.after.as_ref());
-            changes.extend(change);
+        for ((table, _), row) in std::mem::take(&mut transaction.rows) {
+            let table = transaction.state.schema.table_by_id(table).expect("a changed row's table is in its schema");
+            changes.extend(row.change.or_else(|| {
+                row_change(&transaction.state.schema, table, row.place, row.before.as_ref(), row.after.as_ref())
+            }));
         }
         if changes.is_empty() {
             self.forget(id);
             return Ok(Finished::Done);
         }
         transaction.is_finished = true;
-        transaction.rows.clear();
+        if is_next {
+            transaction.flush();
+        }
+        transaction.operations = Operations::default();
         self.last_creation_time = self.last_creation_time.max(transaction.creation_time);
         let pending = Pending {
             author: Author::Mutation(id),
@@ -471,6 +481,11 @@ impl Transaction {
         self.creation_time
     }
 
+    /// Shows its writes to its queries.
+    pub(crate) fn flush(&mut self) {
+        self.operations.apply(&mut self.state.view.overlay);
+    }
+
     /// What the row was when the transaction began.
     fn before(&self, table: TableId, row: RowId, document: &Bytes) -> Option<Bytes> {
         match self.rows.get(&(table, row)) {
@@ -490,12 +505,10 @@ impl Transaction {
         after: Option<Bytes>,
     ) {
         self.bytes += 48 + after.as_ref().map_or(0, |document| document.len());
-        if let Some(change) = row_change(schema, table, place, previous.as_ref(), after.as_ref()) {
-            let mut operations = Operations::default();
-            operations.add_row(schema, &change);
-            operations.apply(&mut self.state.view.overlay);
-        }
-        self.rows.insert((table.id, place.id), ChangedRow { place, before, after });
+        let change = self.operations.change_row(schema, table, place, previous.as_ref(), after.as_ref());
+        let is_first = !self.rows.contains_key(&(table.id, place.id));
+        let change = if is_first { change } else { None };
+        self.rows.insert((table.id, place.id), ChangedRow { place, before, after, change });
     }
 }
 

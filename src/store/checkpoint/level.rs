@@ -3,7 +3,7 @@
 use crate::bytes::Bytes;
 use crate::store::PageId;
 use crate::store::keys::{Keys, common, separator};
-use crate::store::page::{Interior, PageWriter};
+use crate::store::page::{Interior, LEAF_BYTES, MOST_ENTRIES, PageWriter};
 
 /// A page below this part of the target size is merged with its neighbour.
 const SMALL: usize = 4;
@@ -12,6 +12,8 @@ const SMALL: usize = 4;
 const SLACK: usize = 8;
 /// What an entry takes in a page beside its key and value, about.
 const ENTRY_BYTES: usize = 4;
+
+const _: () = assert!((LEAF_BYTES + LEAF_BYTES / SLACK) / ENTRY_BYTES <= MOST_ENTRIES);
 
 /// What comes after an old page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +121,17 @@ impl Level {
 
     /// A full page, if the rest would still be one.
     pub(super) fn cut_full(&mut self) -> Option<Cut> {
-        (self.size >= 2 * self.target && self.sizes.len() > 1).then(|| self.cut(self.target))
+        (self.size >= 2 * self.target && self.can_split()).then(|| self.cut(self.target))
+    }
+
+    /// The fewest entries of a page. Bounds may be larger than a page, and levels of interior pages with one
+    /// child each would never end.
+    fn fewest(&self) -> usize {
+        if self.leaf { 1 } else { 2 }
+    }
+
+    fn can_split(&self) -> bool {
+        self.sizes.len() >= 2 * self.fewest()
     }
 
     /// What an old page (and what was carried over to it) became: no page, or several. Little is carried over
@@ -133,7 +145,7 @@ impl Level {
         let last = next == Next::Nothing;
         let carried = match next {
             Next::Nothing => false,
-            Next::Kept => self.size < small,
+            Next::Kept => self.size < small || self.sizes.len() < self.fewest(),
             Next::Opened => self.size < self.target / 2,
         };
         if self.is_empty() || carried {
@@ -141,7 +153,7 @@ impl Level {
         }
         let appended = if self.leaf { runs.runs == 1 && (runs.in_run || runs.size >= self.target / 8) } else { last };
         let mut cuts = Vec::new();
-        while self.size > self.target + self.target / SLACK && self.sizes.len() > 1 {
+        while self.size > self.target + self.target / SLACK && self.can_split() {
             let goal = match (appended, last) {
                 (true, true) => self.target,
                 // What remains should not be small.
@@ -154,7 +166,7 @@ impl Level {
         cuts
     }
 
-    /// Takes about `goal` bytes from the front, at most what fits a page, at least one entry.
+    /// Takes about `goal` bytes from the front, at most what fits a page, at least the fewest entries of one.
     fn cut(&mut self, goal: usize) -> Cut {
         let mut size = 0;
         let fits = |&&entry: &&u32| {
@@ -164,7 +176,7 @@ impl Level {
             fits
         };
         let count = self.sizes.iter().take_while(fits).count();
-        self.take(count)
+        self.take(count.clamp(self.fewest(), self.sizes.len() - self.fewest()))
     }
 
     fn take(&mut self, count: usize) -> Cut {

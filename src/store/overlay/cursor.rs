@@ -8,7 +8,7 @@ use crate::store::reach::Reach;
 
 /// Walks the entries of a range in one direction. It owns its snapshot: later writes don't move it.
 #[derive(Debug)]
-pub(in crate::store) struct Cursor {
+pub struct Cursor {
     reach: Reach,
     /// Branches from the root down, each with the child that was taken.
     path: Vec<(Rc<Node>, usize)>,
@@ -18,7 +18,7 @@ pub(in crate::store) struct Cursor {
 }
 
 impl Cursor {
-    pub(in crate::store) fn new(overlay: &Overlay, start: &[u8], end: Option<&[u8]>, direction: Direction) -> Self {
+    pub(super) fn new(overlay: &Overlay, start: &[u8], end: Option<&[u8]>, direction: Direction) -> Self {
         let mut cursor = Cursor {
             reach: Reach::new(start, end, direction),
             path: Vec::new(),
@@ -32,7 +32,7 @@ impl Cursor {
 
     /// The entry at the position, or `None` behind the last one.
     #[inline]
-    pub(in crate::store) fn peek(&self) -> Option<(&[u8], Entry<'_>)> {
+    pub fn peek(&self) -> Option<(&[u8], Entry<'_>)> {
         if self.window.is_empty() {
             return None;
         }
@@ -44,9 +44,12 @@ impl Cursor {
         Some((leaf.keys.get(index), leaf.slots[index].entry()))
     }
 
-    /// Moves one entry on.
+    /// Moves one entry on. At the end it stays there.
     #[inline]
-    pub(in crate::store) fn advance(&mut self) {
+    pub fn advance(&mut self) {
+        if self.window.is_empty() {
+            return;
+        }
         match self.reach.direction {
             Direction::Ascending => self.window.start += 1,
             Direction::Descending => self.window.end -= 1,

@@ -132,6 +132,26 @@ fn values_of_a_megabyte_have_pages_of_their_own() {
     check_range(&mut store, &view, &model, &[], None, 4);
 }
 
+/// Keys that differ after a megabyte only: no bound between them is shorter, and each is larger than a page.
+#[test]
+fn bounds_larger_than_a_page() {
+    let mut store = Store::new(1 << 20);
+    let mut model = Model::new();
+    for n in 0..30u8 {
+        let key = [vec![5; 100_000], vec![n]].concat();
+        store.view.overlay.put(&key, vec![n; 9000].into(), 1);
+        model.insert(key, vec![n; 9000]);
+    }
+    checkpoint_and_free(&mut store);
+    let view = store.view.clone();
+    check_range(&mut store, &view, &model, &[], None, 4);
+    for key in model.keys().skip(1) {
+        store.view.overlay.delete(key, -1);
+    }
+    checkpoint_and_free(&mut store);
+    assert_eq!((store.stored.len(), store.view.manifest.height), (1, 1));
+}
+
 #[test]
 fn a_scan_asks_for_several_pages_at_once() {
     let mut store = Store::new(1 << 30);
