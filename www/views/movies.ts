@@ -145,11 +145,11 @@ export function moviesView(session: Session): View {
   const empty = h(
     "div",
     { class: "empty", hidden: true },
-    h("h2", {}, "3,201 movies"),
+    h("h2", {}, "A data set from elsewhere"),
     h(
       "p",
       {},
-      "The data set of vega-datasets, as untidy as it was published: values that are missing, numbers among the titles. ",
+      "3,201 movies from vega-datasets, as untidy as it was published: values that are missing, numbers among the titles. ",
       "The schema says so, and the index puts them in order.",
     ),
     load,
