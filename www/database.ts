@@ -38,8 +38,8 @@ export interface Session {
   /** Runs all queries of the page again. */
   refresh(): Promise<void>;
   /** Shows a short message, or an error. */
-  say(message: string, action?: { text: string; run: () => Promise<void> }): void;
-  fail(error: unknown): void;
+  say: (message: string, action?: { text: string; run: () => Promise<void> }) => void;
+  fail: (error: unknown) => void;
 }
 
 /** A part of the page. */

@@ -16,7 +16,7 @@ export function h<Tag extends keyof HTMLElementTagNameMap>(
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (value === undefined) continue;
-    if (isAttribute(name)) element.setAttribute(name, String(value));
+    if (isAttribute(name)) element.setAttribute(name, `${value as string}`);
     else Object.assign(element, { [name]: value });
   }
   element.append(...children.filter((child) => child != null));
@@ -35,7 +35,10 @@ export function select(
 }
 
 /** Gives a select other options, and keeps what is selected if it is still among them. */
-export function setOptions(element: HTMLSelectElement, options: Iterable<readonly [value: string, text: string]>): void {
+export function setOptions(
+  element: HTMLSelectElement,
+  options: Iterable<readonly [value: string, text: string]>,
+): void {
   const wanted = [...options];
   const same =
     wanted.length === element.options.length &&
@@ -52,7 +55,12 @@ export function field(text: string, control: HTMLElement, extra = ""): HTMLLabel
 }
 
 /** A button that is disabled, and says so by its text, while what it started goes on. */
-export function actionButton(text: string, busyText: string, action: () => Promise<void>, kind = ""): HTMLButtonElement {
+export function actionButton(
+  text: string,
+  busyText: string,
+  action: () => Promise<void>,
+  kind = "",
+): HTMLButtonElement {
   const button = h("button", { type: "button", class: kind }, text);
   button.onclick = () => {
     button.disabled = true;

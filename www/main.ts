@@ -146,7 +146,11 @@ function begin(db: Db, storage: Storage, durability: Durability): void {
       .catch((error: unknown) => {
         if (!isEnd(error)) return fail(error);
         stop();
-        showRefusal(error, "The database is gone", "It was closed or deleted, perhaps in another tab. What was saved and not deleted is there when it is opened again.");
+        showRefusal(
+          error,
+          "The database is gone",
+          "It was closed or deleted, perhaps in another tab. What was saved and not deleted is there when it is opened again.",
+        );
       })
       .finally(() => (running = undefined));
     return running;

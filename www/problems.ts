@@ -7,12 +7,14 @@ const advice: Partial<Record<ErrorCode, string>> = {
     "page in an ordinary window, or allow it to store data, and try again.",
   QuotaExceeded:
     "The disk, or the share of it that the browser gives this page, is full. Free some space, or delete tasks, and try again.",
-  NewerFormat: "A newer version of this page has written this database. Close the page's other tabs and reload this one.",
+  NewerFormat:
+    "A newer version of this page has written this database. Close the page's other tabs and reload this one.",
   SchemaChanged: "Another tab runs a newer version of this page. Reload this one.",
   DatabaseClosed: "The database was closed, perhaps because another tab deleted it.",
   Corrupt: "A part of the stored data can't be read. “Verify” says which; the rest still works.",
   StorageFailed: "The browser's storage failed. Nothing was changed; try again.",
-  OutcomeUnknown: "The connection to the storage was lost at a bad moment. Refresh to see whether the change was saved.",
+  OutcomeUnknown:
+    "The connection to the storage was lost at a bad moment. Refresh to see whether the change was saved.",
 };
 
 /** What this page's own mutations throw: which field is wrong, and why. */

@@ -19,7 +19,19 @@ function randomNumbers(seed: number): () => number {
   };
 }
 
-const verbs = ["Draft", "Review", "Repair", "Measure", "Order", "Publish", "Sort", "Translate", "Paint", "Plan", "Test"];
+const verbs = [
+  "Draft",
+  "Review",
+  "Repair",
+  "Measure",
+  "Order",
+  "Publish",
+  "Sort",
+  "Translate",
+  "Paint",
+  "Plan",
+  "Test",
+];
 const things = [
   "the landing page",
   "the autumn catalogue",
@@ -146,7 +158,13 @@ export async function addTasks(
     onProgress(done);
   }
   const ms = performance.now() - started;
-  session.note({ kind: "write", text: `db.insertMany("tasks", …) in batches of ${batch}`, index: "", result: plural(done, "row"), ms });
+  session.note({
+    kind: "write",
+    text: `db.insertMany("tasks", …) in batches of ${batch}`,
+    index: "",
+    result: plural(done, "row"),
+    ms,
+  });
   return done;
 }
 
@@ -157,26 +175,24 @@ type RawMovie = Record<string, string | number | null>;
 export async function addMovies(session: Session): Promise<number> {
   const response = await fetch(moviesAddress);
   if (!response.ok) throw new Error(`The data set could not be loaded: ${response.status} ${response.statusText}.`);
-  const rows = ((await response.json()) as RawMovie[]).map(
-    (raw): InsertValue<Movie> => ({
-      title: raw["Title"] ?? null,
-      released: String(raw["Release Date"]),
-      genre: text(raw["Major Genre"]),
-      creativeType: text(raw["Creative Type"]),
-      source: text(raw["Source"]),
-      mpaaRating: text(raw["MPAA Rating"]),
-      distributor: text(raw["Distributor"]),
-      director: text(raw["Director"]),
-      minutes: amount(raw["Running Time min"]),
-      budget: amount(raw["Production Budget"]),
-      usGross: amount(raw["US Gross"]),
-      worldwideGross: amount(raw["Worldwide Gross"]),
-      usDvdSales: amount(raw["US DVD Sales"]),
-      rottenTomatoesRating: amount(raw["Rotten Tomatoes Rating"]),
-      imdbRating: amount(raw["IMDB Rating"]),
-      imdbVotes: amount(raw["IMDB Votes"]),
-    }),
-  );
+  const rows = ((await response.json()) as RawMovie[]).map((raw): InsertValue<Movie> => ({
+    title: raw["Title"] ?? null,
+    released: String(raw["Release Date"]),
+    genre: text(raw["Major Genre"]),
+    creativeType: text(raw["Creative Type"]),
+    source: text(raw["Source"]),
+    mpaaRating: text(raw["MPAA Rating"]),
+    distributor: text(raw["Distributor"]),
+    director: text(raw["Director"]),
+    minutes: amount(raw["Running Time min"]),
+    budget: amount(raw["Production Budget"]),
+    usGross: amount(raw["US Gross"]),
+    worldwideGross: amount(raw["Worldwide Gross"]),
+    usDvdSales: amount(raw["US DVD Sales"]),
+    rottenTomatoesRating: amount(raw["Rotten Tomatoes Rating"]),
+    imdbRating: amount(raw["IMDB Rating"]),
+    imdbVotes: amount(raw["IMDB Votes"]),
+  }));
   return session.write(`db.mutate(…insertMany("movies", ${rows.length} rows))`, () =>
     session.db.mutate(async ({ db }) => {
       if ((await db.query("movies").first()) !== null) return 0;

@@ -75,8 +75,7 @@ export function planTasks(db: Db, choice: TaskChoice): TaskPlan {
     take("dueFrom", "dueEnd");
   } else if (projectId !== undefined && status !== undefined) {
     index = "by_project_and_status";
-    range = () =>
-      tasks().withIndex("by_project_and_status", (q) => q.eq("projectId", projectId).eq("status", status));
+    range = () => tasks().withIndex("by_project_and_status", (q) => q.eq("projectId", projectId).eq("status", status));
     take("projectId", "status");
   } else if (projectId !== undefined) {
     index = "by_project";

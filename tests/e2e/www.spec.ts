@@ -129,13 +129,13 @@ test("shows the library's message about invalid input, and changes nothing", asy
   await form.getByLabel("Title").fill("Without a project");
   await form.getByRole("button", { name: "Add task" }).click();
   await expect(alert).toContainText("SchemaEnforcementError");
-  await expect(alert).toContainText('Path: .projectId');
+  await expect(alert).toContainText("Path: .projectId");
   await expect(form.getByLabel("Project")).toHaveAttribute("aria-invalid", "true");
 
   await form.getByLabel("Project").selectOption("Greenhouse");
   await form.getByLabel("Priority").fill("urgent");
   await form.getByRole("button", { name: "Add task" }).click();
-  await expect(alert).toContainText('Path: .priority');
+  await expect(alert).toContainText("Path: .priority");
   await expect(alert).toContainText('Value: "urgent"');
   await expect(form.getByLabel("Project")).not.toHaveAttribute("aria-invalid", "true");
 
@@ -208,9 +208,7 @@ test("filters and orders by index", async ({ newTab }) => {
   await expect.poll(dates).toEqual(soonest.filter((date) => date >= from && date <= to).reverse());
   // The same range as a filter over another order.
   await choice.getByLabel("Order").selectOption("Oldest first");
-  await expect
-    .poll(async () => (await dates()).sort())
-    .toEqual(soonest.filter((date) => date >= from && date <= to));
+  await expect.poll(async () => (await dates()).sort()).toEqual(soonest.filter((date) => date >= from && date <= to));
   await expect(page.getByRole("region", { name: "What it costs" })).toContainText("by_creation_time + filter");
   await choice.getByRole("button", { name: "Clear" }).click();
   await expect(rows(page)).toHaveCount(24);
@@ -261,13 +259,15 @@ test("verify finds nothing wrong, and a reload keeps everything", async ({ newTa
   const total = await generateSome(page);
   const before = await verify(page);
   expect(before).toContain("All is well.");
-  const counts = await Promise.all((["all", "todo", "in_progress", "done"] as const).map((each) => countOf(page, each)));
+  const counts = await Promise.all(
+    (["all", "todo", "in_progress", "done"] as const).map((each) => countOf(page, each)),
+  );
   const shown = await rows(page).allInnerTexts();
   await page.reload();
   await expectCount(page, "all", total);
-  expect(await Promise.all((["all", "todo", "in_progress", "done"] as const).map((each) => countOf(page, each)))).toEqual(
-    counts,
-  );
+  expect(
+    await Promise.all((["all", "todo", "in_progress", "done"] as const).map((each) => countOf(page, each))),
+  ).toEqual(counts);
   expect(await rows(page).allInnerTexts()).toEqual(shown);
   expect(await verify(page)).toContain(`All is well. ${(total + 28).toLocaleString("en")} rows`);
 });
@@ -345,7 +345,10 @@ test("deletes the database after a question, and another tab says so", async ({ 
   await expect(other.getByRole("heading", { name: "An empty database" })).toBeVisible();
 });
 
-test("says what to do when the browser has no storage, and works in memory when asked to", async ({ newTab, context }) => {
+test("says what to do when the browser has no storage, and works in memory when asked to", async ({
+  newTab,
+  context,
+}) => {
   await context.addInitScript(() => Object.defineProperty(globalThis, "indexedDB", { value: undefined }));
   const page = await newTab();
   await expect(page.getByRole("alert")).toContainText("StorageUnavailable");

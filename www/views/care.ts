@@ -7,8 +7,8 @@ const many = 100_000;
 
 /** What the panel needs beyond the session. */
 export interface Care {
-  setDurability(durability: Durability): void;
-  destroy(): void;
+  setDurability: (durability: Durability) => void;
+  destroy: () => void;
 }
 
 export function careView(session: Session, { setDurability, destroy }: Care): View {

@@ -105,8 +105,7 @@ export function moviesView(session: Session): View {
     const { title, genre, released, imdbRating, imdbVotes, worldwideGross, director, distributor } = movie;
     const cell = (name: string, content: string | null, ...more: Node[]) =>
       h("td", { class: name, role: "cell" }, content ?? none(), ...more);
-    const shownTitle =
-      title === null ? h("em", {}, "no title") : h("span", { class: "name" }, String(title));
+    const shownTitle = title === null ? h("em", {}, "no title") : h("span", { class: "name" }, String(title));
     const badge = typeof title === "number" ? h("span", { class: "badge" }, "a number") : null;
     return h(
       "tr",

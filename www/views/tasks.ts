@@ -211,7 +211,11 @@ export function tasksView(session: Session): View {
     due.onkeydown = ({ key }) => {
       if (key === "Enter") due.blur();
     };
-    const trash = h("button", { type: "button", class: "quiet", "aria-label": `Delete ${task.title}`, title: "Delete" }, "✕");
+    const trash = h(
+      "button",
+      { type: "button", class: "quiet", "aria-label": `Delete ${task.title}`, title: "Delete" },
+      "✕",
+    );
     trash.onclick = () => {
       trash.disabled = true;
       void remove(task);
