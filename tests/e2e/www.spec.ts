@@ -282,6 +282,12 @@ test("two tabs see each other's changes, and both may write at once", async ({ n
   await expectCount(second, "all", 25);
   await expect(rows(second).first().getByLabel("Title")).toHaveValue("From the first tab");
 
+  // The window that one comes back to follows by itself.
+  await rows(second).first().getByLabel("Status").selectOption("done");
+  await expect(second.locator("#state")).toHaveText("All saved");
+  await first.evaluate(() => window.dispatchEvent(new Event("focus")));
+  await expect(rows(first).first().getByLabel("Status")).toHaveValue("done");
+
   // Both at the same time: forms in turn, and the generator in both.
   const names = Array.from({ length: 5 }, (_, i) => i + 1);
   const add = async (page: Page, from: string): Promise<void> => {
