@@ -53,6 +53,7 @@ impl Engine {
     #[wasm_bindgen(js_name = getIn)]
     pub fn get_in(&self, transaction: u32, id_length: u32, table: u32) -> u32 {
         self.shared.enter(|inner| {
+            inner.show_nothing();
             let transaction = TransactionId(transaction);
             let (table, row) = match inner.target(id_length, table, 0) {
                 Ok(target) => target,
