@@ -15,7 +15,13 @@ pub(crate) fn key_of(keys: &IndexKeys, index: IndexId) -> Option<&[u8]> {
 
 /// Fills the buffer with a row's entries in all live indexes of its table. A damaged document, which
 /// checksums should have caught, has none.
-pub(crate) fn fill_keys(keys: &mut IndexKeys, schema: &Schema, table: &Table, document: &[u8], place: &keyspace::Place) {
+pub(crate) fn fill_keys(
+    keys: &mut IndexKeys,
+    schema: &Schema,
+    table: &Table,
+    document: &[u8],
+    place: &keyspace::Place,
+) {
     keys.clear();
     if table.index_keys(&Document::new(document), place, &schema.names, keys).is_err() {
         keys.clear();
