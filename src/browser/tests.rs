@@ -152,7 +152,8 @@ async fn rebases_of_two_tabs_all_find_a_place() {
 #[wasm_bindgen_test]
 async fn pages_come_back_whichever_way_they_are_asked_for() {
     let (connection, _) = connect("holdfast-pages").await;
-    let pages: Vec<(u64, Vec<u8>)> = [1, 2, 3, 4, 5, 7, 9, 10, (1 << 52) + 1].map(|page| (page, vec![page as u8; 3])).into();
+    let pages: Vec<(u64, Vec<u8>)> =
+        [1, 2, 3, 4, 5, 7, 9, 10, (1 << 52) + 1].map(|page| (page, vec![page as u8; 3])).into();
     assert_eq!(ask(|answer| connection.write_pages(&pages, answer)).await, Input::PagesWritten);
     // Runs, pairs, single ones, absent ones at every place of a run; in any order.
     let wanted = vec![11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, (1 << 52) + 1, 20, 21, 22, 1];

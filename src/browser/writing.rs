@@ -117,7 +117,8 @@ impl Inner {
 
     fn insert(&mut self, transaction: TransactionId, table: u32, start: u32, end: u32) -> Status {
         self.text.clear();
-        let number = self.tables.get(table as usize).and_then(|name| self.tab.schema().table(name)).map_or(0, |t| t.number);
+        let number =
+            self.tables.get(table as usize).and_then(|name| self.tab.schema().table(name)).map_or(0, |t| t.number);
         let mut position = start as usize;
         let mut status = Status::Done;
         let mut inserted = Vec::new();
@@ -189,4 +190,3 @@ fn framed(input: &[u8], position: usize) -> Option<(&[u8], &[u8], usize)> {
     let end = middle + length(position)?;
     Some((input.get(middle..end)?, input.get(start..middle)?, end))
 }
-

@@ -35,7 +35,10 @@ test("what is saved is there after a reload, from the log and from the tree", as
   const page = await tab(context);
   await open(page, { tuning: { idleMs: 50 } });
   const id = await page.evaluate(async () => {
-    await db.insertMany("tasks", Array.from({ length: 3000 }, (_, n) => ({ title: `t${n}`, n, text: "x".repeat(300) })));
+    await db.insertMany(
+      "tasks",
+      Array.from({ length: 3000 }, (_, n) => ({ title: `t${n}`, n, text: "x".repeat(300) })),
+    );
     const id = await db.insert("tasks", { title: "last", n: -1 });
     return id;
   });
@@ -50,10 +53,18 @@ test("what is saved is there after a reload, from the log and from the tree", as
   // Small budgets, so that pages are loaded again and again.
   await open(page, { budgets: { pageCacheBytes: 256 << 10, rowCacheBytes: 64 << 10 } });
   const fromTree = await page.evaluate(async (id) => {
-    const rows = await db.query("tasks").withIndex("by_n", (q) => q.gte("n", 0)).collect();
+    const rows = await db
+      .query("tasks")
+      .withIndex("by_n", (q) => q.gte("n", 0))
+      .collect();
     const wrong = rows.findIndex((row, n) => row.n !== n || row.title !== `t${n}`);
     const some = await Promise.all(
-      [2999, 0, 1500].map((n) => db.query("tasks").withIndex("by_title", (q) => q.eq("title", `t${n}`)).unique()),
+      [2999, 0, 1500].map((n) =>
+        db
+          .query("tasks")
+          .withIndex("by_title", (q) => q.eq("title", `t${n}`))
+          .unique(),
+      ),
     );
     const report = await db.verify();
     const { pageCacheBytes, rowCacheBytes } = db.stats();
@@ -116,7 +127,18 @@ test("messages of strangers on the channel change nothing", async ({ context }) 
   await open(one);
   await two.evaluate(async () => {
     const channel = new BroadcastChannel("holdfast:test");
-    for (const message of [null, 1, "x", [], ["holdfast 1"], ["holdfast 1", -1, 2], ["holdfast 1", 1.5, NaN], { a: 1 }, ["holdfast 1", 1e300, 1], ["holdfast 1", 7, 9]]) {
+    for (const message of [
+      null,
+      1,
+      "x",
+      [],
+      ["holdfast 1"],
+      ["holdfast 1", -1, 2],
+      ["holdfast 1", 1.5, NaN],
+      { a: 1 },
+      ["holdfast 1", 1e300, 1],
+      ["holdfast 1", 7, 9],
+    ]) {
       channel.postMessage(message);
     }
     await sleep(50);
@@ -146,7 +168,12 @@ test("what a closed tab was told to be saved is saved", async ({ context }) => {
   await writer.close();
   const found = await reader.evaluate(async () => {
     await db.insert("tasks", { title: "mine", n: -1 });
-    return (await db.query("tasks").withIndex("by_n", (q) => q.gte("n", 0)).collect()).map((row) => row.n);
+    return (
+      await db
+        .query("tasks")
+        .withIndex("by_n", (q) => q.gte("n", 0))
+        .collect()
+    ).map((row) => row.n);
   });
   expect(saved.length).toBeGreaterThan(0);
   expect(found.slice(0, saved.length)).toEqual(saved);
@@ -202,7 +229,9 @@ test("IndexedDB that refuses to open is an error", async ({ context }) => {
     };
   });
   const page = await tab(context);
-  const message = await page.evaluate(() => openTasks().catch((error: { code: string; message: string }) => error.message));
+  const message = await page.evaluate(() =>
+    openTasks().catch((error: { code: string; message: string }) => error.message),
+  );
   expect(message).toContain("Not in this window.");
 });
 

@@ -9,7 +9,10 @@ import { codeOf, freshName, open, seed } from "../fixtures/database.js";
 test("the engine's error codes are those of the package, in the same order", () => {
   const source = readFileSync(join(process.cwd(), "src", "error.rs"), "utf8");
   const list = /^codes! \{$([^]*?)^\}$/m.exec(source)![1]!;
-  const names = list.split("\n").map((line) => /^ {4}(\w+),$/.exec(line)?.[1]).filter((name) => name !== undefined);
+  const names = list
+    .split("\n")
+    .map((line) => /^ {4}(\w+),$/.exec(line)?.[1])
+    .filter((name) => name !== undefined);
   assert.deepEqual(names, [...ERROR_CODES]);
 });
 
@@ -103,7 +106,9 @@ test("queries on what is not there", async (t) => {
   assert.equal(await codeOf(any.query("tasks").withIndex("by_nothing").count()), "IndexNotFound");
   const outOfOrder = any
     .query("tasks")
-    .withIndex("by_project_and_status", (q: never) => (q as { eq(f: string, v: string): unknown }).eq("status", "todo"));
+    .withIndex("by_project_and_status", (q: never) =>
+      (q as { eq(f: string, v: string): unknown }).eq("status", "todo"),
+    );
   assert.equal(await codeOf(outOfOrder.collect()), "InvalidIndexRange");
   assert.equal(await codeOf(any.query("tasks").take(-1)), "InvalidArgument");
 });
@@ -153,11 +158,20 @@ test("a new index is built from what is there", async (t) => {
   const after = defineSchema({ things: defineTable({ n: v.number() }).index("by_n", ["n"]) });
   const db = await openDatabase({ name, schema: before });
   t.after(() => db.close());
-  await db.insertMany("things", Array.from({ length: 5_000 }, (_, n) => ({ n: (n * 7919) % 5_000 })));
+  await db.insertMany(
+    "things",
+    Array.from({ length: 5_000 }, (_, n) => ({ n: (n * 7919) % 5_000 })),
+  );
   const later = await openDatabase({ name, schema: after });
   t.after(() => later.close());
-  const rows = await later.query("things").withIndex("by_n", (q) => q.gte("n", 4_990)).collect();
-  assert.deepEqual(rows.map((row) => row.n), [4990, 4991, 4992, 4993, 4994, 4995, 4996, 4997, 4998, 4999]);
+  const rows = await later
+    .query("things")
+    .withIndex("by_n", (q) => q.gte("n", 4_990))
+    .collect();
+  assert.deepEqual(
+    rows.map((row) => row.n),
+    [4990, 4991, 4992, 4993, 4994, 4995, 4996, 4997, 4998, 4999],
+  );
   assert.equal(await later.query("things").withIndex("by_n").count(), 5_000);
   assert.deepEqual((await later.verify()).problems, []);
 });

@@ -8,11 +8,11 @@ test("a document goes in, changes and goes away", async (t) => {
   const db = await open(t);
   const { task } = await seed(db);
   const before = Date.now();
-  const id = await db.insert("tasks", task("write", { description: "line\nbreak \"quoted\" é 😀" }));
+  const id = await db.insert("tasks", task("write", { description: 'line\nbreak "quoted" é 😀' }));
   const document = await db.get(id);
   assert.equal(document?._id, id);
   assert.ok(document._creationTime >= before && document._creationTime < before + 60_000);
-  assert.equal(document.description, "line\nbreak \"quoted\" é 😀");
+  assert.equal(document.description, 'line\nbreak "quoted" é 😀');
   await db.patch(id, { status: "done", description: undefined });
   assert.deepEqual(await db.get("tasks", id), {
     ...task("write", { status: "done" }),
@@ -50,16 +50,46 @@ test("every kind of value comes back as it was", async (t) => {
   const db = await openDatabase({ name: freshName(), schema: anything });
   t.after(() => db.close());
   const values = [
-    null, -5n, 2n ** 63n - 1n, -Infinity, -1.5, -0, 0, 5e-324, 0.1, 2 ** 53, 1e300, Infinity, NaN, false, true, "",
-    "a\u0000b", "\u2028", "😀", new Uint8Array([0, 255]).buffer, [], [1n, [null]], {}, { a: { b: -0 } }, { "a b": "$" },
+    null,
+    -5n,
+    2n ** 63n - 1n,
+    -Infinity,
+    -1.5,
+    -0,
+    0,
+    5e-324,
+    0.1,
+    2 ** 53,
+    1e300,
+    Infinity,
+    NaN,
+    false,
+    true,
+    "",
+    "a\u0000b",
+    "\u2028",
+    "😀",
+    new Uint8Array([0, 255]).buffer,
+    [],
+    [1n, [null]],
+    {},
+    { a: { b: -0 } },
+    { "a b": "$" },
   ];
-  const ids = await db.insertMany("things", values.map((value) => ({ value })));
-  for (const [index, id] of ids.entries()) assert.deepEqual((await db.get(id))?.value, values[index], String(values[index]));
+  const ids = await db.insertMany(
+    "things",
+    values.map((value) => ({ value })),
+  );
+  for (const [index, id] of ids.entries())
+    assert.deepEqual((await db.get(id))?.value, values[index], String(values[index]));
   await db.mutate(async ({ db }) => {
     for (const [index, id] of ids.entries()) assert.deepEqual((await db.get(id))?.value, values[index]);
   });
   // -0 and 0 sort next to each other but are different keys.
-  const minusZero = await db.query("things").withIndex("by_value", (q) => q.eq("value", -0)).collect();
+  const minusZero = await db
+    .query("things")
+    .withIndex("by_value", (q) => q.eq("value", -0))
+    .collect();
   assert.equal(minusZero.length, 1);
   assert.ok(Object.is(minusZero[0]!.value, -0));
 });
@@ -79,17 +109,62 @@ test("queries read ranges of indexes in order", async (t) => {
   assert.equal(titles(await tasks().order("desc").take(2)), "t29 t28");
   assert.equal((await tasks().first())?.title, "t0");
   assert.equal(await tasks().count(), 30);
-  assert.equal(await tasks().withIndex("by_project", (q) => q.eq("projectId", project)).count(), 30);
-  assert.equal((await tasks().withIndex("by_status", (q) => q.eq("status", "done")).collect()).length, 10);
-  assert.equal(await tasks().withIndex("by_status", (q) => q.eq("status", "done")).count(), 10);
-  assert.equal(await tasks().withIndex("by_assignee", (q) => q.eq("assigneeId", undefined)).count(), 15);
   assert.equal(
-    titles(await tasks().withIndex("by_due_date", (q) => q.gt("dueDate", 3).lte("dueDate", 6)).collect()),
+    await tasks()
+      .withIndex("by_project", (q) => q.eq("projectId", project))
+      .count(),
+    30,
+  );
+  assert.equal(
+    (
+      await tasks()
+        .withIndex("by_status", (q) => q.eq("status", "done"))
+        .collect()
+    ).length,
+    10,
+  );
+  assert.equal(
+    await tasks()
+      .withIndex("by_status", (q) => q.eq("status", "done"))
+      .count(),
+    10,
+  );
+  assert.equal(
+    await tasks()
+      .withIndex("by_assignee", (q) => q.eq("assigneeId", undefined))
+      .count(),
+    15,
+  );
+  assert.equal(
+    titles(
+      await tasks()
+        .withIndex("by_due_date", (q) => q.gt("dueDate", 3).lte("dueDate", 6))
+        .collect(),
+    ),
     "t4 t5 t6",
   );
-  assert.equal(titles(await tasks().filter((q) => q.gt(q.field("createdAt"), 27)).collect()), "t28 t29");
-  assert.equal(await tasks().filter((q) => q.gt(q.field("createdAt"), 27)).count(), 2);
-  assert.equal((await tasks().filter((q) => q.eq(q.field("title"), "t7")).unique())?.dueDate, 7);
+  assert.equal(
+    titles(
+      await tasks()
+        .filter((q) => q.gt(q.field("createdAt"), 27))
+        .collect(),
+    ),
+    "t28 t29",
+  );
+  assert.equal(
+    await tasks()
+      .filter((q) => q.gt(q.field("createdAt"), 27))
+      .count(),
+    2,
+  );
+  assert.equal(
+    (
+      await tasks()
+        .filter((q) => q.eq(q.field("title"), "t7"))
+        .unique()
+    )?.dueDate,
+    7,
+  );
   assert.equal(await codeOf(tasks().unique()), "NotUnique");
   const iterated: string[] = [];
   for await (const row of tasks()) {
@@ -102,28 +177,46 @@ test("queries read ranges of indexes in order", async (t) => {
 test("pages follow each other without gaps while the table changes", async (t) => {
   const db = await open(t);
   const { task } = await seed(db);
-  const ids = await db.insertMany("tasks", Array.from({ length: 25 }, (_, n) => task(`t${n}`, { dueDate: n })));
+  const ids = await db.insertMany(
+    "tasks",
+    Array.from({ length: 25 }, (_, n) => task(`t${n}`, { dueDate: n })),
+  );
   const query = () => db.query("tasks").withIndex("by_due_date");
   const first = await query().paginate({ numItems: 10, cursor: null });
-  assert.deepEqual(first.page.map((row) => row.dueDate), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assert.deepEqual(
+    first.page.map((row) => row.dueDate),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+  );
   assert.equal(first.isDone, false);
   await db.delete(ids[9]!);
   await db.insert("tasks", task("between", { dueDate: 9.5 }));
   const second = await query().paginate({ numItems: 10, cursor: first.continueCursor });
-  assert.deepEqual(second.page.map((row) => row.dueDate), [9.5, 10, 11, 12, 13, 14, 15, 16, 17, 18]);
+  assert.deepEqual(
+    second.page.map((row) => row.dueDate),
+    [9.5, 10, 11, 12, 13, 14, 15, 16, 17, 18],
+  );
   const third = await query().paginate({ numItems: 10, cursor: second.continueCursor });
-  assert.deepEqual(third.page.map((row) => row.dueDate), [19, 20, 21, 22, 23, 24]);
+  assert.deepEqual(
+    third.page.map((row) => row.dueDate),
+    [19, 20, 21, 22, 23, 24],
+  );
   assert.equal(third.isDone, true);
   const after = await query().paginate({ numItems: 10, cursor: third.continueCursor });
   assert.deepEqual([after.page, after.isDone], [[], true]);
   const again = await query().paginate({ numItems: 1, cursor: null, endCursor: first.continueCursor });
-  assert.deepEqual(again.page.map((row) => row.dueDate), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(
+    again.page.map((row) => row.dueDate),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8],
+  );
   assert.equal(again.continueCursor, first.continueCursor);
   const other = db.query("tasks").paginate({ numItems: 10, cursor: first.continueCursor });
   assert.equal(await codeOf(other), "InvalidCursor");
   assert.equal(await codeOf(query().paginate({ numItems: 10, cursor: "nonsense" })), "InvalidCursor");
   const backwards = await query().order("desc").paginate({ numItems: 3, cursor: null });
-  assert.deepEqual(backwards.page.map((row) => row.dueDate), [24, 23, 22]);
+  assert.deepEqual(
+    backwards.page.map((row) => row.dueDate),
+    [24, 23, 22],
+  );
 });
 
 test("an unchanged document is the same frozen object, a changed one another", async (t) => {
@@ -132,7 +225,15 @@ test("an unchanged document is the same frozen object, a changed one another", a
   const [one, two] = await db.insertMany("tasks", [task("one"), task("two")]);
   const rows = await db.query("tasks").collect();
   assert.equal(await db.get(one!), rows[0]);
-  assert.equal((await db.query("tasks").withIndex("by_status", (q) => q.eq("status", "todo")).collect())[1], rows[1]);
+  assert.equal(
+    (
+      await db
+        .query("tasks")
+        .withIndex("by_status", (q) => q.eq("status", "todo"))
+        .collect()
+    )[1],
+    rows[1],
+  );
   assert.ok(Object.isFrozen(rows[0]));
   const parent = (await db.get(project))!;
   assert.ok(Object.isFrozen(parent.settings.tags));
@@ -146,10 +247,13 @@ test("an unchanged document is the same frozen object, a changed one another", a
   await db.patch(two!, { title: "2" });
   assert.equal((await db.query("tasks").collect())[1], later[1]);
   // What a failed mutation has shown is taken back.
-  await assert.rejects(db.mutate(async ({ db }) => {
-    await db.patch(one!, { title: "1" });
-    throw new Error("no");
-  }), /no/);
+  await assert.rejects(
+    db.mutate(async ({ db }) => {
+      await db.patch(one!, { title: "1" });
+      throw new Error("no");
+    }),
+    /no/,
+  );
   assert.equal((await db.get(one!))!.title, "one");
 });
 
@@ -198,7 +302,10 @@ test("a hundred thousand documents are folded into the tree, found again and giv
   const { task } = await seed(db);
   const N = 100_000;
   for (let start = 0; start < N; start += 20_000) {
-    await db.insertMany("tasks", Array.from({ length: 20_000 }, (_, n) => task(`t${start + n}`, { dueDate: start + n })));
+    await db.insertMany(
+      "tasks",
+      Array.from({ length: 20_000 }, (_, n) => task(`t${start + n}`, { dueDate: start + n })),
+    );
   }
   assert.equal(await db.query("tasks").count(), N);
   const until = Date.now() + 20_000;
@@ -207,7 +314,10 @@ test("a hundred thousand documents are folded into the tree, found again and giv
   }
   assert.ok(db.stats().generation > 0, "a checkpoint has been made");
   for (let n = 0; n < N; n += 9_973) {
-    const row = await db.query("tasks").withIndex("by_due_date", (q) => q.eq("dueDate", n)).unique();
+    const row = await db
+      .query("tasks")
+      .withIndex("by_due_date", (q) => q.eq("dueDate", n))
+      .unique();
     assert.equal(row?.title, `t${n}`);
     assert.equal(await db.get(row._id), row);
   }
@@ -267,7 +377,10 @@ test("a closed database says so", async (t) => {
 test("memory of closed databases is used again", async () => {
   const fill = async () => {
     const db = await openDatabase({ name: freshName(), schema: tiny });
-    await db.insertMany("things", Array.from({ length: 20_000 }, (_, n) => ({ text: `thing ${n} ${"x".repeat(100)}` })));
+    await db.insertMany(
+      "things",
+      Array.from({ length: 20_000 }, (_, n) => ({ text: `thing ${n} ${"x".repeat(100)}` })),
+    );
     const { wasmMemoryBytes } = db.stats();
     await db.close();
     return wasmMemoryBytes;

@@ -11,7 +11,13 @@ test("a function reads what it wrote, and nobody else does before it ends", asyn
   const result = await db.mutate(async (ctx) => {
     const id = await ctx.db.insert("tasks", task("inside"));
     await ctx.db.patch(id, { status: "done" });
-    assert.equal(await ctx.db.query("tasks").withIndex("by_status", (q) => q.eq("status", "done")).count(), 1);
+    assert.equal(
+      await ctx.db
+        .query("tasks")
+        .withIndex("by_status", (q) => q.eq("status", "done"))
+        .count(),
+      1,
+    );
     assert.equal((await ctx.db.query("tasks").collect()).length, 1);
     await pause(5);
     assert.equal(await db.query("tasks").count(), 0);
@@ -20,7 +26,10 @@ test("a function reads what it wrote, and nobody else does before it ends", asyn
     return id;
   });
   assert.equal((await db.get(result))?.status, "done");
-  assert.deepEqual((await db.query("tasks").collect()).map((row) => row.title), ["inside", "more"]);
+  assert.deepEqual(
+    (await db.query("tasks").collect()).map((row) => row.title),
+    ["inside", "more"],
+  );
 });
 
 test("what a function throws rejects, and nothing is saved", async (t) => {
@@ -32,7 +41,12 @@ test("what a function throws rejects, and nothing is saved", async (t) => {
     throw thrown;
   });
   await assert.rejects(failing, (error) => error === thrown);
-  await assert.rejects(db.mutate(() => { throw thrown; }), (error) => error === thrown);
+  await assert.rejects(
+    db.mutate(() => {
+      throw thrown;
+    }),
+    (error) => error === thrown,
+  );
   assert.equal(await db.query("tasks").count(), 0);
 });
 
@@ -117,10 +131,15 @@ test("two tabs that write the same rows as fast as they can lose nothing", async
 test("parallel calls inside a function work", async (t) => {
   const db = await open(t);
   const { task } = await seed(db);
-  const ids = await db.mutate((ctx) => Promise.all(Array.from({ length: 50 }, (_, n) => ctx.db.insert("tasks", task(`t${n}`)))));
+  const ids = await db.mutate((ctx) =>
+    Promise.all(Array.from({ length: 50 }, (_, n) => ctx.db.insert("tasks", task(`t${n}`)))),
+  );
   assert.equal(new Set(ids).size, 50);
   const titles = await db.read((ctx) => Promise.all(ids.map(async (id) => (await ctx.db.get(id))?.title)));
-  assert.deepEqual(titles, Array.from({ length: 50 }, (_, n) => `t${n}`));
+  assert.deepEqual(
+    titles,
+    Array.from({ length: 50 }, (_, n) => `t${n}`),
+  );
 });
 
 test("a read sees one state from beginning to end and writes nothing", async (t) => {
@@ -179,7 +198,10 @@ test("a mistake inside a function leaves it usable if it is caught", async (t) =
     assert.equal(await codeOf(bad), "SchemaEnforcementError");
     await ctx.db.insert("tasks", task("three"));
   });
-  assert.deepEqual((await db.query("tasks").collect()).map((row) => row.title), ["one", "three"]);
+  assert.deepEqual(
+    (await db.query("tasks").collect()).map((row) => row.title),
+    ["one", "three"],
+  );
 });
 
 test("objects that change after a call was made do not change what is written", async (t) => {
