@@ -22,6 +22,8 @@ mod request;
 mod rows;
 mod shared;
 mod sinks;
+#[cfg(test)]
+mod tests;
 mod trim;
 mod writing;
 

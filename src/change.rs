@@ -6,7 +6,7 @@ use crate::keyspace::{self, IndexId};
 use crate::log::{ChangeKind, OldKey, Record, RowChange, Stage};
 use crate::read_set::{KeyRange, ReadSet, Touch};
 use crate::schema::{Index, IndexKeys, IndexState, Schema, Table};
-use crate::store::{Op, Overlay};
+use crate::store::{Op, Overlay, compare_keys};
 
 /// The key of one index among a row's entry keys.
 pub(crate) fn key_of(keys: &IndexKeys, index: IndexId) -> Option<&[u8]> {
@@ -15,7 +15,13 @@ pub(crate) fn key_of(keys: &IndexKeys, index: IndexId) -> Option<&[u8]> {
 
 /// Fills the buffer with a row's entries in all live indexes of its table. A damaged document, which
 /// checksums should have caught, has none.
-pub(crate) fn fill_keys(keys: &mut IndexKeys, schema: &Schema, table: &Table, document: &[u8], place: &keyspace::Place) {
+pub(crate) fn fill_keys(
+    keys: &mut IndexKeys,
+    schema: &Schema,
+    table: &Table,
+    document: &[u8],
+    place: &keyspace::Place,
+) {
     keys.clear();
     if table.index_keys(&Document::new(document), place, &schema.names, keys).is_err() {
         keys.clear();
@@ -161,21 +167,48 @@ impl Operations {
                 overlay.apply(key, operation.op, operation.delta);
             }
         } else {
-            // Sorted by their first bytes as a number; the rest decides between equals, then the order of coming.
-            let head = |operation: &Operation| {
-                let key = &keys[operation.start as usize..operation.end as usize];
-                let mut head = [0; 16];
-                let length = key.len().min(16);
-                head[..length].copy_from_slice(&key[..length]);
-                (u128::from_be_bytes(head), key)
-            };
-            self.list.sort_by_cached_key(head);
-            overlay.extend_sorted(self.list.drain(..).map(|operation| {
-                (&keys[operation.start as usize..operation.end as usize], operation.op, operation.delta)
+            let order = sorted_positions(keys, &self.list);
+            let mut list: Vec<Option<Operation>> = self.list.drain(..).map(Some).collect();
+            overlay.extend_sorted(order.into_iter().filter_map(|position| {
+                let operation = list[position as usize].take()?;
+                Some((&keys[operation.start as usize..operation.end as usize], operation.op, operation.delta))
             }));
         }
         self.keys.clear();
     }
+}
+
+/// The positions of operations in the order of their keys; those on one key keep their order.
+///
+/// Rows come in an order of their own, and so do the entries of some indexes: sorted apart, each kind of key is
+/// often in order already. Within a kind, most keys differ in the sixteen bytes after the prefix.
+fn sorted_positions(keys: &[u8], list: &[Operation]) -> Vec<u32> {
+    let mut kinds: Vec<(&[u8], Vec<(u128, u32)>)> = Vec::new();
+    for (position, operation) in list.iter().enumerate() {
+        let (prefix, rest) = keys[operation.start as usize..operation.end as usize].split_at(keyspace::PREFIX_LENGTH);
+        let mut head = [0; 16];
+        let length = rest.len().min(16);
+        head[..length].copy_from_slice(&rest[..length]);
+        let entry = (u128::from_be_bytes(head), position as u32);
+        match kinds.iter_mut().find(|(known, _)| *known == prefix) {
+            Some((_, entries)) => entries.push(entry),
+            None => kinds.push((prefix, vec![entry])),
+        }
+    }
+    kinds.sort_unstable_by_key(|(prefix, _)| *prefix);
+    let mut order = Vec::with_capacity(list.len());
+    for (_, mut entries) in kinds {
+        let rest = |position: u32| {
+            let operation = &list[position as usize];
+            let from = (operation.start as usize + keyspace::PREFIX_LENGTH + 16).min(operation.end as usize);
+            &keys[from..operation.end as usize]
+        };
+        entries.sort_unstable_by(|a, b| {
+            a.0.cmp(&b.0).then_with(|| compare_keys(rest(a.1), rest(b.1))).then_with(|| a.1.cmp(&b.1))
+        });
+        order.extend(entries.into_iter().map(|(_, position)| position));
+    }
+    order
 }
 
 /// Applies a record to an overlay and the schema that goes with it.

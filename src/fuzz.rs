@@ -170,7 +170,8 @@ mod tests {
     #[test]
     fn mutated_golden_files_break_nothing() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1");
-        let mut files: Vec<_> = std::fs::read_dir(folder).expect("golden files").map(|entry| entry.expect("a file").path()).collect();
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).expect("golden files").map(|entry| entry.expect("a file").path()).collect();
         files.sort();
         let corpus: Vec<Vec<u8>> = files
             .iter()

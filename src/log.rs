@@ -180,8 +180,7 @@ impl Record {
         if kinds & !(HAS_SCHEMA | HAS_PROGRESS) != 0 {
             return Err(RecordError::Newer);
         }
-        let schema =
-            if kinds & HAS_SCHEMA != 0 { Some(shared(bytes, &mut reader, "record: schema")?) } else { None };
+        let schema = if kinds & HAS_SCHEMA != 0 { Some(shared(bytes, &mut reader, "record: schema")?) } else { None };
         let progress = if kinds & HAS_PROGRESS != 0 { Some(decode_progress(bytes, &mut reader)?) } else { None };
         let mut rows = Vec::new();
         for _ in 0..reader.varint("record: tables")? {
@@ -237,8 +236,7 @@ fn decode_row(buffer: &Bytes, table: TableId, reader: &mut Reader<'_>) -> Result
     };
     let creation_time = reader.f64("row: creation time")?;
     let id = RowId(reader.take(16, "row: id")?.try_into().expect("sixteen bytes"));
-    let document =
-        if kind == ChangeKind::Delete { Bytes::default() } else { shared(buffer, reader, "row: document")? };
+    let document = if kind == ChangeKind::Delete { Bytes::default() } else { shared(buffer, reader, "row: document")? };
     let mut old_keys = Vec::new();
     if kind != ChangeKind::Insert {
         for _ in 0..reader.length(reader.remaining(), "row: old keys")? {

@@ -3,7 +3,6 @@
 //! A transaction is untouched by a change if none of the changed row's keys, old or new, in any index,
 //! lies in a range that it read. Counting is weaker: it only sees keys that appear or vanish.
 
-
 /// A half-open range of keys, `start <= key < end`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyRange {
@@ -135,7 +134,6 @@ impl Ranges {
         other.start < other.end && self.list.iter().any(|range| range.start < other.end && other.start < range.end)
     }
 }
-
 
 #[cfg(test)]
 mod tests {

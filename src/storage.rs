@@ -25,9 +25,13 @@ impl MemoryStorage {
     /// manifest covers when `from_manifest` is set.
     pub fn read_log(&self, generation: u64, after: u64, from_manifest: bool) -> LogTail {
         let manifest = self.manifests.range(generation + 1..).next_back().map(|(_, bytes)| bytes.clone());
-        let covered = manifest.as_ref().filter(|_| from_manifest).and_then(|bytes| crate::store::Manifest::peek_sequence(bytes));
+        let covered =
+            manifest.as_ref().filter(|_| from_manifest).and_then(|bytes| crate::store::Manifest::peek_sequence(bytes));
         let after = after.max(covered.unwrap_or(0));
-        LogTail { manifest, records: self.log.range(after + 1..).map(|(&sequence, bytes)| (sequence, bytes.clone())).collect() }
+        LogTail {
+            manifest,
+            records: self.log.range(after + 1..).map(|(&sequence, bytes)| (sequence, bytes.clone())).collect(),
+        }
     }
 
     /// Adds a record unless its number is taken.

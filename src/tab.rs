@@ -271,7 +271,10 @@ impl Tab {
             }
             Input::Reopened => self.reopened(),
             Input::ReopenFailed { message } => {
-                self.fail(Error::new(Code::StorageUnavailable, format!("The database could not be opened again: {message}")));
+                self.fail(Error::new(
+                    Code::StorageUnavailable,
+                    format!("The database could not be opened again: {message}"),
+                ));
             }
             Input::LockGranted => self.lock_granted(now_ms),
             Input::LockLost => self.lock_lost(),

@@ -102,7 +102,8 @@ export class Bridge {
   /** Reads that were over before anyone could wait for them. */
   #early = new Map<number, HoldfastError | undefined>();
   #schemaWaiters: (() => void)[] = [];
-  readonly #repairs: { resolve(report: { rows: number; lost: string[] }): void; reject(error: HoldfastError): void }[] = [];
+  readonly #repairs: { resolve(report: { rows: number; lost: string[] }): void; reject(error: HoldfastError): void }[] =
+    [];
   readonly #idlers: (() => void)[] = [];
   #engine: Engine | undefined;
   #words = NO_WORDS;
@@ -120,7 +121,8 @@ export class Bridge {
     let opened!: Waiter;
     this.#opened = new Promise((resolve, reject) => (opened = { resolve, reject }));
     const listener = {
-      opened: (code: string, message: string) => (code === "" ? opened.resolve() : opened.reject(errorOf(code, message))),
+      opened: (code: string, message: string) =>
+        code === "" ? opened.resolve() : opened.reject(errorOf(code, message)),
       settled: (transaction: number, outcome: number, code: string, message: string) => {
         const settle = this.#mutations.get(transaction);
         if (settle === undefined) return;

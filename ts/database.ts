@@ -232,10 +232,7 @@ export class Database<DataModel extends GenericDataModel> {
    * The function runs again, with the same ids, when what it read was changed meanwhile. What it throws rejects the
    * promise, and nothing is saved.
    */
-  mutate<T>(
-    action: (ctx: GenericMutationCtx<DataModel>) => Promise<T> | T,
-    options: MutateOptions = {},
-  ): Promise<T> {
+  mutate<T>(action: (ctx: GenericMutationCtx<DataModel>) => Promise<T> | T, options: MutateOptions = {}): Promise<T> {
     requireArgument(action, "mutate", "action");
     const { name = action.name || "anonymous", timeoutMs = this.#timeoutMs } = options;
     return this.#mutate((database) => action(contextOf(database) as unknown as GenericMutationCtx<DataModel>), {
@@ -307,10 +304,7 @@ export class Database<DataModel extends GenericDataModel> {
   /** Removes a document. */
   delete(id: GenericId<TableNamesInDataModel<DataModel>>): Promise<void>;
   /** Removes a document. */
-  delete<TableName extends TableNamesInDataModel<DataModel>>(
-    table: TableName,
-    id: GenericId<TableName>,
-  ): Promise<void>;
+  delete<TableName extends TableNamesInDataModel<DataModel>>(table: TableName, id: GenericId<TableName>): Promise<void>;
   async delete(tableOrId: string, id?: string): Promise<void> {
     const [tableName, text] = target("delete", tableOrId, id);
     await this.#write((database) => database.changeEncoded("delete", tableName, text, NO_CHANGE));
@@ -329,9 +323,7 @@ export class Database<DataModel extends GenericDataModel> {
   /** A write that is one call. */
   #write<T>(action: (database: TransactionDatabase) => Promise<T>): Promise<T> {
     const write = this.#mutate(action, UNLIMITED);
-    const settled: Promise<unknown> = write
-      .catch(() => undefined)
-      .then(() => this.#writes.delete(settled));
+    const settled: Promise<unknown> = write.catch(() => undefined).then(() => this.#writes.delete(settled));
     this.#writes.add(settled);
     return write;
   }

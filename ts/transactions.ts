@@ -214,7 +214,10 @@ export function encodeDocuments(bridge: Bridge, tableName: string, values: reado
     encoder.encode(input, value, "insert");
     const { id, creationTime } = encoder;
     if (creationTime !== undefined) {
-      throw new HoldfastError("InvalidArgument", "`_creationTime` is set by the database; a document can't bring its own.");
+      throw new HoldfastError(
+        "InvalidArgument",
+        "`_creationTime` is set by the database; a document can't bring its own.",
+      );
     }
     const documentEnd = input.position;
     let idLength = 0;
@@ -372,10 +375,7 @@ export async function mutate<T>(
 }
 
 /** Runs a function over one state, which nobody changes. */
-export async function read<T>(
-  bridge: Bridge,
-  action: (database: TransactionDatabase) => Promise<T> | T,
-): Promise<T> {
+export async function read<T>(bridge: Bridge, action: (database: TransactionDatabase) => Promise<T> | T): Promise<T> {
   for (;;) {
     if (bridge.engine.begin(true) === Status.Failed) throw bridge.error();
     const run = new Run(bridge.number(), true);

@@ -36,7 +36,10 @@ export function loadWasm(source?: WasmSource): Promise<Wasm> {
 
 async function load(source: WasmSource = new URL("./holdfast_bg.wasm", import.meta.url)): Promise<Wasm> {
   let binary: WasmSource = source;
-  if ((typeof binary === "string" && binary.startsWith("file:")) || (binary instanceof URL && binary.protocol === "file:")) {
+  if (
+    (typeof binary === "string" && binary.startsWith("file:")) ||
+    (binary instanceof URL && binary.protocol === "file:")
+  ) {
     // Node's fetch knows no files. The name is put together so that bundlers for browsers don't look for it.
     const files = (await import(/* @vite-ignore */ "node:" + "fs/promises")) as typeof import("node:fs/promises");
     binary = new Uint8Array(await files.readFile(new URL(binary)));

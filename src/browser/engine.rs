@@ -27,8 +27,9 @@ impl Engine {
     /// `[code, message]` when options or schema are wrong.
     #[wasm_bindgen(constructor)]
     pub fn new(options: JsValue, schema: &[u8], listener: Listener) -> Result<Engine, JsValue> {
-        let options: OpenOptions = serde_wasm_bindgen::from_value(options)
-            .map_err(|error| thrown(&Error::new(Code::InvalidArgument, format!("The options are not valid: {error}"))))?;
+        let options: OpenOptions = serde_wasm_bindgen::from_value(options).map_err(|error| {
+            thrown(&Error::new(Code::InvalidArgument, format!("The options are not valid: {error}")))
+        })?;
         let tab = begin(&options, schema).map_err(|error| thrown(&error))?;
         let is_strict = options.durability.as_deref() == Some("strict");
         let row_cache_bytes = options.row_cache_bytes();

@@ -160,7 +160,9 @@ impl Connection {
             Err(error) => return Some(failed(describe(&error))),
         };
         let given = once.clone();
-        if let Err(error) = read_tail(&running, generation, after, from_manifest, move |tail| given.give(Input::LogRead(tail))) {
+        if let Err(error) =
+            read_tail(&running, generation, after, from_manifest, move |tail| given.give(Input::LogRead(tail)))
+        {
             running.abort();
             return Some(failed(describe(&error)));
         }
@@ -261,7 +263,8 @@ impl Connection {
             let newest = meta.open_key_cursor_with_range_and_direction(&numbers_after(0)?, IdbCursorDirection::Prev)?;
             let inner = running.clone();
             running.after(&newest, move |cursor| {
-                let newest = cursor.dyn_ref::<IdbCursor>().and_then(|cursor| cursor.key().ok()?.as_f64()).unwrap_or(0.0);
+                let newest =
+                    cursor.dyn_ref::<IdbCursor>().and_then(|cursor| cursor.key().ok()?.as_f64()).unwrap_or(0.0);
                 if newest as u64 + 1 == generation {
                     if add(&inner, META, generation, &manifest).is_err() {
                         inner.abort();
@@ -273,9 +276,13 @@ impl Connection {
             });
             Ok(running)
         });
-        end_maintenance(started, answer, move || {
-            if *is_refused.borrow() { Input::PublishConflict } else { Input::Published }
-        })
+        end_maintenance(
+            started,
+            answer,
+            move || {
+                if *is_refused.borrow() { Input::PublishConflict } else { Input::Published }
+            },
+        )
     }
 }
 
@@ -315,7 +322,10 @@ fn read_tail(
         let values = log.get_all_with_key(&numbers_after(after)?)?;
         let keys = log.get_all_keys_with_key(&numbers_after(after)?)?;
         running.after(&keys, move |keys| {
-            then(LogTail { manifest: manifest_of(&result_of(&newest)), records: records_of(&keys, &result_of(&values)) });
+            then(LogTail {
+                manifest: manifest_of(&result_of(&newest)),
+                records: records_of(&keys, &result_of(&values)),
+            });
         });
         return Ok(());
     }

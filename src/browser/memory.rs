@@ -62,7 +62,11 @@ impl Seat {
                 Input::LogRead(storage.read_log(generation, after, from_manifest))
             }
             Effect::Append { sequence, record } => {
-                if storage.append(sequence, record) { Input::Appended } else { Input::AppendConflict }
+                if storage.append(sequence, record) {
+                    Input::Appended
+                } else {
+                    Input::AppendConflict
+                }
             }
             Effect::ReserveAttempt => Input::AttemptReserved { attempt: storage.reserve_attempt() },
             Effect::WritePages { pages } => {
@@ -70,7 +74,11 @@ impl Seat {
                 Input::PagesWritten
             }
             Effect::Publish { generation, manifest } => {
-                if storage.publish(generation, manifest) { Input::Published } else { Input::PublishConflict }
+                if storage.publish(generation, manifest) {
+                    Input::Published
+                } else {
+                    Input::PublishConflict
+                }
             }
             Effect::Trim { log_upto, manifests_below, pages } => {
                 storage.trim(log_upto, manifests_below, &pages);
@@ -92,7 +100,11 @@ impl Seat {
         match rebase(tail) {
             None => Input::RebasedToNothing,
             Some((sequence, record)) => {
-                if self.hub.borrow_mut().storage.append(sequence, record) { Input::Appended } else { Input::AppendConflict }
+                if self.hub.borrow_mut().storage.append(sequence, record) {
+                    Input::Appended
+                } else {
+                    Input::AppendConflict
+                }
             }
         }
     }

@@ -110,8 +110,7 @@ impl Engine {
 
 impl Inner {
     fn get(&mut self, id_length: u32, table: u32) -> Status {
-        self.results.clear();
-        self.output.clear();
+        self.show_nothing();
         let schema = self.tab.schema().clone();
         let expected = table.checked_sub(1).and_then(|table| self.tables.get(table as usize)).map(String::as_str);
         let (table, row) = match self.tab.resolve_id(&schema, self.input_text(id_length), expected, "get") {
@@ -161,11 +160,16 @@ impl Inner {
         self.mailbox.set_words(Word::Results, &self.results);
     }
 
-    /// Fails before any row was given.
-    pub(crate) fn fail_reading(&mut self, error: Error) -> Status {
+    /// Gives no rows; those of an earlier call must not be taken again.
+    pub(crate) fn show_nothing(&mut self) {
         self.results.clear();
         self.output.clear();
         self.show_rows();
+    }
+
+    /// Fails before any row was given.
+    pub(crate) fn fail_reading(&mut self, error: Error) -> Status {
+        self.show_nothing();
         self.fail(error)
     }
 

@@ -91,7 +91,13 @@ struct Queue {
 }
 
 impl Shared {
-    pub(crate) fn new(name: String, is_strict: bool, tab: Tab, row_cache_bytes: usize, listener: Listener) -> Rc<Shared> {
+    pub(crate) fn new(
+        name: String,
+        is_strict: bool,
+        tab: Tab,
+        row_cache_bytes: usize,
+        listener: Listener,
+    ) -> Rc<Shared> {
         let inner = Inner {
             tab,
             mailbox: Mailbox::new(),
@@ -506,9 +512,10 @@ pub(crate) fn open_error(name: &str, failure: &OpenFailure) -> Error {
                  With `storage: \"memory\"` a database lives as long as the page."
             ),
         ),
-        OpenFailure::Newer => {
-            Error::new(Code::NewerFormat, format!("The database \"{name}\" was written by a newer version of Holdfast."))
-        }
+        OpenFailure::Newer => Error::new(
+            Code::NewerFormat,
+            format!("The database \"{name}\" was written by a newer version of Holdfast."),
+        ),
         OpenFailure::Gone => Error::new(Code::StorageUnavailable, format!("The database \"{name}\" was deleted.")),
     }
 }

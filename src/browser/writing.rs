@@ -53,6 +53,7 @@ impl Engine {
     #[wasm_bindgen(js_name = getIn)]
     pub fn get_in(&self, transaction: u32, id_length: u32, table: u32) -> u32 {
         self.shared.enter(|inner| {
+            inner.show_nothing();
             let transaction = TransactionId(transaction);
             let (table, row) = match inner.target(id_length, table, 0) {
                 Ok(target) => target,
@@ -116,7 +117,8 @@ impl Inner {
 
     fn insert(&mut self, transaction: TransactionId, table: u32, start: u32, end: u32) -> Status {
         self.text.clear();
-        let number = self.tables.get(table as usize).and_then(|name| self.tab.schema().table(name)).map_or(0, |t| t.number);
+        let number =
+            self.tables.get(table as usize).and_then(|name| self.tab.schema().table(name)).map_or(0, |t| t.number);
         let mut position = start as usize;
         let mut status = Status::Done;
         let mut inserted = Vec::new();
@@ -188,4 +190,3 @@ fn framed(input: &[u8], position: usize) -> Option<(&[u8], &[u8], usize)> {
     let end = middle + length(position)?;
     Some((input.get(middle..end)?, input.get(start..middle)?, end))
 }
-

@@ -143,9 +143,8 @@ impl<'a> ValueRef<'a> {
             }
             (ValueRef::Object(a), ValueRef::Object(b)) => {
                 let pairs = a.fields(names).map_while(Result::ok).zip(b.fields(names).map_while(Result::ok));
-                let orders = pairs.map(|((name, a), (other, b))| {
-                    name.cmp(other).then_with(|| a.compare_within(&b, names, inner))
-                });
+                let orders = pairs
+                    .map(|((name, a), (other, b))| name.cmp(other).then_with(|| a.compare_within(&b, names, inner)));
                 first_difference(orders, a.len(), b.len())
             }
             _ => self.rank().cmp(&other.rank()),

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bytes::Write;
-use crate::value::strategy::{any_row, any_top_name, any_value, with_one_nan};
 use crate::fuzz::NAMES;
+use crate::value::strategy::{any_row, any_top_name, any_value, with_one_nan};
 use crate::{golden, key};
 
 fn names() -> Names {
@@ -33,10 +33,7 @@ fn message(value: &Value) -> String {
 fn field_names_follow_convex_with_its_texts() {
     let check = |name: &str, expected: &str| assert_eq!(message(&object([(name, Value::Null)])), expected);
     check("$a", "Field name $a starts with a '$', which is reserved.");
-    check(
-        "é",
-        "Field name é has invalid character 'é': Field names can only contain non-control ASCII characters",
-    );
+    check("é", "Field name é has invalid character 'é': Field names can only contain non-control ASCII characters");
     check(
         "a\n",
         "Field name a\n has invalid character '\n': Field names can only contain non-control ASCII characters",

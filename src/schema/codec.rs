@@ -232,7 +232,11 @@ fn check_index_ids(tables: &[Table], next_index: u32) -> Decoded<()> {
     let mut ids: Vec<u32> = tables.iter().flat_map(|table| &table.indexes).map(|index| index.id.0).collect();
     ids.sort_unstable();
     let distinct = ids.is_sorted_by(|a, b| a < b);
-    if distinct && ids.last().is_none_or(|&last| last < next_index) { Ok(()) } else { Err(Malformed("schema: index ids")) }
+    if distinct && ids.last().is_none_or(|&last| last < next_index) {
+        Ok(())
+    } else {
+        Err(Malformed("schema: index ids"))
+    }
 }
 
 fn read_index(reader: &mut Reader<'_>) -> Decoded<Index> {

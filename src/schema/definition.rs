@@ -73,7 +73,9 @@ impl SchemaDefinition {
             }
         }
         match pins.keys().find(|name| !is_system(name) && !tables.contains_key(**name)) {
-            Some(name) => Err(invalid(format!("`tableNumbers` names the table \"{name}\", which is not in the schema."))),
+            Some(name) => {
+                Err(invalid(format!("`tableNumbers` names the table \"{name}\", which is not in the schema.")))
+            }
             None => Ok(SchemaDefinition { tables, enforced }),
         }
     }
@@ -117,7 +119,10 @@ fn read_pins(value: Option<&Value>) -> Result<BTreeMap<&str, u32>> {
             };
             match whole {
                 Some(number) if number > 0 => Ok((name.as_str(), number)),
-                _ => Err(invalid(format!("The table number of \"{name}\" must be a whole number from 1 to {}.", u32::MAX))),
+                _ => Err(invalid(format!(
+                    "The table number of \"{name}\" must be a whole number from 1 to {}.",
+                    u32::MAX
+                ))),
             }
         })
         .collect()
@@ -180,14 +185,8 @@ fn invalid_document_type(found: &Validator) -> Error {
 /// Search and vector indexes are checked so that a schema which Convex rejects is rejected here, and then
 /// left out: nothing here searches them.
 fn read_indexes(table: &str, definition: &Value) -> Result<Vec<IndexDefinition>> {
-    let kinds = [
-        "indexes",
-        "stagedDbIndexes",
-        "searchIndexes",
-        "stagedSearchIndexes",
-        "vectorIndexes",
-        "stagedVectorIndexes",
-    ];
+    let kinds =
+        ["indexes", "stagedDbIndexes", "searchIndexes", "stagedSearchIndexes", "vectorIndexes", "stagedVectorIndexes"];
     let mut lists = [&[] as &[Value]; 6];
     for (found, kind) in lists.iter_mut().zip(kinds) {
         *found = list(definition.get(kind), &format!("In table \"{table}\": `{kind}`"))?;
@@ -296,9 +295,11 @@ fn read_index(definition: &Value) -> Result<(&str, Vec<FieldPath>)> {
         return Err(at(format!("Duplicate field \"{field}\". Index fields must be unique within an index.")));
     }
     if written.iter().any(|field| field == "_creationTime") {
-        return Err(at("`_creationTime` is automatically added to the end of each index. It should not be added explicitly \
+        return Err(at(
+            "`_creationTime` is automatically added to the end of each index. It should not be added explicitly \
                        in the index definition. See https://docs.convex.dev/using/indexes for more details."
-            .into()));
+                .into(),
+        ));
     }
     if fields.iter().any(|field| field.segments().iter().any(|segment| is_system(segment))) {
         return Err(at("Reserved fields (starting with `_`) are not allowed in indexes.".into()));

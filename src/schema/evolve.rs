@@ -36,7 +36,8 @@ impl Schema {
                 adopt_indexes(table, &definition.indexes, &mut next.next_index);
                 table.plan = IndexPlan::new(&table.indexes);
             } else {
-                let table = new_table(TableId(next.next_table), name, definition, wanted.enforced, &mut next.next_index);
+                let table =
+                    new_table(TableId(next.next_table), name, definition, wanted.enforced, &mut next.next_index);
                 next.tables.push(table);
                 next.next_table += 1;
             }

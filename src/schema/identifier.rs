@@ -47,9 +47,24 @@ mod tests {
             ("_storage", None),
             ("A1_", None),
             ("", Some("Identifier cannot be empty")),
-            ("1a", Some("Invalid first character '1' in 1a: Identifiers must start with an alphabetic character or underscore")),
-            ("a-b", Some("Identifier a-b has invalid character '-': Identifiers can only contain alphanumeric characters or underscores")),
-            ("né", Some("Identifier né has invalid character 'é': Identifiers can only contain alphanumeric characters or underscores")),
+            (
+                "1a",
+                Some(
+                    "Invalid first character '1' in 1a: Identifiers must start with an alphabetic character or underscore",
+                ),
+            ),
+            (
+                "a-b",
+                Some(
+                    "Identifier a-b has invalid character '-': Identifiers can only contain alphanumeric characters or underscores",
+                ),
+            ),
+            (
+                "né",
+                Some(
+                    "Identifier né has invalid character 'é': Identifiers can only contain alphanumeric characters or underscores",
+                ),
+            ),
             (long.as_str(), Some(too_long)),
             ("___", Some("Identifier ___ cannot have exclusively underscores")),
         ] {

@@ -139,7 +139,8 @@ fn explain<'a>(validator: &'a Validator, value: Found<'a>, tables: &'a TableNumb
         }
         (Validator::Array(element), Found::Value(Value::Array(items))) => {
             for (position, item) in items.iter().enumerate() {
-                explain(element, Found::of(item), tables).map_err(|finding| finding.under(Segment::Element(position)))?;
+                explain(element, Found::of(item), tables)
+                    .map_err(|finding| finding.under(Segment::Element(position)))?;
             }
             Ok(())
         }

@@ -29,7 +29,8 @@ impl TableNumbers {
                 if taken == table {
                     return Ok(());
                 }
-                let (first, second) = if taken.as_str() < table { (taken.as_str(), table) } else { (table, taken.as_str()) };
+                let (first, second) =
+                    if taken.as_str() < table { (taken.as_str(), table) } else { (table, taken.as_str()) };
                 Err(Collision { number, first: first.into(), second: second.into() })
             }
             Err(position) => {

@@ -43,7 +43,10 @@ fn read(json: &Value, depth: usize) -> Result<Validator> {
         "record" => read_record(json, depth)?,
         "object" => {
             let fields = child(json, "value", kind)?.as_object();
-            Validator::Object(read_fields(fields.ok_or_else(|| invalid("The `value` of an object validator must be an object."))?, depth)?)
+            Validator::Object(read_fields(
+                fields.ok_or_else(|| invalid("The `value` of an object validator must be an object."))?,
+                depth,
+            )?)
         }
         "union" => {
             let members = child(json, "value", kind)?.as_array();
@@ -62,7 +65,8 @@ fn read_fields(entries: &BTreeMap<String, Value>, depth: usize) -> Result<Vec<Fi
     let mut fields = Vec::with_capacity(entries.len());
     for (name, entry) in entries {
         check_identifier(name).map_err(invalid)?;
-        let at = |error: Error| Error::new(error.code, format!("Invalid validator for key `{name}`: {}", error.message));
+        let at =
+            |error: Error| Error::new(error.code, format!("Invalid validator for key `{name}`: {}", error.message));
         let (validator, optional) = read_field(entry, depth).map_err(at)?;
         fields.push(Field { name: name.clone(), optional, validator });
     }

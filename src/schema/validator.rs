@@ -114,7 +114,9 @@ impl Validator {
     ///
     /// May say no where the answer is yes, never the other way round.
     pub(crate) fn is_subset(&self, other: &Validator) -> bool {
-        use Validator::{Any, Array, Boolean, Bytes, CommitTs, Float64, Id, Int64, Literal, Null, Object, Record, Union};
+        use Validator::{
+            Any, Array, Boolean, Bytes, CommitTs, Float64, Id, Int64, Literal, Null, Object, Record, Union,
+        };
         if self == other {
             return true;
         }
@@ -137,8 +139,19 @@ impl Validator {
             | (Literal(Value::Int64(_)) | CommitTs, Int64)
             | (Literal(Value::Int64(_)) | Int64, CommitTs) => true,
             (
-                Any | Null | Boolean | Int64 | CommitTs | Float64 | Validator::String | Bytes | Id(_) | Literal(_) | Array(_)
-                | Record(..) | Object(_),
+                Any
+                | Null
+                | Boolean
+                | Int64
+                | CommitTs
+                | Float64
+                | Validator::String
+                | Bytes
+                | Id(_)
+                | Literal(_)
+                | Array(_)
+                | Record(..)
+                | Object(_),
                 _,
             ) => false,
         }

@@ -1,8 +1,8 @@
 //! The commit protocol: one append under way, the rest gathers; a lost race is mended inside the callback.
 
 use super::effect::{Effect, Event, Failure, LogTail, Outcome};
-use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
 use super::job::patch_progress;
+use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
 use super::{Options, Status, Tab, TransactionId};
 use crate::bytes::{Bytes, Malformed};
 use crate::change::touches;
@@ -64,7 +64,8 @@ impl Tab {
             self.history.clear();
         } else {
             self.history.push_back(HistoryEntry { version: self.version, changes, schema, is_everything });
-            let oldest = self.transactions.values().map(|transaction| transaction.version).min().unwrap_or(self.version);
+            let oldest =
+                self.transactions.values().map(|transaction| transaction.version).min().unwrap_or(self.version);
             while self.history.front().is_some_and(|entry| entry.version <= oldest) {
                 self.history.pop_front();
             }
@@ -95,13 +96,8 @@ impl Tab {
         }
         let is_fresh = (0.0..self.options.fresh_ms).contains(&(self.now_ms - self.synced_ms));
         if self.expect_rivals > 0 || !is_fresh {
-            self.flight = Some(Flight {
-                count: 0,
-                sequence: 0,
-                record: Record::empty(),
-                bytes: 0,
-                started_ms: self.now_ms,
-            });
+            self.flight =
+                Some(Flight { count: 0, sequence: 0, record: Record::empty(), bytes: 0, started_ms: self.now_ms });
             self.effects.push(Effect::Rebase { generation: self.generation(), after: self.sequence });
             return;
         }
@@ -146,7 +142,11 @@ impl Tab {
         if !(0.0..most).contains(&(now_ms - flight.started_ms)) {
             self.status = Status::Resolving;
             self.is_catching_up = true;
-            self.effects.push(Effect::ReadLog { generation: self.generation(), after: self.sequence, from_manifest: false });
+            self.effects.push(Effect::ReadLog {
+                generation: self.generation(),
+                after: self.sequence,
+                from_manifest: false,
+            });
             return;
         }
         let Some(flight) = self.flight.take() else { return };
@@ -225,9 +225,10 @@ impl Tab {
                 Code::QuotaExceeded,
                 "The browser granted no more space for this site. The write was rolled back; nothing was saved.",
             ),
-            Failure::Aborted(message) => {
-                Error::new(Code::StorageFailed, format!("The browser's storage failed: {message} The write was rolled back."))
-            }
+            Failure::Aborted(message) => Error::new(
+                Code::StorageFailed,
+                format!("The browser's storage failed: {message} The write was rolled back."),
+            ),
         };
         if flight.count > 1 {
             // One of them may be the culprit; the others need not suffer.
@@ -264,7 +265,10 @@ impl Tab {
             self.status = Status::Reopening;
             self.effects.push(Effect::Reopen);
         } else if self.status == Status::Opening {
-            self.fail(Error::new(Code::StorageUnavailable, "The connection was lost while the database was being opened."));
+            self.fail(Error::new(
+                Code::StorageUnavailable,
+                "The connection was lost while the database was being opened.",
+            ));
         }
     }
 
@@ -272,7 +276,11 @@ impl Tab {
         if self.status == Status::Reopening {
             self.status = Status::Resolving;
             self.is_catching_up = true;
-            self.effects.push(Effect::ReadLog { generation: self.generation(), after: self.sequence, from_manifest: false });
+            self.effects.push(Effect::ReadLog {
+                generation: self.generation(),
+                after: self.sequence,
+                from_manifest: false,
+            });
         }
     }
 
@@ -283,7 +291,11 @@ impl Tab {
         } else if matches!(self.status, Status::Open | Status::Opening) {
             self.wants_catch_up = false;
             self.is_catching_up = true;
-            self.effects.push(Effect::ReadLog { generation: self.generation(), after: self.sequence, from_manifest: false });
+            self.effects.push(Effect::ReadLog {
+                generation: self.generation(),
+                after: self.sequence,
+                from_manifest: false,
+            });
         }
     }
 
@@ -335,7 +347,8 @@ impl Tab {
             None => None,
         };
         // The tree may be ahead of what is left of the log: then what happened in between is unknown.
-        let has_gap = manifest.as_ref().is_some_and(|manifest| !is_log_whole(manifest, self.sequence, &self.options, now_ms));
+        let has_gap =
+            manifest.as_ref().is_some_and(|manifest| !is_log_whole(manifest, self.sequence, &self.options, now_ms));
         let mut next = match &manifest {
             Some(manifest) if has_gap => manifest.sequence + 1,
             _ => self.sequence + 1,
@@ -490,7 +503,9 @@ impl Tab {
                     && (!is_touched || moved.len() == foreign_parts)
                     && patch_progress(progress, &state.schema, if is_touched { &moved } else { &[] })),
                 // A new schema only has to fit what came in between.
-                Some(System::Schema(schema)) if is_touched && !is_everything && is_only_checked(schema, &state.schema) => {
+                Some(System::Schema(schema))
+                    if is_touched && !is_everything && is_only_checked(schema, &state.schema) =>
+                {
                     fits(schema, &moved).map(|()| true)
                 }
                 _ => Ok(!is_touched),
@@ -599,5 +614,8 @@ pub(crate) fn check_stored(schema: &Schema, table: &Table, document: &[u8], id: 
 }
 
 fn newer_format() -> Error {
-    Error::new(Code::NewerFormat, "This database was written by a newer version of Holdfast. Reload the page to get it.")
+    Error::new(
+        Code::NewerFormat,
+        "This database was written by a newer version of Holdfast. Reload the page to get it.",
+    )
 }

@@ -75,7 +75,9 @@ impl IndexJob {
                 Ok(Some(item)) => {
                     let (key, document) = (item.key, item.value);
                     if self.is_building {
-                        if let (Some(place), Some((table, _))) = (keyspace::place_of(key), state.schema.index_by_id(self.index)) {
+                        if let (Some(place), Some((table, _))) =
+                            (keyspace::place_of(key), state.schema.index_by_id(self.index))
+                        {
                             fill_keys(&mut scratch, &state.schema, table, document, &place);
                             self.keys.extend(key_of(&scratch, self.index).map(Bytes::from));
                         }
@@ -111,7 +113,8 @@ impl IndexJob {
         }
         reads.finish();
         let bytes = self.keys.iter().map(|key| key.len() + 2).sum();
-        let progress = Progress { index: self.index, from: self.from.clone(), to, keys: std::mem::take(&mut self.keys) };
+        let progress =
+            Progress { index: self.index, from: self.from.clone(), to, keys: std::mem::take(&mut self.keys) };
         JobStep::Commit(Box::new(Pending {
             author: Author::Maintenance,
             changes: Rc::new(Vec::new()),
@@ -139,11 +142,7 @@ impl IndexJob {
 
 /// Brings a building step up to date with rows that changed in its range after it was made, or returns
 /// false when it no longer applies.
-pub(crate) fn patch_progress(
-    progress: &mut Progress,
-    schema: &Schema,
-    parts: &[Rc<Vec<RowChange>>],
-) -> bool {
+pub(crate) fn patch_progress(progress: &mut Progress, schema: &Schema, parts: &[Rc<Vec<RowChange>>]) -> bool {
     let Some((_, index)) = schema.index_by_id(progress.index) else { return false };
     let IndexState::Building { after } = &index.state else { return matches!(index.state, IndexState::Dropping) };
     if after.as_deref() != progress.from.as_deref() {

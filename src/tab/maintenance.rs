@@ -313,7 +313,9 @@ impl Tab {
         self.end_maintenance();
         self.events.push_back(super::Event::Problem(Error::new(
             Code::Corrupt,
-            format!("Page {page} is damaged. Writes elsewhere go on, but the log can't be folded away until `db.repair()`."),
+            format!(
+                "Page {page} is damaged. Writes elsewhere go on, but the log can't be folded away until `db.repair()`."
+            ),
         )));
     }
 

@@ -74,7 +74,8 @@ impl Tab {
             let manifest = decode_manifest(bytes)?;
             sequence = manifest.sequence;
             let schema = Schema::decode(&manifest.schema).map_err(|error| schema_unreadable(&error))?;
-            state = State { schema: Rc::new(schema), view: View { overlay: Overlay::new(), manifest: Rc::new(manifest) } };
+            state =
+                State { schema: Rc::new(schema), view: View { overlay: Overlay::new(), manifest: Rc::new(manifest) } };
         }
         let last = tail.records.last().map_or(0, |(number, _)| *number);
         let mut lost = Vec::new();
@@ -148,7 +149,10 @@ impl Tab {
                         Ok(()) if !check.offenders.is_empty() => {
                             let error = Error::new(
                                 Code::SchemaDoesNotFit,
-                                format!("The schema does not fit documents that are stored:\n{}", check.offenders.join("\n")),
+                                format!(
+                                    "The schema does not fit documents that are stored:\n{}",
+                                    check.offenders.join("\n")
+                                ),
                             );
                             opening.stage = Stage::Comparing;
                             self.opening = Some(opening);

@@ -9,8 +9,8 @@ use crate::document::Document;
 use crate::error::{Code, Error, Result};
 use crate::keyspace::{self, IndexId, Place, TableId};
 use crate::query::{Plan, Row as FilterRow, Source as PlanSource};
-use crate::schema::{IndexState, Schema};
 use crate::read_set::KeyRange;
+use crate::schema::{IndexState, Schema};
 use crate::store::{Direction, PageId, ReadError, Scan};
 
 /// What a read sees.

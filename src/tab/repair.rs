@@ -49,8 +49,12 @@ pub(crate) struct Repair {
 impl Repair {
     pub(crate) fn new(base: State, attempt: u64, sequence: u64, sessions: Vec<Session>, lost: Vec<String>) -> Self {
         let mut schema = (*base.schema).clone();
-        let indexes: Vec<_> =
-            schema.tables().iter().flat_map(|table| table.indexes()).map(|index| (index.id, index.state.clone())).collect();
+        let indexes: Vec<_> = schema
+            .tables()
+            .iter()
+            .flat_map(|table| table.indexes())
+            .map(|index| (index.id, index.state.clone()))
+            .collect();
         for (index, state) in indexes {
             match state {
                 IndexState::Ready => {}
@@ -124,8 +128,7 @@ impl Repair {
                     let Some(place) = keyspace::place_of(item.key) else { continue };
                     let document = item.keep();
                     self.report.rows += 1;
-                    let change =
-                        RowChange { table, place, kind: ChangeKind::Insert, document, old_keys: Vec::new() };
+                    let change = RowChange { table, place, kind: ChangeKind::Insert, document, old_keys: Vec::new() };
                     self.operations.add_row(&self.schema, &change);
                     self.operations.apply(&mut self.overlay);
                 }

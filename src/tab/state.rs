@@ -1,12 +1,12 @@
 //! One consistent state of the database, and the queue of mutations on top of the saved one.
 
+use crate::bytes::Bytes;
 use crate::change::{Operations, apply_record};
 use crate::log::{CommitId, Progress, Record, RowChange};
 use crate::read_set::ReadSet;
 use crate::schema::Schema;
 use crate::store::View;
 use crate::tab::TransactionId;
-use crate::bytes::Bytes;
 use std::rc::Rc;
 
 /// What a reader sees: rows and entries, and the schema that they follow. Cloning it is O(1).

@@ -118,7 +118,11 @@ impl World {
                 Input::LogRead(self.storage.read_log(generation, after, from_manifest))
             }
             Effect::Append { sequence, record } => {
-                if self.storage.append(sequence, record) { Input::Appended } else { Input::AppendConflict }
+                if self.storage.append(sequence, record) {
+                    Input::Appended
+                } else {
+                    Input::AppendConflict
+                }
             }
             Effect::Rebase { generation, after } => {
                 let tail = self.storage.read_log(generation, after, false);
@@ -151,7 +155,11 @@ impl World {
                 Input::PagesWritten
             }
             Effect::Publish { generation, manifest } => {
-                if self.storage.publish(generation, manifest) { Input::Published } else { Input::PublishConflict }
+                if self.storage.publish(generation, manifest) {
+                    Input::Published
+                } else {
+                    Input::PublishConflict
+                }
             }
             Effect::Trim { log_upto, manifests_below, pages } => {
                 self.storage.trim(log_upto, manifests_below, &pages);
@@ -243,7 +251,7 @@ fn what_one_tab_saves_another_reads() {
     let mut world = World::new();
     let alice = world.open(Options::default(), definition(INDEXES));
     let bob = world.open(Options::default(), definition(INDEXES));
-    assert!(matches!(world.events[alice][..], [Event::Opened(Ok(()))]), "{:?}", world.events[alice]);
+    assert!(world.events[alice].contains(&Event::Opened(Ok(()))), "{:?}", world.events[alice]);
     world.insert(alice, "one", 1.0, None);
     world.settle();
     let rows = world.scan(bob, "by_k");
@@ -288,7 +296,8 @@ fn two_tabs_that_write_at_once_both_get_through() {
     }
     assert_eq!(world.scan(alice, "by_k").len(), 40);
     assert_eq!(world.scan(alice, "by_g_n"), world.scan(bob, "by_g_n"));
-    let saved = world.events[bob].iter().filter(|event| matches!(event, Event::Settled { outcome: Outcome::Saved, .. }));
+    let saved =
+        world.events[bob].iter().filter(|event| matches!(event, Event::Settled { outcome: Outcome::Saved, .. }));
     assert_eq!(saved.count(), 20);
 }
 
@@ -360,7 +369,11 @@ fn a_damaged_page_is_named_and_the_others_stay_readable() {
     let bob = world.open(small(), definition(INDEXES));
     let report = world.verify(bob);
     assert!(!report.problems.is_empty());
-    assert!(report.problems[0].contains("table \"items\"") || report.problems[0].contains("index"), "{:?}", report.problems);
+    assert!(
+        report.problems[0].contains("table \"items\"") || report.problems[0].contains("index"),
+        "{:?}",
+        report.problems
+    );
     // Writing goes on.
     world.insert(bob, "new", 1.0, None);
     world.settle();

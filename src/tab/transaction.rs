@@ -132,7 +132,9 @@ impl Tab {
             self.forget(id);
             return Err(Error::new(
                 Code::TooManyConflicts,
-                format!("This mutation ran {RERUNS} times, and each time other writes changed what it had read. Nothing was saved."),
+                format!(
+                    "This mutation ran {RERUNS} times, and each time other writes changed what it had read. Nothing was saved."
+                ),
             ));
         }
         transaction.reruns += 1;
@@ -271,7 +273,13 @@ impl Tab {
     }
 
     /// Decodes an id and finds its table.
-    pub fn resolve_id(&self, schema: &Schema, text: &str, expected: Option<&str>, method: &str) -> Result<(TableId, RowId)> {
+    pub fn resolve_id(
+        &self,
+        schema: &Schema,
+        text: &str,
+        expected: Option<&str>,
+        method: &str,
+    ) -> Result<(TableId, RowId)> {
         let decoded = id::decode(text);
         let Some((number, row)) = decoded else {
             return Err(Error::new(
@@ -298,7 +306,12 @@ impl Tab {
     }
 
     /// Reads a row by its id, as this transaction sees it.
-    pub fn read_row(&mut self, id: TransactionId, table: TableId, row: RowId) -> std::result::Result<Option<Row>, Obstacle> {
+    pub fn read_row(
+        &mut self,
+        id: TransactionId,
+        table: TableId,
+        row: RowId,
+    ) -> std::result::Result<Option<Row>, Obstacle> {
         self.transaction(id)?;
         let transaction = self.transactions.get_mut(&id).expect("it was there");
         transaction.reads.add_rows(KeyRange::point(&keyspace::id_key(table, &row)));
@@ -394,7 +407,8 @@ impl Tab {
         let schema = self.transactions[&id].state.schema.clone();
         document::canonicalize(patch, &schema.names, Purpose::Patch)?;
         let old = self.existing(id, table, row, id_text, "Update")?;
-        let document = document::patch(Document::new(&old.document), patch, &schema.names).map_err(|malformed| damaged(&schema, table, malformed))?;
+        let document = document::patch(Document::new(&old.document), patch, &schema.names)
+            .map_err(|malformed| damaged(&schema, table, malformed))?;
         self.overwrite(id, &schema, old, document)
     }
 
@@ -415,7 +429,13 @@ impl Tab {
     }
 
     /// Removes a document.
-    pub fn delete(&mut self, id: TransactionId, table: TableId, row: RowId, id_text: &str) -> std::result::Result<(), Obstacle> {
+    pub fn delete(
+        &mut self,
+        id: TransactionId,
+        table: TableId,
+        row: RowId,
+        id_text: &str,
+    ) -> std::result::Result<(), Obstacle> {
         self.writable(id, "delete")?;
         let old = self.existing(id, table, row, id_text, "Delete")?;
         let transaction = self.transactions.get_mut(&id).expect("it was there");
@@ -454,7 +474,10 @@ impl Tab {
         verb: &str,
     ) -> std::result::Result<Row, Obstacle> {
         self.read_row(id, table, row)?.ok_or_else(|| {
-            Obstacle::Error(Error::new(Code::NonexistentDocument, format!("{verb} on nonexistent document ID {id_text}")))
+            Obstacle::Error(Error::new(
+                Code::NonexistentDocument,
+                format!("{verb} on nonexistent document ID {id_text}"),
+            ))
         })
     }
 
@@ -534,7 +557,9 @@ fn writable_table<'a>(schema: &'a Schema, own: &Schema, name: &str) -> Result<&'
         Some(table) if table.declared => Ok(table),
         _ if own.table(name).is_some_and(|table| table.declared) => Err(Error::new(
             Code::SchemaChanged,
-            format!("Another tab runs a newer version of this app, whose schema has no table \"{name}\". Reload the page."),
+            format!(
+                "Another tab runs a newer version of this app, whose schema has no table \"{name}\". Reload the page."
+            ),
         )),
         _ => Err(Error::new(Code::TableNotFound, format!("Table \"{name}\" is not in the schema."))),
     }

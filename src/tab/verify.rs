@@ -118,7 +118,9 @@ impl Tab {
             if is_raw {
                 let Some(pages) = self.inspected.remove(&read) else { return Ok(VerifyStep::Waiting(read)) };
                 let Stage::Pages(verify) = &mut run.stage else { return Ok(VerifyStep::Continue) };
-                if pages.iter().any(|(_, bytes)| bytes.is_none()) && self.generation() > run.state.view.manifest.generation {
+                if pages.iter().any(|(_, bytes)| bytes.is_none())
+                    && self.generation() > run.state.view.manifest.generation
+                {
                     return self.restart_verify(run);
                 }
                 for (page, bytes) in pages {
@@ -288,7 +290,9 @@ fn compare(run: &mut VerifyRun) -> VerifyReport {
 pub(crate) fn describe(state: &State, start: &[u8], end: Option<&[u8]>) -> String {
     let name = |key: &[u8]| match keyspace::kind(key) {
         Some(Kind::Row(table)) => state.schema.table_by_id(table).map(|table| format!("table \"{}\"", table.name)),
-        Some(Kind::Id(table)) => state.schema.table_by_id(table).map(|table| format!("the ids of table \"{}\"", table.name)),
+        Some(Kind::Id(table)) => {
+            state.schema.table_by_id(table).map(|table| format!("the ids of table \"{}\"", table.name))
+        }
         Some(Kind::Entry(index)) => index_name(state, index),
         None => None,
     };

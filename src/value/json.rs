@@ -271,4 +271,3 @@ fn push_decimal(out: &mut Vec<u8>, number: f64) -> bool {
     }
     false
 }
-

@@ -50,9 +50,10 @@ pub(crate) fn any_integer() -> impl Strategy<Value = i64> {
 }
 
 pub(crate) fn any_text() -> impl Strategy<Value = String> {
-    let letters: Vec<char> = "\0\u{1}\u{2}\u{1f} \"\\ab\u{7f}\u{80}é\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}😀\u{10ffff}"
-        .chars()
-        .collect();
+    let letters: Vec<char> =
+        "\0\u{1}\u{2}\u{1f} \"\\ab\u{7f}\u{80}é\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}😀\u{10ffff}"
+            .chars()
+            .collect();
     prop_oneof![
         vec(proptest::sample::select(letters), 0..12).prop_map(String::from_iter),
         "[a-z]{0,20}",

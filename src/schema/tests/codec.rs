@@ -45,7 +45,8 @@ fn everything() -> Schema {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let digits: Vec<String> = bytes.chunks(32).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
+    let digits: Vec<String> =
+        bytes.chunks(32).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
     digits.join("\n") + "\n"
 }
 
@@ -59,7 +60,11 @@ fn unhex(text: &str) -> Vec<u8> {
 fn released_formats_are_read_and_written() {
     for (name, schema, golden) in [
         ("empty", Schema::empty(), include_str!("../../../tests/golden/v1/schema-empty.hex")),
-        ("tasks", evolve(&Schema::empty(), &task_list()).schema, include_str!("../../../tests/golden/v1/schema-tasks.hex")),
+        (
+            "tasks",
+            evolve(&Schema::empty(), &task_list()).schema,
+            include_str!("../../../tests/golden/v1/schema-tasks.hex"),
+        ),
         ("everything", everything(), include_str!("../../../tests/golden/v1/schema-everything.hex")),
     ] {
         assert_eq!(Schema::decode(&unhex(golden)), Ok(schema.clone()), "{name}");

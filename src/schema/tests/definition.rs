@@ -210,18 +210,21 @@ fn contradictions_are_told_in_the_words_of_convex() {
 #[test]
 fn older_exports_are_understood() {
     // No staged, search or vector indexes, no documentType, no schemaValidation.
-    let bare = object([("tables", array([object([("tableName", "t".into()), ("indexes", array([index("i", &["a"])]))])]))]);
+    let bare =
+        object([("tables", array([object([("tableName", "t".into()), ("indexes", array([index("i", &["a"])]))])]))]);
     let definition = define(&bare);
     assert!(!definition.enforced);
     assert_eq!(definition.tables["t"].validator, Validator::Any);
     assert_eq!(definition.tables["t"].indexes.len(), 1);
 
     // Record values came bare, int64 literals in Convex's JSON, maps and sets were checked as anything.
-    let record = object([("type", "record".into()), ("keys", export(&Validator::String)), ("values", export(&Validator::Null))]);
+    let record =
+        object([("type", "record".into()), ("keys", export(&Validator::String)), ("values", export(&Validator::Null))]);
     let integer = object([("type", "literal".into()), ("value", object([("$integer", "AQAAAAAAAAA=".into())]))]);
     let negative = object([("type", "literal".into()), ("value", object([("$integer", "//////////8=".into())]))]);
     let zero = object([("type", "literal".into()), ("value", object([("$float", "AAAAAAAAAIA=".into())]))]);
-    let map = object([("type", "map".into()), ("keys", export(&Validator::String)), ("values", export(&Validator::Null))]);
+    let map =
+        object([("type", "map".into()), ("keys", export(&Validator::String)), ("values", export(&Validator::Null))]);
     for (json, expected) in [
         (record, v_record(Validator::String, Validator::Null)),
         (integer, Validator::Literal(1i64.into())),
@@ -271,7 +274,10 @@ fn a_deployments_system_tables_may_be_pinned() {
 #[test]
 fn thirty_three_indexes_are_worth_a_warning() {
     let crowd = (0..33).map(|position| index(&format!("i{position}"), &[&format!("f{position}")])).collect();
-    let wanted = schema([with(table("t", &Validator::Any, []), "indexes", Value::Array(crowd)), table("s", &Validator::Any, [])]);
+    let wanted = schema([
+        with(table("t", &Validator::Any, []), "indexes", Value::Array(crowd)),
+        table("s", &Validator::Any, []),
+    ]);
     assert_eq!(define(&wanted).tables_over_documented_limits().collect::<Vec<_>>(), ["t"]);
 }
 

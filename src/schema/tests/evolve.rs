@@ -40,14 +40,20 @@ fn a_new_database_gets_all_tables_and_checks_none() {
     assert_eq!(evolution.check, []);
     let schema = evolution.schema;
     assert_eq!(schema.version, 1);
-    assert_eq!(schema.tables().iter().map(|table| table.name.as_str()).collect::<Vec<_>>(), ["projects", "tasks", "users"]);
+    assert_eq!(
+        schema.tables().iter().map(|table| table.name.as_str()).collect::<Vec<_>>(),
+        ["projects", "tasks", "users"]
+    );
     let tasks = schema.table("tasks").expect("declared");
     assert_eq!(tasks.id, TableId(2));
     assert_eq!(tasks.number, id::derived_table_number("tasks"));
     assert_eq!(tasks.indexes().len(), 7);
     assert_eq!(schema.table_by_number(tasks.number), Some(tasks));
     assert_eq!(schema.table_by_id(TableId(2)), Some(tasks));
-    assert_eq!(schema.index_by_id(IndexId(1)).map(|(table, index)| (&*table.name, &*index.name)), Some(("projects", "by_owner")));
+    assert_eq!(
+        schema.index_by_id(IndexId(1)).map(|(table, index)| (&*table.name, &*index.name)),
+        Some(("projects", "by_owner"))
+    );
 }
 
 #[test]
@@ -85,7 +91,8 @@ fn a_dropped_table_keeps_its_rows_and_comes_back_with_them() {
 #[test]
 fn indexes_are_added_changed_and_removed() {
     let any = Validator::Any;
-    let first = ready(evolve(&Schema::empty(), &schema([table("t", &any, [index("x", &["a"]), index("y", &["b"])])])).schema);
+    let first =
+        ready(evolve(&Schema::empty(), &schema([table("t", &any, [index("x", &["a"]), index("y", &["b"])])])).schema);
     let next = evolve(&first, &schema([table("t", &any, [index("x", &["a", "b"]), index("z", &["c"])])]));
     assert_eq!(next.check, []);
     assert_eq!(indexes(&next.schema, "t"), ["1 x a dropping", "2 y b dropping", "3 x a,b building", "4 z c building"]);
@@ -190,7 +197,8 @@ fn a_table_that_is_gone_still_owns_its_number() {
 
 /// Definitions over few names, so that they share tables and indexes.
 fn any_definition() -> impl Strategy<Value = Value> {
-    let one = (any_validator(), prop::collection::btree_map("[xyz]", prop::sample::select(vec!["a", "b", "c.a"]), 0..3));
+    let one =
+        (any_validator(), prop::collection::btree_map("[xyz]", prop::sample::select(vec!["a", "b", "c.a"]), 0..3));
     (prop::collection::btree_map("[stu]", one, 0..3), any::<bool>()).prop_map(|(tables, enforced)| {
         let tables = tables.into_iter().map(|(name, (validator, indexes))| {
             let validator = match validator {

@@ -172,7 +172,8 @@ fn damaged_bytes_are_called_damaged() {
 
 #[test]
 fn without_enforcement_anything_goes() {
-    let wanted = with(schema([table("t", &v_object([("a", Validator::String)]), [])]), "schemaValidation", false.into());
+    let wanted =
+        with(schema([table("t", &v_object([("a", Validator::String)]), [])]), "schemaValidation", false.into());
     let schema = evolve(&Schema::empty(), &wanted).schema;
     let bytes = encode(&object([("b", Value::Null)]), &schema.names);
     let table = schema.table("t").expect("declared");

@@ -21,7 +21,11 @@ pub(crate) fn array<const N: usize>(items: [Value; N]) -> Value {
 pub(crate) fn v_object<const N: usize>(fields: [(&str, Validator); N]) -> Validator {
     let mut fields: Vec<Field> = fields
         .into_iter()
-        .map(|(name, validator)| Field { name: name.trim_end_matches('?').into(), optional: name.ends_with('?'), validator })
+        .map(|(name, validator)| Field {
+            name: name.trim_end_matches('?').into(),
+            optional: name.ends_with('?'),
+            validator,
+        })
         .collect();
     fields.sort_by(|a, b| a.name.cmp(&b.name));
     Validator::Object(fields)
@@ -135,7 +139,8 @@ pub(crate) fn task_list() -> Value {
         ("position", Validator::Float64),
         ("tags", v_array(Validator::String)),
     ]);
-    let projects = v_object([("name", Validator::String), ("owner", v_object([("userId", Validator::Id("users".into()))]))]);
+    let projects =
+        v_object([("name", Validator::String), ("owner", v_object([("userId", Validator::Id("users".into()))]))]);
     let users = v_object([("name", Validator::String)]);
     schema([
         table("projects", &projects, [index("by_owner", &["owner.userId"])]),
@@ -222,7 +227,8 @@ pub(crate) fn any_value(ids: &[(&str, String)]) -> impl Strategy<Value = Value> 
 
 /// A value that `validator` accepts, when that can be guessed; `choice` varies it.
 pub(crate) fn fitting(validator: &Validator, ids: &[(&str, String)], choice: u8) -> Value {
-    let id_of = |wanted: &str| ids.iter().find(|(table, _)| *table == wanted).map_or(String::new(), |(_, text)| text.clone());
+    let id_of =
+        |wanted: &str| ids.iter().find(|(table, _)| *table == wanted).map_or(String::new(), |(_, text)| text.clone());
     match validator {
         Validator::Any | Validator::Null => Value::Null,
         Validator::Boolean => Value::Boolean(choice % 2 == 0),
@@ -238,7 +244,9 @@ pub(crate) fn fitting(validator: &Validator, ids: &[(&str, String)], choice: u8)
         Validator::Record(_, values) => object([("a", fitting(values, ids, choice / 2))]),
         Validator::Object(fields) => {
             let present = fields.iter().filter(|field| !field.optional || choice % 2 == 0);
-            Value::Object(present.map(|field| (field.name.clone(), fitting(&field.validator, ids, choice / 2))).collect())
+            Value::Object(
+                present.map(|field| (field.name.clone(), fitting(&field.validator, ids, choice / 2))).collect(),
+            )
         }
         Validator::Union(members) => match members.get(usize::from(choice) % members.len().max(1)) {
             Some(member) => fitting(member, ids, choice / 2),

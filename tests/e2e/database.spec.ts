@@ -1,0 +1,239 @@
+// Databases in IndexedDB, in real tabs: what is saved stays, tabs share it, and failures have names.
+import { type BrowserContext, expect, type Page as Tab, test } from "@playwright/test";
+import type { Page } from "./pages/page.js";
+
+declare const openTasks: Page["openTasks"];
+declare const sleep: Page["sleep"];
+declare const until: Page["until"];
+declare const codeOf: Page["codeOf"];
+
+async function tab(context: BrowserContext): Promise<Tab> {
+  const page = await context.newPage();
+  page.on("pageerror", (error) => console.error(error));
+  await page.goto(process.env["HOLDFAST_PAGES"]!);
+  await page.waitForFunction(() => document.title === "ready");
+  return page;
+}
+
+const open = (page: Tab, options: Parameters<typeof openTasks>[0] = {}) =>
+  page.evaluate(async (options) => {
+    globalThis.db = await openTasks(options);
+  }, options);
+
+declare global {
+  // eslint-disable-next-line no-var
+  var db: Page["db"];
+}
+
+test("what is saved is there after a reload, from the log and from the tree", async ({ context }) => {
+  const page = await tab(context);
+  await open(page, { tuning: { idleMs: 50 } });
+  const id = await page.evaluate(async () => {
+    await db.insertMany(
+      "tasks",
+      Array.from({ length: 3000 }, (_, n) => ({ title: `t${n}`, n, text: "x".repeat(300) })),
+    );
+    const id = await db.insert("tasks", { title: "last", n: -1 });
+    return id;
+  });
+  await page.reload();
+  await page.waitForFunction(() => document.title === "ready");
+  await open(page, { tuning: { idleMs: 50 } });
+  const fromLog = await page.evaluate(async (id) => [await db.query("tasks").count(), (await db.get(id))?.title], id);
+  expect(fromLog).toEqual([3001, "last"]);
+  await page.evaluate(() => until(() => db.stats().generation > 0 && db.stats().logRecords === 0));
+  await page.reload();
+  await page.waitForFunction(() => document.title === "ready");
+  // Small budgets, so that pages are loaded again and again.
+  await open(page, { budgets: { pageCacheBytes: 256 << 10, rowCacheBytes: 64 << 10 } });
+  const fromTree = await page.evaluate(async (id) => {
+    const rows = await db
+      .query("tasks")
+      .withIndex("by_n", (q) => q.gte("n", 0))
+      .collect();
+    const wrong = rows.findIndex((row, n) => row.n !== n || row.title !== `t${n}`);
+    const some = await Promise.all(
+      [2999, 0, 1500].map((n) =>
+        db
+          .query("tasks")
+          .withIndex("by_title", (q) => q.eq("title", `t${n}`))
+          .unique(),
+      ),
+    );
+    const report = await db.verify();
+    const { pageCacheBytes, rowCacheBytes } = db.stats();
+    return {
+      count: rows.length,
+      wrong,
+      some: some.map((row) => row?.n),
+      last: (await db.get(id))?.title,
+      problems: report.problems,
+      within: pageCacheBytes <= 256 << 10 && rowCacheBytes <= 64 << 10,
+    };
+  }, id);
+  expect(fromTree).toEqual({ count: 3000, wrong: -1, some: [2999, 0, 1500], last: "last", problems: [], within: true });
+});
+
+test("two tabs that write the same rows as fast as they can lose nothing", async ({ context }) => {
+  const tabs = [await tab(context), await tab(context)];
+  await Promise.all(tabs.map((page) => open(page, { tuning: { checkpointLogRecords: 40, idleMs: 30 } })));
+  const id = await tabs[0]!.evaluate(() => db.insert("tasks", { title: "counter", n: 0 }));
+  const N = 150;
+  const work = (page: Tab, name: string) =>
+    page.evaluate(
+      async ({ id, name, N }) => {
+        const started = performance.now();
+        for (let n = 0; n < N; n += 1) {
+          await db.mutate(async (ctx) => {
+            const row = (await ctx.db.get(id))!;
+            await ctx.db.patch(id, { n: row.n + 1 });
+            await ctx.db.insert("tasks", { title: `${name} ${n}`, n });
+          });
+        }
+        return performance.now() - started;
+      },
+      { id, name, N },
+    );
+  await Promise.all([work(tabs[0]!, "a"), work(tabs[1]!, "b")]);
+  for (const page of tabs) {
+    const result = await page.evaluate(
+      async ({ id, N }) => {
+        await until(async () => (await db.get(id))?.n === 2 * N, 2000);
+        const report = await db.verify();
+        return [await db.query("tasks").count(), report.problems, db.stats().generation > 0];
+      },
+      { id, N },
+    );
+    expect(result).toEqual([2 * N + 1, [], true]);
+  }
+});
+
+test("a tab hears of another's commit", async ({ context }) => {
+  const [one, two] = [await tab(context), await tab(context)];
+  await open(one);
+  await open(two);
+  await one.evaluate(() => db.insert("tasks", { title: "news", n: 1 }));
+  await two.evaluate(() => until(async () => (await db.query("tasks").count()) === 1, 2000));
+});
+
+test("messages of strangers on the channel change nothing", async ({ context }) => {
+  const [one, two] = [await tab(context), await tab(context)];
+  await open(one);
+  await two.evaluate(async () => {
+    const channel = new BroadcastChannel("holdfast:test");
+    for (const message of [
+      null,
+      1,
+      "x",
+      [],
+      ["holdfast 1"],
+      ["holdfast 1", -1, 2],
+      ["holdfast 1", 1.5, NaN],
+      { a: 1 },
+      ["holdfast 1", 1e300, 1],
+      ["holdfast 1", 7, 9],
+    ]) {
+      channel.postMessage(message);
+    }
+    await sleep(50);
+    channel.close();
+  });
+  const after = await one.evaluate(async () => {
+    await db.insert("tasks", { title: "fine", n: 1 });
+    return [await db.query("tasks").count(), (await db.verify()).problems];
+  });
+  expect(after).toEqual([1, []]);
+});
+
+test("what a closed tab was told to be saved is saved", async ({ context }) => {
+  const [writer, reader] = [await tab(context), await tab(context)];
+  await open(writer);
+  await open(reader);
+  const saved: number[] = [];
+  await writer.exposeFunction("told", (n: number) => void saved.push(n));
+  const writing = writer.evaluate(async () => {
+    for (let n = 0; ; n += 1) {
+      await db.insert("tasks", { title: "t", n });
+      void (globalThis as unknown as { told(n: number): void }).told(n);
+    }
+  });
+  writing.catch(() => undefined);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await writer.close();
+  const found = await reader.evaluate(async () => {
+    await db.insert("tasks", { title: "mine", n: -1 });
+    return (
+      await db
+        .query("tasks")
+        .withIndex("by_n", (q) => q.gte("n", 0))
+        .collect()
+    ).map((row) => row.n);
+  });
+  expect(saved.length).toBeGreaterThan(0);
+  expect(found.slice(0, saved.length)).toEqual(saved);
+  expect(found).toEqual(found.map((_, n) => n));
+});
+
+test("a database deleted by another tab is lost for this one, and a new one begins empty", async ({ context }) => {
+  const [one, two] = [await tab(context), await tab(context)];
+  await open(one);
+  await open(two);
+  await one.evaluate(() => db.insert("tasks", { title: "gone", n: 1 }));
+  await two.evaluate(() => db.destroy());
+  const codes = await one.evaluate(async () => [
+    await codeOf(db.insert("tasks", { title: "late", n: 2 })),
+    await codeOf(db.query("tasks").collect()),
+  ]);
+  expect(codes).toEqual(["StorageUnavailable", "StorageUnavailable"]);
+  await open(two);
+  expect(await two.evaluate(() => db.query("tasks").count())).toBe(0);
+});
+
+test("a connection that the browser closes is found out", async ({ context }) => {
+  const page = await tab(context);
+  await open(page);
+  await page.evaluate(() => db.insert("tasks", { title: "gone", n: 1 }));
+  const session = await context.newCDPSession(page);
+  await session.send("Storage.clearDataForOrigin", { origin: new URL(page.url()).origin, storageTypes: "indexeddb" });
+  const code = await page.evaluate(async () => {
+    let code = "no error";
+    await until(async () => (code = await codeOf(db.insert("tasks", { title: "late", n: 2 }))) !== "no error");
+    return code;
+  });
+  expect(code).toBe("StorageUnavailable");
+});
+
+test("without IndexedDB there is an error, and memory for who asks for it", async ({ context }) => {
+  await context.addInitScript(() => Object.defineProperty(globalThis, "indexedDB", { value: undefined }));
+  const page = await tab(context);
+  const [code, memory] = await page.evaluate(async () => {
+    const code = await codeOf(openTasks());
+    const db = await openTasks({ storage: "memory" });
+    await db.insert("tasks", { title: "here", n: 1 });
+    return [code, await db.query("tasks").count()];
+  });
+  expect(code).toBe("StorageUnavailable");
+  expect(memory).toBe(1);
+});
+
+test("IndexedDB that refuses to open is an error", async ({ context }) => {
+  await context.addInitScript(() => {
+    IDBFactory.prototype.open = () => {
+      throw new DOMException("Not in this window.", "SecurityError");
+    };
+  });
+  const page = await tab(context);
+  const message = await page.evaluate(() =>
+    openTasks().catch((error: { code: string; message: string }) => error.message),
+  );
+  expect(message).toContain("Not in this window.");
+});
+
+test("a higher version of the database is a newer format", async ({ context }) => {
+  const page = await tab(context);
+  const code = await page.evaluate(async () => {
+    await new Promise((resolve) => (indexedDB.open("test", 2).onsuccess = resolve));
+    return codeOf(openTasks());
+  });
+  expect(code).toBe("NewerFormat");
+});

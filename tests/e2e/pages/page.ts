@@ -1,0 +1,45 @@
+/** What tests in a browser find in the page: the package, a schema and a database that they may open. */
+import { type Database, defineSchema, defineTable, openDatabase, type OpenDatabaseOptions, v } from "holdfast";
+
+const schema = defineSchema({
+  tasks: defineTable({ title: v.string(), n: v.number(), text: v.optional(v.string()) })
+    .index("by_n", ["n"])
+    .index("by_title", ["title"]),
+});
+
+type Tables = typeof openTasks extends (...args: never[]) => Promise<Database<infer Model>> ? Model : never;
+
+function openTasks(options: Partial<OpenDatabaseOptions<typeof schema>> = {}) {
+  return openDatabase({ name: "test", ...options, schema });
+}
+
+/** What is in the page. */
+export interface Page {
+  openTasks: typeof openTasks;
+  db: Database<Tables>;
+  sleep(milliseconds: number): Promise<void>;
+  until(condition: () => boolean | Promise<boolean>, milliseconds?: number): Promise<void>;
+  codeOf(promise: Promise<unknown>): Promise<string>;
+}
+
+const page: Omit<Page, "db"> = {
+  openTasks,
+  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  async until(condition, milliseconds = 15_000) {
+    const end = performance.now() + milliseconds;
+    while (!(await condition())) {
+      if (performance.now() > end) throw new Error(`It did not happen within ${milliseconds} ms: ${String(condition)}`);
+      await page.sleep(10);
+    }
+  },
+  async codeOf(promise) {
+    try {
+      await promise;
+    } catch (error) {
+      return (error as { code?: string }).code ?? String(error);
+    }
+    return "no error";
+  },
+};
+Object.assign(globalThis, page);
+document.title = "ready";

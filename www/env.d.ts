@@ -1,0 +1,5 @@
+/** What Vite makes of such an import: the address of a file. */
+declare module "*?url" {
+  const address: string;
+  export default address;
+}

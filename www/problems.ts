@@ -1,0 +1,37 @@
+/** What errors mean to the person in front of the page. */
+import { ConvexError, HoldfastError, type ErrorCode } from "holdfast";
+
+const advice: Partial<Record<ErrorCode, string>> = {
+  StorageUnavailable:
+    "The browser gives this page no place to store data. Private windows and strict privacy settings do that: open the " +
+    "page in an ordinary window, or allow it to store data, and try again.",
+  QuotaExceeded:
+    "The disk, or the share of it that the browser gives this page, is full. Free some space, or delete tasks, and try again.",
+  NewerFormat:
+    "A newer version of this page has written this database. Close the page's other tabs and reload this one.",
+  SchemaChanged: "Another tab runs a newer version of this page. Reload this one.",
+  DatabaseClosed: "The database was closed, perhaps because another tab deleted it.",
+  Corrupt: "A part of the stored data can't be read. “Verify” says which; the rest still works.",
+  StorageFailed: "The browser's storage failed. Nothing was changed; try again.",
+  OutcomeUnknown:
+    "The connection to the storage was lost at a bad moment. Refresh to see whether the change was saved.",
+};
+
+/** What this page's own mutations throw: which field is wrong, and why. */
+export type Refusal = { field: string; message: string };
+
+/** An error in two parts: its name and text as the library gives them, and a sentence that says what to do. */
+export interface Explained {
+  code: string;
+  message: string;
+  advice?: string | undefined;
+}
+
+/** Explains whatever was thrown. */
+export function explain(error: unknown): Explained {
+  if (error instanceof HoldfastError) return { code: error.code, message: error.message, advice: advice[error.code] };
+  // What a mutation of this page threw on purpose.
+  if (error instanceof ConvexError) return { code: "", message: (error.data as Refusal).message };
+  console.error(error);
+  return { code: "", message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,143 @@
+/** What one does with the database as a whole: fill it, check it, choose its durability, delete it. */
+import type { Durability, Session, View } from "../database";
+import { actionButton, duration, field, h, number, plural, select } from "../dom";
+import { addTasks } from "../sample";
+
+const many = 100_000;
+
+/** What the panel needs beyond the session. */
+export interface Care {
+  setDurability: (durability: Durability) => void;
+  destroy: () => void;
+}
+
+export function careView(session: Session, { setDurability, destroy }: Care): View {
+  const { db } = session;
+
+  // ---- many tasks ----
+
+  let cancel: AbortController | undefined;
+  const progress = h("progress", { max: many, value: 0, "aria-label": "Tasks generated", hidden: true });
+  const generated = h("p", { class: "said", role: "status" });
+  const stop = h("button", { type: "button", hidden: true }, "Cancel");
+  stop.onclick = () => cancel?.abort();
+  const generate = actionButton(`Generate ${number(many)} tasks`, "Generating…", async () => {
+    cancel = new AbortController();
+    const started = performance.now();
+    progress.value = 0;
+    progress.hidden = stop.hidden = false;
+    generated.textContent = "";
+    let shown = started;
+    let done = 0;
+    try {
+      await addTasks(session, many, cancel.signal, (now) => {
+        done = now;
+        progress.value = now;
+        generated.textContent = `${number(now)} of ${number(many)}`;
+        // The page follows, twice a second.
+        if (performance.now() - shown > 500) {
+          shown = performance.now();
+          void session.refresh();
+        }
+      });
+      const ms = performance.now() - started;
+      const rate = `${number(Math.round((done / ms) * 1000))} a second`;
+      generated.textContent = `${cancel.signal.aborted ? "Cancelled: " : ""}${plural(done, "task")} in ${duration(ms)}, ${rate}.`;
+    } catch (error) {
+      generated.textContent = `Stopped after ${plural(done, "task")}.`;
+      session.fail(error);
+    }
+    progress.hidden = stop.hidden = true;
+    await session.refresh();
+  });
+
+  // ---- verify ----
+
+  const checking = h("progress", { "aria-label": "Verifying", hidden: true });
+  const report = h("div", { class: "said report", role: "status" });
+  const verify = actionButton("Verify", "Verifying…", async () => {
+    checking.hidden = false;
+    report.replaceChildren();
+    const started = performance.now();
+    try {
+      const { pages, rows, entries, problems, moreProblems } = await db.verify();
+      const ms = duration(performance.now() - started);
+      const read = `${plural(rows, "row")}, ${plural(entries, "index entry", "index entries")} and ${plural(pages, "page")} read in ${ms}.`;
+      if (problems.length === 0) {
+        report.replaceChildren(h("p", { class: "good" }, h("strong", {}, "All is well. "), read));
+      } else {
+        const more = moreProblems > 0 ? h("p", {}, `and ${plural(moreProblems, "problem")} more`) : null;
+        report.replaceChildren(
+          h("p", { class: "bad" }, h("strong", {}, `${plural(problems.length + moreProblems, "problem")}. `), read),
+          h("ul", {}, ...problems.map((problem) => h("li", {}, problem))),
+        );
+        if (more) report.append(more);
+      }
+    } catch (error) {
+      session.fail(error);
+    }
+    checking.hidden = true;
+  });
+
+  // ---- durability, deletion ----
+
+  const durability = select("durability", "Durability", [
+    ["relaxed", "Relaxed: survives a crash"],
+    ["strict", "Strict: also a power cut"],
+  ]);
+  durability.value = session.durability;
+  durability.onchange = () => {
+    durability.disabled = true;
+    setDurability(durability.value as Durability);
+  };
+
+  const size = h("p", {});
+  const yes = h("button", { value: "yes", class: "danger" }, "Delete everything");
+  const dialog = h(
+    "dialog",
+    { "aria-labelledby": "delete-title" },
+    h(
+      "form",
+      { method: "dialog" },
+      h("h2", { id: "delete-title" }, "Delete the database?"),
+      size,
+      h("div", { class: "buttons" }, h("button", { value: "no" }, "Keep it"), yes),
+    ),
+  );
+  dialog.onclose = () => {
+    if (dialog.returnValue === "yes") destroy();
+  };
+  const remove = h("button", { type: "button", class: "danger" }, "Delete database");
+  remove.onclick = async () => {
+    const tasks = await db
+      .query("tasks")
+      .count()
+      .catch(() => 0);
+    size.textContent = `${plural(tasks, "task")} and everything else in it will be gone, in every tab of this browser.`;
+    dialog.returnValue = "no";
+    dialog.showModal();
+  };
+
+  const element = h(
+    "section",
+    { class: "panel", "aria-label": "Database" },
+    h("h2", {}, "Database"),
+    h("div", { class: "buttons" }, generate, stop),
+    progress,
+    generated,
+    h("div", { class: "buttons" }, verify),
+    checking,
+    report,
+    field("Durability", durability),
+    h("div", { class: "buttons" }, remove),
+    dialog,
+  );
+
+  const refresh = async (): Promise<void> => {
+    // Tasks belong to projects.
+    const project = await db.query("projects").first();
+    if (!generate.textContent?.endsWith("…")) generate.disabled = project === null;
+    generate.title = project === null ? "Add the sample data first" : "";
+  };
+  return { element, refresh };
+}
