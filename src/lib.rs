@@ -21,6 +21,8 @@ mod random;
 mod read_set;
 mod schema;
 mod sha256;
+#[cfg(test)]
+mod simulation;
 mod storage;
 mod store;
 mod tab;

@@ -13,6 +13,8 @@ mod effect;
 mod job;
 mod maintenance;
 mod opening;
+#[cfg(test)]
+mod probe;
 mod read;
 mod repair;
 mod state;

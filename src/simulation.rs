@@ -1,0 +1,32 @@
+//! A simulation of several tabs over one store in which everything goes wrong that can.
+//!
+//! Every seed is a world: its options, its faults, its tabs and what their programs do. Effects of a tab are
+//! performed one by one at random times, their answers come at random times; in between tabs die and freeze,
+//! connections break, clocks jump, locks are stolen, the power fails. Checkers look at every record that
+//! enters the log ([`history`]), at what programs see ([`program`]) and at what is left when the storm is over
+//! ([`calm`]). Their complaints begin with a word in brackets:
+//!
+//! - `[lost]`: a commit that was told to be saved is not in the log, or a tab holds another record;
+//! - `[twice]`: a mutation is in the log two times;
+//! - `[serializable]`: a record is not what its programs write when they run one after the other;
+//! - `[consistent]`: a program sees what no state of the database can show;
+//! - `[final]`: after quiet, tabs, indexes, counts and the model differ;
+//! - `[leak]`: pages are left that nobody will delete;
+//! - `[progress]`: something never settles;
+//! - `[closed]`: an error that nothing in the simulation can cause;
+//! - `[panic]`: anything else.
+//!
+//! `HOLDFAST_SEED=7 cargo test simulation` replays one world with its trace, `HOLDFAST_SEEDS=100000` runs as
+//! many. Seeds that once failed are in `tests/simulation/seeds.txt`, and run first.
+
+mod calm;
+mod faults;
+mod history;
+mod model;
+mod program;
+mod running;
+mod schemas;
+mod store;
+mod tests;
+mod trace;
+mod world;

@@ -1,0 +1,242 @@
+//! After the storm: everything settles, everything is found, everybody agrees.
+
+use super::model::Model;
+use super::program::{Query, Row, Stop, fields_of_index};
+use super::running::{current_count, current_rows};
+use super::world::{Happening, World};
+use crate::schema::IndexState;
+use crate::store::Manifest;
+use crate::tab::{Input, VerifyStep};
+use std::rc::Rc;
+
+impl World {
+    fn pass(&mut self, milliseconds: f64) {
+        let until = self.now_us + (milliseconds * 1_000.0) as u64;
+        let most = self.happenings + 400_000;
+        while self.happen_before(until) {
+            assert!(self.happenings < most, "[progress] busy without end");
+        }
+    }
+
+    /// No more faults. What sleeps goes on sleeping for a while: the others must get on without it.
+    pub(super) fn calm(&mut self) {
+        self.is_calm = true;
+        self.setting.faults = Default::default();
+        self.setting.pace_ms = 5.0;
+        let now_us = self.now_us;
+        let unit = self.setting.options.lock_patience_ms + 10_000.0;
+        let mut is_asleep = false;
+        if self.random.below(2) == 0 {
+            for alive in self.tabs.values_mut().filter(|alive| alive.frozen_until_us > now_us) {
+                alive.frozen_until_us = now_us + (unit * 20_000.0) as u64;
+                is_asleep = true;
+            }
+        }
+        let ids: Vec<u64> = self.tabs.keys().copied().collect();
+        for tab in ids {
+            self.keep_stepping(tab);
+        }
+        if is_asleep {
+            self.trace.say(|| format!("{now_us:>12} calm, with sleepers"));
+            self.pass(unit * 10.0);
+            self.check_settled("while others sleep");
+        }
+        self.trace.say(|| format!("{:>12} calm", self.now_us));
+        for alive in self.tabs.values_mut() {
+            alive.frozen_until_us = 0;
+        }
+        self.pass(unit * 40.0);
+        self.check_settled("in the end");
+        // Ordinary work in a healthy world, so that checkpoints clear up after those that failed.
+        self.programs_left = 40;
+        if self.tabs.is_empty() {
+            self.plan(1, Happening::Open);
+        }
+        let ids: Vec<u64> = self.tabs.keys().copied().collect();
+        for tab in ids {
+            self.keep_stepping(tab);
+        }
+        self.pass(unit * 5.0);
+        let grace = self.setting.options.page_grace_ms + self.setting.options.log_grace_ms;
+        self.pass(grace * 2.0 + unit * 5.0);
+        let (generation, sequence) = (self.newest().generation, self.history.sequence());
+        let ids: Vec<u64> = self.tabs.keys().copied().collect();
+        for tab in ids {
+            let input = Input::Announced { generation, sequence };
+            self.plan(1, Happening::Deliver { tab, connection: None, input });
+        }
+        self.pass(unit * 5.0 + grace * 2.0);
+        self.check_settled("in a healthy world");
+    }
+
+    fn newest(&self) -> Manifest {
+        let newest = self.storage.manifests.values().next_back();
+        newest.map_or_else(Manifest::empty, |bytes| Manifest::decode(bytes).expect("[final] the newest manifest is readable"))
+    }
+
+    fn check_settled(&self, when: &str) {
+        for (tab, alive) in self.tabs.iter().filter(|(_, alive)| alive.frozen_until_us <= self.now_us) {
+            let open: Vec<_> = alive.finished.keys().collect();
+            let standings = alive.standings();
+            assert!(alive.is_open, "[progress] tab {tab} does not open {when}: {}", alive.tab.sketch());
+            assert!(
+                alive.is_done(),
+                "[progress] tab {tab} still waits {when}: {open:?} {standings:?}, {}",
+                alive.tab.sketch()
+            );
+        }
+    }
+
+    /// Everybody sees what the model holds.
+    pub(super) fn check_everything(&mut self) {
+        self.open_version(self.history.version);
+        self.pass(120_000.0);
+        let tabs: Vec<u64> = self.tabs.keys().copied().collect();
+        for tab in tabs {
+            self.check_tab(tab);
+        }
+        let newest = self.newest();
+        assert!(
+            self.storage.log.keys().next().is_none_or(|first| *first > newest.sequence),
+            "[final] the log is not trimmed: {:?} although {} are in the tree",
+            self.storage.log.keys().collect::<Vec<_>>(),
+            newest.sequence
+        );
+        assert!(self.storage.manifests.len() < 2, "[final] {} manifests", self.storage.manifests.len());
+    }
+
+    fn check_tab(&mut self, tab: u64) {
+        let schema = match self.tabs.get(&tab) {
+            Some(alive) => alive.tab.schema().clone(),
+            None => return,
+        };
+        let stats = self.tabs[&tab].tab.stats();
+        assert!(
+            stats.sequence == self.history.sequence(),
+            "[final] tab {tab} knows {} of {} records",
+            stats.sequence,
+            self.history.sequence()
+        );
+        assert!(*schema == self.stored_schema(tab), "[final] tab {tab} has another schema");
+        for table in schema.tables() {
+            for index in table.indexes() {
+                assert!(
+                    index.state == IndexState::Ready,
+                    "[final] index {} of {} is {:?} in tab {tab}",
+                    index.name,
+                    table.name,
+                    index.state
+                );
+            }
+        }
+        let model: Rc<Model> = Rc::new(self.history.model.clone());
+        for table in schema.tables().iter().filter(|table| table.declared) {
+            let name = ["accounts", "items", "extras"].into_iter().find(|name| *name == table.name);
+            let name = name.expect("[final] a table of the simulation");
+            let mut indexes = vec!["by_creation_time"];
+            for index in ["by_name", "by_balance", "by_k", "by_g_n", "by_n", "by_k_g", "by_x"] {
+                if table.index(index).is_some() {
+                    assert!(!fields_of_index(name, index).is_empty());
+                    indexes.push(index);
+                }
+            }
+            for index in indexes {
+                let mut query = Query::all(name, index);
+                let expected = model.query(&query);
+                let found = self.read_all(tab, &query);
+                compare(tab, &query, &found, &expected);
+                let count = self.count_all(tab, &query);
+                assert!(count == expected.len() as u64, "[final] tab {tab} counts {count} of {} in {name}.{index}", expected.len());
+                query.is_descending = true;
+                let found = self.read_all(tab, &query);
+                compare(tab, &query, &found, &model.query(&query));
+            }
+        }
+        let report = self.verify(tab);
+        assert!(report.problems.is_empty(), "[final] tab {tab} finds {:?}", report.problems);
+        let rows: usize = model.tables.values().map(|rows| rows.len()).sum();
+        assert!(report.rows == rows as u64, "[final] tab {tab} has {} rows of {rows}", report.rows);
+        self.check_pages(report.pages);
+    }
+
+    /// The schema that the manifest and the log make.
+    fn stored_schema(&self, tab: u64) -> crate::schema::Schema {
+        let first = self.tabs.keys().next().copied().unwrap_or(tab);
+        (**self.tabs[&first].tab.schema()).clone()
+    }
+
+    /// Pages are reachable or listed to be deleted, or they leak.
+    fn check_pages(&self, reachable: u64) {
+        let newest = self.newest();
+        let is_listed = |page: &u64| {
+            newest.freed.iter().flat_map(|freed| &freed.ranges).any(|&(first, length)| (first..first + length).contains(page))
+        };
+        let unlisted = self.storage.pages.keys().filter(|page| !is_listed(page)).count() as u64;
+        assert!(unlisted >= reachable, "[final] {unlisted} pages, {reachable} are needed");
+        assert!(
+            unlisted == reachable,
+            "[leak] {} pages of attempts {:?} are neither needed nor listed",
+            unlisted - reachable,
+            self.storage.pages.keys().map(|page| page >> crate::store::PAGE_INDEX_BITS).collect::<std::collections::BTreeSet<_>>()
+        );
+    }
+
+    fn read_all(&mut self, tab: u64, query: &Query) -> Vec<Row> {
+        let mut run = None;
+        for _ in 0..1_000 {
+            let rows = self.with(tab, |_, alive| current_rows(&mut alive.tab, query, &mut run));
+            match rows {
+                Some(Ok(rows)) => return rows,
+                Some(Err(Stop::Wait(_) | Stop::Again)) => {}
+                Some(Err(stop)) => panic!("[final] tab {tab} can't read {query:?}: {stop:?}"),
+                None => panic!("[final] tab {tab} is gone"),
+            }
+            self.after(tab);
+            self.pass(500.0);
+        }
+        panic!("[progress] tab {tab} does not get to read {query:?}");
+    }
+
+    fn count_all(&mut self, tab: u64, query: &Query) -> u64 {
+        for _ in 0..1_000 {
+            match self.with(tab, |_, alive| current_count(&mut alive.tab, query)) {
+                Some(Ok(count)) => return count,
+                Some(Err(Stop::Wait(_) | Stop::Again)) => {}
+                other => panic!("[final] tab {tab} can't count {query:?}: {other:?}"),
+            }
+            self.after(tab);
+            self.pass(500.0);
+        }
+        panic!("[progress] tab {tab} does not get to count {query:?}");
+    }
+
+    fn verify(&mut self, tab: u64) -> crate::tab::VerifyReport {
+        let started = self.with(tab, |_, alive| alive.tab.start_verify());
+        let Some(Ok(mut run)) = started else { panic!("[final] tab {tab} can't verify") };
+        for _ in 0..10_000 {
+            let step = self.with(tab, |_, alive| alive.tab.step_verify(&mut run));
+            self.after(tab);
+            match step {
+                Some(Ok(VerifyStep::Done(report))) => return report,
+                Some(Ok(VerifyStep::Continue)) => {}
+                Some(Ok(VerifyStep::Waiting(_))) => self.pass(100.0),
+                other => panic!("[final] tab {tab} can't verify: {other:?}"),
+            }
+        }
+        panic!("[progress] tab {tab} does not get to the end of verify");
+    }
+}
+
+fn compare(tab: u64, query: &Query, found: &[Row], expected: &[Row]) {
+    if found == expected {
+        return;
+    }
+    let position = found.iter().zip(expected).position(|(a, b)| a != b).unwrap_or(found.len().min(expected.len()));
+    panic!(
+        "[final] tab {tab} has {} rows, the model {} in {query:?}; at {position} {:?} is not {:?}",
+        found.len(),
+        expected.len(),
+        found.get(position),
+        expected.get(position)
+    );
+}

@@ -1,0 +1,126 @@
+//! What the log has ever held, judged record by record: nothing lost, nothing twice, and every record is what
+//! its programs write when they run one after the other.
+
+use super::model::{Model, Written};
+use super::program::Program;
+use super::running::fields_of;
+use crate::bytes::Bytes;
+use crate::keyspace::{RowId, TableId};
+use crate::log::{ChangeKind, CommitId, Record};
+use crate::schema::Schema;
+use crate::tab::TransactionId;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// A mutation that a record holds.
+#[derive(Clone, Debug)]
+pub(super) struct Carried {
+    pub(super) transaction: TransactionId,
+    pub(super) program: Rc<Program>,
+    pub(super) inserts: Vec<(RowId, f64)>,
+}
+
+/// The log from the beginning, whatever has been trimmed of it, and the database that it makes.
+#[derive(Clone)]
+pub(super) struct History {
+    commits: Vec<CommitId>,
+    /// Mutations in the log, by tab.
+    saved: BTreeSet<(u64, TransactionId)>,
+    pub(super) model: Model,
+    pub(super) schema: Schema,
+    /// The version of the app whose schema is in force.
+    pub(super) version: u64,
+}
+
+impl History {
+    pub(super) fn new(version: u64) -> Self {
+        History { commits: Vec::new(), saved: BTreeSet::new(), model: Model::default(), schema: Schema::empty(), version }
+    }
+
+    /// The last sequence number.
+    pub(super) fn sequence(&self) -> u64 {
+        self.commits.len() as u64
+    }
+
+    pub(super) fn is_saved(&self, tab: u64, transaction: TransactionId) -> bool {
+        self.saved.contains(&(tab, transaction))
+    }
+
+    /// A tab holds this record under this number.
+    pub(super) fn check_seen(&self, tab: u64, sequence: u64, commit: CommitId) {
+        let known = self.commits.get(sequence as usize - 1);
+        assert!(
+            known == Some(&commit),
+            "[lost] tab {tab} holds {commit:?} as record {sequence}, which is {known:?}"
+        );
+    }
+
+    /// A record has entered the log. Returns false if its number was free again: a stray, which must not
+    /// count for anybody.
+    pub(super) fn append(&mut self, tab: u64, version: u64, sequence: u64, bytes: &[u8], carried: &[Carried]) -> bool {
+        if sequence <= self.sequence() {
+            return false;
+        }
+        assert!(sequence == self.sequence() + 1, "[lost] record {sequence} follows {}", self.sequence());
+        let record = Record::decode(&Bytes::from(bytes));
+        let record = record.unwrap_or_else(|error| panic!("[panic] record {sequence} is unreadable: {error:?}"));
+        self.commits.push(record.commit);
+        if let Some(schema) = &record.schema {
+            self.schema = Schema::decode(schema).expect("[panic] a schema in the log is readable");
+            self.version = version;
+        }
+        for one in carried {
+            let is_new = self.saved.insert((tab, one.transaction));
+            assert!(is_new, "[twice] {:?} of tab {tab} is saved a second time, in record {sequence}", one.transaction);
+        }
+        self.check_writes(sequence, &record, carried);
+        true
+    }
+
+    /// Runs the programs on the model and compares what they write.
+    fn check_writes(&mut self, sequence: u64, record: &Record, carried: &[Carried]) {
+        let mut rows = record.rows();
+        for one in carried {
+            let mut run = self.model.run(&one.inserts);
+            let ended = one.program.run(&mut run);
+            let is_complete = run.is_complete();
+            let written = std::mem::take(&mut run.written);
+            let what = format!("record {sequence}, {:?}: {:?}", one.transaction, one.program);
+            assert!(ended.is_ok() && is_complete, "[serializable] the model stops at {ended:?}: {what}");
+            let mut expected: Vec<(TableId, RowId, Written)> = written
+                .into_iter()
+                .filter(|(_, written)| written.before != written.after)
+                .map(|((name, id), written)| {
+                    let table = self.schema.tables().iter().find(|table| table.name == name);
+                    (table.expect("[serializable] a table that is not in the schema was written").id, id, written)
+                })
+                .collect();
+            expected.sort_by_key(|(table, id, _)| (*table, *id));
+            for (table, id, written) in expected {
+                let Some(row) = rows.next() else {
+                    panic!("[serializable] the model writes {table:?} {id:?} {written:?}, the log nothing: {what}");
+                };
+                let (kind, stored) = match (&written.before, &written.after) {
+                    (None, Some(after)) => (ChangeKind::Insert, after),
+                    (Some(_), Some(after)) => (ChangeKind::Update, after),
+                    (Some(before), None) => (ChangeKind::Delete, before),
+                    (None, None) => unreachable!("filtered above"),
+                };
+                let is_same = row.kind == kind
+                    && row.table == table
+                    && row.place.id == id
+                    && row.place.creation_time == stored.time
+                    && (kind == ChangeKind::Delete || fields_of(&row.document, &self.schema) == stored.fields);
+                let logged = if row.document.is_empty() { None } else { Some(fields_of(&row.document, &self.schema)) };
+                assert!(
+                    is_same,
+                    "[serializable] the model writes {kind:?} {table:?} {id:?} {written:?}, the log {:?} {:?} {:?} {logged:?}: {what}",
+                    row.kind, row.table, row.place
+                );
+            }
+        }
+        if let Some(row) = rows.next() {
+            panic!("[serializable] record {sequence} writes {row:?}, no program does");
+        }
+    }
+}

@@ -1,0 +1,501 @@
+//! Effects reach the store, one transaction at a time; messages reach other tabs; things go wrong.
+
+use super::history::Carried;
+use super::program::{Query, check_sum};
+use super::running::{Running, Standing, current_count, current_rows};
+use super::world::{Alive, Happening, Reading, Sent, World, check_code, lost};
+use crate::random::Random;
+use crate::tab::{Effect, Failure, Input};
+
+const LOG: u8 = 1;
+const META: u8 = 2;
+const PAGES: u8 = 4;
+/// Not a store, but requests for the lock keep their order too.
+const LOCK: u8 = 8;
+
+/// The stores of an effect's transaction, and whether it writes.
+fn scope(effect: &Effect) -> (u8, bool) {
+    match effect {
+        Effect::Load { .. } => (PAGES | META, false),
+        Effect::ReadLog { .. } => (LOG | META, false),
+        Effect::Append { .. } => (LOG, true),
+        Effect::Rebase { .. } => (LOG | META, true),
+        Effect::ReserveAttempt | Effect::Publish { .. } => (META, true),
+        Effect::WritePages { .. } => (PAGES, true),
+        Effect::Trim { log_upto, manifests_below, .. } => match (log_upto, manifests_below) {
+            (1.., _) => (LOG, true),
+            (0, 1..) => (META, true),
+            (0, 0) => (PAGES, true),
+        },
+        Effect::Lock { .. } | Effect::Unlock => (LOCK, true),
+        Effect::WakeAfter { .. } | Effect::Reopen | Effect::Announce { .. } => (0, false),
+    }
+}
+
+impl World {
+    pub(super) fn execute(&mut self, tab: u64, number: u64) {
+        if let Some(ghost) = self.ghosts.remove(&(tab, number)) {
+            self.perform_unasked(tab, ghost);
+            return;
+        }
+        let Some(alive) = self.tabs.get(&tab) else { return };
+        let Some(sent) = alive.sent.get(&number) else { return };
+        let (stores, writes) = scope(&sent.effect);
+        // The callback of a rebase needs the tab.
+        let waits = sent.is_held || matches!(sent.effect, Effect::Rebase { .. });
+        if waits && alive.frozen_until_us > self.now_us {
+            let thaw = alive.frozen_until_us;
+            self.plan_at(thaw, Happening::Execute { tab, number });
+            return;
+        }
+        let is_behind = alive.sent.range(..number).any(|(_, earlier)| {
+            let (others, other_writes) = scope(&earlier.effect);
+            others & stores != 0 && (writes || other_writes)
+        });
+        if is_behind {
+            let later = self.short_us();
+            self.plan(later, Happening::Execute { tab, number });
+            return;
+        }
+        let Some(sent) = self.tabs.get_mut(&tab).and_then(|alive| alive.sent.remove(&number)) else { return };
+        self.trace.say(|| format!("{:>12} tab {tab} effect: {}", self.now_us, super::trace::name_of_effect(&sent.effect)));
+        match sent.effect {
+            Effect::WakeAfter { .. } => self.deliver_soon(tab, None, 0, Input::Wake),
+            Effect::Lock { steal } => self.lock(tab, steal),
+            Effect::Unlock => {
+                self.lock_queue.retain(|waiting| *waiting != tab);
+                if self.lock_holder == Some(tab) {
+                    self.lock_holder = None;
+                    self.grant_lock();
+                }
+            }
+            Effect::Announce { generation, sequence } => self.announce(tab, generation, sequence),
+            Effect::Reopen => self.reopen(tab),
+            _ => {
+                let connection = sent.connection;
+                let is_dead = self.tabs.get(&tab).is_none_or(|alive| !alive.is_connected || alive.connection != connection);
+                let answer = if is_dead { Some(lost_answer(&sent.effect)) } else { self.perform(tab, sent) };
+                if let Some(answer) = answer {
+                    self.deliver_soon(tab, Some(connection), stores, answer);
+                }
+                self.after(tab);
+            }
+        }
+    }
+
+    /// Plans the delivery of an answer, not before earlier answers of the same stores.
+    fn deliver_soon(&mut self, tab: u64, connection: Option<u64>, stores: u8, input: Input) {
+        let mut at = self.now_us + self.short_us();
+        if self.chance(self.setting.faults.slow / 2) {
+            at += self.long_us();
+        }
+        let Some(alive) = self.tabs.get_mut(&tab) else { return };
+        for (store, delivered) in alive.delivered_us.iter_mut().enumerate() {
+            if stores & (1 << store) != 0 {
+                at = at.max(*delivered + 1);
+                *delivered = at;
+            }
+        }
+        self.plan_at(at, Happening::Deliver { tab, connection, input });
+    }
+
+    /// Performs an effect of the store, or fails to. No answer means that it goes on as another effect.
+    fn perform(&mut self, tab: u64, sent: Sent) -> Option<Input> {
+        let aborted = || Failure::Aborted("for no reason".into());
+        let faults = self.setting.faults.clone();
+        Some(match sent.effect {
+            Effect::Load { read, .. } if self.chance(faults.unreadable) => {
+                Input::LoadFailed { read, message: "for no reason".into() }
+            }
+            Effect::Load { read, generation, pages } => {
+                let (pages, newer_manifest) = self.storage.load(generation, &pages);
+                Input::PagesLoaded { read, pages, newer_manifest }
+            }
+            Effect::ReadLog { .. } if self.chance(faults.unreadable) => {
+                Input::ReadLogFailed { message: "for no reason".into() }
+            }
+            Effect::ReadLog { generation, after, from_manifest } => {
+                Input::LogRead(self.storage.read_log(generation, after, from_manifest))
+            }
+            Effect::Append { sequence, record } => {
+                let ending = self.ending();
+                if ending == Ending::Refused || ending == Ending::UnknownUndone {
+                    return Some(ending.answer(self));
+                }
+                let is_added = self.append(tab, sent.version, sequence, record, &sent.carried);
+                match ending {
+                    Ending::UnknownDone => Input::OutcomeUnknown,
+                    _ if is_added => Input::Appended,
+                    _ => Input::AppendConflict,
+                }
+            }
+            Effect::Rebase { generation, after } => self.rebase(tab, generation, after),
+            Effect::ReserveAttempt => {
+                let attempt = self.storage.reserve_attempt();
+                if self.chance(faults.maintenance) { Input::MaintenanceFailed(aborted()) } else { Input::AttemptReserved { attempt } }
+            }
+            Effect::WritePages { pages } => {
+                if self.chance(faults.maintenance) {
+                    if self.random.below(2) == 0 {
+                        self.storage.write_pages(pages);
+                    }
+                    return Some(Input::MaintenanceFailed(Failure::Quota));
+                }
+                self.storage.write_pages(pages);
+                Input::PagesWritten
+            }
+            Effect::Publish { generation, manifest } => {
+                let fails = self.chance(faults.maintenance);
+                if fails && self.random.below(2) == 0 {
+                    return Some(Input::MaintenanceFailed(aborted()));
+                }
+                let is_added = self.storage.publish(generation, manifest);
+                match is_added {
+                    _ if fails => Input::MaintenanceFailed(aborted()),
+                    true => Input::Published,
+                    false => Input::PublishConflict,
+                }
+            }
+            Effect::Trim { log_upto, manifests_below, pages } => {
+                if self.chance(faults.maintenance) {
+                    return Some(Input::Trimmed);
+                }
+                let rest = self.trim(log_upto, manifests_below, pages);
+                match rest {
+                    None => Input::Trimmed,
+                    Some(effect) => {
+                        let later = self.short_us();
+                        if let Some(alive) = self.tabs.get_mut(&tab) {
+                            let number = alive.next_effect;
+                            alive.next_effect += 1;
+                            alive.sent.insert(number, Sent { effect, ..sent });
+                            self.plan(later, Happening::Execute { tab, number });
+                        }
+                        return None;
+                    }
+                }
+            }
+            other => panic!("[panic] not an effect of the store: {other:?}"),
+        })
+    }
+
+    /// One of the small transactions of a trim; what is left of it.
+    fn trim(&mut self, log_upto: u64, manifests_below: u64, pages: Vec<std::ops::Range<u64>>) -> Option<Effect> {
+        if log_upto > 0 {
+            // Long logs go in parts, oldest first.
+            let first = self.storage.log.keys().next().copied().unwrap_or(log_upto);
+            let part = if first < log_upto { first + self.random.below(log_upto - first + 1) } else { log_upto };
+            self.storage.trim(part, 0, &[]);
+            let log_upto = if part >= log_upto { 0 } else { log_upto };
+            let is_done = log_upto == 0 && manifests_below == 0 && pages.is_empty();
+            return (!is_done).then_some(Effect::Trim { log_upto, manifests_below, pages });
+        }
+        if manifests_below > 0 {
+            self.storage.trim(0, manifests_below, &[]);
+            return (!pages.is_empty()).then_some(Effect::Trim { log_upto, manifests_below: 0, pages });
+        }
+        self.storage.trim(0, 0, &pages);
+        None
+    }
+
+    /// An effect of a tab that is gone: it happens, and nobody is told.
+    fn perform_unasked(&mut self, tab: u64, sent: Sent) {
+        self.trace.say(|| format!("{:>12} ghost of tab {tab}: {}", self.now_us, super::trace::name_of_effect(&sent.effect)));
+        match sent.effect {
+            Effect::Append { sequence, record } => drop(self.append(tab, sent.version, sequence, record, &sent.carried)),
+            Effect::ReserveAttempt => drop(self.storage.reserve_attempt()),
+            Effect::WritePages { pages } => self.storage.write_pages(pages),
+            Effect::Publish { generation, manifest } => drop(self.storage.publish(generation, manifest)),
+            Effect::Trim { log_upto, manifests_below, pages } => drop(self.trim(log_upto, manifests_below, pages)),
+            _ => {}
+        }
+    }
+
+    pub(super) fn append(&mut self, tab: u64, version: u64, sequence: u64, record: Vec<u8>, carried: &[Carried]) -> bool {
+        if !self.storage.append(sequence, record.clone()) {
+            return false;
+        }
+        if self.history.append(tab, version, sequence, &record, carried) {
+            self.commits += 1;
+        } else {
+            self.strays += 1;
+            self.trace.say(|| format!("{:>12} record {sequence} of tab {tab} is a stray", self.now_us));
+        }
+        true
+    }
+
+    fn rebase(&mut self, tab: u64, generation: u64, after: u64) -> Input {
+        let early = self.ending();
+        if early != Ending::Well && self.random.below(2) == 0 {
+            return early.answer(self);
+        }
+        let tail = self.storage.read_log(generation, after, false);
+        let Some(alive) = self.tabs.get(&tab) else { return Input::RebasedToNothing };
+        let now_ms = self.clock_of(alive);
+        self.trace.add(now_ms.to_bits());
+        let Some(alive) = self.tabs.get_mut(&tab) else { return Input::RebasedToNothing };
+        let added = alive.tab.rebase(now_ms, tail);
+        let (carried, version) = (if added.is_some() { alive.carried(tab) } else { Vec::new() }, alive.version);
+        let answer = match added {
+            None => match early {
+                Ending::Well => Input::RebasedToNothing,
+                other => other.answer(self),
+            },
+            Some((sequence, record)) => {
+                self.trace.say(|| format!("{:>12} tab {tab} rebases to record {sequence}", self.now_us));
+                match early {
+                    Ending::Refused | Ending::UnknownUndone => early.answer(self),
+                    Ending::Well | Ending::UnknownDone => {
+                        let is_added = self.append(tab, version, sequence, record, &carried);
+                        assert!(is_added, "[lost] tab {tab} rebased to record {sequence}, which is there");
+                        if early == Ending::Well { Input::Appended } else { Input::OutcomeUnknown }
+                    }
+                }
+            }
+        };
+        self.after(tab);
+        answer
+    }
+
+    fn ending(&mut self) -> Ending {
+        if self.chance(self.setting.faults.refused) {
+            Ending::Refused
+        } else if self.chance(self.setting.faults.unknown) {
+            if self.random.below(2) == 0 { Ending::UnknownDone } else { Ending::UnknownUndone }
+        } else {
+            Ending::Well
+        }
+    }
+
+    fn lock(&mut self, tab: u64, steal: bool) {
+        // Only the last request counts.
+        self.lock_queue.retain(|waiting| *waiting != tab);
+        if self.lock_holder == Some(tab) {
+            self.lock_holder = None;
+        }
+        if steal {
+            self.lose_lock();
+            self.lock_queue.push_front(tab);
+        } else {
+            self.lock_queue.push_back(tab);
+        }
+        self.grant_lock();
+    }
+
+    /// The holder of the lock loses it, and hears of it some time.
+    fn lose_lock(&mut self) {
+        if let Some(holder) = self.lock_holder.take() {
+            self.deliver_soon(holder, None, LOCK, Input::LockLost);
+        }
+    }
+
+    fn announce(&mut self, from: u64, generation: u64, sequence: u64) {
+        let others: Vec<u64> = self.tabs.keys().copied().filter(|tab| *tab != from).collect();
+        for tab in others {
+            if self.chance(self.setting.faults.announcement_lost) {
+                continue;
+            }
+            let times = if self.chance(self.setting.faults.announcement_twice) { 2 } else { 1 };
+            for _ in 0..times {
+                let later = if self.random.below(10) == 0 { self.pace_us() * 10 } else { self.short_us() };
+                let input = Input::Announced { generation, sequence };
+                self.plan(later, Happening::Deliver { tab, connection: None, input });
+            }
+        }
+    }
+
+    fn reopen(&mut self, tab: u64) {
+        let fails = self.chance(self.setting.faults.reopen_failed);
+        let Some(alive) = self.tabs.get_mut(&tab) else { return };
+        // Transactions of the old connection that are not through yet end before those of the new one begin:
+        // they stay in order. Those that were lost with it have been answered.
+        alive.is_connected = true;
+        let input = if fails { Input::ReopenFailed { message: "for no reason".into() } } else { Input::Reopened };
+        self.deliver_soon(tab, None, 0, input);
+    }
+
+    /// The connection breaks: what is under way has happened or not, and nobody can tell.
+    fn disconnect(&mut self, tab: u64) {
+        let Some(alive) = self.tabs.get_mut(&tab) else { return };
+        if !alive.is_connected {
+            return;
+        }
+        self.trace.say(|| format!("{:>12} tab {tab} loses its connection", self.now_us));
+        let numbers: Vec<u64> = alive.sent.iter().filter(|(_, sent)| scope(&sent.effect).0 & !LOCK != 0).map(|(number, _)| *number).collect();
+        let connection = alive.connection;
+        for number in numbers {
+            let Some(sent) = self.tabs.get_mut(&tab).and_then(|alive| alive.sent.remove(&number)) else { continue };
+            let stores = scope(&sent.effect).0;
+            let answer = lost_answer(&sent.effect);
+            if self.random.below(2) == 0 {
+                self.perform_unasked(tab, sent);
+            }
+            self.deliver_soon(tab, Some(connection), stores, answer);
+        }
+        if let Some(alive) = self.tabs.get_mut(&tab) {
+            alive.is_connected = false;
+            alive.connection += 1;
+        }
+    }
+
+    /// Anything may happen now.
+    pub(super) fn chaos(&mut self) {
+        if self.is_calm {
+            return;
+        }
+        let faults = self.setting.faults.clone();
+        let pause = (self.setting.chaos_ms * 1_000.0) as u64;
+        let pause = self.random.below(pause * 2) + 1;
+        self.plan(pause, Happening::Chaos);
+        let tabs: Vec<u64> = self.tabs.keys().copied().collect();
+        let Some(&tab) = tabs.get(self.random.below(tabs.len().max(1) as u64) as usize) else { return };
+        if self.chance(faults.crash) {
+            self.kill(tab, false);
+            self.reopen_later();
+        }
+        if self.chance(faults.disconnect) {
+            self.disconnect(tab);
+        }
+        if self.chance(faults.freeze) {
+            self.freeze(tab);
+        }
+        if self.chance(faults.lock_theft) {
+            // Somebody else gets the lock, and the holder may hear of it much later.
+            let holder = self.lock_holder.take();
+            self.grant_lock();
+            if let Some(holder) = holder {
+                let later = self.long_us();
+                self.plan(later, Happening::Deliver { tab: holder, connection: None, input: Input::LockLost });
+            }
+        }
+        if self.chance(faults.announcement_absurd) {
+            let shift = self.random.below(40);
+            let input = Input::Announced { generation: self.random.below(1 << shift), sequence: self.random.below(1 << shift) };
+            self.plan(1, Happening::Deliver { tab, connection: None, input });
+        }
+        if self.chance(faults.clock_of_one) {
+            let half = (self.setting.skew_ms / 2.0) as u64;
+            let skew = self.random.below(half * 2 + 1) as f64 - half as f64;
+            if let Some(alive) = self.tabs.get_mut(&tab) {
+                alive.clock_ms = skew;
+            }
+        }
+        if self.chance(faults.clock_of_all) {
+            let hours = [1.0, 60.0, 1_000.0][self.random.below(3) as usize];
+            self.clock_ms += hours * self.random.below((self.setting.options.log_grace_ms * 3.0) as u64) as f64;
+        }
+        if faults.power > 0 && self.random.below(20) == 0 {
+            self.snapshots.push_back((self.storage.clone(), self.history.clone()));
+            if self.snapshots.len() > 2 {
+                self.snapshots.pop_front();
+            }
+        }
+        if self.chance(faults.power) {
+            self.lose_power();
+        }
+    }
+
+    fn freeze(&mut self, tab: u64) {
+        let until = self.now_us + self.long_us();
+        let Some(alive) = self.tabs.get_mut(&tab) else { return };
+        alive.frozen_until_us = until;
+        let numbers: Vec<u64> = alive.sent.keys().copied().collect();
+        self.trace.say(|| format!("{:>12} tab {tab} freezes until {until}", self.now_us));
+        for number in numbers {
+            let is_held = self.random.below(2) == 0;
+            if let Some(sent) = self.tabs.get_mut(&tab).and_then(|alive| alive.sent.get_mut(&number)) {
+                sent.is_held = is_held;
+            }
+        }
+    }
+
+    fn lose_power(&mut self) {
+        let Some((storage, history)) = self.snapshots.pop_back() else { return };
+        self.trace.say(|| format!("{:>12} power loss: back to record {}", self.now_us, history.sequence()));
+        self.snapshots.clear();
+        let tabs: Vec<u64> = self.tabs.keys().copied().collect();
+        for tab in tabs {
+            self.kill(tab, false);
+            self.reopen_later();
+        }
+        self.ghosts.clear();
+        self.storage = storage;
+        self.history = history;
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Ending {
+    Well,
+    Refused,
+    UnknownDone,
+    UnknownUndone,
+}
+
+impl Ending {
+    /// What the tab hears of an ending that is not well.
+    fn answer(self, world: &mut World) -> Input {
+        match self {
+            Ending::Refused if world.random.below(2) == 0 => Input::AppendFailed(Failure::Quota),
+            Ending::Refused => Input::AppendFailed(Failure::Aborted("for no reason".into())),
+            Ending::UnknownDone | Ending::UnknownUndone => Input::OutcomeUnknown,
+            Ending::Well => panic!("[panic] it went well"),
+        }
+    }
+}
+
+/// What a lost connection says about an effect.
+fn lost_answer(effect: &Effect) -> Input {
+    match effect {
+        Effect::Load { read, .. } => lost(Input::LoadFailed { read: *read, message: String::new() }),
+        Effect::ReadLog { .. } => lost(Input::ReadLogFailed { message: String::new() }),
+        Effect::Append { .. } | Effect::Rebase { .. } => Input::OutcomeUnknown,
+        Effect::Trim { .. } => Input::Trimmed,
+        _ => lost(Input::PagesWritten),
+    }
+}
+
+impl Reading {
+    pub(super) fn some(random: &mut Random) -> Self {
+        let index = ["by_creation_time", "by_name", "by_balance"][random.below(3) as usize];
+        Reading { query: Query::all("accounts", index), run: None, standing: Standing::Ready }
+    }
+}
+
+impl Alive {
+    /// Goes on with a query of what this tab shows.
+    pub(super) fn read_current(&mut self) {
+        use super::program::Stop;
+        let Some(mut reading) = self.reading.take() else { return };
+        if let Standing::Waiting(_) = reading.standing {
+            self.reading = Some(reading);
+            return;
+        }
+        match current_rows(&mut self.tab, &reading.query, &mut reading.run) {
+            Ok(rows) => {
+                check_sum(&rows);
+                if let Ok(count) = current_count(&mut self.tab, &reading.query) {
+                    // Another version may be current by now, but accounts never come or go.
+                    assert!(rows.is_empty() || count == rows.len() as u64, "[consistent] {} accounts, counted {count}", rows.len());
+                }
+            }
+            Err(Stop::Wait(read)) => {
+                reading.standing = Standing::Waiting(read);
+                self.reading = Some(reading);
+            }
+            Err(Stop::Again | Stop::Pause) => {
+                reading.standing = Standing::Ready;
+                reading.run = None;
+                self.reading = Some(reading);
+            }
+            Err(Stop::Building) => {}
+            Err(Stop::Error(error)) => check_code(&error),
+            Err(Stop::Diverged) => panic!("[panic] only the model diverges"),
+        }
+    }
+
+    #[allow(dead_code)] // for traces
+    pub(super) fn standings(&self) -> Vec<Standing> {
+        self.running.iter().map(|running: &Running| running.standing).collect()
+    }
+}

@@ -1,0 +1,48 @@
+//! What the simulator may see of a tab that nobody else needs to.
+
+use super::state::Author;
+use super::{Status, Tab, TransactionId};
+use crate::error::Error;
+use crate::log::CommitId;
+
+impl Tab {
+    /// The mutations that the append under way holds, in order.
+    pub(crate) fn flight_transactions(&self) -> Vec<TransactionId> {
+        let count = self.flight.as_ref().map_or(0, |flight| flight.count);
+        let authors = self.queue.iter().take(count).map(|pending| pending.author);
+        authors
+            .filter_map(|author| match author {
+                Author::Mutation(transaction) => Some(transaction),
+                Author::Opening | Author::Maintenance => None,
+            })
+            .collect()
+    }
+
+    /// The last log record that this tab holds, and who it believes to have written it.
+    pub(crate) fn last_commit(&self) -> Option<(u64, CommitId)> {
+        self.tail.back().map(|record| (record.sequence, record.record.commit))
+    }
+
+    /// Why it is closed, if it is.
+    pub(crate) fn closed_for(&self) -> Option<&Error> {
+        match &self.status {
+            Status::Closed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Where it stands, for traces.
+    pub(crate) fn sketch(&self) -> String {
+        format!(
+            "{:?} g{} s{} queue {} flight {} waiting {} catching {} transactions {}",
+            self.status,
+            self.generation(),
+            self.sequence,
+            self.queue.len(),
+            self.flight.as_ref().map_or(-1, |flight| flight.count as i64),
+            self.waiting.len(),
+            self.is_catching_up,
+            self.transactions.len()
+        )
+    }
+}
