@@ -27,6 +27,7 @@ pub use repair::RepairReport;
 pub use transaction::{Finished, Obstacle, Row, TransactionId};
 pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
+use crate::change::Operations;
 use crate::error::{Code, Error, Result};
 use crate::keyspace::{RowId, TableId};
 use crate::log::CommitId;
@@ -141,6 +142,9 @@ pub struct Tab {
 
     /// `committed` and the queue: what this tab's readers see.
     current: State,
+    /// What the last mutation of the queue did to keys, while `current` does not show it yet: the append goes
+    /// out first, and the overlay is brought up to date while the browser writes.
+    unshown: Option<Operations>,
     version: u64,
     history: VecDeque<HistoryEntry>,
     transactions: BTreeMap<TransactionId, Transaction>,
@@ -224,6 +228,7 @@ impl Tab {
             is_catching_up: false,
             wants_catch_up: false,
             current: state,
+            unshown: None,
             version: 0,
             history: VecDeque::new(),
             transactions: BTreeMap::new(),
@@ -254,6 +259,7 @@ impl Tab {
             return;
         }
         self.now_ms = now_ms;
+        self.show_writes();
         match input {
             Input::PagesLoaded { read, pages, newer_manifest } => self.pages_loaded(read, pages, newer_manifest),
             Input::LoadFailed { read, message } => self.load_failed(read, message),
@@ -378,6 +384,7 @@ impl Tab {
         }
         self.status = Status::Closed(error.clone());
         self.flight = None;
+        self.unshown = None;
         self.queue.clear();
         self.waiting.clear();
         self.maintenance = Maintenance::default();

@@ -191,7 +191,8 @@ impl World {
         if self.tabs.len() as u64 >= self.setting.tabs {
             return;
         }
-        let version = if self.chance(self.setting.faults.schema) { self.random.below(SCHEMAS) } else { self.history.version };
+        let version =
+            if self.chance(self.setting.faults.schema) { self.random.below(SCHEMAS) } else { self.history.version };
         self.open_version(version);
     }
 
@@ -397,7 +398,9 @@ impl World {
             return;
         };
         match outcome {
-            Outcome::Saved => assert!(is_saved, "[lost] {transaction:?} of tab {tab} is said to be saved and is not in the log"),
+            Outcome::Saved => {
+                assert!(is_saved, "[lost] {transaction:?} of tab {tab} is said to be saved and is not in the log")
+            }
             Outcome::Rejected(error) => {
                 if !is_closed {
                     check_code(&error);
@@ -599,14 +602,20 @@ pub(super) fn check_code(error: &Error) {
 pub(super) fn lost(input: Input) -> Input {
     let message = || "the connection was lost".to_string();
     match input {
-        Input::PagesLoaded { read, .. } | Input::LoadFailed { read, .. } => Input::LoadFailed { read, message: message() },
+        Input::PagesLoaded { read, .. } | Input::LoadFailed { read, .. } => {
+            Input::LoadFailed { read, message: message() }
+        }
         Input::LogRead(_) | Input::ReadLogFailed { .. } => Input::ReadLogFailed { message: message() },
-        Input::Appended | Input::AppendConflict | Input::AppendFailed(_) | Input::OutcomeUnknown | Input::RebasedToNothing => {
-            Input::OutcomeUnknown
-        }
-        Input::AttemptReserved { .. } | Input::PagesWritten | Input::Published | Input::PublishConflict | Input::MaintenanceFailed(_) => {
-            Input::MaintenanceFailed(crate::tab::Failure::Aborted(message()))
-        }
+        Input::Appended
+        | Input::AppendConflict
+        | Input::AppendFailed(_)
+        | Input::OutcomeUnknown
+        | Input::RebasedToNothing => Input::OutcomeUnknown,
+        Input::AttemptReserved { .. }
+        | Input::PagesWritten
+        | Input::Published
+        | Input::PublishConflict
+        | Input::MaintenanceFailed(_) => Input::MaintenanceFailed(crate::tab::Failure::Aborted(message())),
         other => other,
     }
 }

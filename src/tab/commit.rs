@@ -21,8 +21,20 @@ const RIVAL_APPENDS: u32 = 8;
 const APPEND_FAILURES: u32 = 3;
 
 impl Tab {
+    /// Brings `current` up to date with the last mutation that finished. Whoever performs effects calls this
+    /// after the append has gone out; every read and every input does it too.
+    pub fn show_writes(&mut self) {
+        let Some(mut operations) = self.unshown.take() else { return };
+        let last = self.queue.back_mut().expect("what is not shown yet is in the queue");
+        // Its state shares the overlay, which would have to be copied to be changed.
+        last.after = self.committed.clone();
+        operations.apply(&mut self.current.view.overlay);
+        last.after = self.current.clone();
+    }
+
     /// Adds a finished change to the queue and to what readers see.
     pub(crate) fn enqueue(&mut self, mut pending: Pending, state_after: Option<State>) {
+        self.show_writes();
         let schema_before = self.current.schema.clone();
         match state_after {
             Some(state) => {
@@ -200,6 +212,7 @@ impl Tab {
     /// Called inside the callback of the transaction of [`Effect::Rebase`], with what it read: takes in what
     /// others wrote and says what to add to the log under which number. Nothing: abort or let it end.
     pub fn rebase(&mut self, now_ms: f64, tail: LogTail) -> Option<(u64, Vec<u8>)> {
+        self.show_writes();
         self.flight = None;
         self.now_ms = now_ms;
         self.expect_rivals = if tail.records.is_empty() { self.expect_rivals.saturating_sub(1) } else { RIVAL_APPENDS };

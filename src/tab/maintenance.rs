@@ -409,6 +409,7 @@ impl Tab {
     }
 
     fn step_job(&mut self, now_ms: f64) {
+        self.show_writes();
         let Some(mut job) = self.maintenance.job.take() else {
             self.end_maintenance();
             return;

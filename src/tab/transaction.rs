@@ -100,6 +100,7 @@ impl Tab {
         self.check_open()?;
         let id = TransactionId(self.next_transaction);
         self.next_transaction += 1;
+        self.show_writes();
         let seed = self.random.fork();
         let transaction = Transaction {
             state: self.current.clone(),
@@ -125,6 +126,7 @@ impl Tab {
     /// Begins a transaction again that was told to: same ids, same times, a new state.
     pub fn rerun(&mut self, id: TransactionId) -> Result<()> {
         self.check_open()?;
+        self.show_writes();
         let state = self.current.clone();
         let (version, generation) = (self.version, self.generation());
         let transaction = self.transactions.get_mut(&id).ok_or_else(closed)?;
@@ -238,10 +240,7 @@ impl Tab {
             return Ok(Finished::Done);
         }
         transaction.is_finished = true;
-        if is_next {
-            transaction.flush();
-        }
-        transaction.operations = Operations::default();
+        let operations = std::mem::take(&mut transaction.operations);
         self.last_creation_time = self.last_creation_time.max(transaction.creation_time);
         let pending = Pending {
             author: Author::Mutation(id),
@@ -257,6 +256,9 @@ impl Tab {
         transaction.state = self.committed.clone();
         transaction.version = u64::MAX;
         self.enqueue(pending, state_after);
+        if is_next {
+            self.unshown = Some(operations);
+        }
         Ok(Finished::Queued)
     }
 

@@ -100,7 +100,12 @@ test("queries read ranges of indexes in order", async (t) => {
   await db.insertMany(
     "tasks",
     Array.from({ length: 30 }, (_, n) =>
-      task(`t${n}`, { dueDate: n, createdAt: n, status: n % 3 === 0 ? "done" : "todo", ...(n % 2 ? { assigneeId: user } : {}) }),
+      task(`t${n}`, {
+        dueDate: n,
+        createdAt: n,
+        status: n % 3 === 0 ? "done" : "todo",
+        ...(n % 2 ? { assigneeId: user } : {}),
+      }),
     ),
   );
   const titles = (rows: { title: string }[]) => rows.map((row) => row.title).join(" ");
