@@ -4,6 +4,9 @@
 //! without clock, randomness or IO; `cargo test` runs it natively. `src/browser` is compiled for
 //! WebAssembly only and is the one place that knows a browser.
 
+// Natively, only tests call the core.
+#![cfg_attr(not(any(test, target_arch = "wasm32")), allow(dead_code, unused_imports))]
+
 mod bytes;
 mod change;
 mod document;

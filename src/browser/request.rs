@@ -25,6 +25,7 @@ impl Running {
     }
 
     /// Starts the commit without waiting for the requests' callbacks.
+    #[allow(deprecated)] // web-sys warns of browsers that lack it; here it is an optimization.
     pub(crate) fn commit(&self) {
         // Where `commit` is missing or comes too late, the transaction commits by itself.
         let _ = self.transaction.commit();

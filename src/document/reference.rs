@@ -278,10 +278,6 @@ impl<'a> ArrayRef<'a> {
         self.length
     }
 
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0
-    }
 
     /// The items. An error is the last thing the iterator returns.
     pub(crate) fn iter(&self) -> ArrayIter<'a> {
@@ -328,10 +324,6 @@ impl<'a> ObjectRef<'a> {
         self.length
     }
 
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0
-    }
 
     /// The bytes of the fields, after their count.
     pub(super) fn field_bytes(&self) -> &'a [u8] {
