@@ -142,10 +142,10 @@ impl Seat {
     /// Tells the others.
     pub(crate) fn announce(&self, generation: u64, sequence: u64) {
         for (number, shared) in &self.hub.borrow().seats {
-            if *number != self.number {
-                if let Some(shared) = shared.upgrade() {
-                    shared.post(Task::Input(Input::Announced { generation, sequence }));
-                }
+            if *number != self.number
+                && let Some(shared) = shared.upgrade()
+            {
+                shared.post(Task::Input(Input::Announced { generation, sequence }));
             }
         }
     }

@@ -27,7 +27,6 @@ const open = (page: Tab, options: Options = {}) =>
   }, options);
 
 declare global {
-  // eslint-disable-next-line no-var
   var db: Page["db"];
 }
 

@@ -80,8 +80,7 @@ test("every kind of value comes back as it was", async (t) => {
     "things",
     values.map((value) => ({ value })),
   );
-  for (const [index, id] of ids.entries())
-    assert.deepEqual((await db.get(id))?.value, values[index], String(values[index]));
+  for (const [index, id] of ids.entries()) assert.deepEqual((await db.get(id))?.value, values[index], `value ${index}`);
   await db.mutate(async ({ db }) => {
     for (const [index, id] of ids.entries()) assert.deepEqual((await db.get(id))?.value, values[index]);
   });
