@@ -93,13 +93,14 @@ impl Ranges {
             return;
         }
         // A scan in several steps adds neighbours: join them at once.
-        if let Some(last) = self.list[self.sorted..].last_mut() {
-            if last.start <= range.start && range.start <= last.end {
-                if range.end > last.end {
-                    last.end = range.end;
-                }
-                return;
+        if let Some(last) = self.list[self.sorted..].last_mut()
+            && last.start <= range.start
+            && range.start <= last.end
+        {
+            if range.end > last.end {
+                last.end = range.end;
             }
+            return;
         }
         self.list.push(range);
     }

@@ -24,9 +24,13 @@ mod validator;
 mod tests;
 
 pub use definition::SchemaDefinition;
+#[cfg(test)]
+use evolve::Evolution;
 pub use index_keys::IndexKeys;
 pub use mismatch::Mismatch;
 pub use numbers::TableNumbers;
+#[cfg(test)]
+use validator::Field;
 pub use validator::Validator;
 
 use crate::document::{Document, FieldPath, Names};

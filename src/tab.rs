@@ -24,7 +24,7 @@ mod verify;
 pub use effect::{Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use read::{QueryRun, RowSink, RunStep, Source};
 pub use repair::RepairReport;
-pub use transaction::{Finished, Obstacle, Row, TransactionId};
+pub use transaction::{Finished, Obstacle, TransactionId};
 pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
 use crate::change::Operations;
@@ -33,7 +33,7 @@ use crate::keyspace::{RowId, TableId};
 use crate::log::CommitId;
 use crate::random::Random;
 use crate::schema::{Schema, SchemaDefinition};
-use crate::store::{Manifest, Overlay, PageCache, PageId, View};
+use crate::store::{LoadedPages, Manifest, Overlay, PageCache, PageId, View};
 use maintenance::Maintenance;
 use opening::Opening;
 use state::{Flight, HistoryEntry, Pending, State, TailRecord};
@@ -165,7 +165,7 @@ pub struct Tab {
     next_read: u32,
     /// Reads of pages as they are stored, under way and answered.
     inspecting: BTreeSet<ReadId>,
-    inspected: BTreeMap<ReadId, Vec<(PageId, Option<Vec<u8>>)>>,
+    inspected: BTreeMap<ReadId, LoadedPages>,
     /// Reads that found a page gone and wait for the newer manifest.
     waiting_reads: Vec<ReadId>,
 

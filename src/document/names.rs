@@ -65,7 +65,6 @@ impl Names {
         self.entries.len()
     }
 
-
     /// All names, in order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| &*entry.text)

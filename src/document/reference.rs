@@ -278,7 +278,6 @@ impl<'a> ArrayRef<'a> {
         self.length
     }
 
-
     /// The items. An error is the last thing the iterator returns.
     pub(crate) fn iter(&self) -> ArrayIter<'a> {
         ArrayIter { reader: Reader::new(self.items), left: self.length }
@@ -323,7 +322,6 @@ impl<'a> ObjectRef<'a> {
     pub(crate) fn len(&self) -> usize {
         self.length
     }
-
 
     /// The bytes of the fields, after their count.
     pub(super) fn field_bytes(&self) -> &'a [u8] {

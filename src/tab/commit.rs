@@ -583,10 +583,10 @@ fn is_only_checked(next: &Schema, now: &Schema) -> bool {
 /// Whether rows that came in between fit a schema that is about to be adopted.
 fn fits(schema: &Schema, parts: &[Rc<Vec<RowChange>>]) -> Result<()> {
     for change in parts.iter().flat_map(|part| part.iter()) {
-        if change.kind != crate::log::ChangeKind::Delete {
-            if let Some(table) = schema.table_by_id(change.table) {
-                check_stored(schema, table, &change.document, &change.place.id)?;
-            }
+        if change.kind != crate::log::ChangeKind::Delete
+            && let Some(table) = schema.table_by_id(change.table)
+        {
+            check_stored(schema, table, &change.document, &change.place.id)?;
         }
     }
     Ok(())

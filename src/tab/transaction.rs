@@ -570,10 +570,8 @@ fn writable_table<'a>(schema: &'a Schema, own: &Schema, name: &str) -> Result<&'
 /// Validates against the app's own schema, and against the one in force if another tab has changed it.
 fn check(schema: &Schema, own: &Schema, table: &Table, document: &[u8]) -> Result<()> {
     let is_own = schema.version == own.version;
-    if !is_own {
-        if let Some(mine) = own.table_by_id(table.id) {
-            check_against(own, mine, schema, document)?;
-        }
+    if !is_own && let Some(mine) = own.table_by_id(table.id) {
+        check_against(own, mine, schema, document)?;
     }
     schema.check_write(table, &Document::new(document)).map_err(|error| {
         if is_own {
