@@ -24,7 +24,7 @@ mod verify;
 pub use effect::{Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use read::{QueryRun, RowSink, RunStep, Source};
 pub use repair::RepairReport;
-pub use transaction::{Finished, Obstacle, TransactionId};
+pub use transaction::{Finished, Obstacle, Row, TransactionId};
 pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
 use crate::change::Operations;
@@ -271,7 +271,10 @@ impl Tab {
             Input::OutcomeUnknown => self.outcome_unknown(),
             Input::RebasedToNothing => self.pump(),
             Input::Announced { generation, sequence } => {
-                if sequence > self.sequence || generation > self.generation() {
+                // Who has something to write learns of it when its append meets the number taken; reading now would
+                // only stand in the way of the commits.
+                let is_writing = !self.queue.is_empty() && !self.must_wait_for_checkpoint();
+                if (sequence > self.sequence || generation > self.generation()) && !is_writing {
                     self.catch_up();
                 }
             }

@@ -177,6 +177,7 @@ impl Tab {
             self.settle(pending.author, Outcome::Saved);
         }
         self.sequence = flight.sequence;
+        self.maintenance.note_record(&flight.record);
         self.push_tail(TailRecord { sequence: flight.sequence, record: flight.record, bytes: flight.bytes });
         self.maintenance.note_write(now_ms);
     }
@@ -396,6 +397,7 @@ impl Tab {
             }
             if manifest.is_none() {
                 self.committed.apply(&record.record);
+                self.maintenance.note_record(&record.record);
             }
             self.sequence = record.sequence;
             self.push_tail(record);
@@ -406,7 +408,11 @@ impl Tab {
                 schema: Rc::new(Schema::decode(&manifest.schema).map_err(|error| schema_unreadable(&error))?),
                 view: View { overlay: Overlay::new(), manifest },
             };
-            self.drop_tail_and_replay();
+            self.maintenance.overtaken();
+            self.drop_tail();
+            for record in &self.tail {
+                self.committed.apply(&record.record);
+            }
         }
         if own_landed > 0 {
             for _ in 0..own_landed {
@@ -459,22 +465,19 @@ impl Tab {
         Ok(0)
     }
 
-    /// Drops what the checkpoint holds from the tail, and makes the overlay of what is left.
-    fn drop_tail_and_replay(&mut self) {
+    /// Drops what the checkpoint holds from the tail.
+    fn drop_tail(&mut self) {
         let checkpoint = self.committed.view.manifest.sequence;
         while self.tail.front().is_some_and(|record| record.sequence <= checkpoint) {
             let record = self.tail.pop_front().expect("there is a first");
             self.tail_bytes -= record.bytes;
         }
-        for record in &self.tail {
-            self.committed.apply(&record.record);
-        }
     }
 
     /// Goes over to the manifest that this tab has just published.
-    pub(crate) fn adopt_own(&mut self, manifest: Rc<Manifest>, schema: Rc<Schema>) {
-        self.committed = State { schema, view: View { overlay: Overlay::new(), manifest } };
-        self.drop_tail_and_replay();
+    pub(crate) fn adopt_own(&mut self, manifest: Rc<Manifest>, beyond: State) {
+        self.committed = State { view: View { manifest, ..beyond.view }, ..beyond };
+        self.drop_tail();
         self.restack();
     }
 
