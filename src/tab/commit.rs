@@ -299,7 +299,9 @@ impl Tab {
 
     /// Reads what others wrote, soon.
     pub(crate) fn catch_up(&mut self) {
-        if self.is_catching_up || self.flight.is_some() {
+        // What was stored is being read: the answer to another request must not be taken for it.
+        let is_loading = self.opening.as_ref().is_some_and(|opening| !opening.is_loaded());
+        if is_loading || self.is_catching_up || self.flight.is_some() {
             self.wants_catch_up = true;
         } else if matches!(self.status, Status::Open | Status::Opening) {
             self.wants_catch_up = false;
