@@ -12,6 +12,7 @@
 //! - `[consistent]`: a program sees what no state of the database can show;
 //! - `[final]`: after quiet, tabs, indexes, counts and the model differ;
 //! - `[leak]`: pages are left that nobody will delete;
+//! - `[store]`: a manifest in force leads to a damaged store;
 //! - `[progress]`: something never settles;
 //! - `[closed]`: an error that nothing in the simulation can cause;
 //! - `[panic]`: anything else.

@@ -231,7 +231,8 @@ impl Tab {
             alone_next: 0,
             append_failures: 0,
             expect_rivals: 0,
-            is_catching_up: false,
+            // The first read of the log is asked for below.
+            is_catching_up: true,
             wants_catch_up: false,
             current: state,
             unshown: None,

@@ -1,12 +1,15 @@
 //! After the storm: everything settles, everything is found, everybody agrees.
 
+use super::history::History;
 use super::model::Model;
 use super::program::{Query, Row, Stop, fields_of_index};
 use super::running::{current_count, current_rows};
+use super::schemas::definition;
 use super::world::{Happening, World};
 use crate::schema::IndexState;
+use crate::storage::MemoryStorage;
 use crate::store::Manifest;
-use crate::tab::{Input, VerifyStep};
+use crate::tab::{Effect, Input, Options, Tab, VerifyStep};
 use std::rc::Rc;
 
 impl World {
@@ -239,6 +242,38 @@ impl World {
         }
         panic!("[progress] tab {tab} does not get to the end of verify");
     }
+}
+
+/// Opens the store as it is now, beside the world, and looks at every page, row and entry of it.
+pub(super) fn check_store(storage: &MemoryStorage, history: &History) {
+    let options = Options { job_slice_rows: 100_000, ..Options::default() };
+    let mut tab = Tab::new(options, definition(history.version), [5; 32]);
+    let answer = |tab: &mut Tab| {
+        for effect in tab.take_effects() {
+            match effect {
+                Effect::ReadLog { generation, after, from_manifest } => {
+                    tab.handle(1.0, Input::LogRead(storage.read_log(generation, after, from_manifest)));
+                }
+                Effect::Load { read, generation, pages } => {
+                    let (pages, newer_manifest) = storage.load(generation, &pages);
+                    tab.handle(1.0, Input::PagesLoaded { read, pages, newer_manifest });
+                }
+                _ => {}
+            }
+        }
+    };
+    answer(&mut tab);
+    let Ok(mut run) = tab.start_verify() else { return };
+    let report = loop {
+        match tab.step_verify(&mut run) {
+            Ok(VerifyStep::Done(report)) => break report,
+            Ok(_) => answer(&mut tab),
+            Err(error) => panic!("[store] record {}: {error}", history.sequence()),
+        }
+    };
+    assert!(report.problems.is_empty(), "[store] record {}: {:?}", history.sequence(), report.problems);
+    let rows: usize = history.model.tables.values().map(|rows| rows.len()).sum();
+    assert!(report.rows == rows as u64, "[store] record {}: {} rows of {rows}", history.sequence(), report.rows);
 }
 
 fn compare(tab: u64, query: &Query, found: &[Row], expected: &[Row]) {

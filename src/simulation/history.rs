@@ -3,7 +3,7 @@
 
 use super::model::{Model, Written};
 use super::program::Program;
-use super::running::fields_of;
+use super::running::{Running, fields_of};
 use crate::bytes::Bytes;
 use crate::keyspace::{RowId, TableId};
 use crate::log::{ChangeKind, CommitId, Record};
@@ -78,6 +78,14 @@ impl History {
         }
         self.check_writes(sequence, &record, carried);
         true
+    }
+
+    /// Whether a program, run now, would write anything.
+    pub(super) fn would_write(&self, running: &Running) -> bool {
+        let mut model = self.model.clone();
+        let mut run = model.run(&running.inserts());
+        let ended = running.program.run(&mut run);
+        ended.is_err() || run.written.values().any(|written| written.before != written.after)
     }
 
     /// Runs the programs on the model and compares what they write.

@@ -1,5 +1,6 @@
 //! Effects reach the store, one transaction at a time; messages reach other tabs; things go wrong.
 
+use super::calm::check_store;
 use super::history::Carried;
 use super::program::{Query, check_sum};
 use super::running::{Running, Standing, current_count, current_rows};
@@ -167,6 +168,9 @@ impl World {
                     return Some(Input::MaintenanceFailed(aborted()));
                 }
                 let is_added = self.storage.publish(generation, manifest);
+                if is_added && generation % 1 == 0 {
+                    check_store(&self.storage, &self.history);
+                }
                 match is_added {
                     _ if fails => Input::MaintenanceFailed(aborted()),
                     true => Input::Published,
@@ -243,6 +247,9 @@ impl World {
         if !self.storage.append(sequence, record.clone()) {
             return false;
         }
+        self.trace.say(|| {
+            format!("{:>12} record {sequence} of tab {tab}: {}", self.now_us, super::trace::content_of(&record))
+        });
         if self.history.append(tab, version, sequence, &record, carried) {
             self.commits += 1;
         } else {

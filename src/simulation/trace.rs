@@ -1,5 +1,9 @@
 //! What happened, as a number that is the same for the same run and, when asked for, as lines to read.
 
+use crate::bytes::Bytes;
+use crate::keyspace::place_of;
+use crate::log::{Record, RowChange};
+use crate::schema::Schema;
 use crate::tab::{Effect, Input};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -135,4 +139,26 @@ pub(super) fn name_of_effect(effect: &Effect) -> String {
         }
         other => format!("{other:?}"),
     }
+}
+
+/// What a record holds.
+pub(super) fn content_of(record: &[u8]) -> String {
+    let Ok(record) = Record::decode(&Bytes::from(record)) else { return "unreadable".into() };
+    let schema = record.schema.as_ref().and_then(|schema| Schema::decode(schema).ok()).map(|schema| {
+        let indexes = schema.tables().iter().flat_map(|table| table.indexes());
+        let states: Vec<_> = indexes.map(|index| format!("{}={} {:?}", index.id.0, index.name, index.state)).collect();
+        format!("schema {} {states:?}", schema.version)
+    });
+    let progress = record.progress.as_ref().map(|progress| {
+        let to = matches!(progress.to, crate::log::Stage::Finished);
+        let rows: Vec<_> = progress.keys.iter().filter_map(|key| place_of(key)).map(|place| place.id.0[0]).collect();
+        format!("index {} with rows {rows:?}, finished {to}", progress.index.0)
+    });
+    let rows: Vec<_> = record.rows().map(|row| row_of(row)).collect();
+    format!("{:?} {schema:?} {progress:?} {rows:?}", record.commit)
+}
+
+fn row_of(row: &RowChange) -> String {
+    let old: Vec<_> = row.old_keys.iter().map(|old| format!("{}:{:02x?}", old.index.0, &old.fields[..])).collect();
+    format!("{:?} {} of {} {}", row.kind, row.place.id.0[0], row.table.0, old.join(" "))
 }

@@ -549,9 +549,11 @@ impl Tab {
             }
         }
         self.current = state;
-        if !moved.is_empty() || is_everything {
+        // A step of index work changes no rows, but whoever began before it must not put its state in place of this.
+        let is_moved = is_everything || has_progress;
+        if !moved.is_empty() || is_moved {
             let rolled_back = moved.split_off(foreign_parts.min(moved.len()));
-            if !moved.is_empty() || is_everything {
+            if !moved.is_empty() || is_moved {
                 self.note_change(moved, schema_before.clone(), is_everything, false);
             }
             if !rolled_back.is_empty() {

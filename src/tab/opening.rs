@@ -57,6 +57,7 @@ impl Opening {
 impl Tab {
     /// Takes in what was stored.
     pub(crate) fn load_opening(&mut self, now_ms: f64, tail: LogTail) {
+        self.is_catching_up = false;
         if let Err(error) = self.try_load(tail) {
             self.fail(error);
             return;
