@@ -26,6 +26,7 @@ mod schema;
 mod sha256;
 #[cfg(test)]
 mod simulation;
+mod sort;
 mod storage;
 mod store;
 mod tab;

@@ -232,7 +232,7 @@ fn read_indexes(table: &str, definition: &Value) -> Result<Vec<IndexDefinition>>
     }
     check_index_names(table, &names)?;
     // Order in the definition has no meaning; by name, equal definitions are equal values.
-    indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    crate::sort::sort_by(&mut indexes, |a, b| a.name.cmp(&b.name));
     Ok(indexes)
 }
 

@@ -95,7 +95,7 @@ impl IndexJob {
                 Err(ReadError::Corrupt { .. }) => return JobStep::Corrupt,
             }
         };
-        self.keys.sort_by(|a, b| a[..].cmp(&b[..]));
+        crate::sort::sort_by(&mut self.keys, |a, b| a[..].cmp(&b[..]));
         let mut reads = ReadSet::default();
         let to = match &self.last {
             Some(last) if !is_finished => {

@@ -259,7 +259,7 @@ fn verify_row(run: &mut VerifyRun, table: TableId, key: &[u8], document: &Bytes)
 fn compare(run: &mut VerifyRun) -> VerifyReport {
     let schema = run.state.schema.clone();
     let mut prefixes: Vec<_> = run.expected.keys().chain(run.found.keys()).copied().collect();
-    prefixes.sort_unstable();
+    crate::sort::sort(&mut prefixes);
     prefixes.dedup();
     for prefix in prefixes {
         let expected = run.expected.get(&prefix).copied().unwrap_or_default();
