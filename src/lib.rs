@@ -11,6 +11,7 @@ mod bytes;
 mod change;
 mod document;
 mod error;
+mod flat_map;
 #[doc(hidden)]
 pub mod fuzz;
 #[cfg(test)]

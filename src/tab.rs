@@ -24,11 +24,14 @@ mod verify;
 pub use effect::{Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use read::{QueryRun, RowSink, RunStep, Source};
 pub use repair::RepairReport;
+#[cfg(target_arch = "wasm32")]
+pub use transaction::Row;
 pub use transaction::{Finished, Obstacle, TransactionId};
 pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
 use crate::change::Operations;
 use crate::error::{Code, Error, Result};
+use crate::flat_map::FlatMap;
 use crate::keyspace::{RowId, TableId};
 use crate::log::CommitId;
 use crate::random::Random;
@@ -164,8 +167,8 @@ pub struct Tab {
     maintenance: Maintenance,
     next_read: u32,
     /// Reads of pages as they are stored, under way and answered.
-    inspecting: BTreeSet<ReadId>,
-    inspected: BTreeMap<ReadId, LoadedPages>,
+    inspecting: FlatMap<ReadId, ()>,
+    inspected: FlatMap<ReadId, LoadedPages>,
     /// Reads that found a page gone and wait for the newer manifest.
     waiting_reads: Vec<ReadId>,
 
@@ -242,8 +245,8 @@ impl Tab {
             opening: Some(Opening::new(wanted)),
             maintenance: Maintenance::default(),
             next_read: 1,
-            inspecting: BTreeSet::new(),
-            inspected: BTreeMap::new(),
+            inspecting: FlatMap::new(),
+            inspected: FlatMap::new(),
             waiting_reads: Vec::new(),
             effects: vec![Effect::ReadLog { generation: 0, after: 0, from_manifest: true }],
             events: VecDeque::new(),

@@ -390,7 +390,7 @@ impl Tab {
     }
 
     pub(crate) fn pages_loaded(&mut self, read: ReadId, pages: Vec<(PageId, Option<Vec<u8>>)>, newer_manifest: bool) {
-        if self.inspecting.remove(&read) {
+        if self.inspecting.remove(&read).is_some() {
             self.inspected.insert(read, pages);
             self.events.push_back(Event::ReadReady { read, result: Ok(()) });
             return;
