@@ -24,9 +24,7 @@ mod verify;
 pub use effect::{Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use read::{QueryRun, RowSink, RunStep, Source};
 pub use repair::RepairReport;
-#[cfg(target_arch = "wasm32")]
-pub use transaction::Row;
-pub use transaction::{Finished, Obstacle, TransactionId};
+pub use transaction::{Finished, Obstacle, Row, TransactionId};
 pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
 use crate::change::Operations;
@@ -123,6 +121,8 @@ pub struct Tab {
     cache: PageCache,
     /// Pages that were asked for and do not exist; ids are never reused, so this stays true.
     absent: BTreeSet<PageId>,
+    /// Pages that were not there while there was a newer manifest, which is to be read first.
+    gone: Vec<PageId>,
     /// Pages whose bytes are damaged.
     damaged: BTreeSet<PageId>,
 
@@ -160,6 +160,9 @@ pub struct Tab {
     now_ms: f64,
     /// When the log was last known to be whole: the beginning of the last transaction that proved it.
     synced_ms: f64,
+
+    /// When the read of the log that is under way was asked for.
+    read_began_ms: f64,
 
     /// The schema that this tab's app was written for.
     own_schema: Rc<Schema>,
@@ -218,6 +221,7 @@ impl Tab {
             counter: 0,
             cache: PageCache::new(options.page_cache_bytes),
             absent: BTreeSet::new(),
+            gone: Vec::new(),
             damaged: BTreeSet::new(),
             committed: state.clone(),
             sequence: 0,
@@ -241,6 +245,7 @@ impl Tab {
             last_creation_time: 0.0,
             now_ms: 0.0,
             synced_ms: f64::NEG_INFINITY,
+            read_began_ms: f64::NEG_INFINITY,
             own_schema: schema,
             opening: Some(Opening::new(wanted)),
             maintenance: Maintenance::default(),
@@ -274,7 +279,10 @@ impl Tab {
             Input::OutcomeUnknown => self.outcome_unknown(),
             Input::RebasedToNothing => self.pump(),
             Input::Announced { generation, sequence } => {
-                if sequence > self.sequence || generation > self.generation() {
+                // Who has something to write learns of it when its append meets the number taken; reading now would
+                // only stand in the way of the commits.
+                let is_writing = !self.queue.is_empty() && !self.must_wait_for_checkpoint();
+                if (sequence > self.sequence || generation > self.generation()) && !is_writing {
                     self.catch_up();
                 }
             }
@@ -300,6 +308,7 @@ impl Tab {
 
     /// Lets everything go on that can: the opening, the queue, maintenance.
     pub(crate) fn advance(&mut self, now_ms: f64) {
+        self.now_ms = now_ms;
         self.advance_opening(now_ms);
         if std::mem::take(&mut self.wants_catch_up) {
             self.catch_up();

@@ -11,6 +11,9 @@ extern "C" {
     type LockManager;
     #[wasm_bindgen(method, catch)]
     fn request(this: &LockManager, name: &str, options: &Object, callback: &JsValue) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, js_name = then)]
+    fn then_either(this: &Promise, fulfilled: &JsValue, rejected: &JsValue) -> Promise;
 }
 
 /// What happened to a lock.
@@ -58,7 +61,9 @@ impl Lock {
         let Ok(ended) = manager.request(&format!("holdfast:{database}"), &options, &granted) else { return false };
 
         let state = self.0.clone();
-        let lost = Closure::once_into_js(move |_: JsValue| {
+        // The promise is rejected when the lock is taken away, and fulfilled when it was given back: one of them
+        // happens, once, and frees the closure.
+        let ended_one_way = Closure::once_into_js(move |_: JsValue| {
             let is_mine = {
                 let mut state = state.borrow_mut();
                 state.request == request && state.release.take().is_some()
@@ -67,9 +72,7 @@ impl Lock {
                 news(LockNews::Lost);
             }
         });
-        let _ = ended.catch(&Closure::once(move |reason: JsValue| {
-            let _ = lost.unchecked_ref::<Function>().call1(&JsValue::UNDEFINED, &reason);
-        }));
+        let _ = ended.then_either(&ended_one_way, &ended_one_way);
         true
     }
 

@@ -5,9 +5,12 @@
 use super::effect::{Effect, Failure, Outcome, ReadId};
 use super::job::{IndexJob, JobStep};
 use super::repair::Repair;
+use super::state::State;
 use super::{Status, Tab};
 use crate::error::{Code, Error};
-use crate::store::{Checkpoint, Manifest, PageId, ReadError, Session, Step};
+use crate::log::Record;
+use crate::schema::Schema;
+use crate::store::{Checkpoint, Manifest, Overlay, PageId, ReadError, Session, Step, View};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -21,8 +24,8 @@ const PAUSE_MS: f64 = 5_000.0;
 enum Stage {
     #[default]
     Idle,
-    /// Asked for the lock at this time.
-    WaitingForLock(f64),
+    /// Asked for the lock at this time, under this generation.
+    WaitingForLock(f64, u64),
     /// Has the lock; reading what others wrote before deciding what to do.
     CatchingUp,
     Reserving,
@@ -43,12 +46,23 @@ enum Stage {
 pub(crate) struct Maintenance {
     stage: Stage,
     checkpoint: Option<Checkpoint>,
+    /// The state beyond the checkpoint under way: it becomes the state when that is published, without a replay.
+    beyond: Option<State>,
     /// A repair was asked for; what is lost already.
     repair_wanted: Option<Vec<String>>,
     repair: Option<Repair>,
     attempt: u64,
+    /// The attempt that made the manifest which this one goes on from.
+    base_attempt: u64,
     job: Option<IndexJob>,
+    /// Deletions of abandoned attempts whose answers are on their way.
+    stray_trims: u32,
     has_stolen: bool,
+    /// The lock was taken away while an answer is on its way; with it, the work ends.
+    is_lock_lost: bool,
+    /// How often in a row that happened: the next wait for the lock is longer, so that two tabs do not take
+    /// it from each other for ever.
+    losses: u32,
     last_write_ms: f64,
     is_wake_set: bool,
     pause_until_ms: f64,
@@ -60,6 +74,18 @@ pub(crate) struct Maintenance {
 }
 
 impl Maintenance {
+    /// The checkpoint under way will be refused: another tab's is in force.
+    pub(crate) fn overtaken(&mut self) {
+        self.beyond = None;
+    }
+
+    /// Takes in a record that came after the checkpoint under way.
+    pub(crate) fn note_record(&mut self, record: &Record) {
+        if let Some(beyond) = &mut self.beyond {
+            beyond.apply(record);
+        }
+    }
+
     pub(crate) fn note_write(&mut self, now_ms: f64) {
         self.last_write_ms = now_ms;
     }
@@ -143,7 +169,7 @@ impl Tab {
         match self.maintenance.stage {
             Stage::Idle => {
                 if self.has_work(now_ms) {
-                    self.maintenance.stage = Stage::WaitingForLock(now_ms);
+                    self.maintenance.stage = Stage::WaitingForLock(now_ms, self.generation());
                     self.maintenance.has_stolen = false;
                     self.effects.push(Effect::Lock { steal: false });
                     self.wake_after(self.options.lock_patience_ms);
@@ -152,11 +178,20 @@ impl Tab {
                     self.wake_after(pause);
                 }
             }
-            Stage::WaitingForLock(since) => {
+            // Its holder works: only one that sleeps is robbed.
+            Stage::WaitingForLock(_, generation) if generation != self.generation() => {
+                self.maintenance.stage = Stage::WaitingForLock(now_ms, self.generation());
+                self.wake_after(self.options.lock_patience_ms);
+            }
+            Stage::WaitingForLock(since, _) if !self.maintenance.has_stolen => {
                 let is_urgent = self.must_wait_for_checkpoint() || self.wants_checkpoint(now_ms);
-                if is_urgent && !self.maintenance.has_stolen && now_ms - since >= self.options.lock_patience_ms {
+                let patience = self.options.lock_patience_ms * f64::from(1_u32 << self.maintenance.losses.min(6));
+                let left = patience - (now_ms - since).abs();
+                if is_urgent && left <= 0.0 {
                     self.maintenance.has_stolen = true;
                     self.effects.push(Effect::Lock { steal: true });
+                } else {
+                    self.wake_after(if left > 0.0 { left } else { self.options.lock_patience_ms });
                 }
             }
             Stage::Building => self.build_checkpoint(now_ms),
@@ -177,7 +212,7 @@ impl Tab {
     }
 
     pub(crate) fn lock_granted(&mut self, now_ms: f64) {
-        if !matches!(self.maintenance.stage, Stage::WaitingForLock(_)) {
+        if !matches!(self.maintenance.stage, Stage::WaitingForLock(..)) {
             self.effects.push(Effect::Unlock);
             return;
         }
@@ -185,25 +220,42 @@ impl Tab {
             self.end_maintenance();
             return;
         }
+        self.maintenance.is_lock_lost = false;
         self.maintenance.stage = Stage::CatchingUp;
         self.catch_up();
     }
 
     pub(crate) fn lock_lost(&mut self) {
         // Somebody thought that this tab sleeps. What it does stays harmless, but there is no point in it.
-        self.abandon_attempt();
-        self.maintenance.job = None;
-        if !matches!(self.maintenance.stage, Stage::Committing) {
-            self.maintenance.stage = Stage::Idle;
+        match self.maintenance.stage {
+            Stage::Idle | Stage::WaitingForLock(..) => return,
+            // Whatever was asked for may still happen, and its answer must not be taken for that of the next
+            // attempt. A manifest may come into force: its pages must stay.
+            Stage::Reserving | Stage::Writing | Stage::Publishing(_) | Stage::Committing | Stage::Trimming => {
+                self.maintenance.is_lock_lost = true;
+            }
+            Stage::CatchingUp
+            | Stage::Building
+            | Stage::LoadingForCheckpoint(_)
+            | Stage::Job
+            | Stage::LoadingForJob(_) => {
+                self.abandon_attempt();
+                self.maintenance.job = None;
+                self.maintenance.stage = Stage::Idle;
+            }
         }
+        self.maintenance.losses += 1;
     }
 
     fn end_maintenance(&mut self) {
         self.maintenance.stage = Stage::Idle;
         self.maintenance.job = None;
         self.maintenance.checkpoint = None;
+        self.maintenance.beyond = None;
         self.maintenance.repair = None;
-        self.effects.push(Effect::Unlock);
+        if !std::mem::take(&mut self.maintenance.is_lock_lost) {
+            self.effects.push(Effect::Unlock);
+        }
     }
 
     /// The log was read: decide what to do first.
@@ -214,7 +266,9 @@ impl Tab {
     }
 
     fn choose_work(&mut self, now_ms: f64) {
-        if self.maintenance.repair_wanted.is_some() || self.wants_checkpoint(now_ms) {
+        if self.maintenance.is_lock_lost {
+            self.end_maintenance();
+        } else if self.maintenance.repair_wanted.is_some() || self.wants_checkpoint(now_ms) {
             self.maintenance.stage = Stage::Reserving;
             self.effects.push(Effect::ReserveAttempt);
         } else if let Some((log_upto, pages)) = self.due(now_ms) {
@@ -234,9 +288,23 @@ impl Tab {
         if !matches!(self.maintenance.stage, Stage::Reserving) {
             return;
         }
+        if self.maintenance.is_lock_lost {
+            self.end_maintenance();
+            return;
+        }
+        if attempt <= self.committed.view.manifest.attempt {
+            // The answer came late: what attempts before the one in force left behind is deleted.
+            self.effects.push(Effect::ReserveAttempt);
+            return;
+        }
         self.maintenance.attempt = attempt;
+        self.maintenance.base_attempt = self.committed.view.manifest.attempt;
         self.maintenance.stage = Stage::Building;
+        let view = View { overlay: Overlay::new(), manifest: self.committed.view.manifest.clone() };
+        self.maintenance.beyond = Some(State { view, schema: self.committed.schema.clone() });
         if let Some(lost) = self.maintenance.repair_wanted.take() {
+            // A repair changes the state of indexes, and with it what records mean.
+            self.maintenance.beyond = None;
             let repair = Repair::new(self.committed.clone(), attempt, self.sequence, self.sessions(), lost);
             self.maintenance.repair = Some(repair);
             return;
@@ -286,6 +354,7 @@ impl Tab {
                 }
                 if !is_repair {
                     manifest.free(now_ms, &freed);
+                    manifest.free_attempts_since(self.maintenance.base_attempt);
                 }
                 self.maintenance.stage = Stage::Publishing(Rc::new(manifest.clone()));
                 self.effects.push(Effect::Publish { generation: manifest.generation, manifest: manifest.encode() });
@@ -337,15 +406,24 @@ impl Tab {
     }
 
     pub(crate) fn pages_written(&mut self, now_ms: f64) {
-        if matches!(self.maintenance.stage, Stage::Writing) {
-            self.maintenance.stage = Stage::Building;
-            let _ = now_ms;
+        if !matches!(self.maintenance.stage, Stage::Writing) {
+            return;
         }
+        self.maintenance.stage = Stage::Building;
+        if self.maintenance.is_lock_lost {
+            self.abandon_attempt();
+            self.end_maintenance();
+        }
+        let _ = now_ms;
     }
 
     pub(crate) fn published(&mut self, now_ms: f64) {
+        if !matches!(self.maintenance.stage, Stage::Publishing(_)) {
+            return;
+        }
         let Stage::Publishing(manifest) = std::mem::take(&mut self.maintenance.stage) else { return };
         self.maintenance.checkpoint = None;
+        self.maintenance.losses = 0;
         if let Some(repair) = self.maintenance.repair.take() {
             self.damaged.clear();
             self.absent.clear();
@@ -354,8 +432,8 @@ impl Tab {
             self.events.push_back(super::Event::Repaired(Ok(repair.report)));
         }
         if manifest.generation == self.generation() + 1 {
-            let schema = self.maintenance_schema(&manifest);
-            self.adopt_own(manifest, schema);
+            let beyond = self.maintenance.beyond.take().unwrap_or_else(|| self.replayed(&manifest));
+            self.adopt_own(manifest, beyond);
         } else {
             // Its news has overtaken it.
             self.catch_up();
@@ -365,8 +443,15 @@ impl Tab {
         self.choose_work(now_ms);
     }
 
-    fn maintenance_schema(&self, manifest: &Manifest) -> Rc<crate::schema::Schema> {
-        Rc::new(crate::schema::Schema::decode(&manifest.schema).expect("this tab has just encoded it"))
+    /// What the log says beyond a manifest of this tab, made from the records.
+    fn replayed(&self, manifest: &Rc<Manifest>) -> State {
+        let schema = Schema::decode(&manifest.schema).expect("this tab has just encoded it");
+        let view = View { overlay: Overlay::new(), manifest: manifest.clone() };
+        let mut state = State { schema: Rc::new(schema), view };
+        for record in self.tail.iter().filter(|record| record.sequence > manifest.sequence) {
+            state.apply(&record.record);
+        }
+        state
     }
 
     pub(crate) fn publish_conflict(&mut self) {
@@ -379,30 +464,47 @@ impl Tab {
 
     /// Deletes the pages of an attempt that comes to nothing.
     fn abandon_attempt(&mut self) {
-        if self.maintenance.repair.take().is_some() {
-            let error = Error::new(Code::StorageFailed, "The repair was interrupted; nothing has changed. Try again.");
-            self.events.push_back(super::Event::Repaired(Err(error)));
-            self.maintenance.checkpoint = None;
-            let pages = crate::store::attempt_pages(self.maintenance.attempt);
-            self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
+        self.maintenance.beyond = None;
+        let is_repair = self.maintenance.repair.take().is_some();
+        if is_repair {
+            self.repair_interrupted();
         }
-        if self.maintenance.checkpoint.take().is_some() {
-            let attempt = self.maintenance.attempt;
-            let pages = crate::store::attempt_pages(attempt);
+        if self.maintenance.checkpoint.take().is_some() || is_repair {
+            let pages = crate::store::attempt_pages(self.maintenance.attempt);
+            self.maintenance.stray_trims += 1;
             self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
         }
     }
 
+    fn repair_interrupted(&mut self) {
+        let error = Error::new(Code::StorageFailed, "The repair was interrupted; nothing has changed. Try again.");
+        self.events.push_back(super::Event::Repaired(Err(error)));
+    }
+
     pub(crate) fn maintenance_failed(&mut self, failure: Failure) {
         let _ = failure;
-        self.abandon_attempt();
+        match self.maintenance.stage {
+            Stage::Publishing(_) => {
+                // If the connection was lost the manifest may be in force, so its pages stay. If it is not, the
+                // next one notes them as superseded.
+                self.maintenance.checkpoint = None;
+                if self.maintenance.repair.take().is_some() {
+                    self.repair_interrupted();
+                }
+                self.catch_up();
+            }
+            Stage::Reserving | Stage::Writing => self.abandon_attempt(),
+            _ => return,
+        }
         self.maintenance.pause_until_ms = self.now_ms + PAUSE_MS;
         self.end_maintenance();
         self.wake_after(PAUSE_MS);
     }
 
     pub(crate) fn trimmed(&mut self, now_ms: f64) {
-        if matches!(self.maintenance.stage, Stage::Trimming) {
+        if self.maintenance.stray_trims > 0 {
+            self.maintenance.stray_trims -= 1;
+        } else if matches!(self.maintenance.stage, Stage::Trimming) {
             self.maintenance.stage = Stage::CatchingUp;
             self.choose_work(now_ms);
         }
