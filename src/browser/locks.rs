@@ -10,10 +10,12 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     type LockManager;
     #[wasm_bindgen(method, catch)]
-    fn request(this: &LockManager, name: &str, options: &Object, callback: &JsValue) -> Result<Promise, JsValue>;
+    fn request(this: &LockManager, name: &str, options: &Object, callback: &JsValue) -> Result<Held, JsValue>;
 
-    #[wasm_bindgen(method, js_name = then)]
-    fn then_either(this: &Promise, fulfilled: &JsValue, rejected: &JsValue) -> Promise;
+    /// The promise of a request, which lasts until the lock is given back or taken away.
+    type Held;
+    #[wasm_bindgen(method)]
+    fn then(this: &Held, fulfilled: &JsValue, rejected: &JsValue) -> JsValue;
 }
 
 /// What happened to a lock.
@@ -72,7 +74,7 @@ impl Lock {
                 news(LockNews::Lost);
             }
         });
-        let _ = ended.then_either(&ended_one_way, &ended_one_way);
+        ended.then(&ended_one_way, &ended_one_way);
         true
     }
 
