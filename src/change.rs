@@ -197,7 +197,7 @@ fn sorted_positions(keys: &[u8], list: &[Operation]) -> Vec<u32> {
             None => kinds.push((prefix, vec![entry])),
         }
     }
-    kinds.sort_unstable_by_key(|(prefix, _)| *prefix);
+    crate::sort::sort_by(&mut kinds, |a, b| a.0.cmp(b.0));
     let mut order = Vec::with_capacity(list.len());
     for (_, mut entries) in kinds {
         let rest = |position: u32| {

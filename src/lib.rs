@@ -11,6 +11,7 @@ mod bytes;
 mod change;
 mod document;
 mod error;
+mod flat_map;
 #[doc(hidden)]
 pub mod fuzz;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod schema;
 mod sha256;
 #[cfg(test)]
 mod simulation;
+mod sort;
 mod storage;
 mod store;
 mod tab;

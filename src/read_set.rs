@@ -109,7 +109,7 @@ impl Ranges {
         if self.sorted == self.list.len() {
             return;
         }
-        self.list.sort_unstable();
+        crate::sort::sort(&mut self.list);
         let mut joined: Vec<KeyRange> = Vec::with_capacity(self.list.len());
         for range in self.list.drain(..) {
             match joined.last_mut() {

@@ -29,6 +29,7 @@ pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
 use crate::change::Operations;
 use crate::error::{Code, Error, Result};
+use crate::flat_map::FlatMap;
 use crate::keyspace::{RowId, TableId};
 use crate::log::CommitId;
 use crate::random::Random;
@@ -169,8 +170,8 @@ pub struct Tab {
     maintenance: Maintenance,
     next_read: u32,
     /// Reads of pages as they are stored, under way and answered.
-    inspecting: BTreeSet<ReadId>,
-    inspected: BTreeMap<ReadId, LoadedPages>,
+    inspecting: FlatMap<ReadId, ()>,
+    inspected: FlatMap<ReadId, LoadedPages>,
     /// Reads that found a page gone and wait for the newer manifest.
     waiting_reads: Vec<ReadId>,
 
@@ -250,8 +251,8 @@ impl Tab {
             opening: Some(Opening::new(wanted)),
             maintenance: Maintenance::default(),
             next_read: 1,
-            inspecting: BTreeSet::new(),
-            inspected: BTreeMap::new(),
+            inspecting: FlatMap::new(),
+            inspected: FlatMap::new(),
             waiting_reads: Vec::new(),
             effects: vec![Effect::ReadLog { generation: 0, after: 0, from_manifest: true }],
             events: VecDeque::new(),

@@ -10,12 +10,12 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     type LockManager;
     #[wasm_bindgen(method, catch)]
-    fn request(this: &LockManager, name: &str, options: &Object, callback: &JsValue) -> Result<Holding, JsValue>;
+    fn request(this: &LockManager, name: &str, options: &Object, callback: &JsValue) -> Result<Held, JsValue>;
 
-    /// The promise of a lock.
-    type Holding;
+    /// The promise of a request, which lasts until the lock is given back or taken away.
+    type Held;
     #[wasm_bindgen(method)]
-    fn then(this: &Holding, fulfilled: &JsValue, rejected: &JsValue) -> JsValue;
+    fn then(this: &Held, fulfilled: &JsValue, rejected: &JsValue) -> JsValue;
 }
 
 /// What happened to a lock.

@@ -391,7 +391,7 @@ impl Tab {
 
     pub(crate) fn pages_loaded(&mut self, read: ReadId, pages: Vec<(PageId, Option<Vec<u8>>)>, newer_manifest: bool) {
         let is_gone = pages.iter().any(|(_, bytes)| bytes.is_none());
-        if self.inspecting.remove(&read) {
+        if self.inspecting.remove(&read).is_some() {
             self.inspected.insert(read, pages);
         } else {
             for (page, bytes) in pages {
