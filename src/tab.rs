@@ -120,6 +120,8 @@ pub struct Tab {
     cache: PageCache,
     /// Pages that were asked for and do not exist; ids are never reused, so this stays true.
     absent: BTreeSet<PageId>,
+    /// Pages that were not there while there was a newer manifest, which is to be read first.
+    gone: Vec<PageId>,
     /// Pages whose bytes are damaged.
     damaged: BTreeSet<PageId>,
 
@@ -157,6 +159,9 @@ pub struct Tab {
     now_ms: f64,
     /// When the log was last known to be whole: the beginning of the last transaction that proved it.
     synced_ms: f64,
+
+    /// When the read of the log that is under way was asked for.
+    read_began_ms: f64,
 
     /// The schema that this tab's app was written for.
     own_schema: Rc<Schema>,
@@ -215,6 +220,7 @@ impl Tab {
             counter: 0,
             cache: PageCache::new(options.page_cache_bytes),
             absent: BTreeSet::new(),
+            gone: Vec::new(),
             damaged: BTreeSet::new(),
             committed: state.clone(),
             sequence: 0,
@@ -238,6 +244,7 @@ impl Tab {
             last_creation_time: 0.0,
             now_ms: 0.0,
             synced_ms: f64::NEG_INFINITY,
+            read_began_ms: f64::NEG_INFINITY,
             own_schema: schema,
             opening: Some(Opening::new(wanted)),
             maintenance: Maintenance::default(),
@@ -300,6 +307,7 @@ impl Tab {
 
     /// Lets everything go on that can: the opening, the queue, maintenance.
     pub(crate) fn advance(&mut self, now_ms: f64) {
+        self.now_ms = now_ms;
         self.advance_opening(now_ms);
         if std::mem::take(&mut self.wants_catch_up) {
             self.catch_up();

@@ -92,7 +92,7 @@ impl Setting {
         // Virtual time costs nothing, but steps do: short spans make freezes and grace meet more often.
         let scale = [1.0, 0.3, 0.1][random.below(3) as usize];
         let options = Options {
-            page_cache_bytes: choice(random, [1, 10_000, 40_000, 64 << 20]),
+            page_cache_bytes: choice(random, [30_000, 80_000, 64 << 20]),
             overlay_bytes: choice(random, [3_000, 20_000, 64 << 20, 64 << 20]),
             checkpoint_log_bytes: choice(random, [2_000, 20_000, 1 << 20]),
             checkpoint_log_records: choice(random, [3, 8, 20, 60]),

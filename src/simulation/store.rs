@@ -57,6 +57,13 @@ impl World {
             self.plan(later, Happening::Execute { tab, number });
             return;
         }
+        // A callback runs after everything that the tab was told of earlier transactions.
+        let is_early = matches!(sent.effect, Effect::Rebase { .. }) && (alive.untold[0] > 0 || alive.untold[1] > 0);
+        if is_early {
+            let later = self.short_us();
+            self.plan(later, Happening::Execute { tab, number });
+            return;
+        }
         let Some(sent) = self.tabs.get_mut(&tab).and_then(|alive| alive.sent.remove(&number)) else { return };
         self.trace
             .say(|| format!("{:>12} tab {tab} effect: {}", self.now_us, super::trace::name_of_effect(&sent.effect)));
@@ -76,6 +83,9 @@ impl World {
                 let connection = sent.connection;
                 let is_dead =
                     self.tabs.get(&tab).is_none_or(|alive| !alive.is_connected || alive.connection != connection);
+                if is_dead && matches!(sent.effect, Effect::Trim { .. }) {
+                    self.may_leak = true;
+                }
                 let answer = if is_dead { Some(lost_answer(&sent.effect)) } else { self.perform(tab, sent) };
                 if let Some(answer) = answer {
                     self.deliver_soon(tab, Some(connection), stores, answer);
@@ -96,9 +106,10 @@ impl World {
             if stores & (1 << store) != 0 {
                 at = at.max(*delivered + 1);
                 *delivered = at;
+                alive.untold[store] += 1;
             }
         }
-        self.plan_at(at, Happening::Deliver { tab, connection, input });
+        self.plan_at(at, Happening::Deliver { tab, connection, stores, input });
     }
 
     /// Performs an effect of the store, or fails to. No answer means that it goes on as another effect.
@@ -164,6 +175,7 @@ impl World {
             }
             Effect::Trim { log_upto, manifests_below, pages } => {
                 if self.chance(faults.maintenance) {
+                    self.may_leak = true;
                     return Some(Input::Trimmed);
                 }
                 let rest = self.trim(log_upto, manifests_below, pages);
@@ -210,11 +222,9 @@ impl World {
             .say(|| format!("{:>12} ghost of tab {tab}: {}", self.now_us, super::trace::name_of_effect(&sent.effect)));
         match sent.effect {
             Effect::Append { sequence, record } => {
-                let _ = self.append(tab, sent.version, sequence, record, &sent.carried);
+                drop(self.append(tab, sent.version, sequence, record, &sent.carried))
             }
-            Effect::ReserveAttempt => {
-                self.storage.reserve_attempt();
-            }
+            Effect::ReserveAttempt => drop(self.storage.reserve_attempt()),
             Effect::WritePages { pages } => self.storage.write_pages(pages),
             Effect::Publish { generation, manifest } => drop(self.storage.publish(generation, manifest)),
             Effect::Trim { log_upto, manifests_below, pages } => drop(self.trim(log_upto, manifests_below, pages)),
@@ -317,7 +327,7 @@ impl World {
             for _ in 0..times {
                 let later = if self.random.below(10) == 0 { self.pace_us() * 10 } else { self.short_us() };
                 let input = Input::Announced { generation, sequence };
-                self.plan(later, Happening::Deliver { tab, connection: None, input });
+                self.plan(later, Happening::Deliver { tab, connection: None, stores: 0, input });
             }
         }
     }
@@ -350,6 +360,7 @@ impl World {
             let Some(sent) = self.tabs.get_mut(&tab).and_then(|alive| alive.sent.remove(&number)) else { continue };
             let stores = scope(&sent.effect).0;
             let answer = lost_answer(&sent.effect);
+            self.may_leak |= matches!(sent.effect, Effect::Trim { .. });
             if self.random.below(2) == 0 {
                 self.perform_unasked(tab, sent);
             }
@@ -388,14 +399,17 @@ impl World {
             self.grant_lock();
             if let Some(holder) = holder {
                 let later = self.long_us();
-                self.plan(later, Happening::Deliver { tab: holder, connection: None, input: Input::LockLost });
+                self.plan(
+                    later,
+                    Happening::Deliver { tab: holder, connection: None, stores: 0, input: Input::LockLost },
+                );
             }
         }
         if self.chance(faults.announcement_absurd) {
             let shift = self.random.below(40);
             let input =
                 Input::Announced { generation: self.random.below(1 << shift), sequence: self.random.below(1 << shift) };
-            self.plan(1, Happening::Deliver { tab, connection: None, input });
+            self.plan(1, Happening::Deliver { tab, connection: None, stores: 0, input });
         }
         if self.chance(faults.clock_of_one) {
             let half = (self.setting.skew_ms / 2.0) as u64;

@@ -20,7 +20,7 @@ pub(super) enum Happening {
     /// An effect reaches the store.
     Execute { tab: u64, number: u64 },
     /// An answer or a message reaches a tab; an answer of the store with the connection that it came by.
-    Deliver { tab: u64, connection: Option<u64>, input: Input },
+    Deliver { tab: u64, connection: Option<u64>, stores: u8, input: Input },
     /// A tab's programs go on.
     Step { tab: u64 },
     /// A moment at which anything may go wrong.
@@ -53,6 +53,8 @@ pub(super) struct Alive {
     pub(super) next_effect: u64,
     /// When the last answer of a store is delivered: answers of one store keep their order.
     pub(super) delivered_us: [u64; 4],
+    /// How many answers of each store are on their way.
+    pub(super) untold: [u32; 4],
     pub(super) running: Vec<Running>,
     /// Finished mutations whose outcome is open.
     pub(super) finished: BTreeMap<TransactionId, Running>,
@@ -93,6 +95,8 @@ pub(super) struct World {
     pub(super) happenings: u64,
     pub(super) commits: u64,
     pub(super) strays: u64,
+    /// A deletion failed, and tabs do not try those again.
+    pub(super) may_leak: bool,
 }
 
 impl World {
@@ -119,6 +123,7 @@ impl World {
             happenings: 0,
             commits: 0,
             strays: 0,
+            may_leak: false,
             setting,
         };
         for _ in 0..world.setting.tabs {
@@ -175,7 +180,7 @@ impl World {
         self.happenings += 1;
         match happening {
             Happening::Execute { tab, number } => self.execute(tab, number),
-            Happening::Deliver { tab, connection, input } => self.deliver(tab, connection, input),
+            Happening::Deliver { tab, connection, stores, input } => self.deliver(tab, connection, stores, input),
             Happening::Step { tab } => self.step(tab),
             Happening::Chaos => self.chaos(),
             Happening::Open => self.open(),
@@ -213,6 +218,7 @@ impl World {
             sent: BTreeMap::new(),
             next_effect: 0,
             delivered_us: [0; 4],
+            untold: [0; 4],
             running: Vec::new(),
             finished: BTreeMap::new(),
             has_founded: false,
@@ -234,11 +240,11 @@ impl World {
         Some(result)
     }
 
-    fn deliver(&mut self, tab: u64, connection: Option<u64>, input: Input) {
+    fn deliver(&mut self, tab: u64, connection: Option<u64>, stores: u8, input: Input) {
         let Some(alive) = self.tabs.get(&tab) else { return };
         if alive.frozen_until_us > self.now_us {
             let thaw = alive.frozen_until_us;
-            self.plan_at(thaw, Happening::Deliver { tab, connection, input });
+            self.plan_at(thaw, Happening::Deliver { tab, connection, stores, input });
             return;
         }
         let is_lost = connection.is_some_and(|connection| connection != alive.connection);
@@ -247,7 +253,12 @@ impl World {
         self.trace.say(|| format!("{:>12} tab {tab} <- {}", self.now_us, name_of(&input)));
         self.trace.add(self.now_us ^ tab << 48);
         self.trace.input(&input);
-        self.with(tab, |_, alive| alive.tab.handle(now_ms, input));
+        self.with(tab, |_, alive| {
+            for (store, untold) in alive.untold.iter_mut().enumerate() {
+                *untold -= u32::from(stores >> store & 1);
+            }
+            alive.tab.handle(now_ms, input);
+        });
         self.after(tab);
     }
 
@@ -279,7 +290,10 @@ impl World {
         }
         if let Some(error) = alive.tab.closed_for() {
             assert!(
-                matches!(error.code, Code::StorageUnavailable | Code::StorageFailed | Code::SchemaDoesNotFit),
+                matches!(
+                    error.code,
+                    Code::StorageUnavailable | Code::StorageFailed | Code::QuotaExceeded | Code::SchemaDoesNotFit
+                ),
                 "[closed] tab {tab} closed: {error}"
             );
             self.kill(tab, true);
@@ -330,12 +344,15 @@ impl World {
     }
 
     pub(super) fn grant_lock(&mut self) {
-        if self.lock_holder.is_none()
-            && let Some(next) = self.lock_queue.pop_front()
-        {
-            self.lock_holder = Some(next);
-            let later = self.short_us();
-            self.plan(later, Happening::Deliver { tab: next, connection: None, input: Input::LockGranted });
+        if self.lock_holder.is_none() {
+            if let Some(next) = self.lock_queue.pop_front() {
+                self.lock_holder = Some(next);
+                let later = self.short_us();
+                self.plan(
+                    later,
+                    Happening::Deliver { tab: next, connection: None, stores: 0, input: Input::LockGranted },
+                );
+            }
         }
     }
 

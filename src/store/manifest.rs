@@ -133,6 +133,15 @@ impl Manifest {
         self.freed.push(Freed::new(now_ms, self.sequence, pages));
     }
 
+    /// Notes as well what attempts between that of the manifest before, `base_attempt`, and this one may have
+    /// left behind: they came to nothing.
+    pub fn free_attempts_since(&mut self, base_attempt: u64) {
+        let between = super::attempt_pages(base_attempt).end..super::attempt_pages(self.attempt).start;
+        if let Some(freed) = self.freed.last_mut().filter(|_| !between.is_empty()) {
+            freed.ranges.push((between.start, between.end - between.start));
+        }
+    }
+
     /// Takes the notes of pages that were replaced no later than `at_ms`: the caller deletes them.
     ///
     pub fn take_freed(&mut self, at_ms: f64) -> Vec<Freed> {

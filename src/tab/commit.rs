@@ -153,12 +153,7 @@ impl Tab {
         let most = self.options.log_grace_ms - self.options.fresh_ms;
         if !(0.0..most).contains(&(now_ms - flight.started_ms)) {
             self.status = Status::Resolving;
-            self.is_catching_up = true;
-            self.effects.push(Effect::ReadLog {
-                generation: self.generation(),
-                after: self.sequence,
-                from_manifest: false,
-            });
+            self.read_log();
             return;
         }
         let Some(flight) = self.flight.take() else { return };
@@ -263,19 +258,12 @@ impl Tab {
         let schema = self.current.schema.clone();
         let gone: Vec<_> = removed.iter().map(|pending| pending.changes.clone()).collect();
         let is_everything = removed.iter().any(|pending| matches!(pending.system, Some(System::Schema(_))));
-        self.sort_queue(Vec::new(), gone, schema, is_everything);
+        self.sort_queue(Vec::new(), gone, schema, is_everything, false);
     }
 
     pub(crate) fn outcome_unknown(&mut self) {
-        if self.status == Status::Open || self.status == Status::Opening {
-            self.append_failures += 1;
-            if self.append_failures > APPEND_FAILURES {
-                self.append_failures = 0;
-                self.append_failed(Failure::Aborted("the connection is lost again and again.".into()));
-                return;
-            }
-        }
         if self.status == Status::Open {
+            self.append_failures += 1;
             self.status = Status::Reopening;
             self.effects.push(Effect::Reopen);
         } else if self.status == Status::Opening {
@@ -289,13 +277,24 @@ impl Tab {
     pub(crate) fn reopened(&mut self) {
         if self.status == Status::Reopening {
             self.status = Status::Resolving;
-            self.is_catching_up = true;
-            self.effects.push(Effect::ReadLog {
-                generation: self.generation(),
-                after: self.sequence,
-                from_manifest: false,
-            });
+            if self.is_catching_up {
+                // A read from before is still under way. Its answer may be old, and two at once would let a
+                // write begin in between.
+                self.wants_catch_up = true;
+            } else {
+                self.read_log();
+            }
         }
+    }
+
+    fn read_log(&mut self) {
+        self.is_catching_up = true;
+        self.read_began_ms = self.now_ms;
+        self.effects.push(Effect::ReadLog {
+            generation: self.generation(),
+            after: self.sequence,
+            from_manifest: false,
+        });
     }
 
     /// Reads what others wrote, soon.
@@ -304,12 +303,7 @@ impl Tab {
             self.wants_catch_up = true;
         } else if matches!(self.status, Status::Open | Status::Opening) {
             self.wants_catch_up = false;
-            self.is_catching_up = true;
-            self.effects.push(Effect::ReadLog {
-                generation: self.generation(),
-                after: self.sequence,
-                from_manifest: false,
-            });
+            self.read_log();
         }
     }
 
@@ -323,14 +317,23 @@ impl Tab {
             self.fail(error);
             return;
         }
+        // The answer may have been waiting for a tab that slept: it tells how things were when it was asked for.
+        self.synced_ms = self.read_began_ms;
+        self.absent.extend(std::mem::take(&mut self.gone));
         if self.status == Status::Resolving {
-            // Whatever was under way and is not in the log by now never will be.
-            self.flight = None;
             self.status = if self.opening.is_some() { Status::Opening } else { Status::Open };
+            // Whatever was under way and is not in the log by now never will be.
+            let is_lost = self.flight.as_ref().is_some_and(|flight| flight.count > 0);
+            if is_lost && self.append_failures > APPEND_FAILURES {
+                self.append_failures = 0;
+                self.append_failed(Failure::Aborted("the connection is lost again and again.".into()));
+            } else {
+                self.flight = None;
+            }
         }
-        self.synced_ms = self.now_ms;
         for read in std::mem::take(&mut self.waiting_reads) {
             self.events.push_back(Event::ReadReady { read, result: Ok(()) });
+            self.opening_pages_loaded(read);
         }
         self.caught_up(now_ms);
     }
@@ -344,6 +347,7 @@ impl Tab {
         }
         for read in std::mem::take(&mut self.waiting_reads) {
             self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
+            self.opening_pages_loaded(read);
         }
         if self.status != Status::Reopening {
             self.status = Status::Reopening;
@@ -420,6 +424,7 @@ impl Tab {
                 self.settle(pending.author, Outcome::Saved);
             }
             self.flight = None;
+            self.append_failures = 0;
             self.maintenance.note_write(now_ms);
         }
         if self.committed.schema.version != schema_before.version {
@@ -429,7 +434,7 @@ impl Tab {
         if has_progress {
             self.events.push_back(Event::SchemaChanged);
         }
-        self.sort_queue(foreign, Vec::new(), schema_before, is_everything);
+        self.sort_queue(foreign, Vec::new(), schema_before, is_everything, has_progress);
         Ok(())
     }
 
@@ -498,6 +503,7 @@ impl Tab {
         gone: Vec<Rc<Vec<RowChange>>>,
         schema_before: Rc<Schema>,
         is_everything: bool,
+        has_progress: bool,
     ) {
         let mut scratch = IndexKeys::new();
         let mut moved: Vec<Rc<Vec<RowChange>>> = foreign;
@@ -514,6 +520,8 @@ impl Tab {
                         .flat_map(|part| part.iter())
                         .any(|change| touches(&pending.reads, &schema_before, change, &mut scratch)));
             let verdict = match &mut pending.system {
+                // Another tab moved an index on, and both kinds of system changes say how far indexes are.
+                Some(_) if has_progress => Ok(false),
                 // A step of index work takes in what came in between, if its index still stands where it began.
                 Some(System::Progress(progress)) => Ok(!is_everything
                     && (!is_touched || moved.len() == foreign_parts)

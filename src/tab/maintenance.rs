@@ -52,8 +52,17 @@ pub(crate) struct Maintenance {
     repair_wanted: Option<Vec<String>>,
     repair: Option<Repair>,
     attempt: u64,
+    /// The attempt that made the manifest which this one goes on from.
+    base_attempt: u64,
     job: Option<IndexJob>,
+    /// Deletions of abandoned attempts whose answers are on their way.
+    stray_trims: u32,
     has_stolen: bool,
+    /// The lock was taken away while an answer is on its way; with it, the work ends.
+    is_lock_lost: bool,
+    /// How often in a row that happened: the next wait for the lock is longer, so that two tabs do not take
+    /// it from each other for ever.
+    losses: u32,
     last_write_ms: f64,
     is_wake_set: bool,
     pause_until_ms: f64,
@@ -172,12 +181,17 @@ impl Tab {
             // Its holder works: only one that sleeps is robbed.
             Stage::WaitingForLock(_, generation) if generation != self.generation() => {
                 self.maintenance.stage = Stage::WaitingForLock(now_ms, self.generation());
+                self.wake_after(self.options.lock_patience_ms);
             }
-            Stage::WaitingForLock(since, _) => {
+            Stage::WaitingForLock(since, _) if !self.maintenance.has_stolen => {
                 let is_urgent = self.must_wait_for_checkpoint() || self.wants_checkpoint(now_ms);
-                if is_urgent && !self.maintenance.has_stolen && now_ms - since >= self.options.lock_patience_ms {
+                let patience = self.options.lock_patience_ms * f64::from(1_u32 << self.maintenance.losses.min(6));
+                let left = patience - (now_ms - since).abs();
+                if is_urgent && left <= 0.0 {
                     self.maintenance.has_stolen = true;
                     self.effects.push(Effect::Lock { steal: true });
+                } else {
+                    self.wake_after(if left > 0.0 { left } else { self.options.lock_patience_ms });
                 }
             }
             Stage::Building => self.build_checkpoint(now_ms),
@@ -206,17 +220,31 @@ impl Tab {
             self.end_maintenance();
             return;
         }
+        self.maintenance.is_lock_lost = false;
         self.maintenance.stage = Stage::CatchingUp;
         self.catch_up();
     }
 
     pub(crate) fn lock_lost(&mut self) {
         // Somebody thought that this tab sleeps. What it does stays harmless, but there is no point in it.
-        self.abandon_attempt();
-        self.maintenance.job = None;
-        if !matches!(self.maintenance.stage, Stage::Committing) {
-            self.maintenance.stage = Stage::Idle;
+        match self.maintenance.stage {
+            Stage::Idle | Stage::WaitingForLock(..) => return,
+            // Whatever was asked for may still happen, and its answer must not be taken for that of the next
+            // attempt. A manifest may come into force: its pages must stay.
+            Stage::Reserving | Stage::Writing | Stage::Publishing(_) | Stage::Committing | Stage::Trimming => {
+                self.maintenance.is_lock_lost = true;
+            }
+            Stage::CatchingUp
+            | Stage::Building
+            | Stage::LoadingForCheckpoint(_)
+            | Stage::Job
+            | Stage::LoadingForJob(_) => {
+                self.abandon_attempt();
+                self.maintenance.job = None;
+                self.maintenance.stage = Stage::Idle;
+            }
         }
+        self.maintenance.losses += 1;
     }
 
     fn end_maintenance(&mut self) {
@@ -225,7 +253,9 @@ impl Tab {
         self.maintenance.checkpoint = None;
         self.maintenance.beyond = None;
         self.maintenance.repair = None;
-        self.effects.push(Effect::Unlock);
+        if !std::mem::take(&mut self.maintenance.is_lock_lost) {
+            self.effects.push(Effect::Unlock);
+        }
     }
 
     /// The log was read: decide what to do first.
@@ -236,7 +266,9 @@ impl Tab {
     }
 
     fn choose_work(&mut self, now_ms: f64) {
-        if self.maintenance.repair_wanted.is_some() || self.wants_checkpoint(now_ms) {
+        if self.maintenance.is_lock_lost {
+            self.end_maintenance();
+        } else if self.maintenance.repair_wanted.is_some() || self.wants_checkpoint(now_ms) {
             self.maintenance.stage = Stage::Reserving;
             self.effects.push(Effect::ReserveAttempt);
         } else if let Some((log_upto, pages)) = self.due(now_ms) {
@@ -256,7 +288,17 @@ impl Tab {
         if !matches!(self.maintenance.stage, Stage::Reserving) {
             return;
         }
+        if self.maintenance.is_lock_lost {
+            self.end_maintenance();
+            return;
+        }
+        if attempt <= self.committed.view.manifest.attempt {
+            // The answer came late: what attempts before the one in force left behind is deleted.
+            self.effects.push(Effect::ReserveAttempt);
+            return;
+        }
         self.maintenance.attempt = attempt;
+        self.maintenance.base_attempt = self.committed.view.manifest.attempt;
         self.maintenance.stage = Stage::Building;
         let view = View { overlay: Overlay::new(), manifest: self.committed.view.manifest.clone() };
         self.maintenance.beyond = Some(State { view, schema: self.committed.schema.clone() });
@@ -312,6 +354,7 @@ impl Tab {
                 }
                 if !is_repair {
                     manifest.free(now_ms, &freed);
+                    manifest.free_attempts_since(self.maintenance.base_attempt);
                 }
                 self.maintenance.stage = Stage::Publishing(Rc::new(manifest.clone()));
                 self.effects.push(Effect::Publish { generation: manifest.generation, manifest: manifest.encode() });
@@ -363,15 +406,24 @@ impl Tab {
     }
 
     pub(crate) fn pages_written(&mut self, now_ms: f64) {
-        if matches!(self.maintenance.stage, Stage::Writing) {
-            self.maintenance.stage = Stage::Building;
-            let _ = now_ms;
+        if !matches!(self.maintenance.stage, Stage::Writing) {
+            return;
         }
+        self.maintenance.stage = Stage::Building;
+        if self.maintenance.is_lock_lost {
+            self.abandon_attempt();
+            self.end_maintenance();
+        }
+        let _ = now_ms;
     }
 
     pub(crate) fn published(&mut self, now_ms: f64) {
+        if !matches!(self.maintenance.stage, Stage::Publishing(_)) {
+            return;
+        }
         let Stage::Publishing(manifest) = std::mem::take(&mut self.maintenance.stage) else { return };
         self.maintenance.checkpoint = None;
+        self.maintenance.losses = 0;
         if let Some(repair) = self.maintenance.repair.take() {
             self.damaged.clear();
             self.absent.clear();
@@ -413,30 +465,46 @@ impl Tab {
     /// Deletes the pages of an attempt that comes to nothing.
     fn abandon_attempt(&mut self) {
         self.maintenance.beyond = None;
-        if self.maintenance.repair.take().is_some() {
-            let error = Error::new(Code::StorageFailed, "The repair was interrupted; nothing has changed. Try again.");
-            self.events.push_back(super::Event::Repaired(Err(error)));
-            self.maintenance.checkpoint = None;
-            let pages = crate::store::attempt_pages(self.maintenance.attempt);
-            self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
+        let is_repair = self.maintenance.repair.take().is_some();
+        if is_repair {
+            self.repair_interrupted();
         }
-        if self.maintenance.checkpoint.take().is_some() {
-            let attempt = self.maintenance.attempt;
-            let pages = crate::store::attempt_pages(attempt);
+        if self.maintenance.checkpoint.take().is_some() || is_repair {
+            let pages = crate::store::attempt_pages(self.maintenance.attempt);
+            self.maintenance.stray_trims += 1;
             self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
         }
     }
 
+    fn repair_interrupted(&mut self) {
+        let error = Error::new(Code::StorageFailed, "The repair was interrupted; nothing has changed. Try again.");
+        self.events.push_back(super::Event::Repaired(Err(error)));
+    }
+
     pub(crate) fn maintenance_failed(&mut self, failure: Failure) {
         let _ = failure;
-        self.abandon_attempt();
+        match self.maintenance.stage {
+            Stage::Publishing(_) => {
+                // If the connection was lost the manifest may be in force, so its pages stay. If it is not, the
+                // next one notes them as superseded.
+                self.maintenance.checkpoint = None;
+                if self.maintenance.repair.take().is_some() {
+                    self.repair_interrupted();
+                }
+                self.catch_up();
+            }
+            Stage::Reserving | Stage::Writing => self.abandon_attempt(),
+            _ => return,
+        }
         self.maintenance.pause_until_ms = self.now_ms + PAUSE_MS;
         self.end_maintenance();
         self.wake_after(PAUSE_MS);
     }
 
     pub(crate) fn trimmed(&mut self, now_ms: f64) {
-        if matches!(self.maintenance.stage, Stage::Trimming) {
+        if self.maintenance.stray_trims > 0 {
+            self.maintenance.stray_trims -= 1;
+        } else if matches!(self.maintenance.stage, Stage::Trimming) {
             self.maintenance.stage = Stage::CatchingUp;
             self.choose_work(now_ms);
         }

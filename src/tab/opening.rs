@@ -106,7 +106,8 @@ impl Tab {
             self.maintenance.request_repair(lost);
         }
         self.sequence = sequence;
-        self.synced_ms = self.now_ms;
+        // When this was read is not known: the first write looks at the log again.
+        self.synced_ms = self.read_began_ms;
         self.committed = state.clone();
         self.current = state;
         Ok(())
@@ -165,13 +166,30 @@ impl Tab {
                             self.commit_schema(check);
                         }
                         Err(ReadError::Missing(pages)) => {
-                            opening.stage = self.load_for_check(check, pages);
-                            self.opening = Some(opening);
+                            let gone = pages.iter().copied().find(|page| self.absent.contains(page));
+                            match gone {
+                                None => {
+                                    let read = self.load(pages);
+                                    opening.stage = Stage::LoadingPages(read, check);
+                                    self.opening = Some(opening);
+                                }
+                                // The checkpoint moved on underneath: look at the new one.
+                                Some(_) if check.state.view.manifest.generation < self.generation() => {
+                                    opening.stage = Stage::Comparing;
+                                    self.opening = Some(opening);
+                                }
+                                Some(page) => {
+                                    opening.stage = Stage::Comparing;
+                                    self.opening = Some(opening);
+                                    self.fail(unchecked(page));
+                                    return;
+                                }
+                            }
                         }
                         Err(ReadError::Corrupt { page, .. }) => {
                             opening.stage = Stage::Comparing;
                             self.opening = Some(opening);
-                            self.fail(Error::new(Code::Corrupt, format!("Page {page} is damaged, so the stored documents can't be checked against the new schema.")));
+                            self.fail(unchecked(page));
                             return;
                         }
                     }
@@ -181,19 +199,6 @@ impl Tab {
         }
     }
 
-    fn load_for_check(&mut self, check: Check, pages: Vec<PageId>) -> Stage {
-        if pages.iter().any(|page| self.damaged.contains(page)) {
-            let page = pages[0];
-            self.damaged.insert(page);
-        }
-        if pages.iter().any(|page| self.absent.contains(page)) {
-            // The checkpoint moved on underneath: look at the new one.
-            return Stage::Comparing;
-        }
-        let read = self.load(pages);
-        Stage::LoadingPages(read, check)
-    }
-
     /// Called when pages have arrived.
     pub(crate) fn opening_pages_loaded(&mut self, read: ReadId) {
         if let Some(opening) = &mut self.opening
@@ -201,6 +206,17 @@ impl Tab {
             && let Stage::LoadingPages(_, check) = std::mem::replace(&mut opening.stage, Stage::Comparing)
         {
             opening.stage = Stage::Checking(check);
+        }
+    }
+
+    /// Pages of the check could not be read.
+    pub(crate) fn opening_load_failed(&mut self, read: ReadId, error: Error) {
+        let is_ours = self
+            .opening
+            .as_ref()
+            .is_some_and(|opening| matches!(opening.stage, Stage::LoadingPages(waiting, _) if waiting == read));
+        if is_ours {
+            self.fail(error);
         }
     }
 
@@ -242,6 +258,11 @@ impl Tab {
         self.status = Status::Open;
         self.events.push_back(Event::Opened(Ok(())));
     }
+}
+
+fn unchecked(page: PageId) -> Error {
+    let problem = format!("Page {page} is damaged, so the stored documents can't be checked against the new schema.");
+    Error::new(Code::Corrupt, problem)
 }
 
 impl Check {

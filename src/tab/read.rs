@@ -390,35 +390,35 @@ impl Tab {
     }
 
     pub(crate) fn pages_loaded(&mut self, read: ReadId, pages: Vec<(PageId, Option<Vec<u8>>)>, newer_manifest: bool) {
+        let is_gone = pages.iter().any(|(_, bytes)| bytes.is_none());
         if self.inspecting.remove(&read) {
             self.inspected.insert(read, pages);
-            self.events.push_back(Event::ReadReady { read, result: Ok(()) });
-            return;
-        }
-        let mut is_gone = false;
-        for (page, bytes) in pages {
-            match bytes {
-                Some(bytes) => {
-                    if self.cache.insert(page, Bytes::new(bytes)).is_err() {
-                        self.damaged.insert(page);
+        } else {
+            for (page, bytes) in pages {
+                match bytes {
+                    Some(bytes) => {
+                        if self.cache.insert(page, Bytes::new(bytes)).is_err() {
+                            self.damaged.insert(page);
+                        }
+                    }
+                    // Only the newer manifest tells whether it may be missing.
+                    None if newer_manifest => self.gone.push(page),
+                    None => {
+                        self.absent.insert(page);
                     }
                 }
-                None => {
-                    self.absent.insert(page);
-                    is_gone = true;
-                }
             }
+        }
+        if newer_manifest {
+            self.catch_up();
         }
         if is_gone && newer_manifest {
             // The manifest moved on while this was under way: read it first.
             self.waiting_reads.push(read);
-            self.catch_up();
-        } else {
-            if newer_manifest {
-                self.catch_up();
-            }
-            self.events.push_back(Event::ReadReady { read, result: Ok(()) });
+            self.maintenance_load_failed(read);
+            return;
         }
+        self.events.push_back(Event::ReadReady { read, result: Ok(()) });
         self.maintenance_pages_loaded(read);
         self.opening_pages_loaded(read);
     }
@@ -426,8 +426,9 @@ impl Tab {
     pub(crate) fn load_failed(&mut self, read: ReadId, message: String) {
         let error = Error::new(Code::StorageFailed, format!("Documents could not be read: {message}"));
         self.inspecting.remove(&read);
-        self.events.push_back(Event::ReadReady { read, result: Err(error) });
+        self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
         self.maintenance_load_failed(read);
+        self.opening_load_failed(read, error);
         if self.status == Status::Open && self.flight.is_none() {
             self.status = Status::Reopening;
             self.effects.push(Effect::Reopen);

@@ -132,6 +132,7 @@ impl Tab {
         let transaction = self.transactions.get_mut(&id).ok_or_else(closed)?;
         if transaction.reruns >= RERUNS {
             self.forget(id);
+            self.pump();
             return Err(Error::new(
                 Code::TooManyConflicts,
                 format!(
@@ -161,6 +162,8 @@ impl Tab {
     pub fn abandon(&mut self, id: TransactionId) {
         if self.transactions.get(&id).is_some_and(|transaction| !transaction.is_finished) {
             self.forget(id);
+            // Others may have waited for this one.
+            self.pump();
         }
     }
 
@@ -185,6 +188,10 @@ impl Tab {
         let transaction = self.transaction(id)?;
         if transaction.rows.is_empty() || transaction.is_read_only {
             self.forget(id);
+            if !self.queue.is_empty() {
+                // Others may have waited for this one.
+                self.advance(now_ms);
+            }
             return Ok(Finished::Done);
         }
         if transaction.is_stale {
