@@ -79,7 +79,10 @@ test("what was acknowledged survives the kill of the browser", async () => {
                   );
                 else {
                   await db.mutate(async ({ db }) => {
-                    const counter = await db.query("tasks").withIndex("by_title", (q) => q.eq("title", "counter")).first();
+                    const counter = await db
+                      .query("tasks")
+                      .withIndex("by_title", (q) => q.eq("title", "counter"))
+                      .first();
                     if (counter) await db.patch(counter._id, { n: counter.n + 1 });
                     else await db.insert("tasks", { title: "counter", n: 1 });
                   });
@@ -104,7 +107,10 @@ test("what was acknowledged survives the kill of the browser", async () => {
         const db = await openTasks({ name: "kill" });
         const titles: Record<string, number> = {};
         for (const row of await db.query("tasks").collect()) titles[row.title] = (titles[row.title] ?? 0) + 1;
-        const counter = await db.query("tasks").withIndex("by_title", (q) => q.eq("title", "counter")).first();
+        const counter = await db
+          .query("tasks")
+          .withIndex("by_title", (q) => q.eq("title", "counter"))
+          .first();
         const { problems } = await db.verify();
         return { titles, counter: counter?.n ?? 0, problems };
       });
@@ -118,7 +124,8 @@ test("what was acknowledged survives the kill of the browser", async () => {
     }
     expect(acknowledged.size).toBeGreaterThan(rounds * 20);
   } finally {
-    if (last?.process.exitCode === null && last.process.signalCode === null) process.kill(-last.process.pid!, "SIGKILL");
+    if (last?.process.exitCode === null && last.process.signalCode === null)
+      process.kill(-last.process.pid!, "SIGKILL");
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
   }
 });
