@@ -94,6 +94,24 @@ impl Maintenance {
         self.repair_wanted = Some(lost);
     }
 
+    #[cfg(test)]
+    pub(super) fn stage_name(&self) -> &'static str {
+        match self.stage {
+            Stage::Idle => "idle",
+            Stage::WaitingForLock(_) => "waiting for the lock",
+            Stage::CatchingUp => "catching up",
+            Stage::Reserving => "reserving",
+            Stage::Building => "building",
+            Stage::LoadingForCheckpoint(_) => "loading for a checkpoint",
+            Stage::Writing => "writing",
+            Stage::Publishing(_) => "publishing",
+            Stage::Job => "job",
+            Stage::LoadingForJob(_) => "loading for a job",
+            Stage::Committing => "committing",
+            Stage::Trimming => "trimming",
+        }
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.stage, Stage::Idle)
     }
@@ -105,6 +123,12 @@ impl Tab {
         !self.maintenance.is_stopped
             && !self.tail.is_empty()
             && self.committed.view.overlay.bytes() > self.options.overlay_bytes
+    }
+
+    /// Whether writes wait for that checkpoint now. A step of index work in the queue has to go first, and
+    /// whatever is before it: maintenance waits for it.
+    pub(crate) fn are_writes_held(&self) -> bool {
+        self.must_wait_for_checkpoint() && !matches!(self.maintenance.stage, Stage::Committing)
     }
 
     fn wants_checkpoint(&self, now_ms: f64) -> bool {
