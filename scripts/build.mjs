@@ -15,7 +15,8 @@ const binaries = [{ name: "holdfast", features: [] }];
 const entries = { index: "ts/index.ts" };
 
 const optimize = [
-  "-O3",
+  "-Os",
+  "--converge",
   "--enable-bulk-memory",
   "--enable-nontrapping-float-to-int",
   "--enable-sign-ext",

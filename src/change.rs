@@ -128,10 +128,10 @@ impl Operations {
             if let Some(old) = old {
                 self.push(Op::Delete, -1, &[&keyspace::entry_prefix(index.id), &old.fields, place]);
             }
-            if change.kind == ChangeKind::Insert || (change.kind == ChangeKind::Update && old.is_some()) {
-                if let Some(key) = key_of(new_keys, index.id) {
-                    self.push(Op::PutKey, 1, &[key]);
-                }
+            if (change.kind == ChangeKind::Insert || (change.kind == ChangeKind::Update && old.is_some()))
+                && let Some(key) = key_of(new_keys, index.id)
+            {
+                self.push(Op::PutKey, 1, &[key]);
             }
         }
     }
@@ -183,7 +183,9 @@ impl Operations {
 /// Rows come in an order of their own, and so do the entries of some indexes: sorted apart, each kind of key is
 /// often in order already. Within a kind, most keys differ in the sixteen bytes after the prefix.
 fn sorted_positions(keys: &[u8], list: &[Operation]) -> Vec<u32> {
-    let mut kinds: Vec<(&[u8], Vec<(u128, u32)>)> = Vec::new();
+    /// The head of a key as a number, and the position of its operation.
+    type Entries = Vec<(u128, u32)>;
+    let mut kinds: Vec<(&[u8], Entries)> = Vec::new();
     for (position, operation) in list.iter().enumerate() {
         let (prefix, rest) = keys[operation.start as usize..operation.end as usize].split_at(keyspace::PREFIX_LENGTH);
         let mut head = [0; 16];
@@ -195,7 +197,7 @@ fn sorted_positions(keys: &[u8], list: &[Operation]) -> Vec<u32> {
             None => kinds.push((prefix, vec![entry])),
         }
     }
-    kinds.sort_unstable_by_key(|(prefix, _)| *prefix);
+    crate::sort::sort_by(&mut kinds, |a, b| a.0.cmp(b.0));
     let mut order = Vec::with_capacity(list.len());
     for (_, mut entries) in kinds {
         let rest = |position: u32| {
@@ -216,10 +218,10 @@ fn sorted_positions(keys: &[u8], list: &[Operation]) -> Vec<u32> {
 /// The schema is replaced if the record carries one, and an index moves on if it carries a step.
 pub(crate) fn apply_record(record: &Record, overlay: &mut Overlay, schema: &mut std::rc::Rc<Schema>) {
     let mut operations = Operations::default();
-    if let Some(bytes) = &record.schema {
-        if let Ok(decoded) = Schema::decode(bytes) {
-            *schema = std::rc::Rc::new(decoded);
-        }
+    if let Some(bytes) = &record.schema
+        && let Ok(decoded) = Schema::decode(bytes)
+    {
+        *schema = std::rc::Rc::new(decoded);
     }
     if let Some(progress) = &record.progress {
         let is_added = schema.index_by_id(progress.index).is_some_and(|(_, index)| index.state != IndexState::Dropping);

@@ -4,10 +4,14 @@
 //! without clock, randomness or IO; `cargo test` runs it natively. `src/browser` is compiled for
 //! WebAssembly only and is the one place that knows a browser.
 
+// Natively, only tests call the core, and they don't call all of it.
+#![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, unused_imports))]
+
 mod bytes;
 mod change;
 mod document;
 mod error;
+mod flat_map;
 #[doc(hidden)]
 pub mod fuzz;
 #[cfg(test)]
@@ -23,6 +27,7 @@ mod schema;
 mod sha256;
 #[cfg(test)]
 mod simulation;
+mod sort;
 mod storage;
 mod store;
 mod tab;

@@ -93,13 +93,14 @@ impl Ranges {
             return;
         }
         // A scan in several steps adds neighbours: join them at once.
-        if let Some(last) = self.list[self.sorted..].last_mut() {
-            if last.start <= range.start && range.start <= last.end {
-                if range.end > last.end {
-                    last.end = range.end;
-                }
-                return;
+        if let Some(last) = self.list[self.sorted..].last_mut()
+            && last.start <= range.start
+            && range.start <= last.end
+        {
+            if range.end > last.end {
+                last.end = range.end;
             }
+            return;
         }
         self.list.push(range);
     }
@@ -108,7 +109,7 @@ impl Ranges {
         if self.sorted == self.list.len() {
             return;
         }
-        self.list.sort_unstable();
+        crate::sort::sort(&mut self.list);
         let mut joined: Vec<KeyRange> = Vec::with_capacity(self.list.len());
         for range in self.list.drain(..) {
             match joined.last_mut() {

@@ -24,11 +24,14 @@ mod validator;
 mod tests;
 
 pub use definition::SchemaDefinition;
-pub use evolve::Evolution;
+#[cfg(test)]
+use evolve::Evolution;
 pub use index_keys::IndexKeys;
 pub use mismatch::Mismatch;
 pub use numbers::TableNumbers;
-pub use validator::{Field, Validator};
+#[cfg(test)]
+use validator::Field;
+pub use validator::Validator;
 
 use crate::document::{Document, FieldPath, Names};
 use crate::error::{Error, Result};

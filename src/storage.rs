@@ -2,7 +2,7 @@
 //!
 //! The browser's store does the same with IndexedDB (`src/browser`), the simulator's with faults.
 
-use crate::store::PageId;
+use crate::store::{LoadedPages, PageId};
 use crate::tab::LogTail;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -44,7 +44,7 @@ impl MemoryStorage {
     }
 
     /// The pages, and whether there is a newer manifest.
-    pub fn load(&self, generation: u64, pages: &[PageId]) -> (Vec<(PageId, Option<Vec<u8>>)>, bool) {
+    pub fn load(&self, generation: u64, pages: &[PageId]) -> (LoadedPages, bool) {
         let found = pages.iter().map(|page| (*page, self.pages.get(page).cloned())).collect();
         (found, self.manifests.range(generation + 1..).next().is_some())
     }

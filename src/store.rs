@@ -35,6 +35,9 @@ pub use verify::Verify;
 /// of them never make the same id. Below 2^53, so that JavaScript can count with it.
 pub type PageId = u64;
 
+/// Pages as they were read: `None` for those that do not exist.
+pub type LoadedPages = Vec<(PageId, Option<Vec<u8>>)>;
+
 /// How many bits of a page id are the index within one checkpoint.
 pub const PAGE_INDEX_BITS: u32 = 20;
 

@@ -27,12 +27,14 @@ pub use repair::RepairReport;
 pub use transaction::{Finished, Obstacle, Row, TransactionId};
 pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
+use crate::change::Operations;
 use crate::error::{Code, Error, Result};
+use crate::flat_map::FlatMap;
 use crate::keyspace::{RowId, TableId};
 use crate::log::CommitId;
 use crate::random::Random;
 use crate::schema::{Schema, SchemaDefinition};
-use crate::store::{Manifest, Overlay, PageCache, PageId, View};
+use crate::store::{LoadedPages, Manifest, Overlay, PageCache, PageId, View};
 use maintenance::Maintenance;
 use opening::Opening;
 use state::{Flight, HistoryEntry, Pending, State, TailRecord};
@@ -143,6 +145,9 @@ pub struct Tab {
 
     /// `committed` and the queue: what this tab's readers see.
     current: State,
+    /// What the last mutation of the queue did to keys, while `current` does not show it yet: the append goes
+    /// out first, and the overlay is brought up to date while the browser writes.
+    unshown: Option<Operations>,
     version: u64,
     history: VecDeque<HistoryEntry>,
     transactions: BTreeMap<TransactionId, Transaction>,
@@ -165,8 +170,8 @@ pub struct Tab {
     maintenance: Maintenance,
     next_read: u32,
     /// Reads of pages as they are stored, under way and answered.
-    inspecting: BTreeSet<ReadId>,
-    inspected: BTreeMap<ReadId, Vec<(PageId, Option<Vec<u8>>)>>,
+    inspecting: FlatMap<ReadId, ()>,
+    inspected: FlatMap<ReadId, LoadedPages>,
     /// Reads that found a page gone and wait for the newer manifest.
     waiting_reads: Vec<ReadId>,
 
@@ -231,6 +236,7 @@ impl Tab {
             is_catching_up: true,
             wants_catch_up: false,
             current: state,
+            unshown: None,
             version: 0,
             history: VecDeque::new(),
             transactions: BTreeMap::new(),
@@ -245,8 +251,8 @@ impl Tab {
             opening: Some(Opening::new(wanted)),
             maintenance: Maintenance::default(),
             next_read: 1,
-            inspecting: BTreeSet::new(),
-            inspected: BTreeMap::new(),
+            inspecting: FlatMap::new(),
+            inspected: FlatMap::new(),
             waiting_reads: Vec::new(),
             effects: vec![Effect::ReadLog { generation: 0, after: 0, from_manifest: true }],
             events: VecDeque::new(),
@@ -262,6 +268,7 @@ impl Tab {
             return;
         }
         self.now_ms = now_ms;
+        self.show_writes();
         match input {
             Input::PagesLoaded { read, pages, newer_manifest } => self.pages_loaded(read, pages, newer_manifest),
             Input::LoadFailed { read, message } => self.load_failed(read, message),
@@ -273,7 +280,10 @@ impl Tab {
             Input::OutcomeUnknown => self.outcome_unknown(),
             Input::RebasedToNothing => self.pump(),
             Input::Announced { generation, sequence } => {
-                if sequence > self.sequence || generation > self.generation() {
+                // Who has something to write learns of it when its append meets the number taken; reading now would
+                // only stand in the way of the commits.
+                let is_writing = !self.queue.is_empty() && !self.must_wait_for_checkpoint();
+                if (sequence > self.sequence || generation > self.generation()) && !is_writing {
                     self.catch_up();
                 }
             }
@@ -387,6 +397,7 @@ impl Tab {
         }
         self.status = Status::Closed(error.clone());
         self.flight = None;
+        self.unshown = None;
         self.queue.clear();
         self.waiting.clear();
         self.maintenance = Maintenance::default();

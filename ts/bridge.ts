@@ -151,9 +151,9 @@ export class Bridge {
       },
       repaired: (code: string, message: string, rows: number, lost: string) => {
         const waiters = this.#repairs.splice(0);
-        for (const { resolve, reject } of waiters) {
-          if (code !== "") reject(errorOf(code, message));
-          else resolve({ rows, lost: lost === "" ? [] : lost.split("\n") });
+        for (const waiter of waiters) {
+          if (code !== "") waiter.reject(errorOf(code, message));
+          else waiter.resolve({ rows, lost: lost === "" ? [] : lost.split("\n") });
         }
       },
       problem: (code: string, message: string) => this.onProblem(errorOf(code, message)),

@@ -5,6 +5,7 @@
 import { type Bridge, Status } from "./bridge.js";
 import type { GenericDatabaseWriter } from "./context.js";
 import type { AnyDataModel, GenericDocument } from "./data_model.js";
+import { describe } from "./describe.js";
 import { HoldfastError } from "./errors.js";
 import { queryTable, requireArgument } from "./query.js";
 import { drive, Executor, type Reader } from "./reads.js";
@@ -152,8 +153,8 @@ export class TransactionDatabase {
       if (document !== null && document["_creationTime"] !== change.creationTime) {
         throw new HoldfastError(
           "InvalidArgument",
-          `Provided creation time ${String(change.creationTime)} doesn't match '_creationTime' field ` +
-            `${String(document["_creationTime"])} of document ${id}.`,
+          `Provided creation time ${describe(change.creationTime)} doesn't match '_creationTime' field ` +
+            `${describe(document["_creationTime"])} of document ${id}.`,
         );
       }
     }
@@ -223,7 +224,7 @@ export function encodeDocuments(bridge: Bridge, tableName: string, values: reado
     let idLength = 0;
     if (id !== undefined) {
       if (typeof id !== "string" || id === "") {
-        throw new HoldfastError("InvalidId", `The _id of a document must be an id, but got ${String(id)}.`);
+        throw new HoldfastError("InvalidId", `The _id of a document must be an id, but got ${describe(id)}.`);
       }
       idLength = bridge.appendText(id);
     }
@@ -249,7 +250,7 @@ export function encodeChange(
   if (encoder.id !== undefined && encoder.id !== id) {
     throw new HoldfastError(
       "InvalidArgument",
-      `Provided document ID ${id} doesn't match '_id' field ${String(encoder.id)}.`,
+      `Provided document ID ${id} doesn't match '_id' field ${describe(encoder.id)}.`,
     );
   }
   return { bytes: bridge.input.written().slice(), creationTime: encoder.creationTime };

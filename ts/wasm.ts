@@ -1,6 +1,7 @@
 /**
  * Loads the engine. The only importer of what wasm-bindgen has made.
  */
+import type * as files from "node:fs/promises";
 import init, { deleteDatabase, Engine } from "../pkg/holdfast.js";
 import { HoldfastError } from "./errors.js";
 
@@ -41,8 +42,8 @@ async function load(source: WasmSource = new URL("./holdfast_bg.wasm", import.me
     (binary instanceof URL && binary.protocol === "file:")
   ) {
     // Node's fetch knows no files. The name is put together so that bundlers for browsers don't look for it.
-    const files = (await import(/* @vite-ignore */ "node:" + "fs/promises")) as typeof import("node:fs/promises");
-    binary = new Uint8Array(await files.readFile(new URL(binary)));
+    const { readFile } = (await import(/* @vite-ignore */ "node:" + "fs/promises")) as typeof files;
+    binary = new Uint8Array(await readFile(new URL(binary)));
   }
   const { memory } = await init({ module_or_path: binary });
   return { Engine, deleteDatabase, memory };

@@ -27,16 +27,14 @@ impl Engine {
     /// `[code, message]` when options or schema are wrong.
     #[wasm_bindgen(constructor)]
     pub fn new(options: JsValue, schema: &[u8], listener: Listener) -> Result<Engine, JsValue> {
-        let options: OpenOptions = serde_wasm_bindgen::from_value(options).map_err(|error| {
-            thrown(&Error::new(Code::InvalidArgument, format!("The options are not valid: {error}")))
-        })?;
+        let options = OpenOptions::new(options);
         let tab = begin(&options, schema).map_err(|error| thrown(&error))?;
-        let is_strict = options.durability.as_deref() == Some("strict");
+        let is_strict = options.text("durability") == "strict";
         let row_cache_bytes = options.row_cache_bytes();
-        let shared = Shared::new(options.name, is_strict, tab, row_cache_bytes, listener);
+        let shared = Shared::new(options.text("name"), is_strict, tab, row_cache_bytes, listener);
         // What the tab asks for first waits for the storage.
         shared.enter(|_| ());
-        if options.storage == "memory" {
+        if options.text("storage") == "memory" {
             shared.sit_down();
         } else {
             shared.connect();

@@ -10,7 +10,12 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     type LockManager;
     #[wasm_bindgen(method, catch)]
-    fn request(this: &LockManager, name: &str, options: &Object, callback: &JsValue) -> Result<Promise, JsValue>;
+    fn request(this: &LockManager, name: &str, options: &Object, callback: &JsValue) -> Result<Held, JsValue>;
+
+    /// The promise of a request, which lasts until the lock is given back or taken away.
+    type Held;
+    #[wasm_bindgen(method)]
+    fn then(this: &Held, fulfilled: &JsValue, rejected: &JsValue) -> JsValue;
 }
 
 /// What happened to a lock.
@@ -58,7 +63,9 @@ impl Lock {
         let Ok(ended) = manager.request(&format!("holdfast:{database}"), &options, &granted) else { return false };
 
         let state = self.0.clone();
-        let lost = Closure::once_into_js(move |_: JsValue| {
+        // The promise is rejected when the lock is taken away, and fulfilled when it was given back: one of them
+        // happens, once, and frees the closure.
+        let ended_one_way = Closure::once_into_js(move |_: JsValue| {
             let is_mine = {
                 let mut state = state.borrow_mut();
                 state.request == request && state.release.take().is_some()
@@ -67,9 +74,7 @@ impl Lock {
                 news(LockNews::Lost);
             }
         });
-        let _ = ended.catch(&Closure::once(move |reason: JsValue| {
-            let _ = lost.unchecked_ref::<Function>().call1(&JsValue::UNDEFINED, &reason);
-        }));
+        ended.then(&ended_one_way, &ended_one_way);
         true
     }
 

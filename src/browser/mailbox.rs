@@ -1,15 +1,13 @@
 //! Where JavaScript finds the results of a call: a few words at a fixed place in WASM memory.
 
-/// Which word is what. `ts/bridge.ts` names them in the same order.
+/// Which word is what; behind an address lies its length. `ts/bridge.ts` names them in the same order.
 #[derive(Clone, Copy, Debug)]
 #[repr(usize)]
 pub(crate) enum Word {
     /// JSON texts of rows.
     Output = 0,
-    OutputLength = 1,
     /// A word for each row; see [`super::sinks`].
     Results = 2,
-    ResultsLength = 3,
     /// A query that goes on.
     Run = 4,
     /// Pages that have to be waited for.
@@ -22,7 +20,6 @@ pub(crate) enum Word {
     Code = 8,
     /// An error's message, or another text.
     Text = 9,
-    TextLength = 10,
     /// How many bytes the input buffer holds.
     Capacity = 11,
 }

@@ -2,14 +2,15 @@
 //! same name. When the last of them is closed, the data is gone.
 
 use super::shared::{Shared, Task};
+use crate::flat_map::FlatMap;
 use crate::storage::MemoryStorage;
 use crate::tab::{Effect, Input};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 thread_local! {
-    static HUBS: RefCell<BTreeMap<String, Weak<RefCell<Hub>>>> = const { RefCell::new(BTreeMap::new()) };
+    static HUBS: RefCell<FlatMap<String, Weak<RefCell<Hub>>>> = const { RefCell::new(FlatMap::new()) };
 }
 
 /// What those who have the same database open share.
@@ -33,10 +34,11 @@ pub(crate) struct Seat {
 impl Seat {
     pub(crate) fn take(name: &str, shared: Weak<Shared>) -> Seat {
         let hub = HUBS.with_borrow_mut(|hubs| {
-            let open = hubs.get(name).and_then(Weak::upgrade);
+            let name = name.to_owned();
+            let open = hubs.get(&name).and_then(Weak::upgrade);
             open.unwrap_or_else(|| {
                 let hub = Rc::new(RefCell::new(Hub::default()));
-                hubs.insert(name.to_owned(), Rc::downgrade(&hub));
+                hubs.insert(name, Rc::downgrade(&hub));
                 hub
             })
         });
@@ -142,10 +144,10 @@ impl Seat {
     /// Tells the others.
     pub(crate) fn announce(&self, generation: u64, sequence: u64) {
         for (number, shared) in &self.hub.borrow().seats {
-            if *number != self.number {
-                if let Some(shared) = shared.upgrade() {
-                    shared.post(Task::Input(Input::Announced { generation, sequence }));
-                }
+            if *number != self.number
+                && let Some(shared) = shared.upgrade()
+            {
+                shared.post(Task::Input(Input::Announced { generation, sequence }));
             }
         }
     }

@@ -1,59 +1,56 @@
 //! What a database is opened with, and what is told about it.
 
 use crate::tab;
-use serde::{Deserialize, Serialize};
+use js_sys::Reflect;
+use serde::Serialize;
+use wasm_bindgen::JsValue;
 
-/// Options as JavaScript gives them. What is left out has the core's default.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// Options as JavaScript gives them: an object that `ts/database.ts` has made and checked. What is left out
+/// has the core's default. Read by hand, because a derived reader of a dozen numbers weighs eight kilobytes.
 pub(crate) struct OpenOptions {
-    pub(crate) name: String,
-    /// `"indexeddb"` or `"memory"`.
-    pub(crate) storage: String,
-    /// `"relaxed"` or `"strict"`.
-    #[serde(default)]
-    pub(crate) durability: Option<String>,
-    #[serde(default)]
-    page_cache_bytes: Option<f64>,
-    #[serde(default)]
-    row_cache_bytes: Option<f64>,
-    #[serde(default)]
-    overlay_bytes: Option<f64>,
-    #[serde(default)]
-    checkpoint_log_bytes: Option<f64>,
-    #[serde(default)]
-    checkpoint_log_records: Option<f64>,
-    #[serde(default)]
-    idle_ms: Option<f64>,
-    #[serde(default)]
-    accept_loss: bool,
+    source: JsValue,
 }
 
 /// The memory that rows take in JavaScript, about, unless said otherwise.
 const ROW_CACHE_BYTES: f64 = 32.0 * 1024.0 * 1024.0;
 
 impl OpenOptions {
+    pub(crate) fn new(source: JsValue) -> Self {
+        OpenOptions { source }
+    }
+
+    fn get(&self, name: &str) -> JsValue {
+        Reflect::get(&self.source, &name.into()).unwrap_or(JsValue::UNDEFINED)
+    }
+
+    /// A text; empty when there is none.
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.get(name).as_string().unwrap_or_default()
+    }
+
     /// The core's part of the options.
     pub(crate) fn tab_options(&self) -> tab::Options {
         let mut options = tab::Options::default();
-        let set = |target: &mut usize, wanted: Option<f64>| {
-            if let Some(wanted) = wanted {
-                *target = wanted as usize;
+        let sizes = [
+            ("pageCacheBytes", &mut options.page_cache_bytes),
+            ("overlayBytes", &mut options.overlay_bytes),
+            ("checkpointLogBytes", &mut options.checkpoint_log_bytes),
+            ("checkpointLogRecords", &mut options.checkpoint_log_records),
+        ];
+        for (name, size) in sizes {
+            if let Some(wanted) = self.get(name).as_f64() {
+                *size = wanted as usize;
             }
-        };
-        set(&mut options.page_cache_bytes, self.page_cache_bytes);
-        set(&mut options.overlay_bytes, self.overlay_bytes);
-        set(&mut options.checkpoint_log_bytes, self.checkpoint_log_bytes);
-        set(&mut options.checkpoint_log_records, self.checkpoint_log_records);
-        options.accept_loss = self.accept_loss;
-        if let Some(idle_ms) = self.idle_ms {
+        }
+        if let Some(idle_ms) = self.get("idleMs").as_f64() {
             options.idle_ms = idle_ms;
         }
+        options.accept_loss = self.get("acceptLoss").is_truthy();
         options
     }
 
     pub(crate) fn row_cache_bytes(&self) -> usize {
-        self.row_cache_bytes.unwrap_or(ROW_CACHE_BYTES) as usize
+        self.get("rowCacheBytes").as_f64().unwrap_or(ROW_CACHE_BYTES) as usize
     }
 }
 

@@ -5,6 +5,14 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{DomException, Event, IdbObjectStore, IdbRequest, IdbTransaction};
 
+#[wasm_bindgen]
+extern "C" {
+    /// `IDBTransaction` with the method that `web-sys` has deprecated for a reason of its own.
+    type CommittingTransaction;
+    #[wasm_bindgen(method, catch, js_name = commit)]
+    fn commit_now(this: &CommittingTransaction) -> Result<(), JsValue>;
+}
+
 type Handler = Closure<dyn FnMut(Event)>;
 
 /// A transaction under way. Its closures live until it ends, which it always does: by completing, by
@@ -25,9 +33,10 @@ impl Running {
     }
 
     /// Starts the commit without waiting for the requests' callbacks.
+    #[allow(deprecated)] // web-sys warns of browsers that lack it; here it is an optimization.
     pub(crate) fn commit(&self) {
         // Where `commit` is missing or comes too late, the transaction commits by itself.
-        let _ = self.transaction.commit();
+        let _ = self.transaction.unchecked_ref::<CommittingTransaction>().commit_now();
     }
 
     pub(crate) fn abort(&self) {

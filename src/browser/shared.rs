@@ -157,6 +157,8 @@ impl Shared {
                     inner.tab.handle(now(), input);
                 }
             }
+            // An append is on its way: the browser writes while the overlay is brought up to date.
+            inner.tab.show_writes();
         }
         let (changed, is_everything) = inner.tab.take_changed_rows();
         if is_everything {

@@ -2,6 +2,7 @@
 //! when something is in the way.
 
 use super::indexeddb::{Answer, Connection, META, PAGES};
+use super::locks::{Lock, LockNews};
 use super::opening::{OpenFailure, delete, open_or_create, reopen};
 use super::trim::Trim;
 use crate::store::Manifest;
@@ -288,4 +289,33 @@ async fn a_closed_connection_answers_at_once() {
     assert_eq!(log_of(&connection, 0).await, LogTail::default());
     drop(connection);
     reopen(name).await.expect("it opens again").close();
+}
+
+#[wasm_bindgen_test]
+async fn a_lock_waits_for_its_turn_and_can_be_taken_away() {
+    async fn settle() {
+        JsFuture::from(super::host::pause(30.0)).await.expect("a pause");
+    }
+    let news: Rc<RefCell<Vec<(u32, LockNews)>>> = Rc::default();
+    let (one, two) = (Lock::default(), Lock::default());
+    let request = |lock: &Lock, number: u32, steal: bool| {
+        let news = news.clone();
+        assert!(lock.request("test", steal, move |what| news.borrow_mut().push((number, what))));
+    };
+    request(&one, 1, false);
+    request(&two, 2, false);
+    settle().await;
+    assert_eq!(news.take(), [(1, LockNews::Granted)]);
+    one.release();
+    settle().await;
+    assert_eq!(news.take(), [(2, LockNews::Granted)]);
+    request(&one, 1, true);
+    settle().await;
+    let mut heard = news.take();
+    heard.sort_by_key(|(number, _)| *number);
+    assert_eq!(heard, [(1, LockNews::Granted), (2, LockNews::Lost)]);
+    two.release();
+    one.release();
+    settle().await;
+    assert_eq!(news.take(), []);
 }

@@ -65,11 +65,6 @@ impl Names {
         self.entries.len()
     }
 
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// All names, in order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| &*entry.text)

@@ -278,11 +278,6 @@ impl<'a> ArrayRef<'a> {
         self.length
     }
 
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
     /// The items. An error is the last thing the iterator returns.
     pub(crate) fn iter(&self) -> ArrayIter<'a> {
         ArrayIter { reader: Reader::new(self.items), left: self.length }
@@ -326,11 +321,6 @@ impl<'a> ObjectRef<'a> {
     /// How many fields there are.
     pub(crate) fn len(&self) -> usize {
         self.length
-    }
-
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0
     }
 
     /// The bytes of the fields, after their count.

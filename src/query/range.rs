@@ -160,7 +160,7 @@ impl Target<'_> {
         for (field, value) in &asked.equalities {
             used.push((rank_of(field)?, field, *value));
         }
-        used.sort_by_key(|(rank, ..)| *rank);
+        crate::sort::sort_by(&mut used, |a, b| a.0.cmp(&b.0));
         if let Some(bounds) = &asked.bounded {
             used.push((rank_of(&bounds.field)?, &bounds.field, None));
         }

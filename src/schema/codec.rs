@@ -230,7 +230,7 @@ fn read_table(reader: &mut Reader<'_>) -> Decoded<Table> {
 /// Index ids are unique in the whole database: they are what keys of entries start with.
 fn check_index_ids(tables: &[Table], next_index: u32) -> Decoded<()> {
     let mut ids: Vec<u32> = tables.iter().flat_map(|table| &table.indexes).map(|index| index.id.0).collect();
-    ids.sort_unstable();
+    crate::sort::sort(&mut ids);
     let distinct = ids.is_sorted_by(|a, b| a < b);
     if distinct && ids.last().is_none_or(|&last| last < next_index) {
         Ok(())

@@ -1,9 +1,10 @@
 //! What the app asks for: the object that `defineSchema(…).export()` writes, checked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::document::FieldPath;
 use crate::error::{Code, Error, Result};
+use crate::flat_map::FlatMap;
 use crate::id;
 use crate::schema::identifier::{check_identifier, is_system};
 use crate::schema::numbers::TableNumbers;
@@ -66,7 +67,7 @@ impl SchemaDefinition {
         let mut numbers = TableNumbers::default();
         for table in listed {
             let name = text(table.get("tableName"), "`tableName`")?;
-            let definition = read_table(name, table, pins.get(name).copied(), enforced)?;
+            let definition = read_table(name, table, pins.get(&name).copied(), enforced)?;
             numbers.add(definition.number, name).map_err(|collision| invalid(collision.message()))?;
             if tables.insert(name.to_string(), definition).is_some() {
                 return Err(invalid(format!("Table \"{name}\" is defined twice.")));
@@ -103,29 +104,30 @@ pub(crate) fn text<'a>(value: Option<&'a Value>, what: &str) -> Result<&'a str> 
     value.and_then(Value::as_str).ok_or_else(|| invalid(format!("{what} must be a string.")))
 }
 
-fn read_pins(value: Option<&Value>) -> Result<BTreeMap<&str, u32>> {
+fn read_pins(value: Option<&Value>) -> Result<FlatMap<&str, u32>> {
     let Some(value) = present(value) else {
-        return Ok(BTreeMap::new());
+        return Ok(FlatMap::new());
     };
     let entries = value.as_object().ok_or_else(|| invalid("`tableNumbers` must be an object."))?;
-    entries
-        .iter()
-        .map(|(name, number)| {
-            let whole = match number {
-                Value::Int64(number) => u32::try_from(*number).ok(),
-                // Casting saturates, so only numbers that fit survive the way back.
-                Value::Float64(number) => Some(*number as u32).filter(|&whole| f64::from(whole) == *number),
-                _ => None,
-            };
-            match whole {
-                Some(number) if number > 0 => Ok((name.as_str(), number)),
-                _ => Err(invalid(format!(
+    let mut pins = FlatMap::new();
+    for (name, number) in entries {
+        let whole = match number {
+            Value::Int64(number) => u32::try_from(*number).ok(),
+            // Casting saturates, so only numbers that fit survive the way back.
+            Value::Float64(number) => Some(*number as u32).filter(|&whole| f64::from(whole) == *number),
+            _ => None,
+        };
+        match whole {
+            Some(number) if number > 0 => pins.insert(name.as_str(), number),
+            _ => {
+                return Err(invalid(format!(
                     "The table number of \"{name}\" must be a whole number from 1 to {}.",
                     u32::MAX
-                ))),
+                )));
             }
-        })
-        .collect()
+        };
+    }
+    Ok(pins)
 }
 
 fn read_table(name: &str, table: &Value, pin: Option<u32>, enforced: bool) -> Result<TableDefinition> {
@@ -197,7 +199,7 @@ fn read_indexes(table: &str, definition: &Value) -> Result<Vec<IndexDefinition>>
     let [plain, staged, search, staged_search, vector, staged_vector] = lists;
 
     let mut indexes = Vec::new();
-    let mut seen_fields: BTreeMap<String, &str> = BTreeMap::new();
+    let mut seen_fields: FlatMap<String, &str> = FlatMap::new();
     for (definition, staged) in plain.iter().map(|one| (one, false)).chain(staged.iter().map(|one| (one, true))) {
         let (name, fields) = read_index(definition).map_err(|error| within(&format!("In table \"{table}\""), error))?;
         if fields.is_empty() {
@@ -219,7 +221,7 @@ fn read_indexes(table: &str, definition: &Value) -> Result<Vec<IndexDefinition>>
     for (kind, field_key, lists) in
         [("search", "searchField", [search, staged_search]), ("vector", "vectorField", [vector, staged_vector])]
     {
-        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        let mut seen: FlatMap<String, &str> = FlatMap::new();
         for definition in lists.into_iter().flatten() {
             let (name, key) = read_other_index(definition, kind, field_key)
                 .map_err(|error| within(&format!("In table \"{table}\""), error))?;
@@ -232,7 +234,7 @@ fn read_indexes(table: &str, definition: &Value) -> Result<Vec<IndexDefinition>>
     }
     check_index_names(table, &names)?;
     // Order in the definition has no meaning; by name, equal definitions are equal values.
-    indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    crate::sort::sort_by(&mut indexes, |a, b| a.name.cmp(&b.name));
     Ok(indexes)
 }
 
@@ -241,15 +243,14 @@ fn index_name(definition: &Value) -> Option<&str> {
 }
 
 fn check_index_names(table: &str, names: &[&str]) -> Result<()> {
-    let mut seen = BTreeSet::new();
-    for &name in names {
+    for (position, &name) in names.iter().enumerate() {
         if is_system(name) || name == "by_id" || name == "by_creation_time" {
             return Err(invalid(format!(
                 "In table \"{table}\" cannot name an index \"{name}\" because the name is reserved. \
                  Indexes may not start with an underscore or be named \"by_id\" or \"by_creation_time\"."
             )));
         }
-        if !seen.insert(name) {
+        if names[..position].contains(&name) {
             return Err(invalid(format!("Table \"{table}\" has two or more definitions of index \"{name}\".")));
         }
     }
@@ -290,8 +291,8 @@ fn read_index(definition: &Value) -> Result<(&str, Vec<FieldPath>)> {
     if written.iter().any(|field| field == "_id") {
         return Err(at("`_id` is not a valid index field. To load documents by ID, use `db.get(id)`.".into()));
     }
-    let mut seen = BTreeSet::new();
-    if let Some(field) = written.iter().find(|field| !seen.insert(*field)) {
+    let is_repeated = |(position, field): &(usize, &String)| written[..*position].contains(field);
+    if let Some((_, field)) = written.iter().enumerate().find(is_repeated) {
         return Err(at(format!("Duplicate field \"{field}\". Index fields must be unique within an index.")));
     }
     if written.iter().any(|field| field == "_creationTime") {

@@ -47,7 +47,7 @@ impl Schema {
             return Ok(None);
         }
         next.version += 1;
-        check.sort_unstable();
+        crate::sort::sort(&mut check);
         Ok(Some(Evolution { schema: next, check }))
     }
 }

@@ -1,7 +1,6 @@
 //! A row's index entries: all keys of all indexes in one pass over the document.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 
 use crate::bytes::Malformed;
 use crate::document::{Document, FieldPath, Names, ValueRef};
@@ -79,8 +78,9 @@ pub(crate) struct IndexPlan {
 impl IndexPlan {
     pub(crate) fn new(indexes: &[Index]) -> Self {
         let maintained = || indexes.iter().filter(|index| index.state != IndexState::Dropping);
-        let paths: BTreeSet<&FieldPath> = maintained().flat_map(|index| &index.fields).collect();
-        let paths: Vec<FieldPath> = paths.into_iter().cloned().collect();
+        let mut paths: Vec<FieldPath> = maintained().flat_map(|index| &index.fields).cloned().collect();
+        crate::sort::sort(&mut paths);
+        paths.dedup();
         let position = |path: &FieldPath| paths.binary_search(path).unwrap_or(usize::MAX) as u16;
         let indexes = maintained().map(|index| (index.id, index.fields.iter().map(position).collect())).collect();
         IndexPlan { paths, indexes }

@@ -74,7 +74,9 @@ impl World {
 
     fn newest(&self) -> Manifest {
         let newest = self.storage.manifests.values().next_back();
-        newest.map_or_else(Manifest::empty, |bytes| Manifest::decode(bytes).expect("[final] the newest manifest is readable"))
+        newest.map_or_else(Manifest::empty, |bytes| {
+            Manifest::decode(bytes).expect("[final] the newest manifest is readable")
+        })
     }
 
     fn check_settled(&self, when: &str) {
@@ -149,7 +151,11 @@ impl World {
                 let found = self.read_all(tab, &query);
                 compare(tab, &query, &found, &expected);
                 let count = self.count_all(tab, &query);
-                assert!(count == expected.len() as u64, "[final] tab {tab} counts {count} of {} in {name}.{index}", expected.len());
+                assert!(
+                    count == expected.len() as u64,
+                    "[final] tab {tab} counts {count} of {} in {name}.{index}",
+                    expected.len()
+                );
                 query.is_descending = true;
                 let found = self.read_all(tab, &query);
                 compare(tab, &query, &found, &model.query(&query));
@@ -172,7 +178,11 @@ impl World {
     fn check_pages(&self, reachable: u64) {
         let newest = self.newest();
         let is_listed = |page: &u64| {
-            newest.freed.iter().flat_map(|freed| &freed.ranges).any(|&(first, length)| (first..first + length).contains(page))
+            newest
+                .freed
+                .iter()
+                .flat_map(|freed| &freed.ranges)
+                .any(|&(first, length)| (first..first + length).contains(page))
         };
         let unlisted = self.storage.pages.keys().filter(|page| !is_listed(page)).count() as u64;
         assert!(unlisted >= reachable, "[final] {unlisted} pages, {reachable} are needed");
@@ -180,7 +190,11 @@ impl World {
             unlisted == reachable || self.may_leak,
             "[leak] {} pages of attempts {:?} are neither needed nor listed",
             unlisted - reachable,
-            self.storage.pages.keys().map(|page| page >> crate::store::PAGE_INDEX_BITS).collect::<std::collections::BTreeSet<_>>()
+            self.storage
+                .pages
+                .keys()
+                .map(|page| page >> crate::store::PAGE_INDEX_BITS)
+                .collect::<std::collections::BTreeSet<_>>()
         );
     }
 

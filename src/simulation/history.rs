@@ -34,7 +34,13 @@ pub(super) struct History {
 
 impl History {
     pub(super) fn new(version: u64) -> Self {
-        History { commits: Vec::new(), saved: BTreeSet::new(), model: Model::default(), schema: Schema::empty(), version }
+        History {
+            commits: Vec::new(),
+            saved: BTreeSet::new(),
+            model: Model::default(),
+            schema: Schema::empty(),
+            version,
+        }
     }
 
     /// The last sequence number.
@@ -49,10 +55,7 @@ impl History {
     /// A tab holds this record under this number.
     pub(super) fn check_seen(&self, tab: u64, sequence: u64, commit: CommitId) {
         let known = self.commits.get(sequence as usize - 1);
-        assert!(
-            known == Some(&commit),
-            "[lost] tab {tab} holds {commit:?} as record {sequence}, which is {known:?}"
-        );
+        assert!(known == Some(&commit), "[lost] tab {tab} holds {commit:?} as record {sequence}, which is {known:?}");
     }
 
     /// A record has entered the log. Returns false if its number was free again: a stray, which must not

@@ -91,9 +91,11 @@ impl Database for ModelRun<'_> {
     fn call(&mut self, call: Call) -> Result<Answer, Stop> {
         let found = |model: &mut Model, table, id: RowId| model.table(table).get(&id).cloned();
         Ok(match call {
-            Call::Get(table, id) => Answer::Row(
-                found(self.model, table, id).map(|stored| Row { id, time: stored.time, fields: stored.fields }),
-            ),
+            Call::Get(table, id) => Answer::Row(found(self.model, table, id).map(|stored| Row {
+                id,
+                time: stored.time,
+                fields: stored.fields,
+            })),
             Call::Query(query) => Answer::Rows(self.model.query(&query)),
             Call::Count(query) => Answer::Count(self.model.query(&query).len() as u64),
             Call::Insert(table, explicit, fields) => {

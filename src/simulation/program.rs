@@ -63,9 +63,11 @@ impl Query {
     /// Whether a row lies in the range.
     pub(super) fn accepts(&self, row: &Row) -> bool {
         let fields = fields_of_index(self.table, self.index);
-        let is_equal = self.equal.iter().zip(fields).all(|(value, field)| {
-            compare_optional(row.fields.get(*field), value.as_ref()) == Ordering::Equal
-        });
+        let is_equal = self
+            .equal
+            .iter()
+            .zip(fields)
+            .all(|(value, field)| compare_optional(row.fields.get(*field), value.as_ref()) == Ordering::Equal);
         let Some(next) = fields.get(self.equal.len()) else { return is_equal };
         let value = row.fields.get(*next);
         let above = self.lower.as_ref().is_none_or(|(bound, inside)| {
@@ -173,18 +175,44 @@ const MOST_ITEMS: u64 = 90;
 enum Action {
     /// Makes the accounts, if there are none.
     Found,
-    Increment { key: u64 },
-    Transfer { from: u64, to: u64, amount: f64 },
-    Insert { fields: Fields },
-    Toggle { hot: u64, fields: Fields, choice: u64 },
-    Touch { query: Query, choice: u64 },
-    CountInto { query: Query, key: u64 },
-    Churn { fields: Fields },
+    Increment {
+        key: u64,
+    },
+    Transfer {
+        from: u64,
+        to: u64,
+        amount: f64,
+    },
+    Insert {
+        fields: Fields,
+    },
+    Toggle {
+        hot: u64,
+        fields: Fields,
+        choice: u64,
+    },
+    Touch {
+        query: Query,
+        choice: u64,
+    },
+    CountInto {
+        query: Query,
+        key: u64,
+    },
+    Churn {
+        fields: Fields,
+    },
     Thin,
-    Extra { x: f64 },
+    Extra {
+        x: f64,
+    },
     /// Only reads.
-    Audit { way: u64 },
-    ReadTwice { query: Query },
+    Audit {
+        way: u64,
+    },
+    ReadTwice {
+        query: Query,
+    },
 }
 
 /// A list of actions, run one after the other in one transaction.
@@ -222,8 +250,13 @@ fn some_query(random: &mut Random) -> Query {
     };
     let mut query = match random.below(7) {
         0 => Query::all("items", "by_creation_time"),
-        1 => Query { equal: vec![Some(Value::String(key_text(random.below(HOT_KEYS))))], ..Query::all("items", "by_k") },
-        2 => Query { lower: Some((Value::String(key_text(random.below(HOT_KEYS))), true)), ..Query::all("items", "by_k") },
+        1 => {
+            Query { equal: vec![Some(Value::String(key_text(random.below(HOT_KEYS))))], ..Query::all("items", "by_k") }
+        }
+        2 => Query {
+            lower: Some((Value::String(key_text(random.below(HOT_KEYS))), true)),
+            ..Query::all("items", "by_k")
+        },
         3 => {
             let group = (random.below(3) > 0).then(|| number(random.below(4) as f64));
             let (lower, upper) = (bound(random, 10), bound(random, 10));
@@ -271,7 +304,10 @@ impl Program {
                     choice: random.below(4),
                 },
                 14..=15 => Action::Touch { query: some_query(random), choice: random.below(5) },
-                16 => Action::CountInto { query: Query { limit: None, ..some_query(random) }, key: random.below(HOT_KEYS) },
+                16 => Action::CountInto {
+                    query: Query { limit: None, ..some_query(random) },
+                    key: random.below(HOT_KEYS),
+                },
                 17 => Action::Churn { fields: some_fields(random, most_padding) },
                 18 => Action::Thin,
                 _ => Action::Extra { x: random.below(5) as f64 },
@@ -329,7 +365,13 @@ fn insert(
     }
 }
 
-fn patch(db: &mut dyn Database, table: &'static str, id: RowId, field: &'static str, value: Option<Value>) -> Result<(), Stop> {
+fn patch(
+    db: &mut dyn Database,
+    table: &'static str,
+    id: RowId,
+    field: &'static str,
+    value: Option<Value>,
+) -> Result<(), Stop> {
     db.call(Call::Patch(table, id, vec![(field, value)])).map(drop)
 }
 
@@ -395,7 +437,13 @@ impl Action {
                         0 => drop(db.call(Call::Delete(query.table, row.id))?),
                         1 => patch(db, query.table, row.id, "g", None)?,
                         2 => patch(db, query.table, row.id, "g", Some(number(found.len() as f64 % 4.0)))?,
-                        _ => patch(db, query.table, row.id, "n", Some(number((row.number("n") + found.len() as f64) % 10.0)))?,
+                        _ => patch(
+                            db,
+                            query.table,
+                            row.id,
+                            "n",
+                            Some(number((row.number("n") + found.len() as f64) % 10.0)),
+                        )?,
                     }
                 }
             }
@@ -444,7 +492,11 @@ impl Action {
                 assert!(first == again, "[consistent] one snapshot gave two answers to {query:?}");
                 if query.limit.is_none() {
                     let count = count(db, query.clone())?;
-                    assert!(count == first.len() as u64, "[consistent] {} rows, counted {count}: {query:?}", first.len());
+                    assert!(
+                        count == first.len() as u64,
+                        "[consistent] {} rows, counted {count}: {query:?}",
+                        first.len()
+                    );
                 }
                 for row in &first {
                     let found = get(db, query.table, row.id)?;

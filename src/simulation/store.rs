@@ -66,7 +66,8 @@ impl World {
             return;
         }
         let Some(sent) = self.tabs.get_mut(&tab).and_then(|alive| alive.sent.remove(&number)) else { return };
-        self.trace.say(|| format!("{:>12} tab {tab} effect: {}", self.now_us, super::trace::name_of_effect(&sent.effect)));
+        self.trace
+            .say(|| format!("{:>12} tab {tab} effect: {}", self.now_us, super::trace::name_of_effect(&sent.effect)));
         match sent.effect {
             Effect::WakeAfter { .. } => self.deliver_soon(tab, None, 0, Input::Wake),
             Effect::Lock { steal } => self.lock(tab, steal),
@@ -81,7 +82,8 @@ impl World {
             Effect::Reopen => self.reopen(tab),
             _ => {
                 let connection = sent.connection;
-                let is_dead = self.tabs.get(&tab).is_none_or(|alive| !alive.is_connected || alive.connection != connection);
+                let is_dead =
+                    self.tabs.get(&tab).is_none_or(|alive| !alive.is_connected || alive.connection != connection);
                 if is_dead && matches!(sent.effect, Effect::Trim { .. }) {
                     self.may_leak = true;
                 }
@@ -144,7 +146,11 @@ impl World {
             Effect::Rebase { generation, after } => self.rebase(tab, generation, after),
             Effect::ReserveAttempt => {
                 let attempt = self.storage.reserve_attempt();
-                if self.chance(faults.maintenance) { Input::MaintenanceFailed(aborted()) } else { Input::AttemptReserved { attempt } }
+                if self.chance(faults.maintenance) {
+                    Input::MaintenanceFailed(aborted())
+                } else {
+                    Input::AttemptReserved { attempt }
+                }
             }
             Effect::WritePages { pages } => {
                 if self.chance(faults.maintenance) {
@@ -216,9 +222,12 @@ impl World {
 
     /// An effect of a tab that is gone: it happens, and nobody is told.
     fn perform_unasked(&mut self, tab: u64, sent: Sent) {
-        self.trace.say(|| format!("{:>12} ghost of tab {tab}: {}", self.now_us, super::trace::name_of_effect(&sent.effect)));
+        self.trace
+            .say(|| format!("{:>12} ghost of tab {tab}: {}", self.now_us, super::trace::name_of_effect(&sent.effect)));
         match sent.effect {
-            Effect::Append { sequence, record } => drop(self.append(tab, sent.version, sequence, record, &sent.carried)),
+            Effect::Append { sequence, record } => {
+                drop(self.append(tab, sent.version, sequence, record, &sent.carried))
+            }
             Effect::ReserveAttempt => drop(self.storage.reserve_attempt()),
             Effect::WritePages { pages } => self.storage.write_pages(pages),
             Effect::Publish { generation, manifest } => drop(self.storage.publish(generation, manifest)),
@@ -227,11 +236,20 @@ impl World {
         }
     }
 
-    pub(super) fn append(&mut self, tab: u64, version: u64, sequence: u64, record: Vec<u8>, carried: &[Carried]) -> bool {
+    pub(super) fn append(
+        &mut self,
+        tab: u64,
+        version: u64,
+        sequence: u64,
+        record: Vec<u8>,
+        carried: &[Carried],
+    ) -> bool {
         if !self.storage.append(sequence, record.clone()) {
             return false;
         }
-        self.trace.say(|| format!("{:>12} record {sequence} of tab {tab}: {}", self.now_us, super::trace::content_of(&record)));
+        self.trace.say(|| {
+            format!("{:>12} record {sequence} of tab {tab}: {}", self.now_us, super::trace::content_of(&record))
+        });
         if self.history.append(tab, version, sequence, &record, carried) {
             self.commits += 1;
         } else {
@@ -338,7 +356,12 @@ impl World {
             return;
         }
         self.trace.say(|| format!("{:>12} tab {tab} loses its connection", self.now_us));
-        let numbers: Vec<u64> = alive.sent.iter().filter(|(_, sent)| scope(&sent.effect).0 & !LOCK != 0).map(|(number, _)| *number).collect();
+        let numbers: Vec<u64> = alive
+            .sent
+            .iter()
+            .filter(|(_, sent)| scope(&sent.effect).0 & !LOCK != 0)
+            .map(|(number, _)| *number)
+            .collect();
         let connection = alive.connection;
         for number in numbers {
             let Some(sent) = self.tabs.get_mut(&tab).and_then(|alive| alive.sent.remove(&number)) else { continue };
@@ -383,12 +406,16 @@ impl World {
             self.grant_lock();
             if let Some(holder) = holder {
                 let later = self.long_us();
-                self.plan(later, Happening::Deliver { tab: holder, connection: None, stores: 0, input: Input::LockLost });
+                self.plan(
+                    later,
+                    Happening::Deliver { tab: holder, connection: None, stores: 0, input: Input::LockLost },
+                );
             }
         }
         if self.chance(faults.announcement_absurd) {
             let shift = self.random.below(40);
-            let input = Input::Announced { generation: self.random.below(1 << shift), sequence: self.random.below(1 << shift) };
+            let input =
+                Input::Announced { generation: self.random.below(1 << shift), sequence: self.random.below(1 << shift) };
             self.plan(1, Happening::Deliver { tab, connection: None, stores: 0, input });
         }
         if self.chance(faults.clock_of_one) {
@@ -494,7 +521,11 @@ impl Alive {
                 check_sum(&rows);
                 if let Ok(count) = current_count(&mut self.tab, &reading.query) {
                     // Another version may be current by now, but accounts never come or go.
-                    assert!(rows.is_empty() || count == rows.len() as u64, "[consistent] {} accounts, counted {count}", rows.len());
+                    assert!(
+                        rows.is_empty() || count == rows.len() as u64,
+                        "[consistent] {} accounts, counted {count}",
+                        rows.len()
+                    );
                 }
             }
             Err(Stop::Wait(read)) => {

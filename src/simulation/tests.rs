@@ -80,7 +80,12 @@ fn number_from(variable: &str) -> Option<u64> {
 type Complaints = BTreeMap<String, (u64, u64, String)>;
 
 /// Runs seeds on all processors, as long as there is time; how many ran, and what failed.
-fn run_many(seeds: &[u64], until: Option<Instant>, stop_at_first: bool, prepare: impl Fn() + Sync) -> (u64, [u64; 3], Complaints) {
+fn run_many(
+    seeds: &[u64],
+    until: Option<Instant>,
+    stop_at_first: bool,
+    prepare: impl Fn() + Sync,
+) -> (u64, [u64; 3], Complaints) {
     let next = AtomicU64::new(0);
     let totals = [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)];
     let ran = AtomicU64::new(0);
@@ -152,7 +157,10 @@ fn a_simulation_of_tabs_over_a_faulty_store() {
         return;
     }
     for (kind, (times, seed, complaint)) in &complaints {
-        println!("\n{times} times {kind}, first with seed {seed}: {}", complaint.chars().take(1_500).collect::<String>());
+        println!(
+            "\n{times} times {kind}, first with seed {seed}: {}",
+            complaint.chars().take(1_500).collect::<String>()
+        );
     }
     let (_, seed, complaint) = complaints.values().min_by_key(|(_, seed, _)| *seed).expect("there is one").clone();
     quietly(|| run(seed, 60));
@@ -165,6 +173,10 @@ fn a_simulation_of_tabs_over_a_faulty_store() {
 fn the_same_seed_makes_the_same_world() {
     for seed in 1..=20 {
         let (first, again) = quietly(|| (run(seed, 0), run(seed, 0)));
-        assert_eq!((first.hash, first.happenings, first.complaint), (again.hash, again.happenings, again.complaint), "seed {seed}");
+        assert_eq!(
+            (first.hash, first.happenings, first.complaint),
+            (again.hash, again.happenings, again.complaint),
+            "seed {seed}"
+        );
     }
 }

@@ -196,7 +196,8 @@ impl World {
         if self.tabs.len() as u64 >= self.setting.tabs {
             return;
         }
-        let version = if self.chance(self.setting.faults.schema) { self.random.below(SCHEMAS) } else { self.history.version };
+        let version =
+            if self.chance(self.setting.faults.schema) { self.random.below(SCHEMAS) } else { self.history.version };
         self.open_version(version);
     }
 
@@ -289,7 +290,10 @@ impl World {
         }
         if let Some(error) = alive.tab.closed_for() {
             assert!(
-                matches!(error.code, Code::StorageUnavailable | Code::StorageFailed | Code::QuotaExceeded | Code::SchemaDoesNotFit),
+                matches!(
+                    error.code,
+                    Code::StorageUnavailable | Code::StorageFailed | Code::QuotaExceeded | Code::SchemaDoesNotFit
+                ),
                 "[closed] tab {tab} closed: {error}"
             );
             self.kill(tab, true);
@@ -344,7 +348,10 @@ impl World {
             if let Some(next) = self.lock_queue.pop_front() {
                 self.lock_holder = Some(next);
                 let later = self.short_us();
-                self.plan(later, Happening::Deliver { tab: next, connection: None, stores: 0, input: Input::LockGranted });
+                self.plan(
+                    later,
+                    Happening::Deliver { tab: next, connection: None, stores: 0, input: Input::LockGranted },
+                );
             }
         }
     }
@@ -411,7 +418,10 @@ impl World {
             Outcome::Saved => {
                 // One that took all its writes back needs no record.
                 let wrote = || self.history.would_write(&running);
-                assert!(is_saved || !wrote(), "[lost] {transaction:?} of tab {tab} is said to be saved and is not in the log");
+                assert!(
+                    is_saved || !wrote(),
+                    "[lost] {transaction:?} of tab {tab} is said to be saved and is not in the log"
+                );
             }
             Outcome::Rejected(error) => {
                 if !is_closed {
@@ -614,14 +624,20 @@ pub(super) fn check_code(error: &Error) {
 pub(super) fn lost(input: Input) -> Input {
     let message = || "the connection was lost".to_string();
     match input {
-        Input::PagesLoaded { read, .. } | Input::LoadFailed { read, .. } => Input::LoadFailed { read, message: message() },
+        Input::PagesLoaded { read, .. } | Input::LoadFailed { read, .. } => {
+            Input::LoadFailed { read, message: message() }
+        }
         Input::LogRead(_) | Input::ReadLogFailed { .. } => Input::ReadLogFailed { message: message() },
-        Input::Appended | Input::AppendConflict | Input::AppendFailed(_) | Input::OutcomeUnknown | Input::RebasedToNothing => {
-            Input::OutcomeUnknown
-        }
-        Input::AttemptReserved { .. } | Input::PagesWritten | Input::Published | Input::PublishConflict | Input::MaintenanceFailed(_) => {
-            Input::MaintenanceFailed(crate::tab::Failure::Aborted(message()))
-        }
+        Input::Appended
+        | Input::AppendConflict
+        | Input::AppendFailed(_)
+        | Input::OutcomeUnknown
+        | Input::RebasedToNothing => Input::OutcomeUnknown,
+        Input::AttemptReserved { .. }
+        | Input::PagesWritten
+        | Input::Published
+        | Input::PublishConflict
+        | Input::MaintenanceFailed(_) => Input::MaintenanceFailed(crate::tab::Failure::Aborted(message())),
         other => other,
     }
 }

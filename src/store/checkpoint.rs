@@ -8,7 +8,7 @@
 
 mod level;
 
-use std::collections::BTreeMap;
+use crate::flat_map::FlatMap;
 use std::rc::Rc;
 
 use super::cache::PageCache;
@@ -45,7 +45,7 @@ pub struct Checkpoint {
     leaves: u64,
     /// Interior pages that earlier parts of the same attempt made.
     interiors_before: u64,
-    interiors: BTreeMap<PageId, Rc<Interior>>,
+    interiors: FlatMap<PageId, Rc<Interior>>,
     finished: Vec<(PageId, Bytes)>,
     freed: Vec<PageId>,
 }
@@ -122,7 +122,7 @@ impl Checkpoint {
             writer: PageWriter::default(),
             leaves: 0,
             interiors_before: 0,
-            interiors: BTreeMap::new(),
+            interiors: FlatMap::new(),
             finished: Vec::new(),
             freed: Vec::new(),
         }

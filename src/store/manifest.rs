@@ -158,7 +158,7 @@ impl Manifest {
 
     /// Sets the last commits of sessions; the most recent ones are kept.
     pub fn set_sessions(&mut self, mut sessions: Vec<Session>) {
-        sessions.sort_unstable_by_key(|session| (session.sequence, session.session));
+        crate::sort::sort_by(&mut sessions, |a, b| (a.sequence, a.session).cmp(&(b.sequence, b.session)));
         sessions.drain(..sessions.len().saturating_sub(MANIFEST_SESSIONS));
         self.sessions = sessions;
     }

@@ -1,6 +1,7 @@
 //! Checking a stored tree page by page, beside the cache.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::flat_map::FlatMap;
+use std::collections::BTreeSet;
 
 use super::PageId;
 use super::keys::compare;
@@ -27,7 +28,7 @@ pub struct Damage {
 #[derive(Debug, Default)]
 pub struct Verify {
     open: Vec<Expected>,
-    asked: BTreeMap<PageId, Expected>,
+    asked: FlatMap<PageId, Expected>,
     /// Each page is visited once, so that a tree that loops ends.
     seen: BTreeSet<PageId>,
     damage: Vec<Damage>,

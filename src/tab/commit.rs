@@ -21,8 +21,20 @@ const RIVAL_APPENDS: u32 = 8;
 const APPEND_FAILURES: u32 = 3;
 
 impl Tab {
+    /// Brings `current` up to date with the last mutation that finished. Whoever performs effects calls this
+    /// after the append has gone out; every read and every input does it too.
+    pub fn show_writes(&mut self) {
+        let Some(mut operations) = self.unshown.take() else { return };
+        let last = self.queue.back_mut().expect("what is not shown yet is in the queue");
+        // Its state shares the overlay, which would have to be copied to be changed.
+        last.after = self.committed.clone();
+        operations.apply(&mut self.current.view.overlay);
+        last.after = self.current.clone();
+    }
+
     /// Adds a finished change to the queue and to what readers see.
     pub(crate) fn enqueue(&mut self, mut pending: Pending, state_after: Option<State>) {
+        self.show_writes();
         let schema_before = self.current.schema.clone();
         match state_after {
             Some(state) => {
@@ -160,6 +172,7 @@ impl Tab {
             self.settle(pending.author, Outcome::Saved);
         }
         self.sequence = flight.sequence;
+        self.maintenance.note_record(&flight.record);
         self.push_tail(TailRecord { sequence: flight.sequence, record: flight.record, bytes: flight.bytes });
         self.maintenance.note_write(now_ms);
     }
@@ -195,6 +208,7 @@ impl Tab {
     /// Called inside the callback of the transaction of [`Effect::Rebase`], with what it read: takes in what
     /// others wrote and says what to add to the log under which number. Nothing: abort or let it end.
     pub fn rebase(&mut self, now_ms: f64, tail: LogTail) -> Option<(u64, Vec<u8>)> {
+        self.show_writes();
         self.flight = None;
         self.now_ms = now_ms;
         self.expect_rivals = if tail.records.is_empty() { self.expect_rivals.saturating_sub(1) } else { RIVAL_APPENDS };
@@ -285,7 +299,9 @@ impl Tab {
 
     /// Reads what others wrote, soon.
     pub(crate) fn catch_up(&mut self) {
-        if self.is_catching_up || self.flight.is_some() {
+        // What was stored is being read: the answer to another request must not be taken for it.
+        let is_loading = self.opening.as_ref().is_some_and(|opening| !opening.is_loaded());
+        if is_loading || self.is_catching_up || self.flight.is_some() {
             self.wants_catch_up = true;
         } else if matches!(self.status, Status::Open | Status::Opening) {
             self.wants_catch_up = false;
@@ -387,6 +403,7 @@ impl Tab {
             }
             if manifest.is_none() {
                 self.committed.apply(&record.record);
+                self.maintenance.note_record(&record.record);
             }
             self.sequence = record.sequence;
             self.push_tail(record);
@@ -397,7 +414,11 @@ impl Tab {
                 schema: Rc::new(Schema::decode(&manifest.schema).map_err(|error| schema_unreadable(&error))?),
                 view: View { overlay: Overlay::new(), manifest },
             };
-            self.drop_tail_and_replay();
+            self.maintenance.overtaken();
+            self.drop_tail();
+            for record in &self.tail {
+                self.committed.apply(&record.record);
+            }
         }
         if own_landed > 0 {
             for _ in 0..own_landed {
@@ -451,22 +472,19 @@ impl Tab {
         Ok(0)
     }
 
-    /// Drops what the checkpoint holds from the tail, and makes the overlay of what is left.
-    fn drop_tail_and_replay(&mut self) {
+    /// Drops what the checkpoint holds from the tail.
+    fn drop_tail(&mut self) {
         let checkpoint = self.committed.view.manifest.sequence;
         while self.tail.front().is_some_and(|record| record.sequence <= checkpoint) {
             let record = self.tail.pop_front().expect("there is a first");
             self.tail_bytes -= record.bytes;
         }
-        for record in &self.tail {
-            self.committed.apply(&record.record);
-        }
     }
 
     /// Goes over to the manifest that this tab has just published.
-    pub(crate) fn adopt_own(&mut self, manifest: Rc<Manifest>, schema: Rc<Schema>) {
-        self.committed = State { schema, view: View { overlay: Overlay::new(), manifest } };
-        self.drop_tail_and_replay();
+    pub(crate) fn adopt_own(&mut self, manifest: Rc<Manifest>, beyond: State) {
+        self.committed = State { view: View { manifest, ..beyond.view }, ..beyond };
+        self.drop_tail();
         self.restack();
     }
 
@@ -580,10 +598,10 @@ fn is_only_checked(next: &Schema, now: &Schema) -> bool {
 /// Whether rows that came in between fit a schema that is about to be adopted.
 fn fits(schema: &Schema, parts: &[Rc<Vec<RowChange>>]) -> Result<()> {
     for change in parts.iter().flat_map(|part| part.iter()) {
-        if change.kind != crate::log::ChangeKind::Delete {
-            if let Some(table) = schema.table_by_id(change.table) {
-                check_stored(schema, table, &change.document, &change.place.id)?;
-            }
+        if change.kind != crate::log::ChangeKind::Delete
+            && let Some(table) = schema.table_by_id(change.table)
+        {
+            check_stored(schema, table, &change.document, &change.place.id)?;
         }
     }
     Ok(())

@@ -98,7 +98,7 @@ impl IndexJob {
                 Err(ReadError::Corrupt { .. }) => return JobStep::Corrupt,
             }
         };
-        self.keys.sort_by(|a, b| a[..].cmp(&b[..]));
+        crate::sort::sort_by(&mut self.keys, |a, b| a[..].cmp(&b[..]));
         let mut reads = ReadSet::default();
         let to = match &self.last {
             Some(last) if !is_finished => {
@@ -151,7 +151,9 @@ pub(crate) fn patch_progress(progress: &mut Progress, schema: &Schema, parts: &[
     if after.as_deref() != progress.from.as_deref() {
         return false;
     }
-    let mut keys: std::collections::BTreeSet<Vec<u8>> = progress.keys.iter().map(|key| key.to_vec()).collect();
+    // Sorted, as they are stored.
+    let keys = &mut progress.keys;
+    let position = |keys: &[Bytes], key: &[u8]| keys.binary_search_by(|known| known[..].cmp(key));
     let mut new_keys = IndexKeys::new();
     for change in parts.iter().flat_map(|part| part.iter()) {
         let Some(table) = schema.table_by_id(change.table) else { continue };
@@ -172,15 +174,18 @@ pub(crate) fn patch_progress(progress: &mut Progress, schema: &Schema, parts: &[
             let mut key = keyspace::entry_prefix(old.index).to_vec();
             key.extend_from_slice(&old.fields);
             key.extend_from_slice(place);
-            keys.remove(&key);
+            if let Ok(position) = position(keys, &key) {
+                keys.remove(position);
+            }
         }
         if change.kind != ChangeKind::Delete {
             fill_keys(&mut new_keys, schema, table, &change.document, &change.place);
-            if let Some(key) = key_of(&new_keys, progress.index) {
-                keys.insert(key.to_vec());
+            if let Some(key) = key_of(&new_keys, progress.index)
+                && let Err(position) = position(keys, key)
+            {
+                keys.insert(position, Bytes::from(key));
             }
         }
     }
-    progress.keys = keys.into_iter().map(Bytes::new).collect();
     true
 }

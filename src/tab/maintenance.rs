@@ -5,9 +5,12 @@
 use super::effect::{Effect, Failure, Outcome, ReadId};
 use super::job::{IndexJob, JobStep};
 use super::repair::Repair;
+use super::state::State;
 use super::{Status, Tab};
 use crate::error::{Code, Error};
-use crate::store::{Checkpoint, Manifest, PageId, ReadError, Session, Step};
+use crate::log::Record;
+use crate::schema::Schema;
+use crate::store::{Checkpoint, Manifest, Overlay, PageId, ReadError, Session, Step, View};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -21,8 +24,8 @@ const PAUSE_MS: f64 = 5_000.0;
 enum Stage {
     #[default]
     Idle,
-    /// Asked for the lock at this time.
-    WaitingForLock(f64),
+    /// Asked for the lock at this time, under this generation.
+    WaitingForLock(f64, u64),
     /// Has the lock; reading what others wrote before deciding what to do.
     CatchingUp,
     Reserving,
@@ -43,6 +46,8 @@ enum Stage {
 pub(crate) struct Maintenance {
     stage: Stage,
     checkpoint: Option<Checkpoint>,
+    /// The state beyond the checkpoint under way: it becomes the state when that is published, without a replay.
+    beyond: Option<State>,
     /// A repair was asked for; what is lost already.
     repair_wanted: Option<Vec<String>>,
     repair: Option<Repair>,
@@ -69,6 +74,18 @@ pub(crate) struct Maintenance {
 }
 
 impl Maintenance {
+    /// The checkpoint under way will be refused: another tab's is in force.
+    pub(crate) fn overtaken(&mut self) {
+        self.beyond = None;
+    }
+
+    /// Takes in a record that came after the checkpoint under way.
+    pub(crate) fn note_record(&mut self, record: &Record) {
+        if let Some(beyond) = &mut self.beyond {
+            beyond.apply(record);
+        }
+    }
+
     pub(crate) fn note_write(&mut self, now_ms: f64) {
         self.last_write_ms = now_ms;
     }
@@ -178,7 +195,7 @@ impl Tab {
         match self.maintenance.stage {
             Stage::Idle => {
                 if self.has_work(now_ms) {
-                    self.maintenance.stage = Stage::WaitingForLock(now_ms);
+                    self.maintenance.stage = Stage::WaitingForLock(now_ms, self.generation());
                     self.maintenance.has_stolen = false;
                     self.effects.push(Effect::Lock { steal: false });
                     self.wake_after(self.options.lock_patience_ms);
@@ -187,7 +204,12 @@ impl Tab {
                     self.wake_after(pause);
                 }
             }
-            Stage::WaitingForLock(since) if !self.maintenance.has_stolen => {
+            // Its holder works: only one that sleeps is robbed.
+            Stage::WaitingForLock(_, generation) if generation != self.generation() => {
+                self.maintenance.stage = Stage::WaitingForLock(now_ms, self.generation());
+                self.wake_after(self.options.lock_patience_ms);
+            }
+            Stage::WaitingForLock(since, _) if !self.maintenance.has_stolen => {
                 let is_urgent = self.must_wait_for_checkpoint() || self.wants_checkpoint(now_ms);
                 let patience = self.options.lock_patience_ms * f64::from(1_u32 << self.maintenance.losses.min(6));
                 let left = patience - (now_ms - since).abs();
@@ -216,7 +238,7 @@ impl Tab {
     }
 
     pub(crate) fn lock_granted(&mut self, now_ms: f64) {
-        if !matches!(self.maintenance.stage, Stage::WaitingForLock(_)) {
+        if !matches!(self.maintenance.stage, Stage::WaitingForLock(..)) {
             self.effects.push(Effect::Unlock);
             return;
         }
@@ -232,7 +254,7 @@ impl Tab {
     pub(crate) fn lock_lost(&mut self) {
         // Somebody thought that this tab sleeps. What it does stays harmless, but there is no point in it.
         match self.maintenance.stage {
-            Stage::Idle | Stage::WaitingForLock(_) => return,
+            Stage::Idle | Stage::WaitingForLock(..) => return,
             // Whatever was asked for may still happen, and its answer must not be taken for that of the next
             // attempt. A manifest may come into force: its pages must stay.
             Stage::Reserving | Stage::Writing | Stage::Publishing(_) | Stage::Committing | Stage::Trimming => {
@@ -255,6 +277,7 @@ impl Tab {
         self.maintenance.stage = Stage::Idle;
         self.maintenance.job = None;
         self.maintenance.checkpoint = None;
+        self.maintenance.beyond = None;
         self.maintenance.repair = None;
         if !std::mem::take(&mut self.maintenance.is_lock_lost) {
             self.effects.push(Effect::Unlock);
@@ -303,7 +326,11 @@ impl Tab {
         self.maintenance.attempt = attempt;
         self.maintenance.base_attempt = self.committed.view.manifest.attempt;
         self.maintenance.stage = Stage::Building;
+        let view = View { overlay: Overlay::new(), manifest: self.committed.view.manifest.clone() };
+        self.maintenance.beyond = Some(State { view, schema: self.committed.schema.clone() });
         if let Some(lost) = self.maintenance.repair_wanted.take() {
+            // A repair changes the state of indexes, and with it what records mean.
+            self.maintenance.beyond = None;
             let repair = Repair::new(self.committed.clone(), attempt, self.sequence, self.sessions(), lost);
             self.maintenance.repair = Some(repair);
             return;
@@ -431,8 +458,8 @@ impl Tab {
             self.events.push_back(super::Event::Repaired(Ok(repair.report)));
         }
         if manifest.generation == self.generation() + 1 {
-            let schema = self.maintenance_schema(&manifest);
-            self.adopt_own(manifest, schema);
+            let beyond = self.maintenance.beyond.take().unwrap_or_else(|| self.replayed(&manifest));
+            self.adopt_own(manifest, beyond);
         } else {
             // Its news has overtaken it.
             self.catch_up();
@@ -442,8 +469,15 @@ impl Tab {
         self.choose_work(now_ms);
     }
 
-    fn maintenance_schema(&self, manifest: &Manifest) -> Rc<crate::schema::Schema> {
-        Rc::new(crate::schema::Schema::decode(&manifest.schema).expect("this tab has just encoded it"))
+    /// What the log says beyond a manifest of this tab, made from the records.
+    fn replayed(&self, manifest: &Rc<Manifest>) -> State {
+        let schema = Schema::decode(&manifest.schema).expect("this tab has just encoded it");
+        let view = View { overlay: Overlay::new(), manifest: manifest.clone() };
+        let mut state = State { schema: Rc::new(schema), view };
+        for record in self.tail.iter().filter(|record| record.sequence > manifest.sequence) {
+            state.apply(&record.record);
+        }
+        state
     }
 
     pub(crate) fn publish_conflict(&mut self) {
@@ -456,6 +490,7 @@ impl Tab {
 
     /// Deletes the pages of an attempt that comes to nothing.
     fn abandon_attempt(&mut self) {
+        self.maintenance.beyond = None;
         let is_repair = self.maintenance.repair.take().is_some();
         if is_repair {
             self.repair_interrupted();
@@ -502,6 +537,7 @@ impl Tab {
     }
 
     fn step_job(&mut self, now_ms: f64) {
+        self.show_writes();
         // What happened while it waited for pages is not in the state that it began with.
         let job = self.maintenance.job.take().filter(|job| job.version == self.version);
         let Some(mut job) = job.or_else(|| self.index_work()) else {

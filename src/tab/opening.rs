@@ -202,12 +202,11 @@ impl Tab {
 
     /// Called when pages have arrived.
     pub(crate) fn opening_pages_loaded(&mut self, read: ReadId) {
-        if let Some(opening) = &mut self.opening {
-            if matches!(opening.stage, Stage::LoadingPages(waiting, _) if waiting == read) {
-                if let Stage::LoadingPages(_, check) = std::mem::replace(&mut opening.stage, Stage::Comparing) {
-                    opening.stage = Stage::Checking(check);
-                }
-            }
+        if let Some(opening) = &mut self.opening
+            && matches!(opening.stage, Stage::LoadingPages(waiting, _) if waiting == read)
+            && let Stage::LoadingPages(_, check) = std::mem::replace(&mut opening.stage, Stage::Comparing)
+        {
+            opening.stage = Stage::Checking(check);
         }
     }
 

@@ -116,6 +116,7 @@ impl Tab {
     /// Starts to answer a query.
     pub fn start_query(&mut self, source: Source, plan: Plan) -> Result<QueryRun> {
         self.check_open()?;
+        self.show_writes();
         let (state, version) = match source {
             Source::Current => (self.current.clone(), self.version),
             Source::Transaction(id) => {
@@ -306,6 +307,7 @@ impl Tab {
     /// Counts the rows of a plan without filter and limit, in O(log n).
     pub fn count(&mut self, source: Source, plan: &Plan) -> Result<std::result::Result<u64, RunStep>> {
         self.check_open()?;
+        self.show_writes();
         let state = match source {
             Source::Current => self.current.clone(),
             Source::Transaction(id) => {
@@ -334,6 +336,7 @@ impl Tab {
         row: keyspace::RowId,
     ) -> Result<std::result::Result<Option<super::transaction::Row>, RunStep>> {
         self.check_open()?;
+        self.show_writes();
         match super::transaction::find_row(&self.current, &mut self.cache, table, row) {
             Ok(row) => Ok(Ok(row)),
             Err(error) => match self.obstacle(error, table) {
@@ -386,14 +389,9 @@ impl Tab {
         read
     }
 
-    pub(crate) fn pages_loaded(
-        &mut self,
-        read: ReadId,
-        pages: Vec<(PageId, Option<Vec<u8>>)>,
-        newer_manifest: bool,
-    ) {
+    pub(crate) fn pages_loaded(&mut self, read: ReadId, pages: Vec<(PageId, Option<Vec<u8>>)>, newer_manifest: bool) {
         let is_gone = pages.iter().any(|(_, bytes)| bytes.is_none());
-        if self.inspecting.remove(&read) {
+        if self.inspecting.remove(&read).is_some() {
             self.inspected.insert(read, pages);
         } else {
             for (page, bytes) in pages {

@@ -100,6 +100,7 @@ impl Tab {
         self.check_open()?;
         let id = TransactionId(self.next_transaction);
         self.next_transaction += 1;
+        self.show_writes();
         let seed = self.random.fork();
         let transaction = Transaction {
             state: self.current.clone(),
@@ -125,6 +126,7 @@ impl Tab {
     /// Begins a transaction again that was told to: same ids, same times, a new state.
     pub fn rerun(&mut self, id: TransactionId) -> Result<()> {
         self.check_open()?;
+        self.show_writes();
         let state = self.current.clone();
         let (version, generation) = (self.version, self.generation());
         let transaction = self.transactions.get_mut(&id).ok_or_else(closed)?;
@@ -245,10 +247,7 @@ impl Tab {
             return Ok(Finished::Done);
         }
         transaction.is_finished = true;
-        if is_next {
-            transaction.flush();
-        }
-        transaction.operations = Operations::default();
+        let operations = std::mem::take(&mut transaction.operations);
         self.last_creation_time = self.last_creation_time.max(transaction.creation_time);
         let pending = Pending {
             author: Author::Mutation(id),
@@ -264,6 +263,9 @@ impl Tab {
         transaction.state = self.committed.clone();
         transaction.version = u64::MAX;
         self.enqueue(pending, state_after);
+        if is_next {
+            self.unshown = Some(operations);
+        }
         Ok(Finished::Queued)
     }
 
@@ -575,10 +577,8 @@ fn writable_table<'a>(schema: &'a Schema, own: &Schema, name: &str) -> Result<&'
 /// Validates against the app's own schema, and against the one in force if another tab has changed it.
 fn check(schema: &Schema, own: &Schema, table: &Table, document: &[u8]) -> Result<()> {
     let is_own = schema.version == own.version;
-    if !is_own {
-        if let Some(mine) = own.table_by_id(table.id) {
-            check_against(own, mine, schema, document)?;
-        }
+    if !is_own && let Some(mine) = own.table_by_id(table.id) {
+        check_against(own, mine, schema, document)?;
     }
     schema.check_write(table, &Document::new(document)).map_err(|error| {
         if is_own {

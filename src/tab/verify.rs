@@ -9,11 +9,11 @@ use crate::bytes::Bytes;
 use crate::change::Operations;
 use crate::document::Document;
 use crate::error::{Code, Error, Result};
+use crate::flat_map::FlatMap;
 use crate::keyspace::{self, IndexId, Kind, TableId};
 use crate::log::{ChangeKind, RowChange};
 use crate::schema::IndexState;
 use crate::store::{Direction, PageId, ReadError, Scan, Verify};
-use std::collections::BTreeMap;
 
 /// Pages that are asked for at once.
 const PAGES_AT_ONCE: usize = 64;
@@ -79,8 +79,8 @@ pub struct VerifyRun {
     waiting: Option<(ReadId, bool)>,
     report: VerifyReport,
     /// What the rows say there should be, and what there is, by the first five bytes of a key.
-    expected: BTreeMap<[u8; keyspace::PREFIX_LENGTH], Tally>,
-    found: BTreeMap<[u8; keyspace::PREFIX_LENGTH], Tally>,
+    expected: FlatMap<[u8; keyspace::PREFIX_LENGTH], Tally>,
+    found: FlatMap<[u8; keyspace::PREFIX_LENGTH], Tally>,
     operations: Operations,
     restarts: u32,
 }
@@ -104,8 +104,8 @@ impl Tab {
             stage: Stage::Pages(Box::new(Verify::new(&self.committed.view.manifest))),
             waiting: None,
             report: VerifyReport::default(),
-            expected: BTreeMap::new(),
-            found: BTreeMap::new(),
+            expected: FlatMap::new(),
+            found: FlatMap::new(),
             operations: Operations::default(),
             restarts: 0,
         })
@@ -201,7 +201,7 @@ impl Tab {
     fn inspect(&mut self, pages: Vec<PageId>) -> ReadId {
         let read = ReadId(self.next_read);
         self.next_read += 1;
-        self.inspecting.insert(read);
+        self.inspecting.insert(read, ());
         self.effects.push(Effect::Load { read, generation: self.generation(), pages });
         read
     }
@@ -224,7 +224,7 @@ fn verify_key(run: &mut VerifyRun, key: &[u8], value: &Bytes) {
             }
             let mut whole = key.to_vec();
             whole.extend_from_slice(value);
-            run.found.entry(prefix(key)).or_default().add(&whole);
+            run.found.or_default(prefix(key)).add(&whole);
         }
     }
 }
@@ -250,7 +250,7 @@ fn verify_row(run: &mut VerifyRun, table: TableId, key: &[u8], document: &Bytes)
         if !matches!(keyspace::kind(key), Some(Kind::Row(_))) {
             let mut whole = key.to_vec();
             whole.extend_from_slice(value);
-            expected.entry(prefix(key)).or_default().add(&whole);
+            expected.or_default(prefix(key)).add(&whole);
         }
     });
 }
@@ -259,7 +259,7 @@ fn verify_row(run: &mut VerifyRun, table: TableId, key: &[u8], document: &Bytes)
 fn compare(run: &mut VerifyRun) -> VerifyReport {
     let schema = run.state.schema.clone();
     let mut prefixes: Vec<_> = run.expected.keys().chain(run.found.keys()).copied().collect();
-    prefixes.sort_unstable();
+    crate::sort::sort(&mut prefixes);
     prefixes.dedup();
     for prefix in prefixes {
         let expected = run.expected.get(&prefix).copied().unwrap_or_default();

@@ -15,13 +15,18 @@ async function tab(context: BrowserContext): Promise<Tab> {
   return page;
 }
 
-const open = (page: Tab, options: Parameters<typeof openTasks>[0] = {}) =>
+/** Options as plain data: Playwright's types would take those of the schema apart without end. */
+interface Options {
+  tuning?: { idleMs?: number; checkpointLogRecords?: number };
+  budgets?: { pageCacheBytes?: number; rowCacheBytes?: number };
+}
+
+const open = (page: Tab, options: Options = {}) =>
   page.evaluate(async (options) => {
     globalThis.db = await openTasks(options);
   }, options);
 
 declare global {
-  // eslint-disable-next-line no-var
   var db: Page["db"];
 }
 

@@ -53,15 +53,15 @@ test("documents that do not fit are refused and nothing changes", async (t) => {
     ["InvalidArgument", "text"],
     ["InvalidArgument", null],
   ];
-  for (const [code, document] of bad) {
-    const named = `${code} ${typeof document === "object" ? Object.keys(document ?? {}).join() : String(document)}`;
+  for (const [index, [code, document]] of bad.entries()) {
+    const named = `${code}, case ${index}`;
     assert.equal(await codeOf(db.insert("tasks", document as never)), code, named);
     assert.equal(await codeOf(db.replace(id, document as never)), code, `replace ${named}`);
   }
   const large = { ...task("a"), description: "x".repeat(1 << 20) };
   assert.equal(await codeOf(db.insert("tasks", large)), "ValueTooLarge");
   assert.equal(await codeOf(db.patch(id, { description: large.description })), "ValueTooLarge");
-  assert.equal(await codeOf(db.patch(id, { title: undefined as never })), "SchemaEnforcementError");
+  assert.equal(await codeOf(db.patch(id, { title: undefined } as never)), "SchemaEnforcementError");
   assert.equal(await codeOf(db.patch(id, { title: deep as never })).then((code) => code.length > 0), true);
   assert.equal(await db.get(id), before);
   assert.equal(await db.query("tasks").count(), 1);

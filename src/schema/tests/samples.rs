@@ -231,7 +231,7 @@ pub(crate) fn fitting(validator: &Validator, ids: &[(&str, String)], choice: u8)
         |wanted: &str| ids.iter().find(|(table, _)| *table == wanted).map_or(String::new(), |(_, text)| text.clone());
     match validator {
         Validator::Any | Validator::Null => Value::Null,
-        Validator::Boolean => Value::Boolean(choice % 2 == 0),
+        Validator::Boolean => Value::Boolean(choice.is_multiple_of(2)),
         Validator::Int64 | Validator::CommitTs => Value::Int64(choice.into()),
         Validator::Float64 => Value::Float64(choice.into()),
         Validator::String => Value::String(choice.to_string()),
@@ -243,7 +243,7 @@ pub(crate) fn fitting(validator: &Validator, ids: &[(&str, String)], choice: u8)
         }
         Validator::Record(_, values) => object([("a", fitting(values, ids, choice / 2))]),
         Validator::Object(fields) => {
-            let present = fields.iter().filter(|field| !field.optional || choice % 2 == 0);
+            let present = fields.iter().filter(|field| !field.optional || choice.is_multiple_of(2));
             Value::Object(
                 present.map(|field| (field.name.clone(), fitting(&field.validator, ids, choice / 2))).collect(),
             )

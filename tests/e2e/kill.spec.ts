@@ -1,0 +1,131 @@
+// Chromium is killed in the middle of writes from two tabs, again and again: every write that was acknowledged is
+// there afterwards, nothing is half there, and the database verifies.
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, chromium, expect, type Page as Tab, test } from "@playwright/test";
+import type { Page } from "./pages/page.js";
+
+declare const openTasks: Page["openTasks"];
+declare const sleep: Page["sleep"];
+
+const rounds = process.env["HOLDFAST_LONG"] === "1" ? 60 : 6;
+
+interface Running {
+  process: ChildProcess;
+  browser: Browser;
+}
+
+/** A browser of its own process group on a profile that outlives it. */
+async function start(profile: string): Promise<Running> {
+  const portFile = join(profile, "DevToolsActivePort");
+  rmSync(portFile, { force: true });
+  const flags = test.info().project.use.launchOptions?.args ?? [];
+  const args = ["--headless=new", ...flags, `--user-data-dir=${profile}`, "--remote-debugging-port=0"];
+  const child = spawn(process.env["HOLDFAST_CHROMIUM"]!, [...args, "about:blank"], { detached: true, stdio: "ignore" });
+  const end = Date.now() + 20_000;
+  while (!existsSync(portFile) || !readFileSync(portFile, "utf8").includes("\n")) {
+    if (Date.now() > end) throw new Error("Chromium did not say where it listens.");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const port = readFileSync(portFile, "utf8").split("\n")[0]!;
+  return { process: child, browser: await chromium.connectOverCDP(`http://127.0.0.1:${port}`) };
+}
+
+/** SIGKILL for the browser and everything that it started. */
+async function kill(running: Running) {
+  const gone = new Promise((resolve) => running.process.once("exit", resolve));
+  process.kill(-running.process.pid!, "SIGKILL");
+  await gone;
+  await running.browser.close().catch(() => undefined);
+}
+
+async function open(running: Running): Promise<Tab> {
+  const page = await running.browser.contexts()[0]!.newPage();
+  await page.goto(process.env["HOLDFAST_PAGES"]!);
+  await page.waitForFunction(() => document.title === "ready");
+  return page;
+}
+
+test("what was acknowledged survives the kill of the browser", async () => {
+  test.setTimeout(rounds * 20_000);
+  const profile = mkdtempSync(join(tmpdir(), "holdfast-kill-"));
+  /** Titles of acknowledged inserts. A batch of three has one title, and is there as a whole or not at all. */
+  const acknowledged = new Set<string>();
+  let bumps = 0;
+  let last: Running | undefined;
+  try {
+    for (let round = 0; round < rounds; round += 1) {
+      const running = (last = await start(profile));
+      const tabs = [await open(running), await open(running)];
+      for (const [index, tab] of tabs.entries()) {
+        await tab.exposeFunction("acknowledge", (title: string) => {
+          if (title === "bump") bumps += 1;
+          else acknowledged.add(title);
+        });
+        await tab.evaluate(
+          async ([name]) => {
+            const acknowledge = (globalThis as unknown as { acknowledge(title: string): Promise<void> }).acknowledge;
+            const db = await openTasks({ name: "kill", tuning: { idleMs: 20, checkpointLogRecords: 20 } });
+            const write = async (worker: number) => {
+              for (let n = 0; ; n += 1) {
+                const title = `${name}.${worker}.${n}`;
+                if (worker === 0) await db.insert("tasks", { title, n });
+                else if (worker === 1)
+                  await db.insertMany(
+                    "tasks",
+                    [0, 1, 2].map((part) => ({ title, n: part, text: "x".repeat(2000) })),
+                  );
+                else {
+                  await db.mutate(async ({ db }) => {
+                    const counter = await db
+                      .query("tasks")
+                      .withIndex("by_title", (q) => q.eq("title", "counter"))
+                      .first();
+                    if (counter) await db.patch(counter._id, { n: counter.n + 1 });
+                    else await db.insert("tasks", { title: "counter", n: 1 });
+                  });
+                  await acknowledge("bump");
+                  await sleep(3);
+                  continue;
+                }
+                await acknowledge(title);
+              }
+            };
+            for (let worker = 0; worker < 3; worker += 1) void write(worker);
+          },
+          [`r${round}t${index}`],
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, 700 + 217 * (round % 5)));
+      await kill(running);
+
+      const again = (last = await start(profile));
+      const page = await open(again);
+      const found = await page.evaluate(async () => {
+        const db = await openTasks({ name: "kill" });
+        const titles: Record<string, number> = {};
+        for (const row of await db.query("tasks").collect()) titles[row.title] = (titles[row.title] ?? 0) + 1;
+        const counter = await db
+          .query("tasks")
+          .withIndex("by_title", (q) => q.eq("title", "counter"))
+          .first();
+        const { problems } = await db.verify();
+        return { titles, counter: counter?.n ?? 0, problems };
+      });
+      const lost = [...acknowledged].filter((title) => !(title in found.titles));
+      expect(lost, `round ${round}: acknowledged and lost`).toEqual([]);
+      const half = Object.entries(found.titles).filter(([title, count]) => title.includes(".1.") && count !== 3);
+      expect(half, `round ${round}: half there`).toEqual([]);
+      expect(found.counter, `round ${round}: counted`).toBeGreaterThanOrEqual(bumps);
+      expect(found.problems).toEqual([]);
+      await kill(again);
+    }
+    expect(acknowledged.size).toBeGreaterThan(rounds * 20);
+  } finally {
+    if (last?.process.exitCode === null && last.process.signalCode === null)
+      process.kill(-last.process.pid!, "SIGKILL");
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+});
