@@ -125,10 +125,12 @@ impl Tab {
             && self.committed.view.overlay.bytes() > self.options.overlay_bytes
     }
 
-    /// Whether writes wait for that checkpoint now. A step of index work in the queue has to go first, and
-    /// whatever is before it: maintenance waits for it.
+    /// Whether writes wait for that checkpoint now. Maintenance itself waits for a step of index work in the
+    /// queue and for whatever is before it, and begins only when the database is open.
     pub(crate) fn are_writes_held(&self) -> bool {
-        self.must_wait_for_checkpoint() && !matches!(self.maintenance.stage, Stage::Committing)
+        self.status == Status::Open
+            && self.must_wait_for_checkpoint()
+            && !matches!(self.maintenance.stage, Stage::Committing)
     }
 
     fn wants_checkpoint(&self, now_ms: f64) -> bool {
@@ -165,7 +167,7 @@ impl Tab {
     }
 
     fn index_work(&self) -> Option<IndexJob> {
-        if self.damaged.is_empty() { IndexJob::find(&self.current.schema) } else { None }
+        if self.damaged.is_empty() { IndexJob::find(&self.current.schema, self.version) } else { None }
     }
 
     /// Starts to make the store anew from what can be read; an event `Repaired` follows.
@@ -536,7 +538,9 @@ impl Tab {
 
     fn step_job(&mut self, now_ms: f64) {
         self.show_writes();
-        let Some(mut job) = self.maintenance.job.take() else {
+        // What happened while it waited for pages is not in the state that it began with.
+        let job = self.maintenance.job.take().filter(|job| job.version == self.version);
+        let Some(mut job) = job.or_else(|| self.index_work()) else {
             self.end_maintenance();
             return;
         };
