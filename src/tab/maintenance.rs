@@ -98,7 +98,7 @@ impl Maintenance {
     pub(super) fn stage_name(&self) -> &'static str {
         match self.stage {
             Stage::Idle => "idle",
-            Stage::WaitingForLock(_) => "waiting for the lock",
+            Stage::WaitingForLock(..) => "waiting for the lock",
             Stage::CatchingUp => "catching up",
             Stage::Reserving => "reserving",
             Stage::Building => "building",
