@@ -4,8 +4,9 @@
 //! without clock, randomness or IO; `cargo test` runs it natively. `src/browser` is compiled for
 //! WebAssembly only and is the one place that knows a browser.
 
-// Natively, only tests call the core, and they don't call all of it.
-#![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, unused_imports))]
+// The core is a library of its own: the browser layer does not call all of it, and natively only tests call it.
+#![allow(dead_code)]
+#![cfg_attr(not(target_arch = "wasm32"), allow(unused_imports))]
 
 mod bytes;
 mod change;

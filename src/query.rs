@@ -62,6 +62,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Whether no row can match, whatever the store holds.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.start >= self.end
     }

@@ -26,6 +26,7 @@ impl Random {
     }
 
     /// Starts a stream from a number, for tests and simulations.
+    #[cfg(test)]
     pub fn from_number(number: u64) -> Self {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&number.to_le_bytes());
@@ -54,6 +55,7 @@ impl Random {
     }
 
     /// A number below `limit`, which is not zero.
+    #[cfg(test)]
     pub fn below(&mut self, limit: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(limit)) >> 64) as u64
     }

@@ -71,6 +71,7 @@ impl ReadSet {
     }
 
     /// Whether a range shares a key with what was read.
+    #[cfg(test)]
     pub fn overlaps(&self, range: &KeyRange) -> bool {
         self.rows.overlaps(range) || self.counts.overlaps(range)
     }
@@ -131,6 +132,7 @@ impl Ranges {
         (after > 0 && key < sorted[after - 1].end.as_slice()) || rest.iter().any(|range| range.contains(key))
     }
 
+    #[cfg(test)]
     fn overlaps(&self, other: &KeyRange) -> bool {
         other.start < other.end && self.list.iter().any(|range| range.start < other.end && other.start < range.end)
     }

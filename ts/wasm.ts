@@ -41,8 +41,10 @@ async function load(source: WasmSource = new URL("./holdfast_bg.wasm", import.me
     (typeof binary === "string" && binary.startsWith("file:")) ||
     (binary instanceof URL && binary.protocol === "file:")
   ) {
-    // Node's fetch knows no files. The name is put together so that bundlers for browsers don't look for it.
-    const { readFile } = (await import(/* @vite-ignore */ "node:" + "fs/promises")) as typeof files;
+    // Node's fetch knows no files. The name is put together so that bundlers for browsers don't look for it; of two
+    // constants they would do that themselves.
+    const name = ["node:fs", "promises"].join("/");
+    const { readFile } = (await import(/* @vite-ignore */ name)) as typeof files;
     binary = new Uint8Array(await readFile(new URL(binary)));
   }
   const { memory } = await init({ module_or_path: binary });

@@ -143,6 +143,7 @@ impl Expression {
     }
 
     /// What the expression comes out as, `None` for `undefined`.
+    #[cfg(test)]
     pub(crate) fn evaluate(&self, row: &Row<'_>) -> Result<Option<Value>> {
         self.0.evaluate(row)?.to_value(row.names).map_err(damaged)
     }

@@ -154,7 +154,7 @@ pub(super) fn content_of(record: &[u8]) -> String {
         let rows: Vec<_> = progress.keys.iter().filter_map(|key| place_of(key)).map(|place| place.id.0[0]).collect();
         format!("index {} with rows {rows:?}, finished {to}", progress.index.0)
     });
-    let rows: Vec<_> = record.rows().map(|row| row_of(row)).collect();
+    let rows: Vec<_> = record.rows().map(row_of).collect();
     format!("{:?} {schema:?} {progress:?} {rows:?}", record.commit)
 }
 

@@ -344,15 +344,12 @@ impl World {
     }
 
     pub(super) fn grant_lock(&mut self) {
-        if self.lock_holder.is_none() {
-            if let Some(next) = self.lock_queue.pop_front() {
-                self.lock_holder = Some(next);
-                let later = self.short_us();
-                self.plan(
-                    later,
-                    Happening::Deliver { tab: next, connection: None, stores: 0, input: Input::LockGranted },
-                );
-            }
+        if self.lock_holder.is_none()
+            && let Some(next) = self.lock_queue.pop_front()
+        {
+            self.lock_holder = Some(next);
+            let later = self.short_us();
+            self.plan(later, Happening::Deliver { tab: next, connection: None, stores: 0, input: Input::LockGranted });
         }
     }
 

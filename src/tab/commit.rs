@@ -103,7 +103,7 @@ impl Tab {
         if self.flight.is_some() || self.queue.is_empty() || self.is_catching_up {
             return;
         }
-        if !matches!(self.status, Status::Open | Status::Opening) || self.must_wait_for_checkpoint() {
+        if !matches!(self.status, Status::Open | Status::Opening) || self.are_writes_held() {
             return;
         }
         let is_fresh = (0.0..self.options.fresh_ms).contains(&(self.now_ms - self.synced_ms));
@@ -217,7 +217,7 @@ impl Tab {
             self.fail(error);
             return None;
         }
-        if self.queue.is_empty() || self.must_wait_for_checkpoint() {
+        if self.queue.is_empty() || self.are_writes_held() {
             return None;
         }
         Some(self.take_off())

@@ -26,6 +26,8 @@ pub(crate) struct IndexJob {
     index: IndexId,
     is_building: bool,
     from: Option<Bytes>,
+    /// The version of the tab's state that it began with.
+    pub(crate) version: u64,
     /// State and scan of the step under way, when it had to wait for pages.
     started: Option<(State, Scan, KeyRange)>,
     keys: Vec<Bytes>,
@@ -35,7 +37,7 @@ pub(crate) struct IndexJob {
 
 impl IndexJob {
     /// The next index that is not as it should be.
-    pub(crate) fn find(schema: &Schema) -> Option<IndexJob> {
+    pub(crate) fn find(schema: &Schema, version: u64) -> Option<IndexJob> {
         schema.tables().iter().flat_map(|table| table.indexes().iter().map(move |index| (table, index))).find_map(
             |(table, index)| {
                 let (is_building, from) = match &index.state {
@@ -48,6 +50,7 @@ impl IndexJob {
                     index: index.id,
                     is_building,
                     from,
+                    version,
                     started: None,
                     keys: Vec::new(),
                     rows: 0,

@@ -94,6 +94,24 @@ impl Maintenance {
         self.repair_wanted = Some(lost);
     }
 
+    #[cfg(test)]
+    pub(super) fn stage_name(&self) -> &'static str {
+        match self.stage {
+            Stage::Idle => "idle",
+            Stage::WaitingForLock(..) => "waiting for the lock",
+            Stage::CatchingUp => "catching up",
+            Stage::Reserving => "reserving",
+            Stage::Building => "building",
+            Stage::LoadingForCheckpoint(_) => "loading for a checkpoint",
+            Stage::Writing => "writing",
+            Stage::Publishing(_) => "publishing",
+            Stage::Job => "job",
+            Stage::LoadingForJob(_) => "loading for a job",
+            Stage::Committing => "committing",
+            Stage::Trimming => "trimming",
+        }
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.stage, Stage::Idle)
     }
@@ -105,6 +123,14 @@ impl Tab {
         !self.maintenance.is_stopped
             && !self.tail.is_empty()
             && self.committed.view.overlay.bytes() > self.options.overlay_bytes
+    }
+
+    /// Whether writes wait for that checkpoint now. Maintenance itself waits for a step of index work in the
+    /// queue and for whatever is before it, and begins only when the database is open.
+    pub(crate) fn are_writes_held(&self) -> bool {
+        self.status == Status::Open
+            && self.must_wait_for_checkpoint()
+            && !matches!(self.maintenance.stage, Stage::Committing)
     }
 
     fn wants_checkpoint(&self, now_ms: f64) -> bool {
@@ -141,7 +167,7 @@ impl Tab {
     }
 
     fn index_work(&self) -> Option<IndexJob> {
-        if self.damaged.is_empty() { IndexJob::find(&self.current.schema) } else { None }
+        if self.damaged.is_empty() { IndexJob::find(&self.current.schema, self.version) } else { None }
     }
 
     /// Starts to make the store anew from what can be read; an event `Repaired` follows.
@@ -512,7 +538,9 @@ impl Tab {
 
     fn step_job(&mut self, now_ms: f64) {
         self.show_writes();
-        let Some(mut job) = self.maintenance.job.take() else {
+        // What happened while it waited for pages is not in the state that it began with.
+        let job = self.maintenance.job.take().filter(|job| job.version == self.version);
+        let Some(mut job) = job.or_else(|| self.index_work()) else {
             self.end_maintenance();
             return;
         };

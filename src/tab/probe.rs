@@ -34,15 +34,17 @@ impl Tab {
     /// Where it stands, for traces.
     pub(crate) fn sketch(&self) -> String {
         format!(
-            "{:?} g{} s{} queue {} flight {} waiting {} catching {} transactions {}",
+            "{:?} g{} s{} queue {} flight {} waiting {} privileged {:?} catching {} transactions {} maintenance {}",
             self.status,
             self.generation(),
             self.sequence,
             self.queue.len(),
             self.flight.as_ref().map_or(-1, |flight| flight.count as i64),
             self.waiting.len(),
+            self.privileged,
             self.is_catching_up,
-            self.transactions.len()
+            self.transactions.len(),
+            self.maintenance.stage_name()
         )
     }
 }

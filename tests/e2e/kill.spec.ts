@@ -66,7 +66,7 @@ test("what was acknowledged survives the kill of the browser", async () => {
         });
         await tab.evaluate(
           async ([name]) => {
-            const acknowledge = (globalThis as unknown as { acknowledge(title: string): Promise<void> }).acknowledge;
+            const { acknowledge } = globalThis as unknown as { acknowledge: (title: string) => Promise<void> };
             const db = await openTasks({ name: "kill", tuning: { idleMs: 20, checkpointLogRecords: 20 } });
             const write = async (worker: number) => {
               for (let n = 0; ; n += 1) {
