@@ -128,6 +128,16 @@ export function bundleOptions() {
   };
 }
 
+/** The types of wasm-bindgen's output go along, without what needs a newer library than an app may have. */
+function shipGeneratedTypes() {
+  for (const { name } of binaries) {
+    const types = readFileSync(join(pkg, `${name}.d.ts`), "utf8");
+    writeFileSync(join(dist, `${name}.d.ts`), types.replace(/^.*\[Symbol\.dispose\].*\n/gm, ""));
+  }
+  const importer = join(dist, "wasm.d.ts");
+  writeFileSync(importer, readFileSync(importer, "utf8").replaceAll("../pkg/", "./"));
+}
+
 /** esbuild and tsc, from ts/ into dist/. */
 async function bundle() {
   rmSync(dist, { recursive: true, force: true });
@@ -140,6 +150,7 @@ async function bundle() {
   for (const { name } of binaries) copyFileSync(join(pkg, `${name}_bg.wasm`), join(dist, `${name}_bg.wasm`));
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   await run(process.execPath, [tsc, "-p", "tsconfig.build.json"], { failure: "tsc failed." });
+  shipGeneratedTypes();
 }
 
 /** pkg/ alone, which the type check of ts/ needs. */
