@@ -218,9 +218,8 @@ fn sorted_positions(keys: &[u8], list: &[Operation]) -> Vec<u32> {
 /// The schema is replaced if the record carries one, and an index moves on if it carries a step.
 pub(crate) fn apply_record(record: &Record, overlay: &mut Overlay, schema: &mut std::rc::Rc<Schema>) {
     let mut operations = Operations::default();
-    if let Some(bytes) = &record.schema
-        && let Ok(decoded) = Schema::decode(bytes)
-    {
+    if let Some(bytes) = &record.schema {
+        let decoded = Schema::decode(bytes).expect("the schema of a record is checked when it is read");
         *schema = std::rc::Rc::new(decoded);
     }
     if let Some(progress) = &record.progress {

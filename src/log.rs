@@ -163,17 +163,17 @@ impl Record {
     /// Reads stored bytes; documents and keys share the buffer.
     pub fn decode(bytes: &Bytes) -> Result<Record, RecordError> {
         let body_length = bytes.len().checked_sub(4).ok_or(Malformed("record: too short"))?;
-        match bytes[0] {
-            VERSION => {}
-            0 => return Err(Malformed("record: version").into()),
-            _ => return Err(RecordError::Newer),
-        }
         let (body, sum) = bytes.split_at(body_length);
+        // Before the version, so that damage is not taken for a newer format: all versions end in this sum.
         if sum != checksum(body).to_le_bytes() {
             return Err(Malformed("record: checksum").into());
         }
         let mut reader = Reader::new(body);
-        reader.u8("record: version")?;
+        match reader.u8("record: version")? {
+            VERSION => {}
+            0 => return Err(Malformed("record: version").into()),
+            _ => return Err(RecordError::Newer),
+        }
         let commit = CommitId { session: reader.u64("record: session")?, counter: reader.varint("record: counter")? };
         let schema_version = reader.varint("record: schema version")?;
         let kinds = reader.u8("record: kinds")?;
@@ -335,11 +335,26 @@ mod tests {
         crate::golden::check("record-nothing", &Record::empty().encode());
     }
 
+    /// With a new checksum.
+    fn resealed(mut bytes: Vec<u8>) -> Bytes {
+        bytes.truncate(bytes.len() - 4);
+        let sum = checksum(&bytes);
+        bytes.put_u32(sum);
+        Bytes::new(bytes)
+    }
+
     #[test]
     fn a_record_of_a_newer_version_says_so() {
         let mut bytes = sample().encode();
         bytes[0] = 9;
-        assert_eq!(Record::decode(&Bytes::new(bytes)), Err(RecordError::Newer));
+        assert_eq!(Record::decode(&resealed(bytes)), Err(RecordError::Newer));
+    }
+
+    #[test]
+    fn a_damaged_version_is_no_newer_one() {
+        let mut bytes = sample().encode();
+        bytes[0] = 9;
+        assert!(matches!(Record::decode(&Bytes::new(bytes)), Err(RecordError::Malformed(_))));
     }
 
     proptest! {

@@ -301,7 +301,7 @@ impl Tab {
             Input::Published => self.published(now_ms),
             Input::PublishConflict => self.publish_conflict(),
             Input::MaintenanceFailed(failure) => self.maintenance_failed(failure),
-            Input::Trimmed => self.trimmed(now_ms),
+            Input::Trimmed { is_complete } => self.trimmed(now_ms, is_complete),
             Input::Wake => self.wake(now_ms),
         }
         self.advance(now_ms);

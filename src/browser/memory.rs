@@ -84,7 +84,7 @@ impl Seat {
             }
             Effect::Trim { log_upto, manifests_below, pages } => {
                 storage.trim(log_upto, manifests_below, &pages);
-                Input::Trimmed
+                Input::Trimmed { is_complete: true }
             }
             Effect::Reopen => Input::Reopened,
             _ => return None,

@@ -280,7 +280,7 @@ impl Shared {
             Effect::Publish { generation, manifest } => connection.publish(generation, manifest, self.answer()),
             Effect::Trim { log_upto, manifests_below, pages } => {
                 let trim = Trim::new(log_upto, manifests_below, pages);
-                trim_on(Rc::downgrade(self), connection, trim).then_some(Input::Trimmed)
+                trim_on(Rc::downgrade(self), connection, trim).map(|is_complete| Input::Trimmed { is_complete })
             }
             _ => None,
         }
@@ -468,25 +468,25 @@ impl Shared {
     }
 }
 
-/// Deletes step by step; true when there is nothing to do or nothing can be done.
-fn trim_on(shared: Weak<Shared>, connection: &Connection, trim: Trim) -> bool {
+/// Deletes step by step; when it is over at once, whether everything is deleted.
+fn trim_on(shared: Weak<Shared>, connection: &Connection, trim: Trim) -> Option<bool> {
     if trim.is_done() {
-        return true;
+        return Some(true);
     }
     let next = move |rest: Option<Trim>| {
         let Some(strong) = shared.upgrade() else { return };
-        let is_over = match rest {
-            None => true,
+        let ended = match rest {
+            None => Some(false),
             Some(trim) => match &strong.inner.borrow().storage {
                 Storage::IndexedDb(connection) => trim_on(shared, connection, trim),
-                _ => true,
+                _ => Some(false),
             },
         };
-        if is_over {
-            strong.tell(Input::Trimmed);
+        if let Some(is_complete) = ended {
+            strong.tell(Input::Trimmed { is_complete });
         }
     };
-    trim.step(connection, next).is_err()
+    trim.step(connection, next).is_err().then_some(false)
 }
 
 /// What an effect answers when there is no connection.
@@ -499,7 +499,7 @@ fn failed(effect: Effect) -> Option<Input> {
         Effect::ReserveAttempt | Effect::WritePages { .. } | Effect::Publish { .. } => {
             Some(Input::MaintenanceFailed(crate::tab::Failure::Aborted(message())))
         }
-        Effect::Trim { .. } => Some(Input::Trimmed),
+        Effect::Trim { .. } => Some(Input::Trimmed { is_complete: false }),
         _ => None,
     }
 }

@@ -84,9 +84,6 @@ impl World {
                 let connection = sent.connection;
                 let is_dead =
                     self.tabs.get(&tab).is_none_or(|alive| !alive.is_connected || alive.connection != connection);
-                if is_dead && matches!(sent.effect, Effect::Trim { .. }) {
-                    self.may_leak = true;
-                }
                 let answer = if is_dead { Some(lost_answer(&sent.effect)) } else { self.perform(tab, sent) };
                 if let Some(answer) = answer {
                     self.deliver_soon(tab, Some(connection), stores, answer);
@@ -179,12 +176,11 @@ impl World {
             }
             Effect::Trim { log_upto, manifests_below, pages } => {
                 if self.chance(faults.maintenance) {
-                    self.may_leak = true;
-                    return Some(Input::Trimmed);
+                    return Some(Input::Trimmed { is_complete: false });
                 }
                 let rest = self.trim(log_upto, manifests_below, pages);
                 match rest {
-                    None => Input::Trimmed,
+                    None => Input::Trimmed { is_complete: true },
                     Some(effect) => {
                         let later = self.short_us();
                         if let Some(alive) = self.tabs.get_mut(&tab) {
@@ -371,7 +367,6 @@ impl World {
             let Some(sent) = self.tabs.get_mut(&tab).and_then(|alive| alive.sent.remove(&number)) else { continue };
             let stores = scope(&sent.effect).0;
             let answer = lost_answer(&sent.effect);
-            self.may_leak |= matches!(sent.effect, Effect::Trim { .. });
             if self.random.below(2) == 0 {
                 self.perform_unasked(tab, sent);
             }
@@ -499,7 +494,7 @@ fn lost_answer(effect: &Effect) -> Input {
         Effect::Load { read, .. } => lost(Input::LoadFailed { read: *read, message: String::new() }),
         Effect::ReadLog { .. } => lost(Input::ReadLogFailed { message: String::new() }),
         Effect::Append { .. } | Effect::Rebase { .. } => Input::OutcomeUnknown,
-        Effect::Trim { .. } => Input::Trimmed,
+        Effect::Trim { .. } => Input::Trimmed { is_complete: false },
         _ => lost(Input::PagesWritten),
     }
 }

@@ -8,9 +8,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Seeds of an ordinary run, and how long it may take.
+/// Seeds of an ordinary run and of `npm run test:long`, and how long they may take.
 const SEEDS: u64 = 3_000;
-const MOST_TIME: Duration = Duration::from_secs(60);
+const MOST_TIME: Duration = Duration::from_secs(180);
+const SEEDS_LONG: u64 = 100_000;
+const MOST_TIME_LONG: Duration = Duration::from_secs(45 * 60);
 /// A world ends after so many happenings even if not all programs have begun.
 const MOST_HAPPENINGS: u64 = 40_000;
 const KEPT_SEEDS: &str = include_str!("../../tests/simulation/seeds.txt");
@@ -145,11 +147,13 @@ fn a_simulation_of_tabs_over_a_faulty_store() {
     }
     let (ran, totals, complaints) = quietly(|| {
         let started = Instant::now();
+        let is_long = std::env::var("HOLDFAST_LONG").is_ok_and(|text| text == "1");
+        let (number, most_time) = if is_long { (SEEDS_LONG, MOST_TIME_LONG) } else { (SEEDS, MOST_TIME) };
         let wanted = number_from("HOLDFAST_SEEDS");
         let first = number_from("HOLDFAST_FIRST_SEED").unwrap_or(1);
         let mut seeds = kept_seeds();
-        seeds.extend(first..first + wanted.unwrap_or(SEEDS));
-        let until = wanted.is_none().then(|| started + MOST_TIME);
+        seeds.extend(first..first + wanted.unwrap_or(number));
+        let until = wanted.is_none().then(|| started + most_time);
         run_many(&seeds, until, false, || ())
     });
     println!("{ran} seeds, {} happenings, {} commits, {} strays", totals[0], totals[1], totals[2]);

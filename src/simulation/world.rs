@@ -95,8 +95,6 @@ pub(super) struct World {
     pub(super) happenings: u64,
     pub(super) commits: u64,
     pub(super) strays: u64,
-    /// A deletion failed, and tabs do not try those again.
-    pub(super) may_leak: bool,
 }
 
 impl World {
@@ -123,7 +121,6 @@ impl World {
             happenings: 0,
             commits: 0,
             strays: 0,
-            may_leak: false,
             setting,
         };
         for _ in 0..world.setting.tabs {

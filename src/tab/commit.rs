@@ -607,14 +607,20 @@ fn fits(schema: &Schema, parts: &[Rc<Vec<RowChange>>]) -> Result<()> {
     Ok(())
 }
 
-/// Reads a log record, or says what is wrong with it.
+/// Reads a log record and checks the schema that it may carry, or says what is wrong with it.
 pub(crate) fn decode_record(sequence: u64, bytes: Vec<u8>) -> Result<Record> {
-    Record::decode(&Bytes::new(bytes)).map_err(|error| match error {
+    let damaged = |malformed: Malformed| {
+        Error::new(Code::Corrupt, format!("Log record {sequence} is damaged ({}).", malformed.0))
+    };
+    let record = Record::decode(&Bytes::new(bytes)).map_err(|error| match error {
         RecordError::Newer => newer_format(),
-        RecordError::Malformed(malformed) => {
-            Error::new(Code::Corrupt, format!("Log record {sequence} is damaged ({}).", malformed.0))
-        }
-    })
+        RecordError::Malformed(malformed) => damaged(malformed),
+    })?;
+    match record.schema.as_ref().map(|schema| Schema::decode(schema)) {
+        Some(Err(Schema::NEWER_FORMAT)) => Err(newer_format()),
+        Some(Err(malformed)) => Err(damaged(malformed)),
+        Some(Ok(_)) | None => Ok(record),
+    }
 }
 
 /// Reads a manifest, or says what is wrong with it.

@@ -46,7 +46,7 @@ pub enum Effect {
     Publish { generation: u64, manifest: Vec<u8> },
     /// Small readwrite transactions: delete log records up to `log_upto`, manifests below `manifests_below`
     /// and these pages. Answer: [`Input::Trimmed`] whatever happens; what was not deleted is deleted another
-    /// time.
+    /// time, if the answer says so.
     Trim { log_upto: u64, manifests_below: u64, pages: Vec<Range<PageId>> },
     /// Come back after a pause: [`Input::Wake`].
     WakeAfter { milliseconds: f64 },
@@ -110,8 +110,8 @@ pub enum Input {
     PublishConflict,
     /// A maintenance transaction failed; nothing of it was written, or it does not matter.
     MaintenanceFailed(Failure),
-    /// What is superseded was deleted, or not.
-    Trimmed,
+    /// What is superseded was deleted: all of it, or only a part.
+    Trimmed { is_complete: bool },
     /// The pause is over.
     Wake,
     /// There is a connection again.

@@ -41,6 +41,17 @@ enum Stage {
     Trimming,
 }
 
+/// What was deleted of that which a manifest lists as superseded.
+struct Trimmed {
+    /// That of the manifest.
+    generation: u64,
+    /// Log records up to here.
+    log_upto: u64,
+    /// So many ranges of pages: all that were due.
+    page_ranges: usize,
+    at_ms: f64,
+}
+
 /// Maintenance of one tab.
 #[derive(Default)]
 pub(crate) struct Maintenance {
@@ -68,9 +79,8 @@ pub(crate) struct Maintenance {
     pause_until_ms: f64,
     /// Checkpoints have stopped: a page that they need is damaged.
     pub(crate) is_stopped: bool,
-    /// Log and pages are deleted up to what this generation's manifest lists as due.
-    trimmed: (u64, f64),
-    trimmed_ms: f64,
+    /// What was deleted last.
+    trimmed: Option<Trimmed>,
 }
 
 impl Maintenance {
@@ -151,6 +161,9 @@ impl Tab {
 
     /// What may be deleted now, by the list in the manifest.
     fn due(&self, now_ms: f64) -> Option<(u64, Vec<Range<PageId>>)> {
+        if now_ms < self.maintenance.pause_until_ms {
+            return None;
+        }
         let manifest = &self.committed.view.manifest;
         let mut log_upto = 0;
         let mut pages = Vec::new();
@@ -162,7 +175,9 @@ impl Tab {
                 pages.extend(freed.ranges.iter().map(|&(first, length)| first..first + length));
             }
         }
-        let is_done = self.maintenance.trimmed == (manifest.generation, log_upto as f64 + pages.len() as f64 / 1e9);
+        let is_done = self.maintenance.trimmed.as_ref().is_some_and(|trimmed| {
+            (trimmed.generation, trimmed.log_upto, trimmed.page_ranges) == (manifest.generation, log_upto, pages.len())
+        });
         if is_done || (log_upto == 0 && pages.is_empty()) { None } else { Some((log_upto, pages)) }
     }
 
@@ -299,8 +314,8 @@ impl Tab {
             self.effects.push(Effect::ReserveAttempt);
         } else if let Some((log_upto, pages)) = self.due(now_ms) {
             self.maintenance.stage = Stage::Trimming;
-            self.maintenance.trimmed = (self.generation(), log_upto as f64 + pages.len() as f64 / 1e9);
-            self.maintenance.trimmed_ms = now_ms;
+            let (generation, page_ranges) = (self.generation(), pages.len());
+            self.maintenance.trimmed = Some(Trimmed { generation, log_upto, page_ranges, at_ms: now_ms });
             self.effects.push(Effect::Trim { log_upto, manifests_below: self.generation(), pages });
         } else if let Some(job) = self.index_work() {
             self.maintenance.job = Some(job);
@@ -373,10 +388,11 @@ impl Tab {
                 self.effects.push(Effect::WritePages { pages });
             }
             Ok(Step::Done { mut manifest, freed }) => {
-                let (trimmed_generation, _) = self.maintenance.trimmed;
-                if trimmed_generation == self.generation() {
+                if let Some(trimmed) = &self.maintenance.trimmed
+                    && trimmed.generation == self.generation()
+                {
                     // Deleted under the manifest before this one; it has to be listed no more.
-                    manifest.take_freed(self.maintenance.trimmed_ms - self.options.page_grace_ms);
+                    manifest.take_freed(trimmed.at_ms - self.options.page_grace_ms);
                 }
                 if !is_repair {
                     manifest.free(now_ms, &freed);
@@ -527,10 +543,17 @@ impl Tab {
         self.wake_after(PAUSE_MS);
     }
 
-    pub(crate) fn trimmed(&mut self, now_ms: f64) {
+    pub(crate) fn trimmed(&mut self, now_ms: f64, is_complete: bool) {
         if self.maintenance.stray_trims > 0 {
+            // The next manifest lists what attempts before it have left behind.
             self.maintenance.stray_trims -= 1;
         } else if matches!(self.maintenance.stage, Stage::Trimming) {
+            if !is_complete {
+                // It stays in the manifest's list, and is due again after a pause.
+                self.maintenance.trimmed = None;
+                self.maintenance.pause_until_ms = now_ms + PAUSE_MS;
+                self.wake_after(PAUSE_MS);
+            }
             self.maintenance.stage = Stage::CatchingUp;
             self.choose_work(now_ms);
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::document;
+use crate::log::Record;
 use crate::query;
 use crate::storage::MemoryStorage;
 use crate::value::Value;
@@ -13,6 +14,8 @@ pub(crate) struct World {
     pub(crate) tabs: Vec<Tab>,
     pub(crate) now_ms: f64,
     pub(crate) events: Vec<Vec<Event>>,
+    /// Whether nothing can be deleted.
+    trims_fail: bool,
     lock: Option<usize>,
     lock_queue: Vec<usize>,
 }
@@ -74,6 +77,7 @@ impl World {
             tabs: Vec::new(),
             now_ms: 1_800_000_000_000.0,
             events: Vec::new(),
+            trims_fail: false,
             lock: None,
             lock_queue: Vec::new(),
         }
@@ -162,8 +166,12 @@ impl World {
                 }
             }
             Effect::Trim { log_upto, manifests_below, pages } => {
-                self.storage.trim(log_upto, manifests_below, &pages);
-                Input::Trimmed
+                if self.trims_fail {
+                    Input::Trimmed { is_complete: false }
+                } else {
+                    self.storage.trim(log_upto, manifests_below, &pages);
+                    Input::Trimmed { is_complete: true }
+                }
             }
             Effect::WakeAfter { .. } => return,
             Effect::Reopen => Input::Reopened,
@@ -432,4 +440,59 @@ fn a_damaged_log_record_fails_the_opening_until_its_loss_is_accepted() {
     world.settle();
     let dave = world.open(Options::default(), definition(INDEXES));
     assert_eq!(world.scan(dave, "by_k").len(), 5);
+}
+
+/// A record that carries these bytes as a schema.
+fn record_with_schema(schema: Vec<u8>) -> Vec<u8> {
+    let commit = CommitId { session: 9, counter: 1 };
+    Record { commit, schema: Some(crate::bytes::Bytes::new(schema)), ..Record::empty() }.encode()
+}
+
+#[test]
+fn a_schema_in_the_log_that_nobody_can_read_is_not_passed_over() {
+    for (schema, code) in [(vec![200, 1, 2], Code::NewerFormat), (vec![0], Code::Corrupt), (vec![1, 2], Code::Corrupt)]
+    {
+        let mut world = World::new();
+        let alice = world.open(Options::default(), definition(INDEXES));
+        world.insert(alice, "k", 1.0, None);
+        world.settle();
+        let next = world.storage.log.keys().next_back().expect("there are some") + 1;
+        world.storage.append(next, record_with_schema(schema));
+        // Who has it open learns of it with its next write, which is not saved behind something unknown.
+        world.events[alice].clear();
+        world.insert(alice, "late", 1.0, None);
+        world.settle();
+        let [Event::Settled { outcome: Outcome::Rejected(error), .. }] = &world.events[alice][..] else {
+            panic!("{:?}", world.events[alice])
+        };
+        assert_eq!(error.code, code, "{error}");
+        assert_eq!(world.storage.log.keys().next_back(), Some(&next));
+        let bob = world.open(Options::default(), definition(INDEXES));
+        let [Event::Opened(Err(error))] = &world.events[bob][..] else { panic!("{:?}", world.events[bob]) };
+        assert_eq!(error.code, code, "{error}");
+    }
+}
+
+#[test]
+fn what_could_not_be_deleted_is_deleted_later() {
+    let mut world = World::new();
+    let alice = world.open(small(), definition(INDEXES));
+    for n in 0..100 {
+        world.insert(alice, &format!("k{n:03}"), f64::from(n), None);
+        world.settle();
+    }
+    world.trims_fail = true;
+    world.pass(100_000.0);
+    // Checkpoints meanwhile must not forget what is still there.
+    for n in 0..20 {
+        world.insert(alice, &format!("l{n:03}"), f64::from(n), None);
+        world.settle();
+    }
+    world.trims_fail = false;
+    for _ in 0..3 {
+        world.pass(100_000.0);
+    }
+    let report = world.verify(alice);
+    assert_eq!(world.storage.pages.len() as u64, report.pages, "every page that is stored is needed");
+    assert!(world.storage.log.len() <= 8, "{}", world.storage.log.len());
 }
