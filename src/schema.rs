@@ -1,6 +1,7 @@
 //! Schemas: what an app asks for, what the database holds, and the way from one to the other.
 //!
-//! A [`SchemaDefinition`] is what the app wrote, in Convex's export shape. A [`Schema`] is stored state: a log
+//! A [`SchemaDefinition`] is what the app wrote, in Convex's export shape; a [`WantedSchema`] is the same before it
+//! was read. A [`Schema`] is stored state: a log
 //! record and the manifest hold it, every tab adopts the newest. [`Schema::evolve`] leads from the stored one
 //! to the next. Numbers of tables, indexes and field names are given in order of appearance and never reused;
 //! a table that the app drops stays, with its rows, until it is asked for again.
@@ -19,19 +20,21 @@ mod mismatch;
 mod numbers;
 mod parse;
 mod validator;
+mod wanted;
 
 #[cfg(test)]
 mod tests;
 
 pub use definition::SchemaDefinition;
-#[cfg(test)]
-use evolve::Evolution;
+pub use evolve::Evolution;
 pub use index_keys::IndexKeys;
 pub use mismatch::Mismatch;
 pub use numbers::TableNumbers;
 #[cfg(test)]
 use validator::Field;
 pub use validator::Validator;
+pub(crate) use wanted::Source;
+pub use wanted::WantedSchema;
 
 use crate::document::{Document, FieldPath, Names};
 use crate::error::{Error, Result};
@@ -47,6 +50,8 @@ pub struct Schema {
     pub version: u64,
     /// Field names that documents write as numbers. Only grows.
     pub names: Names,
+    /// The definition that it was made of, if that has a name.
+    pub(crate) source: Option<Source>,
     tables: Vec<Table>,
     next_table: u32,
     next_index: u32,
@@ -111,6 +116,7 @@ impl Schema {
         Schema {
             version: 0,
             names: Names::new(),
+            source: None,
             tables: Vec::new(),
             next_table: 1,
             next_index: 1,
@@ -232,12 +238,12 @@ impl Schema {
 /// Equality of what is stored.
 impl PartialEq for Schema {
     fn eq(&self, other: &Self) -> bool {
-        self.version == other.version && self.same_content(other)
+        self.version == other.version && self.source == other.source && self.same_content(other)
     }
 }
 
 impl Schema {
-    /// Whether only the versions differ, if anything.
+    /// Whether only versions and sources differ, if anything.
     pub(crate) fn same_content(&self, other: &Schema) -> bool {
         self.names.iter().eq(other.names.iter())
             && self.tables == other.tables

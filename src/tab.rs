@@ -33,7 +33,7 @@ use crate::flat_map::FlatMap;
 use crate::keyspace::{RowId, TableId};
 use crate::log::CommitId;
 use crate::random::Random;
-use crate::schema::{Schema, SchemaDefinition};
+use crate::schema::{Schema, WantedSchema};
 use crate::store::{LoadedPages, Manifest, Overlay, PageCache, PageId, View};
 use maintenance::Maintenance;
 use opening::Opening;
@@ -208,7 +208,7 @@ pub struct Stats {
 
 impl Tab {
     /// A tab before its storage has answered. `wanted` is the app's schema; the seed has to be random.
-    pub fn new(options: Options, wanted: SchemaDefinition, seed: [u8; 32]) -> Self {
+    pub fn new(options: Options, wanted: impl Into<WantedSchema>, seed: [u8; 32]) -> Self {
         let mut random = Random::from_seed(seed);
         let session = random.next_u64();
         let schema = Rc::new(Schema::empty());
@@ -248,7 +248,7 @@ impl Tab {
             synced_ms: f64::NEG_INFINITY,
             read_began_ms: f64::NEG_INFINITY,
             own_schema: schema,
-            opening: Some(Opening::new(wanted)),
+            opening: Some(Opening::new(wanted.into())),
             maintenance: Maintenance::default(),
             next_read: 1,
             inspecting: FlatMap::new(),

@@ -6,6 +6,7 @@ import { decodeRows, freezeRows } from "./decode.js";
 import type { GenericDocument } from "./data_model.js";
 import { DocumentEncoder, encodeTrusted, nameIds, type NameIds } from "./encode.js";
 import { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
+import type { HeadStart } from "./head_start.js";
 import type { SerializedQuery } from "./query.js";
 import type { SchemaJson } from "./schema.js";
 import { heapSink, Sink } from "./sink.js";
@@ -113,7 +114,7 @@ export class Bridge {
   #prefixes: Map<string, string> | undefined;
 
   /** Begins to open a database. */
-  constructor(wasm: Wasm, options: EngineOptions, schema: SchemaJson) {
+  constructor(wasm: Wasm, options: EngineOptions, schema: SchemaJson, start?: HeadStart) {
     this.#memory = wasm.memory;
     for (const table of schema.tables) this.#documentTypes.set(table.tableName, table.documentType);
     const encoded = heapSink();
@@ -159,7 +160,7 @@ export class Bridge {
       problem: (code: string, message: string) => this.onProblem(errorOf(code, message)),
     };
     try {
-      this.#engine = new wasm.Engine(options, encoded.written(), listener);
+      this.#engine = new wasm.Engine(options, encoded.written(), listener, start);
     } catch (problem) {
       throw thrownError(problem);
     }

@@ -13,6 +13,7 @@ import type {
   WithOptionalSystemFields,
 } from "./data_model.js";
 import { HoldfastError } from "./errors.js";
+import { headStart } from "./head_start.js";
 import { queryTable, type QueryInitializer, requireArgument } from "./query.js";
 import { currentReader, drive, Executor } from "./reads.js";
 import {
@@ -399,10 +400,19 @@ export async function openDatabase<Schema extends ExportableSchema>(
   if (storage !== "indexeddb" && storage !== "memory") throw invalid('`storage` must be "indexeddb" or "memory".');
   if (durability !== "relaxed" && durability !== "strict") throw invalid('`durability` must be "relaxed" or "strict".');
   const definition = toDefinition(options.schema, options.tableNumbers);
-  const wasm = await loadWasm(options.wasmUrl);
+  const loading = loadWasm(options.wasmUrl);
+  const starting = storage === "indexeddb" ? headStart(name) : undefined;
   const acceptLoss = options.accept === "lose-unreadable";
   const engineOptions = { ...options.budgets, ...options.tuning, acceptLoss, name, storage, durability };
-  const bridge = new Bridge(wasm, engineOptions, definition);
+  let wasm: Wasm, bridge: Bridge;
+  try {
+    wasm = await loading;
+    const start = await starting;
+    bridge = new Bridge(wasm, engineOptions, definition, start?.isClosed ? undefined : start);
+  } catch (error) {
+    void starting?.then((start) => start?.giveBack());
+    throw error;
+  }
   bridge.onProblem = options.onProblem ?? ((error) => console.error(error));
   try {
     await bridge.opened;

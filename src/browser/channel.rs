@@ -16,15 +16,19 @@ pub(crate) struct Channel {
 impl Channel {
     /// Joins a database's channel. `heard` gets generation and sequence number from others. Without
     /// BroadcastChannel there is none: then this tab hears of other commits when it commits itself.
-    pub(crate) fn join(database: &str, mut heard: impl FnMut(u64, u64) + 'static) -> Option<Channel> {
-        let channel = BroadcastChannel::new(&format!("holdfast:{database}")).ok()?;
+    pub(crate) fn join(database: &str, heard: impl FnMut(u64, u64) + 'static) -> Option<Channel> {
+        Some(Channel::new(BroadcastChannel::new(&format!("holdfast:{database}")).ok()?, heard))
+    }
+
+    /// Takes over a channel that was joined already.
+    pub(crate) fn new(channel: BroadcastChannel, mut heard: impl FnMut(u64, u64) + 'static) -> Channel {
         let handler = Closure::new(move |event: MessageEvent| {
             if let Some((generation, sequence)) = read(&event.data()) {
                 heard(generation, sequence);
             }
         });
         channel.set_onmessage(Some(handler.as_ref().unchecked_ref()));
-        Some(Channel { channel, _handler: handler })
+        Channel { channel, _handler: handler }
     }
 
     pub(crate) fn announce(&self, generation: u64, sequence: u64) {

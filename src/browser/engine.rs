@@ -1,14 +1,12 @@
 //! The class that JavaScript sees: one open database.
 
-use super::host::{Listener, now, random};
+use super::host::{HeadStart, Listener, now, random};
 use super::mailbox::{Status, Word};
 use super::opening;
 use super::options::{OpenOptions, StatsReport, VerifyOutcome};
 use super::shared::{Inner, Shared, open_error};
-use crate::bytes::Reader;
-use crate::document::{self, Names};
-use crate::error::{Code, Error};
-use crate::schema::SchemaDefinition;
+use crate::error::Error;
+use crate::schema::WantedSchema;
 use crate::tab::{Tab, VerifyStep};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -21,14 +19,24 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Begins to open a database; the listener hears how that ends.
+    /// Begins to open a database; the listener hears how that ends. What was read of it already saves time.
     ///
     /// # Errors
     /// `[code, message]` when options or schema are wrong.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: JsValue, schema: &[u8], listener: Listener) -> Result<Engine, JsValue> {
+    pub fn new(
+        options: JsValue,
+        schema: &[u8],
+        listener: Listener,
+        start: Option<HeadStart>,
+    ) -> Result<Engine, JsValue> {
         let options = OpenOptions::new(options);
-        let tab = begin(&options, schema).map_err(|error| thrown(&error))?;
+        let mut wanted = WantedSchema::new(schema);
+        if start.is_none() {
+            // A database may be created, but not for a schema that is none.
+            wanted.definition().map_err(|error| thrown(&error))?;
+        }
+        let tab = Tab::new(options.tab_options(), wanted, random());
         let is_strict = options.text("durability") == "strict";
         let row_cache_bytes = options.row_cache_bytes();
         let shared = Shared::new(options.text("name"), is_strict, tab, row_cache_bytes, listener);
@@ -36,6 +44,8 @@ impl Engine {
         shared.enter(|_| ());
         if options.text("storage") == "memory" {
             shared.sit_down();
+        } else if let Some(start) = start {
+            shared.connected(start.database(), Some(start));
         } else {
             shared.connect();
         }
@@ -147,13 +157,6 @@ impl Engine {
     pub fn close(&self) {
         self.shared.close();
     }
-}
-
-fn begin(options: &OpenOptions, schema: &[u8]) -> Result<Tab, Error> {
-    let malformed = |_| Error::new(Code::EngineFault, "The schema did not reach the engine in one piece.");
-    let value = document::decode_value(&mut Reader::new(schema), &Names::new()).map_err(malformed)?;
-    let definition = SchemaDefinition::from_value(&value)?;
-    Ok(Tab::new(options.tab_options(), definition, random()))
 }
 
 /// Deletes a database of IndexedDB, whoever has it open.

@@ -2,6 +2,7 @@
 
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
+use web_sys::{BroadcastChannel, IdbDatabase};
 
 #[wasm_bindgen]
 extern "C" {
@@ -25,6 +26,24 @@ extern "C" {
     /// Something that a person should hear of.
     #[wasm_bindgen(method)]
     pub fn problem(this: &Listener, code: &str, message: &str);
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// A connection, and what was read through it while the engine was on its way: see `ts/head_start.ts`.
+    pub type HeadStart;
+    #[wasm_bindgen(method, getter)]
+    pub fn database(this: &HeadStart) -> IdbDatabase;
+    #[wasm_bindgen(method, getter)]
+    pub fn channel(this: &HeadStart) -> Option<BroadcastChannel>;
+    #[wasm_bindgen(method, getter, js_name = isOld)]
+    pub fn is_old(this: &HeadStart) -> bool;
+    #[wasm_bindgen(method, getter)]
+    pub fn manifest(this: &HeadStart) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    pub fn numbers(this: &HeadStart) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    pub fn records(this: &HeadStart) -> JsValue;
 }
 
 #[wasm_bindgen]

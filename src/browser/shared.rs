@@ -1,8 +1,8 @@
 //! The inside of an engine: the tab, its buffers, and the performing of its effects.
 
 use super::channel::Channel;
-use super::host::{Listener, Timer, now};
-use super::indexeddb::{Answer, Connection};
+use super::host::{HeadStart, Listener, Timer, now};
+use super::indexeddb::{Answer, Connection, tail_of};
 use super::locks::{Lock, LockNews};
 use super::mailbox::{Mailbox, Status, Word};
 use super::memory::Seat;
@@ -309,7 +309,7 @@ impl Shared {
         let shared = self.clone();
         spawn_local(async move {
             match opening::open_or_create(&shared.name).await {
-                Ok(database) => shared.connected(database),
+                Ok(database) => shared.connected(database, None),
                 Err(failure) => shared.enter(|inner| inner.tab.fail(open_error(&shared.name, &failure))),
             }
         });
@@ -318,10 +318,11 @@ impl Shared {
     /// Takes a place at the store in memory.
     pub(crate) fn sit_down(self: &Rc<Self>) {
         let seat = Seat::take(&self.name, Rc::downgrade(self));
-        self.use_storage(Storage::Memory(seat));
+        self.use_storage(Storage::Memory(seat), None);
     }
 
-    fn connected(self: &Rc<Self>, database: IdbDatabase) {
+    /// Goes on with a connection; `head_start` is what was read through it already.
+    pub(crate) fn connected(self: &Rc<Self>, database: IdbDatabase, head_start: Option<HeadStart>) {
         if matches!(self.inner.borrow().storage, Storage::Closed) {
             database.close();
             return;
@@ -342,22 +343,35 @@ impl Shared {
         };
         let connection = Connection::new(database, self.is_strict, on_lost, on_superseded);
         let shared = Rc::downgrade(self);
-        let channel = Channel::join(&self.name, move |generation, sequence| {
+        let heard = move |generation, sequence| {
             if let Some(shared) = shared.upgrade() {
                 shared.tell(Input::Announced { generation, sequence });
             }
-        });
+        };
+        let channel = match &head_start {
+            Some(start) => start.channel().map(|channel| Channel::new(channel, heard)),
+            None => Channel::join(&self.name, heard),
+        };
         self.inner.borrow_mut().channel = channel;
-        self.use_storage(Storage::IndexedDb(connection));
+        self.use_storage(Storage::IndexedDb(connection), head_start);
     }
 
-    fn use_storage(self: &Rc<Self>, storage: Storage) {
+    fn use_storage(self: &Rc<Self>, storage: Storage, mut head_start: Option<HeadStart>) {
         self.enter(|inner| {
             let before = std::mem::replace(&mut inner.storage, storage);
             let Storage::Connecting(waiting) = before else { return };
             for effect in waiting {
-                if let Some(input) = self.perform(inner, effect) {
-                    inner.tab.handle(now(), input);
+                let is_answered = matches!(effect, Effect::ReadLog { .. }) && head_start.is_some();
+                if !is_answered {
+                    if let Some(input) = self.perform(inner, effect) {
+                        inner.tab.handle(now(), input);
+                    }
+                } else if let Some(start) = head_start.take() {
+                    let tail = tail_of(&start.manifest(), &start.numbers(), &start.records());
+                    inner.tab.handle(now(), Input::LogRead(tail));
+                    if start.is_old() {
+                        inner.tab.refresh();
+                    }
                 }
             }
         });
@@ -375,7 +389,7 @@ impl Shared {
         spawn_local(async move {
             match opening::reopen(&shared.name).await {
                 Ok(database) => {
-                    shared.connected(database);
+                    shared.connected(database, None);
                     shared.tell(Input::Reopened);
                 }
                 Err(failure) => {

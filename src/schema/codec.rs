@@ -1,7 +1,8 @@
 //! The stored form of a schema.
 //!
 //! ```text
-//! schema    := 0x01 version:varint next_table:varint next_index:varint names tables
+//! schema    := 0x01 version:varint next_table:varint next_index:varint source names tables
+//! source    := 00 | 01 16 bytes                                    what it was made of (src/schema/wanted.rs)
 //! names     := count:varint (string)*                              in order of their ids
 //! tables    := count:varint table*                                 ascending by id
 //! table     := id:varint name:string number:varint aliases flags:u8 validator indexes
@@ -48,6 +49,13 @@ impl Schema {
         out.put_varint(self.version);
         out.put_varint(self.next_table.into());
         out.put_varint(self.next_index.into());
+        match &self.source {
+            None => out.put_u8(0),
+            Some(source) => {
+                out.put_u8(1);
+                out.extend_from_slice(source);
+            }
+        }
         out.put_varint(self.names.len() as u64);
         for name in self.names.iter() {
             out.put_bytes(name.as_bytes());
@@ -70,6 +78,11 @@ impl Schema {
         let version = reader.varint("schema: version")?;
         let next_table = read_u32(&mut reader, "schema: next table")?;
         let next_index = read_u32(&mut reader, "schema: next index")?;
+        let source = match reader.u8("schema: source")? {
+            0 => None,
+            1 => reader.take(16, "schema: source")?.first_chunk().copied(),
+            _ => return Err(Malformed("schema: source")),
+        };
         let names = read_names(&mut reader)?;
         let mut tables: Vec<Table> = Vec::new();
         for _ in 0..reader.length(reader.remaining(), "schema: tables")? {
@@ -83,7 +96,7 @@ impl Schema {
         reader.finish("schema: end")?;
         check_index_ids(&tables, next_index)?;
         let numbers = collect_numbers(&tables).map_err(|_| Malformed("schema: table numbers"))?;
-        Ok(Schema { version, names, tables, next_table, next_index, numbers })
+        Ok(Schema { version, names, source, tables, next_table, next_index, numbers })
     }
 }
 

@@ -1,7 +1,8 @@
 //! The schemas that tabs open the database with: versions of one app.
 
 use super::program::{object, text};
-use crate::schema::SchemaDefinition;
+use crate::document::{Names, encode_value};
+use crate::schema::WantedSchema;
 use crate::value::Value;
 
 /// How many there are.
@@ -30,7 +31,7 @@ fn table(name: &str, indexes: &[(&str, &[&str])], fields: Vec<(&str, Value)>) ->
 
 /// One of the versions. The first is what most tabs have; the others have other indexes, wider or narrower
 /// validators, a table less.
-pub(super) fn definition(version: u64) -> SchemaDefinition {
+pub(super) fn definition(version: u64) -> WantedSchema {
     const BY_K: (&str, &[&str]) = ("by_k", &["k"]);
     const BY_G_N: (&str, &[&str]) = ("by_g_n", &["g", "n"]);
     const BY_N: (&str, &[&str]) = ("by_n", &["n"]);
@@ -60,5 +61,7 @@ pub(super) fn definition(version: u64) -> SchemaDefinition {
         tables.push(table("extras", &[("by_x", &["x"])], vec![("x", field(kind("number"), false))]));
     }
     let schema = object([("tables", Value::Array(tables)), ("schemaValidation", Value::Boolean(true))]);
-    SchemaDefinition::from_value(&schema).expect("a schema")
+    let mut bytes = Vec::new();
+    encode_value(&schema, &Names::new(), &mut bytes);
+    WantedSchema::new(&bytes)
 }

@@ -54,6 +54,12 @@ impl Scan {
         }
     }
 
+    /// Says that only about so many entries will be wanted: no more leaves than they need are asked for at once.
+    pub fn wanting(mut self, entries: usize) -> Self {
+        self.tree.wanted = entries as u64;
+        self
+    }
+
     /// The next entry.
     #[allow(clippy::should_implement_trait)] // an iterator can't lend
     pub fn next(&mut self, cache: &mut PageCache) -> Result<Option<Item<'_>>, ReadError> {
@@ -93,7 +99,9 @@ impl Scan {
 struct TreeCursor {
     manifest: Rc<Manifest>,
     reach: Reach,
+    /// Most leaves to ask for at once, and how many entries of them will be wanted.
     ahead: usize,
+    wanted: u64,
     path: Path,
     state: State,
     /// The leaf at hand and which of its entries are left: taken from the front or from the back.
@@ -124,6 +132,7 @@ impl TreeCursor {
             manifest,
             reach,
             ahead,
+            wanted: u64::MAX,
             path: Vec::new(),
             state: if nothing { State::End } else { State::Descend },
             leaf: None,
@@ -234,9 +243,12 @@ impl TreeCursor {
     fn missing(&mut self, cache: &mut PageCache, id: PageId) -> Vec<PageId> {
         let mut missing = vec![id];
         let mut path = self.path.clone();
+        // The range begins somewhere in the first leaf: half of it counts.
+        let mut entries = entries_below(&path) / 2;
         // Pages that are here already count for something, or a long range of them would be walked each time.
         for _ in 1..self.ahead.saturating_mul(4) {
-            if missing.len() >= self.ahead || !Self::step(&self.reach, &mut path) {
+            let is_enough = missing.len() >= self.ahead || entries >= self.wanted;
+            if is_enough || !Self::step(&self.reach, &mut path) {
                 break;
             }
             while path.len() + 1 < usize::from(self.manifest.height) {
@@ -259,9 +271,15 @@ impl TreeCursor {
                     missing.push(id);
                 }
             }
+            entries += entries_below(&path);
         }
         missing
     }
+}
+
+/// How many entries the page below a path holds.
+fn entries_below(path: &Path) -> u64 {
+    path.last().map_or(0, |(interior, index)| interior.count_of(*index))
 }
 
 /// The keys that the page below a path may hold.

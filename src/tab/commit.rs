@@ -297,6 +297,11 @@ impl Tab {
         });
     }
 
+    /// Reads what others may have written before this tab listened to them.
+    pub fn refresh(&mut self) {
+        self.catch_up();
+    }
+
     /// Reads what others wrote, soon.
     pub(crate) fn catch_up(&mut self) {
         // What was stored is being read: the answer to another request must not be taken for it.

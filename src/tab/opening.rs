@@ -8,7 +8,7 @@ use crate::change::rows_range;
 use crate::error::{Code, Error, Result};
 use crate::keyspace::{self, TableId};
 use crate::read_set::ReadSet;
-use crate::schema::{IndexState, Schema, SchemaDefinition};
+use crate::schema::{Evolution, IndexState, Schema, WantedSchema};
 use crate::store::{Direction, Overlay, PageId, ReadError, Scan, View};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -40,17 +40,30 @@ struct Check {
 
 /// A database on its way to be open.
 pub(crate) struct Opening {
-    wanted: SchemaDefinition,
+    wanted: WantedSchema,
     stage: Stage,
 }
 
 impl Opening {
-    pub(crate) fn new(wanted: SchemaDefinition) -> Self {
+    pub(crate) fn new(wanted: WantedSchema) -> Self {
         Opening { wanted, stage: Stage::Loading }
     }
 
     pub(crate) fn is_loaded(&self) -> bool {
         !matches!(self.stage, Stage::Loading)
+    }
+
+    /// What the schema in force has to become, if it is not what the app asks for.
+    fn next_schema(&mut self, schema: &Schema) -> Result<Option<Evolution>> {
+        let source = self.wanted.source;
+        if source.is_some() && source == schema.source {
+            return Ok(None);
+        }
+        let mut evolution = schema.evolve(self.wanted.definition()?)?;
+        if let Some(evolution) = &mut evolution {
+            evolution.schema.source = source;
+        }
+        Ok(evolution)
     }
 }
 
@@ -122,7 +135,7 @@ impl Tab {
                     self.opening = Some(opening);
                     return;
                 }
-                Stage::Comparing => match self.current.schema.evolve(&opening.wanted) {
+                Stage::Comparing => match opening.next_schema(&self.current.schema) {
                     Err(error) => {
                         self.opening = Some(opening);
                         self.fail(error);

@@ -52,6 +52,8 @@ pub enum RunStep {
 const CHUNK: usize = 512;
 /// How many pages a scan asks for ahead.
 const PAGES_AHEAD: usize = 32;
+/// A guess at how many rows a filter looks at for one that it lets through.
+const FILTERED: usize = 16;
 
 /// A query that is being answered, on one state from beginning to end.
 pub struct QueryRun {
@@ -126,8 +128,10 @@ impl Tab {
             }
         };
         let direction = if plan.descending { Direction::Descending } else { Direction::Ascending };
-        let ahead = plan.limit.map_or(PAGES_AHEAD, |limit| (limit / 64 + 1).min(PAGES_AHEAD));
-        let scan = state.view.scan(&plan.start, Some(&plan.end), direction, ahead);
+        // Nobody knows how many rows pass a filter.
+        let spare = if plan.filters.is_empty() { 1 } else { FILTERED };
+        let wanted = plan.limit.map_or(usize::MAX, |limit| limit.saturating_mul(spare));
+        let scan = state.view.scan(&plan.start, Some(&plan.end), direction, PAGES_AHEAD).wanting(wanted);
         Ok(QueryRun {
             source,
             plan,

@@ -4,6 +4,7 @@ use super::*;
 use crate::document;
 use crate::log::Record;
 use crate::query;
+use crate::schema::SchemaDefinition;
 use crate::storage::MemoryStorage;
 use crate::value::Value;
 use std::collections::BTreeMap;
@@ -30,6 +31,10 @@ fn string(text: &str) -> Value {
 
 /// `items: { k: string, n: number, g?: number }` with indexes by k and by g and n.
 pub(crate) fn definition(indexes: &[(&str, &[&str])]) -> SchemaDefinition {
+    SchemaDefinition::from_value(&exported(indexes)).expect("a schema")
+}
+
+fn exported(indexes: &[(&str, &[&str])]) -> Value {
     let field = |kind: &str, optional: bool| {
         object(&[("fieldType", object(&[("type", string(kind))])), ("optional", Value::from(optional))])
     };
@@ -43,8 +48,7 @@ pub(crate) fn definition(indexes: &[(&str, &[&str])]) -> SchemaDefinition {
         ("indexes", Value::from(indexes.collect::<Vec<_>>())),
         ("documentType", object(&[("type", string("object")), ("value", fields)])),
     ]);
-    let schema = object(&[("tables", Value::from(vec![table])), ("schemaValidation", Value::from(true))]);
-    SchemaDefinition::from_value(&schema).expect("a schema")
+    object(&[("tables", Value::from(vec![table])), ("schemaValidation", Value::from(true))])
 }
 
 pub(crate) const INDEXES: &[(&str, &[&str])] = &[("by_k", &["k"]), ("by_g_n", &["g", "n"])];
@@ -83,7 +87,7 @@ impl World {
         }
     }
 
-    pub(crate) fn open(&mut self, options: Options, wanted: SchemaDefinition) -> usize {
+    pub(crate) fn open(&mut self, options: Options, wanted: impl Into<WantedSchema>) -> usize {
         let mut seed = [7; 32];
         seed[0] = self.tabs.len() as u8;
         self.tabs.push(Tab::new(options, wanted, seed));
@@ -495,4 +499,39 @@ fn what_could_not_be_deleted_is_deleted_later() {
     let report = world.verify(alice);
     assert_eq!(world.storage.pages.len() as u64, report.pages, "every page that is stored is needed");
     assert!(world.storage.log.len() <= 8, "{}", world.storage.log.len());
+}
+
+fn encoded(indexes: &[(&str, &[&str])]) -> WantedSchema {
+    let mut bytes = Vec::new();
+    document::encode_value(&exported(indexes), &document::Names::new(), &mut bytes);
+    WantedSchema::new(&bytes)
+}
+
+#[test]
+fn a_schema_that_is_stored_already_is_not_read_again() {
+    let mut world = World::new();
+    let alice = world.open(small(), encoded(INDEXES));
+    world.insert(alice, "k", 1.0, None);
+    world.settle();
+    let source = world.tabs[alice].schema().source;
+    assert!(source.is_some());
+    // What can't be read has not been looked at: only its name counts. Through the log, and through a checkpoint.
+    for _ in 0..2 {
+        let mut unreadable = WantedSchema::new(b"?");
+        unreadable.source = source;
+        let bob = world.open(small(), unreadable);
+        assert_eq!(world.events[bob], [Event::Opened(Ok(()))]);
+        assert_eq!(world.scan(bob, "by_k").len(), world.scan(alice, "by_k").len());
+        for n in 0..20 {
+            world.insert(bob, "more", f64::from(n), None);
+            world.settle();
+        }
+    }
+    assert!(world.tabs[alice].stats().generation > 0);
+    let other = world.open(small(), WantedSchema::new(b"?"));
+    assert!(matches!(world.events[other][..], [Event::Opened(Err(_))]), "{:?}", world.events[other]);
+    // Another one is adopted, and its name with it.
+    let bob = world.open(small(), encoded(&INDEXES[..1]));
+    assert!(world.tabs[bob].schema().source.is_some_and(|named| Some(named) != source));
+    assert_eq!(world.tabs[alice].schema().source, world.tabs[bob].schema().source);
 }

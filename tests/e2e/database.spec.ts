@@ -242,3 +242,47 @@ test("a higher version of the database is a newer format", async ({ context }) =
   });
   expect(code).toBe("NewerFormat");
 });
+
+/** Holds the engine's binary back, so that what happens meanwhile falls between the first read and the opening. */
+async function slowEngine(page: Tab): Promise<() => void> {
+  let release!: () => void;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  await page.route("**/*.wasm*", async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
+
+test("what others wrote while the engine was on its way is seen at once", async ({ context }) => {
+  const [alice, bob] = [await tab(context), await tab(context)];
+  await open(alice);
+  await alice.evaluate(() => db.insert("tasks", { title: "before", n: 1 }));
+  const release = await slowEngine(bob);
+  const opened = open(bob);
+  await bob.evaluate(() => sleep(500));
+  await alice.evaluate(() => db.insert("tasks", { title: "meanwhile", n: 2 }));
+  release();
+  await opened;
+  // Nothing is written here and nobody announces anything more.
+  await bob.evaluate(() => until(async () => (await db.query("tasks").count()) === 2, 2_000));
+  await bob.evaluate(() => db.insert("tasks", { title: "after", n: 3 }));
+  expect(await bob.evaluate(async () => (await db.verify()).problems)).toEqual([]);
+  await alice.evaluate(() => until(async () => (await db.query("tasks").count()) === 3, 2_000));
+});
+
+test("a database that is deleted while the engine is on its way is made anew", async ({ context }) => {
+  const [alice, bob] = [await tab(context), await tab(context)];
+  await open(alice);
+  await alice.evaluate(() => db.insert("tasks", { title: "before", n: 1 }));
+  const release = await slowEngine(bob);
+  const opened = open(bob);
+  await bob.evaluate(() => sleep(500));
+  // Nobody waits for the page whose engine is still on its way.
+  await alice.evaluate(() => Promise.race([db.destroy(), sleep(5_000).then(() => Promise.reject(new Error("stuck")))]));
+  release();
+  await opened;
+  expect(await bob.evaluate(() => db.query("tasks").count())).toBe(0);
+  await bob.evaluate(() => db.insert("tasks", { title: "after", n: 3 }));
+  expect(await bob.evaluate(async () => (await db.verify()).rows)).toBe(1);
+});

@@ -41,6 +41,7 @@ fn everything() -> Schema {
     assert!(stored.set_index_state(IndexId(2), IndexState::Ready));
     assert!(stored.set_index_state(IndexId(5), IndexState::Building { after: Some(vec![0x10, 0, 0xff]) }));
     stored.version = 5;
+    stored.source = Some(*b"sixteen bytes...");
     stored
 }
 
@@ -89,7 +90,7 @@ fn a_cut_schema_is_malformed() {
 
 #[test]
 fn endless_nesting_is_malformed() {
-    let nested = [&[1, 1, 2, 1, 0, 1, 1, 1, b't', 1, 0, 3][..], &[0x0a; 100_000]].concat();
+    let nested = [&[1, 1, 2, 1, 0, 0, 1, 1, 1, b't', 1, 0, 3][..], &[0x0a; 100_000]].concat();
     assert!(Schema::decode(&nested).is_err());
 }
 

@@ -189,6 +189,40 @@ fn a_scan_asks_for_several_pages_at_once() {
 }
 
 #[test]
+fn a_scan_asks_for_no_more_pages_than_its_limit_needs() {
+    let mut store = Store::new(1 << 30);
+    for n in 0..100_000 {
+        store.view.overlay.put(&row(n), vec![n as u8; 60].into(), 1);
+    }
+    checkpoint_and_free(&mut store);
+    let view = store.view.clone();
+    let per_leaf = 100_000 / store.stored.len();
+    for direction in [Direction::Ascending, Direction::Descending] {
+        for limit in [1, per_leaf, 3 * per_leaf, 12 * per_leaf] {
+            store.cache.clear();
+            let mut loads = 0;
+            let mut scan = view.scan(&row(20_000), Some(&row(80_000)), direction, 32).wanting(limit);
+            let mut given = 0;
+            while given < limit {
+                match scan.next(&mut store.cache) {
+                    Ok(item) => given += usize::from(item.is_some()),
+                    Err(ReadError::Missing(pages)) => {
+                        loads += 1;
+                        assert!(pages.len() <= limit / per_leaf * 5 / 4 + 2, "{} pages for {limit}", pages.len());
+                        for page in pages {
+                            let bytes = store.stored[&page].clone();
+                            store.cache.insert(page, bytes).expect("a page");
+                        }
+                    }
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+            assert!(loads <= 2, "{loads} loads for {limit}");
+        }
+    }
+}
+
+#[test]
 fn the_manifest_remembers_what_was_given() {
     let sessions: Vec<Session> = (0..300).map(|n| Session { session: n, counter: 1, sequence: 1000 - n }).collect();
     let mut checkpoint = Checkpoint::new(View::empty(), 7, 99, sessions, b"schema".to_vec());
