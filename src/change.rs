@@ -6,7 +6,7 @@ use crate::keyspace::{self, IndexId};
 use crate::log::{ChangeKind, OldKey, Record, RowChange, Stage};
 use crate::read_set::{KeyRange, ReadSet, Touch};
 use crate::schema::{Index, IndexKeys, IndexState, Schema, Table};
-use crate::store::{Op, Overlay, compare_keys};
+use crate::store::{Op, Overlay};
 
 /// The key of one index among a row's entry keys.
 pub(crate) fn key_of(keys: &IndexKeys, index: IndexId) -> Option<&[u8]> {
@@ -85,7 +85,7 @@ impl Operations {
     }
 
     /// Works out the change from what a row was to what it is, collects what it does, and gives it; `None`
-    /// when nothing changed.
+    /// when nothing changed. That index entries stay where they are may be known beforehand.
     pub(crate) fn change_row(
         &mut self,
         schema: &Schema,
@@ -93,7 +93,14 @@ impl Operations {
         place: keyspace::Place,
         before: Option<&Bytes>,
         after: Option<&Bytes>,
+        entries_stay: bool,
     ) -> Option<RowChange> {
+        if let (Some(before), Some(after), true) = (before, after, entries_stay) {
+            let document = (before != after).then(|| after.clone())?;
+            let change = RowChange { table: table.id, place, kind: ChangeKind::Update, document, old_keys: Vec::new() };
+            self.push_row(table, &change, &IndexKeys::new());
+            return Some(change);
+        }
         let mut new_keys = std::mem::take(&mut self.new_keys);
         let mut old_keys = std::mem::take(&mut self.old_keys);
         let change = row_change_with(schema, table, place, before, after, &mut old_keys, &mut new_keys);
@@ -178,39 +185,58 @@ impl Operations {
     }
 }
 
+/// Sixteen bytes of a key as a number, and the position of its operation.
+type Head = (u128, u32);
+
 /// The positions of operations in the order of their keys; those on one key keep their order.
 ///
 /// Rows come in an order of their own, and so do the entries of some indexes: sorted apart, each kind of key is
-/// often in order already. Within a kind, most keys differ in the sixteen bytes after the prefix.
+/// often in order already.
 fn sorted_positions(keys: &[u8], list: &[Operation]) -> Vec<u32> {
-    /// The head of a key as a number, and the position of its operation.
-    type Entries = Vec<(u128, u32)>;
-    let mut kinds: Vec<(&[u8], Entries)> = Vec::new();
-    for (position, operation) in list.iter().enumerate() {
-        let (prefix, rest) = keys[operation.start as usize..operation.end as usize].split_at(keyspace::PREFIX_LENGTH);
-        let mut head = [0; 16];
-        let length = rest.len().min(16);
-        head[..length].copy_from_slice(&rest[..length]);
-        let entry = (u128::from_be_bytes(head), position as u32);
+    let key = |position: u32| {
+        let operation = &list[position as usize];
+        &keys[operation.start as usize..operation.end as usize]
+    };
+    let mut kinds: Vec<(&[u8], Vec<Head>)> = Vec::new();
+    for position in 0..list.len() as u32 {
+        let prefix = &key(position)[..keyspace::PREFIX_LENGTH];
         match kinds.iter_mut().find(|(known, _)| *known == prefix) {
-            Some((_, entries)) => entries.push(entry),
-            None => kinds.push((prefix, vec![entry])),
+            Some((_, heads)) => heads.push((0, position)),
+            None => kinds.push((prefix, vec![(0, position)])),
         }
     }
     crate::sort::sort_by(&mut kinds, |a, b| a.0.cmp(b.0));
-    let mut order = Vec::with_capacity(list.len());
-    for (_, mut entries) in kinds {
-        let rest = |position: u32| {
-            let operation = &list[position as usize];
-            let from = (operation.start as usize + keyspace::PREFIX_LENGTH + 16).min(operation.end as usize);
-            &keys[from..operation.end as usize]
-        };
-        entries.sort_unstable_by(|a, b| {
-            a.0.cmp(&b.0).then_with(|| compare_keys(rest(a.1), rest(b.1))).then_with(|| a.1.cmp(&b.1))
-        });
-        order.extend(entries.into_iter().map(|(_, position)| position));
+    let mut positions = Vec::with_capacity(list.len());
+    for (_, mut heads) in kinds {
+        sort_heads(&mut heads, keyspace::PREFIX_LENGTH, &key);
+        positions.extend(heads.into_iter().map(|(_, position)| position));
     }
-    order
+    positions
+}
+
+/// Sorts by what keys hold from an offset on, sixteen bytes at a time.
+fn sort_heads<'k>(heads: &mut [Head], offset: usize, key: &dyn Fn(u32) -> &'k [u8]) {
+    let mut goes_on = false;
+    for (head, position) in heads.iter_mut() {
+        let rest = key(*position).get(offset..).unwrap_or_default();
+        *head = match rest.first_chunk() {
+            Some(bytes) => u128::from_be_bytes(*bytes),
+            None => {
+                let mut bytes = [0; 16];
+                bytes[..rest.len()].copy_from_slice(rest);
+                u128::from_be_bytes(bytes)
+            }
+        };
+        goes_on |= rest.len() > 16;
+    }
+    if !heads.is_sorted() {
+        heads.sort_unstable();
+    }
+    if goes_on {
+        for same in heads.chunk_by_mut(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+            sort_heads(same, offset + 16, key);
+        }
+    }
 }
 
 /// Applies a record to an overlay and the schema that goes with it.

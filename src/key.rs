@@ -115,13 +115,18 @@ fn deeper(levels: usize) -> Result<usize, Malformed> {
 /// Appends the key of a float: nine bytes.
 #[inline]
 pub(crate) fn push_float(out: &mut Vec<u8>, number: f64) {
+    out.extend_from_slice(&float_bytes(number));
+}
+
+/// The key of a float.
+pub(crate) fn float_bytes(number: f64) -> [u8; FLOAT_LENGTH] {
     let bits = number.to_bits();
     // Negative numbers order backwards, so all their bits are flipped; the others only lose their
     // place below the negative ones.
     let ordered = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
     let mut key = [FLOAT64; FLOAT_LENGTH];
     key[1..].copy_from_slice(&ordered.to_be_bytes());
-    out.extend_from_slice(&key);
+    key
 }
 
 /// Reads the key of a float; `None` for any other nine bytes, or a different number of them.

@@ -105,19 +105,23 @@ pub fn place_of(key: &[u8]) -> Option<Place> {
 }
 
 /// The key of a row.
-pub fn row_key(table: TableId, place: &Place) -> Vec<u8> {
-    let mut key = Vec::with_capacity(PREFIX_LENGTH + PLACE_LENGTH);
-    key.extend_from_slice(&row_prefix(table));
-    push_place(&mut key, place);
+pub fn row_key(table: TableId, place: &Place) -> [u8; PREFIX_LENGTH + PLACE_LENGTH] {
+    let mut key = [0; PREFIX_LENGTH + PLACE_LENGTH];
+    key[..PREFIX_LENGTH].copy_from_slice(&row_prefix(table));
+    key[PREFIX_LENGTH..PREFIX_LENGTH + 9].copy_from_slice(&key::float_bytes(place.creation_time));
+    key[PREFIX_LENGTH + 9..].copy_from_slice(&place.id.0);
     key
 }
 
+/// The key of an id's place.
+pub type IdKey = [u8; PREFIX_LENGTH + 16];
+
 /// The key of an id's place. The day comes first, so that new ids fall together.
-pub fn id_key(table: TableId, id: &RowId) -> Vec<u8> {
-    let mut key = Vec::with_capacity(PREFIX_LENGTH + 16);
-    key.extend_from_slice(&id_prefix(table));
-    key.extend_from_slice(&id.0[14..]);
-    key.extend_from_slice(&id.0[..14]);
+pub fn id_key(table: TableId, id: &RowId) -> IdKey {
+    let mut key = [0; PREFIX_LENGTH + 16];
+    key[..PREFIX_LENGTH].copy_from_slice(&id_prefix(table));
+    key[PREFIX_LENGTH..PREFIX_LENGTH + 2].copy_from_slice(&id.0[14..]);
+    key[PREFIX_LENGTH + 2..].copy_from_slice(&id.0[..14]);
     key
 }
 

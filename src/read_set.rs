@@ -3,6 +3,8 @@
 //! A transaction is untouched by a change if none of the changed row's keys, old or new, in any index,
 //! lies in a range that it read. Counting is weaker: it only sees keys that appear or vanish.
 
+use crate::keyspace::IdKey;
+
 /// A half-open range of keys, `start <= key < end`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyRange {
@@ -40,6 +42,9 @@ pub enum Touch {
 #[derive(Clone, Debug, Default)]
 pub struct ReadSet {
     rows: Ranges,
+    /// Ids that were looked up, which is most of what mutations read, and how many of them are sorted.
+    ids: Vec<IdKey>,
+    sorted_ids: usize,
     counts: Ranges,
 }
 
@@ -49,6 +54,11 @@ impl ReadSet {
         self.rows.add(range);
     }
 
+    /// Notes that the row of an id was seen, or missed.
+    pub fn add_id(&mut self, key: IdKey) {
+        self.ids.push(key);
+    }
+
     /// Notes that the keys of a range were counted.
     pub fn add_count(&mut self, range: KeyRange) {
         self.counts.add(range);
@@ -56,24 +66,33 @@ impl ReadSet {
 
     /// Whether nothing was read.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.counts.is_empty()
+        self.rows.is_empty() && self.ids.is_empty() && self.counts.is_empty()
     }
 
-    /// Sorts and joins the ranges, so that lookups are fast.
+    /// Sorts and joins what was read, so that lookups are fast.
     pub fn finish(&mut self) {
+        crate::sort::sort(&mut self.ids);
+        self.sorted_ids = self.ids.len();
         self.rows.finish();
         self.counts.finish();
     }
 
     /// Whether a change of `key` changes what was read.
     pub fn is_touched(&self, key: &[u8], touch: Touch) -> bool {
-        self.rows.contains(key) || (touch == Touch::Existence && self.counts.contains(key))
+        self.rows.contains(key) || self.has_id(key) || (touch == Touch::Existence && self.counts.contains(key))
+    }
+
+    fn has_id(&self, key: &[u8]) -> bool {
+        let Ok(key) = IdKey::try_from(key) else { return false };
+        let (sorted, rest) = self.ids.split_at(self.sorted_ids);
+        sorted.binary_search(&key).is_ok() || rest.contains(&key)
     }
 
     /// Whether a range shares a key with what was read.
     #[cfg(test)]
     pub fn overlaps(&self, range: &KeyRange) -> bool {
-        self.rows.overlaps(range) || self.counts.overlaps(range)
+        let holds_id = self.ids.iter().any(|id| range.contains(id));
+        self.rows.overlaps(range) || holds_id || self.counts.overlaps(range)
     }
 }
 
@@ -157,11 +176,27 @@ mod tests {
 
     #[test]
     fn a_point_holds_its_key_alone() {
+        let point = KeyRange::point(b"ab");
+        assert!(point.contains(b"ab"));
+        assert!(!point.contains(b"ab\0") && !point.contains(b"aa\xff"));
+    }
+
+    #[test]
+    fn an_id_is_touched_by_its_row_alone() {
+        let key = |n: u8| [n; size_of::<IdKey>()];
         let mut reads = ReadSet::default();
-        reads.add_rows(KeyRange::point(b"ab"));
-        assert!(reads.is_touched(b"ab", Touch::Content));
-        assert!(!reads.is_touched(b"ab\0", Touch::Content));
-        assert!(!reads.is_touched(b"aa\xff", Touch::Content));
+        for n in [7, 3, 9, 3] {
+            reads.add_id(key(n));
+        }
+        for _ in 0..2 {
+            for n in 0..12 {
+                assert_eq!(reads.is_touched(&key(n), Touch::Content), [3, 7, 9].contains(&n), "{n}");
+            }
+            assert!(!reads.is_touched(&key(7)[1..], Touch::Existence) && !reads.is_empty());
+            reads.finish();
+        }
+        reads.add_id(key(5));
+        assert!(reads.is_touched(&key(5), Touch::Content) && reads.is_touched(&key(9), Touch::Content));
     }
 
     proptest! {

@@ -49,10 +49,12 @@ pub struct Options {
     pub page_cache_bytes: usize,
     /// Bytes of log content in memory above which writers wait for a checkpoint.
     pub overlay_bytes: usize,
-    /// Bytes of log above which a checkpoint starts.
+    /// Bytes of log above which a checkpoint starts, in the next lull.
     pub checkpoint_log_bytes: usize,
-    /// Log records above which a checkpoint starts.
+    /// Log records above which a checkpoint starts, in the next lull.
     pub checkpoint_log_records: usize,
+    /// How long this tab writes nothing in a lull. Four times the log above gets its checkpoint without one.
+    pub lull_ms: f64,
     /// Quiet time after which even a small log is worth a checkpoint.
     pub idle_ms: f64,
     /// How long a replaced page stays, for readers of an older state.
@@ -83,6 +85,7 @@ impl Default for Options {
             overlay_bytes: 64 << 20,
             checkpoint_log_bytes: 1 << 20,
             checkpoint_log_records: 1000,
+            lull_ms: 200.0,
             idle_ms: 1500.0,
             page_grace_ms: 60_000.0,
             log_grace_ms: 30_000.0,

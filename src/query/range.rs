@@ -206,7 +206,7 @@ impl Target<'_> {
             Some((number, id)) if number == self.table.number || self.table.aliases.contains(&number) => {
                 let mut key = prefix;
                 match self.source {
-                    Source::ById => key = keyspace::id_key(self.table.id, &id),
+                    Source::ById => key = keyspace::id_key(self.table.id, &id).to_vec(),
                     Source::ByCreationTime | Source::Index(_) => key.extend_from_slice(&id.0),
                 }
                 Ok(Group::of_prefix(key))

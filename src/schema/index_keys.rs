@@ -93,6 +93,17 @@ impl Table {
         &self.plan.paths
     }
 
+    /// Whether a change of these fields, those of a patch, moves no entry: no index looks at them.
+    pub(crate) fn is_unindexed(&self, patch: &Document<'_>, names: &Names) -> bool {
+        let Ok(changed) = patch.object() else { return false };
+        changed.fields(names).all(|field| {
+            let is_head = |name: &str| {
+                self.plan.paths.iter().any(|path| path.segments().first().is_some_and(|head| head == name))
+            };
+            field.is_ok_and(|(name, _)| !is_head(name))
+        })
+    }
+
     /// Appends the entry keys of a row: one for each index that isn't dropping.
     pub fn index_keys(
         &self,

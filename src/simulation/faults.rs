@@ -100,6 +100,7 @@ impl Setting {
             job_slice_rows: choice(random, [1, 3, 10, 1000]),
             group_bytes: choice(random, [1, 500, 1 << 20]),
             idle_ms: defaults.idle_ms * scale,
+            lull_ms: [0.0, 20.0, defaults.lull_ms][random.below(3) as usize],
             page_grace_ms: defaults.page_grace_ms * scale,
             log_grace_ms: defaults.log_grace_ms * scale,
             fresh_ms: defaults.fresh_ms * scale,

@@ -17,6 +17,8 @@ use std::rc::Rc;
 /// A small tail is left alone when idle: a checkpoint of it would write more than it saves.
 const IDLE_RECORDS: usize = 16;
 const IDLE_BYTES: usize = 64 << 10;
+/// A log of so many times the size that is worth a checkpoint does not wait for a lull.
+const LOG_MOST: f64 = 4.0;
 /// After a failed checkpoint, the next try waits this long.
 const PAUSE_MS: f64 = 5_000.0;
 
@@ -147,16 +149,18 @@ impl Tab {
         if self.maintenance.is_stopped || self.tail.is_empty() {
             return false;
         }
+        if now_ms < self.maintenance.pause_until_ms {
+            return self.must_wait_for_checkpoint();
+        }
+        // How full the log is, 1 being enough for a checkpoint in a lull: one that runs while this tab writes makes
+        // its writes wait, and the pages that it makes are soon made again.
+        let fill = (self.tail_bytes as f64 / self.options.checkpoint_log_bytes as f64)
+            .max(self.tail.len() as f64 / self.options.checkpoint_log_records as f64);
+        let quiet_ms = (now_ms - self.maintenance.last_write_ms).abs();
         self.must_wait_for_checkpoint()
-            || (now_ms >= self.maintenance.pause_until_ms
-                && (self.tail_bytes >= self.options.checkpoint_log_bytes
-                    || self.tail.len() >= self.options.checkpoint_log_records
-                    || (self.is_idle_long(now_ms)
-                        && (self.tail.len() >= IDLE_RECORDS || self.tail_bytes >= IDLE_BYTES))))
-    }
-
-    fn is_idle_long(&self, now_ms: f64) -> bool {
-        (now_ms - self.maintenance.last_write_ms).abs() >= self.options.idle_ms
+            || fill >= LOG_MOST
+            || (fill >= 1.0 && quiet_ms >= self.options.lull_ms)
+            || (quiet_ms >= self.options.idle_ms && (self.tail.len() >= IDLE_RECORDS || self.tail_bytes >= IDLE_BYTES))
     }
 
     /// What may be deleted now, by the list in the manifest.

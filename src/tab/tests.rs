@@ -255,7 +255,13 @@ impl World {
 }
 
 fn small() -> Options {
-    Options { checkpoint_log_records: 8, checkpoint_slice_bytes: 4096, page_cache_bytes: 1 << 20, ..Options::default() }
+    Options {
+        checkpoint_log_records: 8,
+        checkpoint_slice_bytes: 4096,
+        page_cache_bytes: 1 << 20,
+        lull_ms: 0.0,
+        ..Options::default()
+    }
 }
 
 #[test]
@@ -534,4 +540,22 @@ fn a_schema_that_is_stored_already_is_not_read_again() {
     let bob = world.open(small(), encoded(&INDEXES[..1]));
     assert!(world.tabs[bob].schema().source.is_some_and(|named| Some(named) != source));
     assert_eq!(world.tabs[alice].schema().source, world.tabs[bob].schema().source);
+}
+
+#[test]
+fn a_checkpoint_waits_for_a_lull_unless_the_log_is_long() {
+    let mut world = World::new();
+    let alice = world.open(Options { lull_ms: 200.0, ..small() }, definition(INDEXES));
+    let write = |world: &mut World, number: usize, pause_ms: f64| {
+        for n in 0..number {
+            world.insert(alice, "k", n as f64, None);
+            world.settle();
+            world.pass(pause_ms);
+        }
+        world.tabs[alice].stats().generation
+    };
+    assert_eq!(write(&mut world, 30, 10.0), 0, "while it writes");
+    world.pass(300.0);
+    assert_eq!(world.tabs[alice].stats().generation, 1, "in a lull");
+    assert_eq!(write(&mut world, 33, 10.0), 2, "without one");
 }

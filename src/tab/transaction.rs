@@ -323,7 +323,7 @@ impl Tab {
     ) -> std::result::Result<Option<Row>, Obstacle> {
         self.transaction(id)?;
         let transaction = self.transactions.get_mut(&id).expect("it was there");
-        transaction.reads.add_rows(KeyRange::point(&keyspace::id_key(table, &row)));
+        transaction.reads.add_id(keyspace::id_key(table, &row));
         if let Some(changed) = transaction.rows.get(&(table, row)) {
             return Ok(changed.after.clone().map(|document| Row { table, place: changed.place, document }));
         }
@@ -399,7 +399,7 @@ impl Tab {
         let earlier = transaction.rows.get(&(table.id, row)).filter(|changed| changed.before.is_some());
         let before = earlier.and_then(|changed| changed.before.clone());
         let place = earlier.map_or(Place { creation_time, id: row }, |changed| changed.place);
-        transaction.write(&schema, table, place, before, None, Some(document));
+        transaction.write(&schema, table, place, before, [None, Some(document)], false);
         Ok(row)
     }
 
@@ -418,7 +418,9 @@ impl Tab {
         let old = self.existing(id, table, row, id_text, "Update")?;
         let document = document::patch(Document::new(&old.document), patch, &schema.names)
             .map_err(|malformed| damaged(&schema, table, malformed))?;
-        self.overwrite(id, &schema, old, document)
+        let is_unindexed = |table: &Table| table.is_unindexed(&Document::new(patch), &schema.names);
+        let entries_stay = schema.table_by_id(table).is_some_and(is_unindexed);
+        self.overwrite(id, &schema, old, document, entries_stay)
     }
 
     /// Replaces all fields of a document.
@@ -434,7 +436,7 @@ impl Tab {
         let schema = self.transactions[&id].state.schema.clone();
         document::canonicalize(document, &schema.names, Purpose::Insert)?;
         let old = self.existing(id, table, row, id_text, "Replace")?;
-        self.overwrite(id, &schema, old, std::mem::take(document))
+        self.overwrite(id, &schema, old, std::mem::take(document), false)
     }
 
     /// Removes a document.
@@ -451,7 +453,7 @@ impl Tab {
         let schema = transaction.state.schema.clone();
         let Some(definition) = schema.table_by_id(table) else { return Ok(()) };
         let before = transaction.before(table, row, &old.document);
-        transaction.write(&schema, definition, old.place, before, Some(old.document), None);
+        transaction.write(&schema, definition, old.place, before, [Some(old.document), None], false);
         Ok(())
     }
 
@@ -461,6 +463,7 @@ impl Tab {
         schema: &Schema,
         old: Row,
         document: Vec<u8>,
+        entries_stay: bool,
     ) -> std::result::Result<(), Obstacle> {
         if *old.document == *document {
             return Ok(());
@@ -470,7 +473,8 @@ impl Tab {
         check(schema, &self.own_schema, table, &document)?;
         let transaction = self.transactions.get_mut(&id).expect("it was there");
         let before = transaction.before(old.table, old.place.id, &old.document);
-        transaction.write(schema, table, old.place, before, Some(old.document), Some(Bytes::new(document)));
+        let documents = [Some(old.document), Some(Bytes::new(document))];
+        transaction.write(schema, table, old.place, before, documents, entries_stay);
         Ok(())
     }
 
@@ -526,18 +530,19 @@ impl Transaction {
         }
     }
 
-    /// Notes a changed row and shows it to this transaction's own reads.
+    /// Notes a changed row and shows it to this transaction's own reads. `before` is what it was when the
+    /// transaction began, the documents what it was until now and what it is.
     fn write(
         &mut self,
         schema: &Schema,
         table: &Table,
         place: Place,
         before: Option<Bytes>,
-        previous: Option<Bytes>,
-        after: Option<Bytes>,
+        [previous, after]: [Option<Bytes>; 2],
+        entries_stay: bool,
     ) {
         self.bytes += 48 + after.as_ref().map_or(0, |document| document.len());
-        let change = self.operations.change_row(schema, table, place, previous.as_ref(), after.as_ref());
+        let change = self.operations.change_row(schema, table, place, previous.as_ref(), after.as_ref(), entries_stay);
         let is_first = !self.rows.contains_key(&(table.id, place.id));
         let change = if is_first { change } else { None };
         self.rows.insert((table.id, place.id), ChangedRow { place, before, after, change });

@@ -19,8 +19,8 @@ fn table_number() -> u32 {
 /// The key under which a plan's source holds a row.
 pub(super) fn key_of(plan: &Plan, schema: &Schema, row: &ModelRow) -> Vec<u8> {
     match plan.source {
-        Source::ByCreationTime => keyspace::row_key(plan.table, &row.place),
-        Source::ById => keyspace::id_key(plan.table, &row.place.id),
+        Source::ByCreationTime => keyspace::row_key(plan.table, &row.place).to_vec(),
+        Source::ById => keyspace::id_key(plan.table, &row.place.id).to_vec(),
         Source::Index(index) => {
             let fields = &schema.index_by_id(index).expect("the index").1.fields;
             let mut key = keyspace::entry_prefix(index).to_vec();

@@ -14,7 +14,14 @@ type Pieces = Vec<(Vec<u8>, Child)>;
 
 pub(super) fn extend<'k>(overlay: &mut Overlay, input: &mut dyn Iterator<Item = Item<'k>>) {
     let head = input.next();
-    let mut merge = Merge { input, head, out_of_order: None, totals: overlay.totals, empty: overlay.empty.clone() };
+    let mut merge = Merge {
+        input,
+        head,
+        is_same_key: false,
+        out_of_order: None,
+        totals: overlay.totals,
+        empty: overlay.empty.clone(),
+    };
     let root = std::mem::replace(&mut overlay.root, Rc::new(Node::Leaf(Leaf::default())));
     let mut pieces = Pieces::new();
     merge.node(Vec::new(), root, None, &mut pieces);
@@ -34,6 +41,8 @@ pub(super) fn extend<'k>(overlay: &mut Overlay, input: &mut dyn Iterator<Item = 
 struct Merge<'i, 'k> {
     input: &'i mut dyn Iterator<Item = Item<'k>>,
     head: Option<Item<'k>>,
+    /// Whether that is one more change of the key before.
+    is_same_key: bool,
     /// The change that ended the sorted part of the input.
     out_of_order: Option<Item<'k>>,
     totals: Totals,
@@ -48,7 +57,9 @@ impl<'k> Merge<'_, 'k> {
     fn next(&mut self) -> Option<Item<'k>> {
         let item = self.head.take()?;
         self.head = self.input.next();
-        if self.head.as_ref().is_some_and(|(key, ..)| compare(key, item.0) == Ordering::Less) {
+        let order = self.head.as_ref().map(|(key, ..)| compare(key, item.0));
+        self.is_same_key = order == Some(Ordering::Equal);
+        if order == Some(Ordering::Less) {
             self.out_of_order = self.head.take();
         }
         Some(item)
@@ -117,7 +128,7 @@ impl<'k> Merge<'_, 'k> {
     fn fresh(&mut self, leaves: &mut Leaves<'_>) {
         let Some((key, ..)) = self.head else { return };
         let mut slot = self.change(key, None);
-        while self.head.as_ref().is_some_and(|head| head.0 == key) {
+        while self.is_same_key {
             slot = self.change(key, slot);
         }
         if let Some(slot) = slot {
