@@ -46,7 +46,7 @@ pub(crate) use patch::patch;
 pub(crate) use path::FieldPath;
 pub(crate) use reference::{FieldIter, ObjectRef, ValueRef};
 
-use std::collections::BTreeMap;
+use crate::flat_map::FlatMap;
 
 use crate::bytes::{Malformed, Reader};
 use crate::error::{self, Code, Error};
@@ -141,7 +141,7 @@ impl<'a> Document<'a> {
 
     /// Everything as a value, for the paths where speed does not matter.
     pub(crate) fn to_value(self, names: &Names) -> Result<Value, Malformed> {
-        let mut fields = BTreeMap::new();
+        let mut fields = FlatMap::new();
         for field in self.fields(names) {
             let (name, value) = field?;
             fields.insert(name.to_string(), value.to_value(names)?);

@@ -36,6 +36,7 @@ mod value;
 
 pub use bytes::{Bytes, Malformed};
 pub use error::{Code, Error, Result};
+pub use flat_map::FlatMap;
 pub use value::{Value, compare_optional};
 
 /// The browser.

@@ -6,6 +6,7 @@ pub(crate) mod strategy;
 #[cfg(test)]
 mod tests;
 
+use crate::flat_map::FlatMap;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -30,7 +31,7 @@ pub enum Value {
     /// A list.
     Array(Vec<Value>),
     /// Named fields, ordered by name.
-    Object(BTreeMap<String, Value>),
+    Object(FlatMap<String, Value>),
 }
 
 impl Value {
@@ -115,7 +116,7 @@ impl Value {
     }
 
     /// The fields, if this is an object.
-    pub fn as_object(&self) -> Option<&BTreeMap<String, Value>> {
+    pub fn as_object(&self) -> Option<&FlatMap<String, Value>> {
         match self {
             Value::Object(fields) => Some(fields),
             _ => None,
@@ -186,6 +187,6 @@ impl From<Vec<Value>> for Value {
 
 impl From<BTreeMap<String, Value>> for Value {
     fn from(value: BTreeMap<String, Value>) -> Self {
-        Value::Object(value)
+        Value::Object(value.into_iter().collect())
     }
 }

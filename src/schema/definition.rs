@@ -1,7 +1,5 @@
 //! What the app asks for: the object that `defineSchema(…).export()` writes, checked.
 
-use std::collections::BTreeMap;
-
 use crate::document::FieldPath;
 use crate::error::{Code, Error, Result};
 use crate::flat_map::FlatMap;
@@ -20,7 +18,7 @@ const MAX_FILTER_FIELDS: usize = 16;
 /// A schema as the app defines it: tables, validators and indexes, without any stored state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchemaDefinition {
-    pub(crate) tables: BTreeMap<String, TableDefinition>,
+    pub(crate) tables: FlatMap<String, TableDefinition>,
     pub(crate) enforced: bool,
 }
 
@@ -63,7 +61,7 @@ impl SchemaDefinition {
         if listed.len() > MAX_TABLES {
             return Err(invalid(format!("Number of tables cannot exceed {MAX_TABLES}.")));
         }
-        let mut tables = BTreeMap::new();
+        let mut tables = FlatMap::new();
         let mut numbers = TableNumbers::default();
         for table in listed {
             let name = text(table.get("tableName"), "`tableName`")?;
