@@ -1,6 +1,8 @@
 //! Convex's values: their kinds, their order across kinds, their size.
 
+pub(crate) mod decimal;
 pub(crate) mod json;
+pub(crate) mod show;
 #[cfg(test)]
 pub(crate) mod strategy;
 #[cfg(test)]

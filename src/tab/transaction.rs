@@ -13,6 +13,7 @@ use crate::random::Random;
 use crate::read_set::{KeyRange, ReadSet};
 use crate::schema::{Schema, Table};
 use crate::store::ReadError;
+use crate::value::show::Quoted;
 use std::rc::Rc;
 
 /// Names a transaction; a mutation keeps its name when it runs again.
@@ -284,13 +285,16 @@ impl Tab {
         let Some((number, row)) = decoded else {
             return Err(Error::new(
                 Code::InvalidId,
-                format!("Invalid argument `id` for `db.{method}`: Unable to decode ID: {text:?} is not a document id."),
+                format!(
+                    "Invalid argument `id` for `db.{method}`: Unable to decode ID: {} is not a document id.",
+                    Quoted(text)
+                ),
             ));
         };
         let table = schema.table_by_number(number).ok_or_else(|| {
             Error::new(
                 Code::InvalidId,
-                format!("Invalid argument `id` for `db.{method}`: Unable to decode ID: no table has the number {number} of {text:?}."),
+                format!("Invalid argument `id` for `db.{method}`: Unable to decode ID: no table has the number {number} of {}.", Quoted(text)),
             )
         })?;
         if let Some(expected) = expected.filter(|expected| *expected != table.name) {
@@ -374,7 +378,7 @@ impl Tab {
                 if self.read_row(id, table.id, row)?.is_some() {
                     return Err(Error::new(
                         Code::DuplicateId,
-                        format!("A document with the _id {text:?} is already in table \"{table_name}\"."),
+                        format!("A document with the _id {} is already in table \"{table_name}\".", Quoted(text)),
                     )
                     .into());
                 }

@@ -1,6 +1,7 @@
 //! JSON text: numbers and strings that `JSON.parse` reads back exactly, and Convex's forms for the rest.
 
 use super::Value;
+use super::decimal::{exponential, shortest};
 
 /// Appends a value in Convex's JSON: `$integer`, `$float` and `$bytes` for what JSON has no word for.
 pub(crate) fn write_json(value: &Value, out: &mut String) {
@@ -181,11 +182,14 @@ pub(crate) fn push_number(out: &mut Vec<u8>, number: f64) {
     }
 }
 
-/// Very large and very small numbers, which are rare: the standard library's shortest form.
+/// Very large and very small numbers, which are rare.
 #[cold]
 fn push_with_exponent(out: &mut Vec<u8>, number: f64) {
-    use std::io::Write;
-    write!(out, "{number:e}").expect("writing to a Vec");
+    if number < 0.0 {
+        out.push(b'-');
+    }
+    let (digits, power) = shortest(number.abs());
+    out.extend_from_slice(exponential(&digits.to_string(), power).as_bytes());
 }
 
 /// Appends the decimal digits of an integer.
