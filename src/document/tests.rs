@@ -300,6 +300,17 @@ fn mutate(bytes: &mut Vec<u8>, (kind, at, byte): (u8, usize, u8)) {
     }
 }
 
+#[test]
+fn sizes_in_messages_are_rounded_as_the_standard_library_does() {
+    for size in (0..64u64).map(|step| (1 << 20) + step * 5243).chain((0..400).map(|step| (1 << 20) / 200 * step)) {
+        let exact = size as f64 / f64::from(1 << 20);
+        let places = if exact.fract() == 0.0 { 0 } else { 2 };
+        assert_eq!(super::mebibytes(size), format!("{exact:.places$}"), "{size}");
+    }
+    assert_eq!(super::mebibytes((1 << 20) / 8), "0.12"); // 0.125
+    assert_eq!(super::mebibytes((1 << 20) / 8 * 3), "0.38"); // 0.375
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
 

@@ -8,6 +8,7 @@ use crate::schema::identifier::{check_identifier, is_system};
 use crate::schema::numbers::TableNumbers;
 use crate::schema::validator::Validator;
 use crate::value::Value;
+use crate::value::show::Number;
 
 const MAX_TABLES: usize = 10_000;
 const MAX_INDEXES_PER_TABLE: usize = 64;
@@ -322,7 +323,7 @@ fn read_other_index<'a>(definition: &'a Value, kind: &str, field_key: &str) -> R
     }
     let dimensions = present(definition.get("dimensions")).or_else(|| present(definition.get("dimension")));
     match dimensions {
-        Some(Value::Float64(dimensions)) => Ok((name, format!("{field} {dimensions}"))),
+        Some(Value::Float64(dimensions)) => Ok((name, format!("{field} {}", Number(*dimensions)))),
         Some(Value::Int64(dimensions)) => Ok((name, format!("{field} {dimensions}"))),
         _ => Err(invalid("Missing dimensions field")),
     }

@@ -273,7 +273,7 @@ impl Tab {
         if missing.is_empty() {
             return Ok(false);
         }
-        missing.sort_unstable();
+        crate::sort::sort(&mut missing);
         missing.dedup();
         Err(Obstacle::Missing(missing))
     }
