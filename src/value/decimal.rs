@@ -148,16 +148,10 @@ impl Big {
     }
 }
 
-/// `digits * 10^power` with one digit before the point: `1.25e-7`.
-pub(crate) fn exponential(digits: &str, power: i32) -> String {
-    let (first, fraction) = digits.split_at(1);
-    let point = if fraction.is_empty() { "" } else { "." };
-    format!("{first}{point}{fraction}e{}", power + fraction.len() as i32)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::json::push_exponential;
     use crate::value::show::Number;
     use proptest::prelude::*;
 
@@ -165,7 +159,9 @@ mod tests {
         prop_assert_eq!(Number(number).to_string(), format!("{number:?}"));
         if number.is_finite() && number != 0.0 {
             let (digits, power) = shortest(number.abs());
-            let text = exponential(&digits.to_string(), power);
+            let mut text = Vec::new();
+            push_exponential(&mut text, digits, power);
+            let text = String::from_utf8_lossy(&text);
             prop_assert_eq!(&text, &format!("{:e}", number.abs()));
             prop_assert_eq!(text.parse::<f64>().map(f64::to_bits), Ok(number.abs().to_bits()));
         }

@@ -4,8 +4,8 @@
 //! characters that are not to be seen.
 
 use super::Value;
-use super::decimal::{exponential, shortest};
-use super::json::push_bytes;
+use super::decimal::shortest;
+use super::json::{push_bytes, push_exponential};
 use std::fmt::{self, Write};
 
 /// A value.
@@ -66,18 +66,20 @@ impl fmt::Display for Number {
             return f.write_str("inf");
         }
         let (digits, power) = shortest(number.abs());
-        let digits = digits.to_string();
+        let text = digits.to_string();
         // How many digits stand before the point, if there is no exponent.
-        let whole = digits.len() as i32 + power;
+        let whole = text.len() as i32 + power;
         let zeros = |count: i32| "0".repeat(count as usize);
         if !(-3..=16).contains(&whole) {
-            f.write_str(&exponential(&digits, power))
+            let mut text = Vec::new();
+            push_exponential(&mut text, digits, power);
+            f.write_str(std::str::from_utf8(&text).unwrap_or_default())
         } else if whole <= 0 {
-            write!(f, "0.{}{digits}", zeros(-whole))
+            write!(f, "0.{}{text}", zeros(-whole))
         } else if power >= 0 {
-            write!(f, "{digits}{}.0", zeros(power))
+            write!(f, "{text}{}.0", zeros(power))
         } else {
-            let (whole, fraction) = digits.split_at(whole as usize);
+            let (whole, fraction) = text.split_at(whole as usize);
             write!(f, "{whole}.{fraction}")
         }
     }
