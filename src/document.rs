@@ -46,7 +46,7 @@ pub(crate) use patch::patch;
 pub(crate) use path::FieldPath;
 pub(crate) use reference::{FieldIter, ObjectRef, ValueRef};
 
-use std::collections::BTreeMap;
+use crate::flat_map::FlatMap;
 
 use crate::bytes::{Malformed, Reader};
 use crate::error::{self, Code, Error};
@@ -141,7 +141,7 @@ impl<'a> Document<'a> {
 
     /// Everything as a value, for the paths where speed does not matter.
     pub(crate) fn to_value(self, names: &Names) -> Result<Value, Malformed> {
-        let mut fields = BTreeMap::new();
+        let mut fields = FlatMap::new();
         for field in self.fields(names) {
             let (name, value) = field?;
             fields.insert(name.to_string(), value.to_value(names)?);
@@ -192,10 +192,21 @@ fn too_long(count: usize) -> Error {
 
 #[cold]
 fn too_large(size: u64) -> Error {
-    let mebibytes = size as f64 / (1 << 20) as f64;
-    let places = if mebibytes.fract() == 0.0 { 0 } else { 2 };
-    let message = format!("Value is too large ({mebibytes:.places$} MiB > maximum size 1 MiB)");
+    let message = format!("Value is too large ({} MiB > maximum size 1 MiB)", mebibytes(size));
     Error::new(Code::ValueTooLarge, message)
+}
+
+/// Bytes as MiB: without places if it is a whole number, else with two, a tie rounded to even.
+fn mebibytes(size: u64) -> String {
+    const MEBIBYTE: u64 = 1 << 20;
+    if size.is_multiple_of(MEBIBYTE) {
+        return (size / MEBIBYTE).to_string();
+    }
+    let (mut hundredths, rest) = (size * 100 / MEBIBYTE, size * 100 % MEBIBYTE);
+    if rest > MEBIBYTE / 2 || rest == MEBIBYTE / 2 && hundredths % 2 == 1 {
+        hundredths += 1;
+    }
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 #[cold]

@@ -10,7 +10,7 @@
 //! Integers and floats are big-endian. In strings and bytes, `00` is escaped as `01 01` and `01` as `01 02`.
 //! So no key is the beginning of another one: the keys that start with the key of a value are those with that value.
 
-use std::collections::BTreeMap;
+use crate::flat_map::FlatMap;
 
 use crate::bytes::{Malformed, Reader};
 use crate::document::{Names, ValueRef};
@@ -203,7 +203,7 @@ fn read_tagged(reader: &mut Reader<'_>, tag: u8, levels: usize) -> Result<Value,
         }
         OBJECT => {
             let levels = deeper(levels)?;
-            let mut fields = BTreeMap::new();
+            let mut fields = FlatMap::new();
             loop {
                 match reader.u8("key of an object")? {
                     END => break,
@@ -211,7 +211,7 @@ fn read_tagged(reader: &mut Reader<'_>, tag: u8, levels: usize) -> Result<Value,
                     _ => return Err(Malformed("key of an object")),
                 }
                 let name = read_string(reader)?;
-                if fields.last_key_value().is_some_and(|(last, _)| *last >= name) {
+                if fields.last().is_some_and(|(last, _)| *last >= name) {
                     return Err(Malformed("field names in a key"));
                 }
                 let tag = reader.u8("key tag")?;

@@ -23,6 +23,15 @@ pub struct IndexId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId(pub [u8; 16]);
 
+impl RowId {
+    /// A number for hash tables, whose low bits differ from row to row. The first bytes of an id are random.
+    pub(crate) fn spread(&self, table: TableId) -> usize {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        let word = u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ u64::from(table.0);
+        (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
+    }
+}
+
 /// Where a row lies in its table: the order of the default scan, and the tail of every index entry.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {

@@ -6,6 +6,8 @@
 
 // The core is a library of its own: the browser layer does not call all of it, and natively only tests call it.
 #![allow(dead_code)]
+// The release binary has no `{:?}` (`scripts/panics.mjs`).
+#![cfg_attr(not(test), warn(clippy::use_debug))]
 #![cfg_attr(not(target_arch = "wasm32"), allow(unused_imports))]
 
 mod bytes;
@@ -36,6 +38,7 @@ mod value;
 
 pub use bytes::{Bytes, Malformed};
 pub use error::{Code, Error, Result};
+pub use flat_map::FlatMap;
 pub use value::{Value, compare_optional};
 
 /// The browser.

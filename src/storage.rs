@@ -2,20 +2,20 @@
 //!
 //! The browser's store does the same with IndexedDB (`src/browser`), the simulator's with faults.
 
+use crate::flat_map::FlatMap;
 use crate::store::{LoadedPages, PageId};
 use crate::tab::LogTail;
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// The record stores of a database, in memory: the store of Node and of tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryStorage {
     /// Log records by sequence number.
-    pub log: BTreeMap<u64, Vec<u8>>,
+    pub log: FlatMap<u64, Vec<u8>>,
     /// Manifests by generation.
-    pub manifests: BTreeMap<u64, Vec<u8>>,
+    pub manifests: FlatMap<u64, Vec<u8>>,
     /// Pages by id.
-    pub pages: BTreeMap<PageId, Vec<u8>>,
+    pub pages: FlatMap<PageId, Vec<u8>>,
     /// How many checkpoint attempts were begun.
     pub attempts: u64,
 }
@@ -24,14 +24,11 @@ impl MemoryStorage {
     /// The newest manifest if newer than `generation`, and the records after `after`, or after what that
     /// manifest covers when `from_manifest` is set.
     pub fn read_log(&self, generation: u64, after: u64, from_manifest: bool) -> LogTail {
-        let manifest = self.manifests.range(generation + 1..).next_back().map(|(_, bytes)| bytes.clone());
+        let manifest = self.manifests.from(&(generation + 1)).last().map(|(_, bytes)| bytes.clone());
         let covered =
             manifest.as_ref().filter(|_| from_manifest).and_then(|bytes| crate::store::Manifest::peek_sequence(bytes));
         let after = after.max(covered.unwrap_or(0));
-        LogTail {
-            manifest,
-            records: self.log.range(after + 1..).map(|(&sequence, bytes)| (sequence, bytes.clone())).collect(),
-        }
+        LogTail { manifest, records: self.log.from(&(after + 1)).to_vec() }
     }
 
     /// Adds a record unless its number is taken.
@@ -46,7 +43,7 @@ impl MemoryStorage {
     /// The pages, and whether there is a newer manifest.
     pub fn load(&self, generation: u64, pages: &[PageId]) -> (LoadedPages, bool) {
         let found = pages.iter().map(|page| (*page, self.pages.get(page).cloned())).collect();
-        (found, self.manifests.range(generation + 1..).next().is_some())
+        (found, !self.manifests.from(&(generation + 1)).is_empty())
     }
 
     /// Counts the checkpoint attempts up.
@@ -72,13 +69,10 @@ impl MemoryStorage {
 
     /// Deletes what is superseded.
     pub fn trim(&mut self, log_upto: u64, manifests_below: u64, pages: &[Range<PageId>]) {
-        self.log.retain(|&sequence, _| sequence > log_upto);
-        self.manifests.retain(|&generation, _| generation >= manifests_below);
+        self.log.retain(|&sequence| sequence > log_upto);
+        self.manifests.retain(|&generation| generation >= manifests_below);
         for range in pages {
-            let ids: Vec<PageId> = self.pages.range(range.clone()).map(|(&page, _)| page).collect();
-            for page in ids {
-                self.pages.remove(&page);
-            }
+            self.pages.remove_range(range.clone());
         }
     }
 }

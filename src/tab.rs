@@ -8,6 +8,7 @@
 //! number. Whoever loses the race reads what came before it inside the transaction that it holds, keeps
 //! what is untouched by it and adds that, in one callback; so some commit always succeeds.
 
+mod changed_rows;
 mod commit;
 mod effect;
 mod job;
@@ -19,6 +20,7 @@ mod read;
 mod repair;
 mod state;
 mod transaction;
+mod transactions;
 mod verify;
 
 pub use effect::{Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
@@ -38,9 +40,9 @@ use crate::store::{LoadedPages, Manifest, Overlay, PageCache, PageId, View};
 use maintenance::Maintenance;
 use opening::Opening;
 use state::{Flight, HistoryEntry, Pending, State, TailRecord};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
-use transaction::Transaction;
+use transactions::Transactions;
 
 /// What can be set when a database is opened. The defaults are meant to be kept.
 #[derive(Clone, Debug)]
@@ -123,11 +125,11 @@ pub struct Tab {
 
     cache: PageCache,
     /// Pages that were asked for and do not exist; ids are never reused, so this stays true.
-    absent: BTreeSet<PageId>,
+    absent: FlatMap<PageId, ()>,
     /// Pages that were not there while there was a newer manifest, which is to be read first.
     gone: Vec<PageId>,
     /// Pages whose bytes are damaged.
-    damaged: BTreeSet<PageId>,
+    damaged: FlatMap<PageId, ()>,
 
     /// What is in the log, up to and including `sequence`.
     committed: State,
@@ -153,7 +155,7 @@ pub struct Tab {
     unshown: Option<Operations>,
     version: u64,
     history: VecDeque<HistoryEntry>,
-    transactions: BTreeMap<TransactionId, Transaction>,
+    transactions: Transactions,
     next_transaction: u32,
     /// A mutation that lost so often that others wait until it is through.
     privileged: Option<TransactionId>,
@@ -223,9 +225,9 @@ impl Tab {
             session,
             counter: 0,
             cache: PageCache::new(options.page_cache_bytes),
-            absent: BTreeSet::new(),
+            absent: FlatMap::new(),
             gone: Vec::new(),
-            damaged: BTreeSet::new(),
+            damaged: FlatMap::new(),
             committed: state.clone(),
             sequence: 0,
             tail: VecDeque::new(),
@@ -242,7 +244,7 @@ impl Tab {
             unshown: None,
             version: 0,
             history: VecDeque::new(),
-            transactions: BTreeMap::new(),
+            transactions: Transactions::default(),
             next_transaction: 1,
             privileged: None,
             waiting: VecDeque::new(),
@@ -404,7 +406,7 @@ impl Tab {
         self.queue.clear();
         self.waiting.clear();
         self.maintenance = Maintenance::default();
-        for (transaction, _) in std::mem::take(&mut self.transactions) {
+        for transaction in self.transactions.end_all() {
             self.events.push_back(Event::Settled { transaction, outcome: Outcome::Rejected(error.clone()) });
         }
         for read in std::mem::take(&mut self.waiting_reads) {

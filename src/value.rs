@@ -1,11 +1,14 @@
 //! Convex's values: their kinds, their order across kinds, their size.
 
+pub(crate) mod decimal;
 pub(crate) mod json;
+pub(crate) mod show;
 #[cfg(test)]
 pub(crate) mod strategy;
 #[cfg(test)]
 mod tests;
 
+use crate::flat_map::FlatMap;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -30,7 +33,7 @@ pub enum Value {
     /// A list.
     Array(Vec<Value>),
     /// Named fields, ordered by name.
-    Object(BTreeMap<String, Value>),
+    Object(FlatMap<String, Value>),
 }
 
 impl Value {
@@ -115,7 +118,7 @@ impl Value {
     }
 
     /// The fields, if this is an object.
-    pub fn as_object(&self) -> Option<&BTreeMap<String, Value>> {
+    pub fn as_object(&self) -> Option<&FlatMap<String, Value>> {
         match self {
             Value::Object(fields) => Some(fields),
             _ => None,
@@ -186,6 +189,6 @@ impl From<Vec<Value>> for Value {
 
 impl From<BTreeMap<String, Value>> for Value {
     fn from(value: BTreeMap<String, Value>) -> Self {
-        Value::Object(value)
+        Value::Object(value.into_iter().collect())
     }
 }

@@ -136,7 +136,7 @@ impl Connection {
     }
 
     fn try_load(&self, read: ReadId, generation: u64, mut pages: Vec<PageId>, once: &Once) -> Result<Running, JsValue> {
-        pages.sort_unstable();
+        crate::sort::sort(&mut pages);
         pages.dedup();
         let running = self.begin(&[PAGES, META], Mode::Read)?;
         let store = running.store(PAGES)?;

@@ -15,6 +15,9 @@ extern "C" {
 
 type Handler = Closure<dyn FnMut(Event)>;
 
+/// How a transaction ended: it completed, or was aborted, with its error if it has one.
+type End = Result<(), Option<DomException>>;
+
 /// A transaction under way. Its closures live until it ends, which it always does: by completing, by
 /// aborting, or with the page.
 #[derive(Clone)]
@@ -46,6 +49,11 @@ impl Running {
     /// Calls back with the request's result, inside the transaction. If the request fails, the transaction
     /// aborts and nothing is called here.
     pub(crate) fn after(&self, request: &IdbRequest, action: impl FnOnce(JsValue) + 'static) {
+        self.after_boxed(request, Box::new(action));
+    }
+
+    /// Compiled once: the handler around each kind of action would weigh as much as the action.
+    fn after_boxed(&self, request: &IdbRequest, action: Box<dyn FnOnce(JsValue)>) {
         let mut action = Some(action);
         let source = request.clone();
         let handler = Closure::new(move |_: Event| {
@@ -57,8 +65,12 @@ impl Running {
         self.handlers.borrow_mut().push(handler);
     }
 
-    /// Calls back when the transaction has completed, or was aborted: then with its error, if it has one.
-    pub(crate) fn at_end(self, action: impl FnOnce(Result<(), Option<DomException>>) + 'static) {
+    /// Calls back when the transaction has ended.
+    pub(crate) fn at_end(self, action: impl FnOnce(End) + 'static) {
+        self.at_end_boxed(Box::new(action));
+    }
+
+    fn at_end_boxed(self, action: Box<dyn FnOnce(End)>) {
         let Running { transaction, handlers } = self;
         let source = transaction.clone();
         let kept = handlers.clone();

@@ -179,9 +179,7 @@ impl Rows {
     }
 }
 
-/// Where the search for a row begins. The first bytes of an id are random.
+/// Where the search for a row begins.
 fn home(table: TableId, id: &RowId, mask: usize) -> usize {
-    let [a, b, c, d, e, f, g, h, ..] = id.0;
-    let word = u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ u64::from(table.0);
-    (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask
+    id.spread(table) & mask
 }

@@ -1,6 +1,6 @@
 //! From values to bytes and back.
 
-use std::collections::BTreeMap;
+use crate::flat_map::FlatMap;
 
 use super::reference::deeper;
 use super::{JSON_SAFE, LARGEST_INTEGER, Names, VALUE_NESTING, tag};
@@ -89,7 +89,7 @@ fn push_nested(tag: u8, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }
 
-fn push_fields(fields: &BTreeMap<String, Value>, names: &Names, out: &mut Vec<u8>) {
+fn push_fields(fields: &FlatMap<String, Value>, names: &Names, out: &mut Vec<u8>) {
     out.put_varint(fields.len() as u64);
     for (name, value) in fields {
         push_name(name, names, out);
@@ -99,7 +99,7 @@ fn push_fields(fields: &BTreeMap<String, Value>, names: &Names, out: &mut Vec<u8
 
 /// The canonical patch of these changes; `None` removes a field.
 #[cfg(test)]
-pub(crate) fn encode_patch(changes: &BTreeMap<String, Option<Value>>, names: &Names) -> Vec<u8> {
+pub(crate) fn encode_patch(changes: &std::collections::BTreeMap<String, Option<Value>>, names: &Names) -> Vec<u8> {
     let json_safe = changes.values().flatten().all(is_json_safe);
     let mut out = vec![if json_safe { JSON_SAFE } else { 0 }];
     out.put_varint(changes.len() as u64);
@@ -164,7 +164,7 @@ fn decode_within(reader: &mut Reader<'_>, names: &Names, levels: usize) -> Resul
             let levels = deeper(levels)?;
             let mut inner = nested(reader, "object")?;
             let count = inner.length(inner.remaining(), "number of fields")?;
-            let mut fields = BTreeMap::new();
+            let mut fields = FlatMap::new();
             for _ in 0..count {
                 let name = super::reference::NameRef::read(&mut inner)?.text(names)?.to_string();
                 let value = decode_within(&mut inner, names, levels)?;

@@ -1,7 +1,7 @@
 //! Values inside a document's bytes, borrowed.
 
+use crate::flat_map::FlatMap;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use super::{Names, VALUE_NESTING, tag};
 use crate::bytes::{Malformed, Reader, unzigzag};
@@ -79,7 +79,7 @@ impl<'a> ValueRef<'a> {
             }
             ValueRef::Object(object) => {
                 let levels = deeper(levels)?;
-                let mut fields = BTreeMap::new();
+                let mut fields = FlatMap::new();
                 for field in object.fields(names) {
                     let (name, value) = field?;
                     fields.insert(name.to_string(), value.to_value_within(names, levels)?);

@@ -300,13 +300,24 @@ fn mutate(bytes: &mut Vec<u8>, (kind, at, byte): (u8, usize, u8)) {
     }
 }
 
+#[test]
+fn sizes_in_messages_are_rounded_as_the_standard_library_does() {
+    for size in (0..64u64).map(|step| (1 << 20) + step * 5243).chain((0..400).map(|step| (1 << 20) / 200 * step)) {
+        let exact = size as f64 / f64::from(1 << 20);
+        let places = if exact.fract() == 0.0 { 0 } else { 2 };
+        assert_eq!(super::mebibytes(size), format!("{exact:.places$}"), "{size}");
+    }
+    assert_eq!(super::mebibytes((1 << 20) / 8), "0.12"); // 0.125
+    assert_eq!(super::mebibytes((1 << 20) / 8 * 3), "0.38"); // 0.375
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
 
     #[test]
     fn a_document_reads_back(fields in any_row()) {
         let names = names();
-        let value = Value::Object(fields);
+        let value = Value::from(fields);
         let bytes = encode(&value, &names);
         let mut checked = bytes.clone();
         prop_assert_eq!(canonicalize(&mut checked, &names, Purpose::Insert), Ok(()));
@@ -327,14 +338,14 @@ proptest! {
     #[test]
     fn the_json_of_a_document_is_that_of_its_value(fields in any_row(), creation_time in 0f64..2e12) {
         let names = names();
-        let bytes = encode(&Value::Object(fields.clone()), &names);
+        let bytes = encode(&Value::from(fields.clone()), &names);
         let mut ours = Vec::new();
         prop_assert_eq!(Document::new(&bytes).write_json(&names, "k57", creation_time, &mut ours), Ok(()));
         let mut whole = fields;
         whole.insert("_id".to_string(), "k57".into());
         whole.insert("_creationTime".to_string(), creation_time.into());
         let mut theirs = String::new();
-        crate::value::json::write_json(&with_one_nan(&Value::Object(whole)), &mut theirs);
+        crate::value::json::write_json(&with_one_nan(&Value::from(whole)), &mut theirs);
         prop_assert_eq!(String::from_utf8(ours).expect("UTF-8"), theirs);
     }
 
@@ -356,7 +367,7 @@ proptest! {
         changes in proptest::collection::btree_map(any_top_name(), proptest::option::of(any_value()), 0..6),
     ) {
         let names = names();
-        let base_bytes = encode(&Value::Object(base.clone()), &names);
+        let base_bytes = encode(&Value::from(base.clone()), &names);
         let mut changes_bytes = encode_patch(&changes, &names);
         prop_assert_eq!(canonicalize(&mut changes_bytes, &names, Purpose::Patch), Ok(()));
         let mut model = base;
@@ -367,7 +378,7 @@ proptest! {
             };
         }
         let patched = patch(Document::new(&base_bytes), &changes_bytes, &names);
-        prop_assert_eq!(patched, Ok(encode(&Value::Object(model), &names)));
+        prop_assert_eq!(patched, Ok(encode(&Value::from(model), &names)));
     }
 
     #[test]
@@ -375,7 +386,7 @@ proptest! {
         fields in any_row(),
         mutations in proptest::collection::vec((0u8..6, any::<usize>(), any::<u8>()), 1..4),
     ) {
-        let mut bytes = encode(&Value::Object(fields), &names());
+        let mut bytes = encode(&Value::from(fields), &names());
         for mutation in mutations {
             mutate(&mut bytes, mutation);
         }

@@ -13,7 +13,7 @@ use crate::document::{Document, FieldPath, Names, ValueRef};
 use crate::error::{Code, Error, Result};
 use crate::id;
 use crate::keyspace::Place;
-use crate::query::operand::{Operand, Show, type_name};
+use crate::query::operand::{Operand, Shown, type_name};
 use crate::query::{invalid_query, maybe_undefined, parse_path};
 use crate::value::Value;
 
@@ -297,7 +297,7 @@ fn negate<'a>(operand: Operand<'_>, names: &Names) -> Result<ValueRef<'a>> {
 /// `"a" (type String)`
 fn describe(operand: Operand<'_>, names: &Names) -> Result<String> {
     let value = operand.to_value(names).map_err(damaged)?;
-    Ok(format!("{} (type {})", Show(value.as_ref()), type_name(value.as_ref())))
+    Ok(format!("{} (type {})", Shown(value.as_ref()), type_name(value.as_ref())))
 }
 
 fn evaluation_error(message: String) -> Error {

@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::bytes::Malformed;
 use crate::document::{Names, ValueRef};
-use crate::value::{Value, compare_optional, json};
+use crate::value::show::Show;
+use crate::value::{Value, compare_optional};
 
 /// The result of an expression, borrowed from the row or the query where it came from.
 #[derive(Clone, Copy)]
@@ -74,42 +75,13 @@ pub(super) fn type_name(value: Option<&Value>) -> &'static str {
 }
 
 /// Shows a value, or `undefined`, as Convex's texts do.
-pub(super) struct Show<'a>(pub(super) Option<&'a Value>);
+pub(super) struct Shown<'a>(pub(super) Option<&'a Value>);
 
-impl fmt::Display for Show<'_> {
+impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(value) = self.0 else {
-            return f.write_str("undefined");
-        };
-        match value {
-            Value::Null => f.write_str("null"),
-            Value::Int64(number) => write!(f, "{number}"),
-            Value::Float64(number) => write!(f, "{number:?}"),
-            Value::Boolean(boolean) => write!(f, "{boolean}"),
-            Value::String(text) => write!(f, "{text:?}"),
-            Value::Bytes(bytes) => {
-                // The base64 is the last quoted word of `{"$bytes":"…"}`.
-                let mut json = Vec::new();
-                json::push_bytes(&mut json, bytes);
-                let base64 = json.rsplit(|&byte| byte == b'"').nth(1).unwrap_or_default();
-                write!(f, "b\"{}\"", String::from_utf8_lossy(base64))
-            }
-            Value::Array(items) => {
-                f.write_str("[")?;
-                for (position, item) in items.iter().enumerate() {
-                    let separator = if position == 0 { "" } else { ", " };
-                    write!(f, "{separator}{}", Show(Some(item)))?;
-                }
-                f.write_str("]")
-            }
-            Value::Object(fields) => {
-                f.write_str("{")?;
-                for (position, (name, value)) in fields.iter().enumerate() {
-                    let separator = if position == 0 { "" } else { ", " };
-                    write!(f, "{separator}{name}: {}", Show(Some(value)))?;
-                }
-                f.write_str("}")
-            }
+        match self.0 {
+            None => f.write_str("undefined"),
+            Some(value) => Show(value).fmt(f),
         }
     }
 }

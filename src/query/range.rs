@@ -11,7 +11,7 @@ use crate::document::FieldPath;
 use crate::error::{Code, Error, Result};
 use crate::keyspace;
 use crate::query::fingerprint::Fingerprint;
-use crate::query::operand::Show;
+use crate::query::operand::Shown;
 use crate::query::{Source, invalid_query, maybe_undefined, parse_path, text};
 use crate::schema::Table;
 use crate::value::Value;
@@ -265,7 +265,7 @@ impl fmt::Display for FieldList {
 fn already_defined(kind: &str, field: &str, comparator: &str, value: Bound<'_>) -> Error {
     range_error(format!(
         "Already defined {kind} bound in index range. Can't add \"{field}\" {comparator} {}.",
-        Show(value)
+        Shown(value)
     ))
 }
 

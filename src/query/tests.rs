@@ -71,13 +71,9 @@ impl ModelRow {
             "_creationTime" => return Some(number(self.place.creation_time)),
             _ => {}
         }
-        let mut fields = Some(&self.fields);
-        let mut found = None;
-        for segment in path.split('.') {
-            found = fields?.get(segment);
-            fields = found?.as_object();
-        }
-        found.cloned()
+        let mut segments = path.split('.');
+        let field = self.fields.get(segments.next()?);
+        segments.try_fold(field?, |found, segment| found.get(segment)).cloned()
     }
 }
 
@@ -113,7 +109,7 @@ pub(super) fn any_value() -> impl Strategy<Value = Value> {
     proptest::sample::select(scalars).prop_recursive(2, 6, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Value::Array),
-            prop::collection::btree_map("[a-c]", inner, 0..3).prop_map(Value::Object),
+            prop::collection::btree_map("[a-c]", inner, 0..3).prop_map(Value::from),
         ]
     })
 }

@@ -1,7 +1,5 @@
 //! What the app asks for: the object that `defineSchema(…).export()` writes, checked.
 
-use std::collections::BTreeMap;
-
 use crate::document::FieldPath;
 use crate::error::{Code, Error, Result};
 use crate::flat_map::FlatMap;
@@ -10,6 +8,7 @@ use crate::schema::identifier::{check_identifier, is_system};
 use crate::schema::numbers::TableNumbers;
 use crate::schema::validator::Validator;
 use crate::value::Value;
+use crate::value::show::Number;
 
 const MAX_TABLES: usize = 10_000;
 const MAX_INDEXES_PER_TABLE: usize = 64;
@@ -20,7 +19,7 @@ const MAX_FILTER_FIELDS: usize = 16;
 /// A schema as the app defines it: tables, validators and indexes, without any stored state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchemaDefinition {
-    pub(crate) tables: BTreeMap<String, TableDefinition>,
+    pub(crate) tables: FlatMap<String, TableDefinition>,
     pub(crate) enforced: bool,
 }
 
@@ -63,7 +62,7 @@ impl SchemaDefinition {
         if listed.len() > MAX_TABLES {
             return Err(invalid(format!("Number of tables cannot exceed {MAX_TABLES}.")));
         }
-        let mut tables = BTreeMap::new();
+        let mut tables = FlatMap::new();
         let mut numbers = TableNumbers::default();
         for table in listed {
             let name = text(table.get("tableName"), "`tableName`")?;
@@ -324,7 +323,7 @@ fn read_other_index<'a>(definition: &'a Value, kind: &str, field_key: &str) -> R
     }
     let dimensions = present(definition.get("dimensions")).or_else(|| present(definition.get("dimension")));
     match dimensions {
-        Some(Value::Float64(dimensions)) => Ok((name, format!("{field} {dimensions}"))),
+        Some(Value::Float64(dimensions)) => Ok((name, format!("{field} {}", Number(*dimensions)))),
         Some(Value::Int64(dimensions)) => Ok((name, format!("{field} {dimensions}"))),
         _ => Err(invalid("Missing dimensions field")),
     }

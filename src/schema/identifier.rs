@@ -1,5 +1,6 @@
 //! Names of tables, indexes and fields in validators: identifiers, with the limits Convex puts on them.
 
+use crate::value::show::QuotedChar;
 use std::result::Result;
 
 /// The longest identifier, in bytes.
@@ -12,12 +13,14 @@ pub(crate) fn check_identifier(name: &str) -> Result<(), String> {
     };
     if !first.is_ascii_alphabetic() && first != '_' {
         return Err(format!(
-            "Invalid first character {first:?} in {name}: Identifiers must start with an alphabetic character or underscore"
+            "Invalid first character {} in {name}: Identifiers must start with an alphabetic character or underscore",
+            QuotedChar(first)
         ));
     }
     if let Some(bad) = name.chars().find(|&c| !c.is_ascii_alphanumeric() && c != '_') {
         return Err(format!(
-            "Identifier {name} has invalid character {bad:?}: Identifiers can only contain alphanumeric characters or underscores"
+            "Identifier {name} has invalid character {}: Identifiers can only contain alphanumeric characters or underscores",
+            QuotedChar(bad)
         ));
     }
     if name.len() > MAX_IDENTIFIER_BYTES {

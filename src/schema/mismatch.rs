@@ -7,7 +7,7 @@ use crate::error::{Code, Error};
 use crate::schema::numbers::TableNumbers;
 use crate::schema::validator::{Field, IdFit, Validator, find_field, fit_id, write_fields, write_literal};
 use crate::value::Value;
-use crate::value::json::push_bytes;
+use crate::value::show::{Quoted, Show};
 
 /// Why a validator rejected a value; displays as Convex's text.
 #[derive(Clone, Debug, PartialEq)]
@@ -231,44 +231,11 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// Values as Convex's server prints them, which is not JSON: `{a: 1.0, b: "x"}`.
 impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Found::Text(text) => write!(f, "{text:?}"),
-            Found::Value(value) => match value {
-                Value::Null => f.write_str("null"),
-                Value::Int64(number) => write!(f, "{number}"),
-                Value::Float64(number) => write!(f, "{number:?}"),
-                Value::Boolean(value) => write!(f, "{value}"),
-                Value::String(text) => write!(f, "{text:?}"),
-                Value::Bytes(bytes) => write_bytes(f, bytes),
-                Value::Array(items) => {
-                    f.write_str("[")?;
-                    for (position, item) in items.iter().enumerate() {
-                        f.write_str(if position == 0 { "" } else { ", " })?;
-                        Found::of(item).fmt(f)?;
-                    }
-                    f.write_str("]")
-                }
-                Value::Object(entries) => {
-                    f.write_str("{")?;
-                    for (position, (name, item)) in entries.iter().enumerate() {
-                        f.write_str(if position == 0 { "" } else { ", " })?;
-                        write!(f, "{name}: {}", Found::of(item))?;
-                    }
-                    f.write_str("}")
-                }
-            },
+            Found::Text(text) => Quoted(text).fmt(f),
+            Found::Value(value) => Show(value).fmt(f),
         }
     }
-}
-
-/// Writes `b"…"` with base64 inside.
-fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    let mut json = Vec::new();
-    push_bytes(&mut json, bytes);
-    let wrapped = std::str::from_utf8(&json).map_err(|_| fmt::Error)?;
-    let base64 = wrapped.strip_prefix("{\"$bytes\":").and_then(|rest| rest.strip_suffix('}')).unwrap_or(wrapped);
-    write!(f, "b{base64}")
 }

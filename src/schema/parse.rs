@@ -1,6 +1,6 @@
 //! Reads validators from Convex's JSON shape.
 
-use std::collections::BTreeMap;
+use crate::flat_map::FlatMap;
 
 use crate::error::{Error, Result};
 use crate::schema::definition::{invalid, text};
@@ -61,7 +61,7 @@ fn child<'a>(json: &'a Value, key: &str, kind: &str) -> Result<&'a Value> {
     json.get(key).ok_or_else(|| invalid(format!("A validator of the type \"{kind}\" must have a `{key}`.")))
 }
 
-fn read_fields(entries: &BTreeMap<String, Value>, depth: usize) -> Result<Vec<Field>> {
+fn read_fields(entries: &FlatMap<String, Value>, depth: usize) -> Result<Vec<Field>> {
     let mut fields = Vec::with_capacity(entries.len());
     for (name, entry) in entries {
         check_identifier(name).map_err(invalid)?;

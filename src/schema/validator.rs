@@ -1,6 +1,6 @@
 //! What a value must look like: Convex's `v.…`, checked over document bytes without building values.
 
-use std::fmt;
+use std::fmt::{self, Display};
 
 use crate::bytes::Malformed;
 use crate::document::{Document, FieldPath, Names, ValueRef};
@@ -9,6 +9,7 @@ use crate::schema::identifier::is_system;
 use crate::schema::numbers::TableNumbers;
 use crate::value::Value;
 use crate::value::json::push_string;
+use crate::value::show::Number;
 
 /// Accepts or rejects values. Displays as the TypeScript that makes it, in Convex's spelling.
 #[derive(Clone, Debug, PartialEq)]
@@ -327,7 +328,7 @@ pub(crate) fn write_fields(f: &mut fmt::Formatter<'_>, fields: &[Field]) -> fmt:
 pub(crate) fn write_literal(f: &mut fmt::Formatter<'_>, literal: &Value) -> fmt::Result {
     match literal {
         Value::Boolean(value) => write!(f, "{value}"),
-        Value::Float64(value) if value.is_finite() => write!(f, "{value:?}"),
+        Value::Float64(value) if value.is_finite() => Number(*value).fmt(f),
         Value::Float64(_) => f.write_str("<number>"),
         Value::String(text) => {
             let mut json = Vec::new();

@@ -6,7 +6,7 @@ use super::program::Program;
 use super::running::{Running, fields_of};
 use crate::bytes::Bytes;
 use crate::keyspace::{RowId, TableId};
-use crate::log::{ChangeKind, CommitId, Record};
+use crate::log::{ChangeKind, CommitId, Record, RowChange};
 use crate::schema::Schema;
 use crate::tab::TransactionId;
 use std::collections::BTreeSet;
@@ -106,9 +106,13 @@ impl History {
                     (table.expect("[serializable] a table that is not in the schema was written").id, id, written)
                 })
                 .collect();
+            // The model doesn't know in which order the rows were written.
             expected.sort_by_key(|(table, id, _)| (*table, *id));
+            let mut logged: Vec<&RowChange> = rows.by_ref().take(expected.len()).collect();
+            logged.sort_by_key(|row| (row.table, row.place.id));
+            let mut logged = logged.into_iter();
             for (table, id, written) in expected {
-                let Some(row) = rows.next() else {
+                let Some(row) = logged.next() else {
                     panic!("[serializable] the model writes {table:?} {id:?} {written:?}, the log nothing: {what}");
                 };
                 let (kind, stored) = match (&written.before, &written.after) {

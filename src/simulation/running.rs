@@ -90,7 +90,7 @@ impl Running {
 pub(super) fn fields_of(document: &[u8], schema: &Schema) -> Fields {
     let value = document::Document::new(document).to_value(&schema.names);
     match value.expect("[panic] a stored document is readable") {
-        Value::Object(fields) => fields,
+        Value::Object(fields) => fields.into_iter().collect(),
         other => panic!("[panic] a document is {other:?}"),
     }
 }
@@ -215,7 +215,7 @@ impl Attempt<'_> {
             Call::Insert(table, explicit, fields) => {
                 let (table_id, number) = self.table(table)?;
                 let names = self.schema()?;
-                let mut bytes = document::encode(&Value::Object(fields.clone()), &names.names);
+                let mut bytes = document::encode(&Value::from(fields.clone()), &names.names);
                 let text = explicit.map(|id| id::encode(number, &id));
                 match self.tab.insert(id, table, text.as_deref(), &mut bytes) {
                     Ok(row) => match self.tab.read_row(id, table_id, row) {
@@ -236,7 +236,7 @@ impl Attempt<'_> {
             }
             Call::Replace(table, row, fields) => {
                 let (table, number) = self.table(table)?;
-                let mut bytes = document::encode(&Value::Object(fields.clone()), &self.schema()?.names);
+                let mut bytes = document::encode(&Value::from(fields.clone()), &self.schema()?.names);
                 let text = id::encode(number, row);
                 let done = self.tab.replace(id, table, *row, &text, &mut bytes);
                 self.done(done)

@@ -96,7 +96,7 @@ impl Freed {
     /// Groups page ids, in any order, into ranges.
     pub fn new(at_ms: f64, sequence: u64, pages: &[PageId]) -> Self {
         let mut pages = pages.to_vec();
-        pages.sort_unstable();
+        crate::sort::sort(&mut pages);
         pages.dedup();
         let mut ranges: Vec<(PageId, u64)> = Vec::new();
         for page in pages {

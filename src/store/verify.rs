@@ -1,7 +1,6 @@
 //! Checking a stored tree page by page, beside the cache.
 
 use crate::flat_map::FlatMap;
-use std::collections::BTreeSet;
 
 use super::PageId;
 use super::keys::compare;
@@ -30,7 +29,7 @@ pub struct Verify {
     open: Vec<Expected>,
     asked: FlatMap<PageId, Expected>,
     /// Each page is visited once, so that a tree that loops ends.
-    seen: BTreeSet<PageId>,
+    seen: FlatMap<PageId, ()>,
     damage: Vec<Damage>,
 }
 
@@ -65,7 +64,7 @@ impl Verify {
     pub fn wanted(&mut self, most: usize) -> Vec<PageId> {
         while self.asked.len() < most {
             let Some(expected) = self.open.pop() else { break };
-            if self.seen.insert(expected.page) {
+            if self.seen.insert(expected.page, ()).is_none() {
                 self.asked.insert(expected.page, expected);
             } else {
                 self.report(&expected, "a page in two places");
@@ -89,7 +88,7 @@ impl Verify {
 
     /// Whether the tree has a page, as far as the walk has come: others may be deleted once it ends without damage.
     pub fn reaches(&self, page: PageId) -> bool {
-        self.seen.contains(&page)
+        self.seen.contains_key(&page)
     }
 
     /// What was found so far, in no particular order.

@@ -76,8 +76,7 @@ impl Tab {
             self.history.clear();
         } else {
             self.history.push_back(HistoryEntry { version: self.version, changes, schema, is_everything });
-            let oldest =
-                self.transactions.values().map(|transaction| transaction.version).min().unwrap_or(self.version);
+            let oldest = self.transactions.iter().map(|transaction| transaction.version).min().unwrap_or(self.version);
             while self.history.front().is_some_and(|entry| entry.version <= oldest) {
                 self.history.pop_front();
             }
@@ -326,7 +325,7 @@ impl Tab {
         }
         // The answer may have been waiting for a tab that slept: it tells how things were when it was asked for.
         self.synced_ms = self.read_began_ms;
-        self.absent.extend(std::mem::take(&mut self.gone));
+        self.absent.extend(std::mem::take(&mut self.gone).into_iter().map(|page| (page, ())));
         if self.status == Status::Resolving {
             self.status = if self.opening.is_some() { Status::Opening } else { Status::Open };
             // Whatever was under way and is not in the log by now never will be.

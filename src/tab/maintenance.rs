@@ -406,7 +406,7 @@ impl Tab {
                 self.effects.push(Effect::Publish { generation: manifest.generation, manifest: manifest.encode() });
             }
             Err(ReadError::Missing(pages)) => {
-                let gone: Vec<PageId> = pages.iter().copied().filter(|page| self.absent.contains(page)).collect();
+                let gone: Vec<PageId> = pages.iter().copied().filter(|page| self.absent.contains_key(page)).collect();
                 if is_repair && !gone.is_empty() {
                     for page in gone {
                         self.cache.insert_damaged(page);
@@ -579,7 +579,7 @@ impl Tab {
                 self.pump();
             }
             JobStep::Missing(pages) => {
-                if pages.iter().any(|page| self.absent.contains(page) || self.damaged.contains(page)) {
+                if pages.iter().any(|page| self.absent.contains_key(page) || self.damaged.contains_key(page)) {
                     self.maintenance.pause_until_ms = now_ms + PAUSE_MS;
                     self.end_maintenance();
                     self.catch_up();

@@ -180,7 +180,7 @@ impl Tab {
                             self.commit_schema(check);
                         }
                         Err(ReadError::Missing(pages)) => {
-                            let gone = pages.iter().copied().find(|page| self.absent.contains(page));
+                            let gone = pages.iter().copied().find(|page| self.absent.contains_key(page));
                             match gone {
                                 None => {
                                     let read = self.load(pages);

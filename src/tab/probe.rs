@@ -32,6 +32,7 @@ impl Tab {
     }
 
     /// Where it stands, for traces.
+    #[allow(clippy::use_debug)]
     pub(crate) fn sketch(&self) -> String {
         format!(
             "{:?} g{} s{} queue {} flight {} waiting {} privileged {:?} catching {} transactions {} maintenance {}",

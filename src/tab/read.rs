@@ -277,7 +277,7 @@ impl Tab {
         if missing.is_empty() {
             return Ok(false);
         }
-        missing.sort_unstable();
+        crate::sort::sort(&mut missing);
         missing.dedup();
         Err(Obstacle::Missing(missing))
     }
@@ -352,10 +352,10 @@ impl Tab {
 
     /// What to do about pages that are not in memory: load them, unless it is known that they are gone.
     pub(crate) fn missing(&self, generation: u64, pages: Vec<PageId>, table: TableId) -> Result<RunStep> {
-        if let Some(page) = pages.iter().find(|page| self.damaged.contains(page)) {
+        if let Some(page) = pages.iter().find(|page| self.damaged.contains_key(page)) {
             return Err(self.damaged_page(*page, table));
         }
-        match pages.iter().find(|page| self.absent.contains(page)) {
+        match pages.iter().find(|page| self.absent.contains_key(page)) {
             None => Ok(RunStep::Missing(pages)),
             Some(_) if generation < self.generation() => Ok(RunStep::Stale),
             Some(page) => Err(self.damaged_page(*page, table)),
@@ -402,13 +402,13 @@ impl Tab {
                 match bytes {
                     Some(bytes) => {
                         if self.cache.insert(page, Bytes::new(bytes)).is_err() {
-                            self.damaged.insert(page);
+                            self.damaged.insert(page, ());
                         }
                     }
                     // Only the newer manifest tells whether it may be missing.
                     None if newer_manifest => self.gone.push(page),
                     None => {
-                        self.absent.insert(page);
+                        self.absent.insert(page, ());
                     }
                 }
             }

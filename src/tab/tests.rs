@@ -22,7 +22,7 @@ pub(crate) struct World {
 }
 
 pub(crate) fn object(fields: &[(&str, Value)]) -> Value {
-    Value::Object(fields.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect::<BTreeMap<_, _>>())
+    Value::Object(fields.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect())
 }
 
 fn string(text: &str) -> Value {

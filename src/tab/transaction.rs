@@ -1,5 +1,6 @@
 //! Mutations and snapshot reads: a state of their own, with their own writes on top.
 
+use super::changed_rows::{ChangedRow, ChangedRows};
 use super::state::{Author, Pending, State};
 use super::{Tab, effect::Outcome};
 use crate::bytes::Bytes;
@@ -8,12 +9,11 @@ use crate::document::{self, Document, Purpose};
 use crate::error::{Code, Error, Result};
 use crate::id;
 use crate::keyspace::{self, Place, RowId, TableId};
-use crate::log::RowChange;
 use crate::random::Random;
 use crate::read_set::{KeyRange, ReadSet};
 use crate::schema::{Schema, Table};
 use crate::store::ReadError;
-use std::collections::BTreeMap;
+use crate::value::show::Quoted;
 use std::rc::Rc;
 
 /// Names a transaction; a mutation keeps its name when it runs again.
@@ -36,15 +36,6 @@ pub enum Finished {
     RunAgain,
 }
 
-/// A row that a transaction has changed.
-struct ChangedRow {
-    place: Place,
-    before: Option<Bytes>,
-    after: Option<Bytes>,
-    /// The change as a whole, if the row was written once.
-    change: Option<RowChange>,
-}
-
 /// A running transaction.
 pub(crate) struct Transaction {
     pub(crate) state: State,
@@ -52,7 +43,7 @@ pub(crate) struct Transaction {
     pub(crate) version: u64,
     generation: u64,
     pub(crate) reads: ReadSet,
-    rows: BTreeMap<(TableId, RowId), ChangedRow>,
+    rows: ChangedRows,
     /// What its writes do to keys, as far as its state does not show it yet: only queries need that.
     operations: Operations,
     is_read_only: bool,
@@ -107,7 +98,7 @@ impl Tab {
             version: self.version,
             generation: self.generation(),
             reads: ReadSet::default(),
-            rows: BTreeMap::new(),
+            rows: ChangedRows::default(),
             operations: Operations::default(),
             is_read_only,
             random: seed.clone(),
@@ -119,7 +110,7 @@ impl Tab {
             is_finished: false,
             is_stale: false,
         };
-        self.transactions.insert(id, transaction);
+        self.transactions.push(id, transaction);
         Ok(id)
     }
 
@@ -129,7 +120,7 @@ impl Tab {
         self.show_writes();
         let state = self.current.clone();
         let (version, generation) = (self.version, self.generation());
-        let transaction = self.transactions.get_mut(&id).ok_or_else(closed)?;
+        let transaction = self.transactions.get_mut(id).ok_or_else(closed)?;
         if transaction.reruns >= RERUNS {
             self.forget(id);
             self.pump();
@@ -160,7 +151,7 @@ impl Tab {
 
     /// Ends a transaction without a trace.
     pub fn abandon(&mut self, id: TransactionId) {
-        if self.transactions.get(&id).is_some_and(|transaction| !transaction.is_finished) {
+        if self.transactions.get(id).is_some_and(|transaction| !transaction.is_finished) {
             self.forget(id);
             // Others may have waited for this one.
             self.pump();
@@ -168,7 +159,7 @@ impl Tab {
     }
 
     pub(crate) fn forget(&mut self, id: TransactionId) {
-        self.transactions.remove(&id);
+        self.transactions.remove(id);
         if self.privileged == Some(id) {
             self.privileged = None;
             self.admit_waiting();
@@ -176,7 +167,7 @@ impl Tab {
     }
 
     pub(crate) fn mark_for_rerun(&mut self, id: TransactionId) {
-        if let Some(transaction) = self.transactions.get_mut(&id) {
+        if let Some(transaction) = self.transactions.get_mut(id) {
             transaction.is_finished = false;
             transaction.is_stale = true;
         }
@@ -218,7 +209,7 @@ impl Tab {
                     Outcome::RunAgain
                 }
                 Err(error) => {
-                    self.transactions.remove(&id);
+                    self.transactions.remove(id);
                     Outcome::Rejected(error)
                 }
             };
@@ -227,17 +218,18 @@ impl Tab {
     }
 
     fn admit(&mut self, id: TransactionId) -> Result<Finished> {
-        let transaction = self.transactions.get_mut(&id).ok_or_else(closed)?;
+        let transaction = self.transactions.get_mut(id).ok_or_else(closed)?;
         transaction.reads.finish();
-        let transaction = &self.transactions[&id];
+        let transaction = &self.transactions[id];
         if transaction.is_stale || self.is_touched_since(transaction.version, &transaction.reads) {
             return Ok(Finished::RunAgain);
         }
         let is_next = transaction.version == self.version && transaction.generation == self.generation();
-        let transaction = self.transactions.get_mut(&id).expect("it was there");
+        let transaction = self.transactions.get_mut(id).expect("it was there");
         let mut changes = Vec::with_capacity(transaction.rows.len());
-        for ((table, _), row) in std::mem::take(&mut transaction.rows) {
-            let table = transaction.state.schema.table_by_id(table).expect("a changed row's table is in its schema");
+        for row in std::mem::take(&mut transaction.rows).into_list() {
+            let table =
+                transaction.state.schema.table_by_id(row.table).expect("a changed row's table is in its schema");
             changes.extend(row.change.or_else(|| {
                 row_change(&transaction.state.schema, table, row.place, row.before.as_ref(), row.after.as_ref())
             }));
@@ -270,7 +262,7 @@ impl Tab {
     }
 
     pub(crate) fn transaction(&mut self, id: TransactionId) -> Result<&mut Transaction> {
-        match self.transactions.get_mut(&id) {
+        match self.transactions.get_mut(id) {
             Some(transaction) if !transaction.is_finished => Ok(transaction),
             _ => Err(closed()),
         }
@@ -278,7 +270,7 @@ impl Tab {
 
     /// Whether a transaction can only run again.
     pub fn is_stale(&self, id: TransactionId) -> bool {
-        self.transactions.get(&id).is_some_and(|transaction| transaction.is_stale)
+        self.transactions.get(id).is_some_and(|transaction| transaction.is_stale)
     }
 
     /// Decodes an id and finds its table.
@@ -293,13 +285,16 @@ impl Tab {
         let Some((number, row)) = decoded else {
             return Err(Error::new(
                 Code::InvalidId,
-                format!("Invalid argument `id` for `db.{method}`: Unable to decode ID: {text:?} is not a document id."),
+                format!(
+                    "Invalid argument `id` for `db.{method}`: Unable to decode ID: {} is not a document id.",
+                    Quoted(text)
+                ),
             ));
         };
         let table = schema.table_by_number(number).ok_or_else(|| {
             Error::new(
                 Code::InvalidId,
-                format!("Invalid argument `id` for `db.{method}`: Unable to decode ID: no table has the number {number} of {text:?}."),
+                format!("Invalid argument `id` for `db.{method}`: Unable to decode ID: no table has the number {number} of {}.", Quoted(text)),
             )
         })?;
         if let Some(expected) = expected.filter(|expected| *expected != table.name) {
@@ -322,9 +317,9 @@ impl Tab {
         row: RowId,
     ) -> std::result::Result<Option<Row>, Obstacle> {
         self.transaction(id)?;
-        let transaction = self.transactions.get_mut(&id).expect("it was there");
+        let transaction = self.transactions.get_mut(id).expect("it was there");
         transaction.reads.add_id(keyspace::id_key(table, &row));
-        if let Some(changed) = transaction.rows.get(&(table, row)) {
+        if let Some(changed) = transaction.rows.get(table, &row) {
             return Ok(changed.after.clone().map(|document| Row { table, place: changed.place, document }));
         }
         let found = find_row(&transaction.state, &mut self.cache, table, row);
@@ -371,7 +366,7 @@ impl Tab {
         document: &mut Vec<u8>,
     ) -> std::result::Result<RowId, Obstacle> {
         self.writable(id, "insert")?;
-        let transaction = self.transactions.get(&id).expect("it was there");
+        let transaction = self.transactions.get(id).expect("it was there");
         let schema = transaction.state.schema.clone();
         let table = writable_table(&schema, &self.own_schema, table_name)?;
         document::canonicalize(document, &schema.names, Purpose::Insert)?;
@@ -383,7 +378,7 @@ impl Tab {
                 if self.read_row(id, table.id, row)?.is_some() {
                     return Err(Error::new(
                         Code::DuplicateId,
-                        format!("A document with the _id {text:?} is already in table \"{table_name}\"."),
+                        format!("A document with the _id {} is already in table \"{table_name}\".", Quoted(text)),
                     )
                     .into());
                 }
@@ -391,12 +386,12 @@ impl Tab {
             }
         };
         let last = self.last_creation_time;
-        let transaction = self.transactions.get_mut(&id).expect("it was there");
+        let transaction = self.transactions.get_mut(id).expect("it was there");
         let row = row.unwrap_or_else(|| id::make(transaction.random.next_id(), transaction.began_ms));
         let creation_time = transaction.next_creation_time(last);
         let document = Bytes::new(std::mem::take(document));
         // A row that this transaction has deleted comes back at its place: a row never moves.
-        let earlier = transaction.rows.get(&(table.id, row)).filter(|changed| changed.before.is_some());
+        let earlier = transaction.rows.get(table.id, &row).filter(|changed| changed.before.is_some());
         let before = earlier.and_then(|changed| changed.before.clone());
         let place = earlier.map_or(Place { creation_time, id: row }, |changed| changed.place);
         transaction.write(&schema, table, place, before, [None, Some(document)], false);
@@ -413,7 +408,7 @@ impl Tab {
         patch: &mut [u8],
     ) -> std::result::Result<(), Obstacle> {
         self.writable(id, "patch")?;
-        let schema = self.transactions[&id].state.schema.clone();
+        let schema = self.transactions[id].state.schema.clone();
         document::canonicalize(patch, &schema.names, Purpose::Patch)?;
         let old = self.existing(id, table, row, id_text, "Update")?;
         let document = document::patch(Document::new(&old.document), patch, &schema.names)
@@ -433,7 +428,7 @@ impl Tab {
         document: &mut Vec<u8>,
     ) -> std::result::Result<(), Obstacle> {
         self.writable(id, "replace")?;
-        let schema = self.transactions[&id].state.schema.clone();
+        let schema = self.transactions[id].state.schema.clone();
         document::canonicalize(document, &schema.names, Purpose::Insert)?;
         let old = self.existing(id, table, row, id_text, "Replace")?;
         self.overwrite(id, &schema, old, std::mem::take(document), false)
@@ -449,7 +444,7 @@ impl Tab {
     ) -> std::result::Result<(), Obstacle> {
         self.writable(id, "delete")?;
         let old = self.existing(id, table, row, id_text, "Delete")?;
-        let transaction = self.transactions.get_mut(&id).expect("it was there");
+        let transaction = self.transactions.get_mut(id).expect("it was there");
         let schema = transaction.state.schema.clone();
         let Some(definition) = schema.table_by_id(table) else { return Ok(()) };
         let before = transaction.before(table, row, &old.document);
@@ -471,7 +466,7 @@ impl Tab {
         let Some(table) = schema.table_by_id(old.table) else { return Ok(()) };
         let table = writable_table(schema, &self.own_schema, &table.name)?;
         check(schema, &self.own_schema, table, &document)?;
-        let transaction = self.transactions.get_mut(&id).expect("it was there");
+        let transaction = self.transactions.get_mut(id).expect("it was there");
         let before = transaction.before(old.table, old.place.id, &old.document);
         let documents = [Some(old.document), Some(Bytes::new(document))];
         transaction.write(schema, table, old.place, before, documents, entries_stay);
@@ -524,7 +519,7 @@ impl Transaction {
 
     /// What the row was when the transaction began.
     fn before(&self, table: TableId, row: RowId, document: &Bytes) -> Option<Bytes> {
-        match self.rows.get(&(table, row)) {
+        match self.rows.get(table, &row) {
             Some(changed) => changed.before.clone(),
             None => Some(document.clone()),
         }
@@ -543,9 +538,11 @@ impl Transaction {
     ) {
         self.bytes += 48 + after.as_ref().map_or(0, |document| document.len());
         let change = self.operations.change_row(schema, table, place, previous.as_ref(), after.as_ref(), entries_stay);
-        let is_first = !self.rows.contains_key(&(table.id, place.id));
-        let change = if is_first { change } else { None };
-        self.rows.insert((table.id, place.id), ChangedRow { place, before, after, change });
+        let row = ChangedRow { table: table.id, place, before, after, change };
+        match self.rows.get_mut(table.id, &place.id) {
+            Some(known) => *known = ChangedRow { change: None, ..row },
+            None => self.rows.push(row),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::keyspace::{self, IndexId, Kind, TableId};
 use crate::log::{ChangeKind, RowChange};
 use crate::schema::IndexState;
 use crate::store::{Direction, PageId, ReadError, Scan, Verify};
+use crate::value::show::Number;
 
 /// Pages that are asked for at once.
 const PAGES_AT_ONCE: usize = 64;
@@ -296,7 +297,10 @@ pub(crate) fn describe(state: &State, start: &[u8], end: Option<&[u8]>) -> Strin
         Some(Kind::Entry(index)) => index_name(state, index),
         None => None,
     };
-    let time = |key: &[u8]| keyspace::place_of(key).map(|place| place.creation_time);
+    let time = |key: &[u8]| {
+        let text = Number(keyspace::place_of(key)?.creation_time).to_string();
+        Some(text.strip_suffix(".0").map_or(text.clone(), str::to_owned))
+    };
     match (name(start), end.and_then(name)) {
         (Some(from), Some(to)) if from == to => match (time(start), end.and_then(time)) {
             (Some(a), Some(b)) if from.starts_with("table") => {

@@ -1,6 +1,7 @@
 //! JSON text: numbers and strings that `JSON.parse` reads back exactly, and Convex's forms for the rest.
 
 use super::Value;
+use super::decimal::shortest;
 
 /// Appends a value in Convex's JSON: `$integer`, `$float` and `$bytes` for what JSON has no word for.
 pub(crate) fn write_json(value: &Value, out: &mut String) {
@@ -181,11 +182,38 @@ pub(crate) fn push_number(out: &mut Vec<u8>, number: f64) {
     }
 }
 
-/// Very large and very small numbers, which are rare: the standard library's shortest form.
+/// Very large and very small numbers, which are rare.
 #[cold]
 fn push_with_exponent(out: &mut Vec<u8>, number: f64) {
-    use std::io::Write;
-    write!(out, "{number:e}").expect("writing to a Vec");
+    if number < 0.0 {
+        out.push(b'-');
+    }
+    let (digits, power) = small_digits(number).unwrap_or_else(|| shortest(number.abs()));
+    push_exponential(out, digits, power);
+}
+
+/// As [`shortest`], for numbers down to about a billionth, and faster.
+fn small_digits(number: f64) -> Option<(u64, i32)> {
+    let bits = number.to_bits();
+    let fraction_bits = bits & ((1 << 52) - 1);
+    let q = 1023 + 52 - (bits >> 52 & 0x7ff) as i32;
+    if fraction_bits == 0 || !(53..100).contains(&q) {
+        return None;
+    }
+    let (digits, places) = fraction_digits(u128::from(fraction_bits | 1 << 52), q as u32, 2)?;
+    Some((digits, -(places as i32)))
+}
+
+/// Appends `digits * 10^power` with one digit before the point: `1.25e-7`.
+pub(super) fn push_exponential(out: &mut Vec<u8>, digits: u64, power: i32) {
+    let start = out.len();
+    push_unsigned(out, digits, 1);
+    let count = out.len() - start;
+    if count > 1 {
+        out.insert(start + 1, b'.');
+    }
+    out.push(b'e');
+    push_integer(out, i64::from(power) + count as i64 - 1);
 }
 
 /// Appends the decimal digits of an integer.
@@ -235,39 +263,48 @@ fn push_unsigned(out: &mut Vec<u8>, mut number: u64, width: usize) {
 }
 
 /// Appends a number with a fraction in as few digits as name it uniquely, if it is of ordinary size.
-///
-/// A double is `mantissa / 2^q`; its neighbours are `1 / 2^q` away, so a decimal closer than half of that
-/// reads back as it. Fractions are tried with 1, 2, … digits in integer arithmetic: prices, coordinates
-/// and times need few, and no table of powers is linked in for them.
 fn push_decimal(out: &mut Vec<u8>, number: f64) -> bool {
     let bits = number.to_bits();
     let exponent = (bits >> 52 & 0x7ff) as i32;
-    // 2^-12 <= |number| < 2^53: then the products below stay under 2^128.
     if !(1023 - 12..1023 + 53).contains(&exponent) {
         return false;
     }
     let q = (1023 + 52 - exponent) as u32;
     let fraction_bits = bits & ((1 << 52) - 1);
     let mantissa = u128::from(fraction_bits | 1 << 52);
-    let whole = mantissa >> q;
-    let fraction = mantissa & ((1 << q) - 1);
     // The neighbour below a power of two is only half as far.
     let margin = if fraction_bits == 0 { 4 } else { 2 };
+    let found = fraction_digits(mantissa & ((1 << q) - 1), q, margin);
+    let Some((digits, places)) = found.filter(|(_, places)| *places < 20) else { return false };
+    if number < 0.0 {
+        out.push(b'-');
+    }
+    push_unsigned(out, (mantissa >> q) as u64, 1);
+    out.push(b'.');
+    push_unsigned(out, digits, places);
+    true
+}
+
+/// The fewest digits after the point that name `fraction / 2^q` uniquely, and how many they are, zeros at the
+/// front included; `None` if the arithmetic is too narrow.
+///
+/// A double is `mantissa / 2^q`; its neighbours are `1 / 2^q` away, so a decimal closer than half of that
+/// reads back as it. Fractions are tried with 1, 2, … digits in integer arithmetic: prices, coordinates
+/// and times need few, and no table of powers is linked in for them.
+fn fraction_digits(fraction: u128, q: u32, margin: u128) -> Option<(u64, usize)> {
     let (mut scaled, mut power) = (fraction, 1u128);
-    for places in 1..=19 {
+    for places in 1.. {
+        // The error times the margin, and half a unit added, have to fit too.
+        if scaled.leading_zeros() < 5 {
+            return None;
+        }
         scaled *= 10;
         power *= 10;
         let digits = (scaled + (1 << (q - 1))) >> q;
         let error = scaled.abs_diff(digits << q);
         if error * margin < power && digits < power {
-            if number < 0.0 {
-                out.push(b'-');
-            }
-            push_unsigned(out, whole as u64, 1);
-            out.push(b'.');
-            push_unsigned(out, digits as u64, places);
-            return true;
+            return Some((u64::try_from(digits).ok()?, places));
         }
     }
-    false
+    None
 }

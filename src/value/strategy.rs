@@ -86,7 +86,7 @@ pub(crate) fn any_value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 24, 5, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(Value::Array),
-            btree_map(any_name(), inner, 0..5).prop_map(Value::Object),
+            btree_map(any_name(), inner, 0..5).prop_map(Value::from),
         ]
     })
 }

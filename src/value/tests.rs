@@ -209,6 +209,23 @@ proptest! {
     }
 
     #[test]
+    fn a_small_or_large_number_has_the_standard_librarys_digits(
+        digits in 1u64..1_000_000,
+        power in 6i32..30,
+        bits in any::<u64>(),
+        exponent in 1023u64 - 60..1023 - 12,
+    ) {
+        let number = f64::from_bits(exponent << 52 | bits >> 12);
+        prop_assert_eq!(text(&number.into()), format!("{number:e}"));
+        for text_of_number in [format!("-{digits}e-{power}"), format!("{digits}e{}", power + 12)] {
+            let number: f64 = text_of_number.parse().expect("a number");
+            if number.abs() < 1.0 / 4096.0 || number > 1e16 {
+                prop_assert_eq!(text(&number.into()), format!("{number:e}"));
+            }
+        }
+    }
+
+    #[test]
     fn a_string_is_scanned_right(text in super::strategy::any_text()) {
         let scan = json::scan(text.as_bytes());
         prop_assert_eq!(scan.ascii, text.is_ascii());

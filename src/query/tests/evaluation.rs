@@ -30,7 +30,7 @@ fn apply_one(operator: &str, operand: Value) -> Value {
 
 /// Evaluates the serialized form itself, on values. Failures are only told apart by their sentence's start.
 fn naive(expression: &Value, row: &ModelRow) -> Result<Option<Value>, &'static str> {
-    let (operator, operand) = expression.as_object().expect("an object").first_key_value().expect("an operator");
+    let (operator, operand) = expression.as_object().expect("an object").iter().next().expect("an operator");
     let operands = operand.as_array().unwrap_or_default();
     let boolean = |value: Option<Value>| value.and_then(|value| value.as_bool()).ok_or("Cannot use value");
     let compare = || -> Result<Ordering, &'static str> {
@@ -127,7 +127,7 @@ proptest! {
     #[test]
     fn evaluation_agrees_with_a_naive_one(expression in any_expression(), row in any_row()) {
         let names = names();
-        let bytes = encode(&Value::Object(row.fields.clone()), &names);
+        let bytes = encode(&Value::from(row.fields.clone()), &names);
         let stored = Row::new(Document::new(&bytes), &names, TABLE_NUMBER, row.place);
         let parsed = Expression::parse(&expression).expect("a valid expression");
         match (parsed.evaluate(&stored), naive(&expression, &row)) {
@@ -154,7 +154,7 @@ proptest! {
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
     ) {
         let names = names();
-        let mut bytes = encode(&Value::Object(row.fields.clone()), &names);
+        let mut bytes = encode(&Value::from(row.fields.clone()), &names);
         for (place, byte) in damage {
             let place = place.index(bytes.len());
             bytes[place] = byte;

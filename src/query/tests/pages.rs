@@ -102,7 +102,7 @@ proptest! {
         let names = Names::new();
         let mut bytes = Vec::new();
         encode_value(&query, &names, &mut bytes);
-        bytes.extend(encode(&Value::Object(row.fields), &names));
+        bytes.extend(encode(&Value::from(row.fields), &names));
         for (place, byte) in damage {
             let place = place.index(bytes.len());
             bytes[place] = byte;

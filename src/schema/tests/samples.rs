@@ -71,7 +71,7 @@ pub(crate) fn export(validator: &Validator) -> Value {
                 let entry = object([("fieldType", export(&field.validator)), ("optional", field.optional.into())]);
                 (field.name.clone(), entry)
             });
-            object([("type", "object".into()), ("value", Value::Object(fields.collect::<BTreeMap<_, _>>()))])
+            object([("type", "object".into()), ("value", Value::Object(fields.collect()))])
         }
         Validator::Union(members) => {
             object([("type", "union".into()), ("value", Value::Array(members.iter().map(export).collect()))])
@@ -220,7 +220,7 @@ pub(crate) fn any_value(ids: &[(&str, String)]) -> impl Strategy<Value = Value> 
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-            prop::collection::btree_map(field_name(), inner, 0..4).prop_map(Value::Object),
+            prop::collection::btree_map(field_name(), inner, 0..4).prop_map(Value::from),
         ]
     })
 }
