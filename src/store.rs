@@ -25,7 +25,6 @@ mod verify;
 pub use cache::PageCache;
 pub use checkpoint::{Checkpoint, Step};
 pub use cursor::Scan;
-pub(crate) use keys::compare as compare_keys;
 pub use manifest::{MANIFEST_SESSIONS, Manifest, ManifestError, Session};
 pub use overlay::{Op, Overlay};
 pub use tree::View;

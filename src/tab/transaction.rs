@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::id;
 use crate::keyspace::{self, Place, RowId, TableId};
 use crate::random::Random;
-use crate::read_set::{KeyRange, ReadSet};
+use crate::read_set::ReadSet;
 use crate::schema::{Schema, Table};
 use crate::store::ReadError;
 use crate::value::show::Quoted;
