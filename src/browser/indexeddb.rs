@@ -11,7 +11,7 @@
 //! instead, because then the caller is still on the stack.
 
 use super::request::{Running, describe, describe_exception};
-use crate::store::{Manifest, PageId};
+use crate::store::{ATTEMPTS_END, Manifest, PageId};
 use crate::tab::{Failure, Input, LogTail, ReadId};
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use std::cell::RefCell;
@@ -229,7 +229,9 @@ impl Connection {
             let request = meta.get(&ATTEMPTS.into())?;
             let inner = running.clone();
             running.after(&request, move |count| {
-                let attempt = count.as_f64().filter(|count| *count >= 0.0).unwrap_or(0.0) as u64 + 1;
+                // What was not written by us counts as nothing; the core asks on until the number is new.
+                let counted = count.as_f64().filter(|count| (0.0..ATTEMPTS_END as f64 - 1.0).contains(count));
+                let attempt = counted.unwrap_or(0.0) as u64 + 1;
                 *noted.borrow_mut() = attempt;
                 if meta.put_with_key(&(attempt as f64).into(), &ATTEMPTS.into()).is_err() {
                     inner.abort();

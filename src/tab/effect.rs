@@ -48,7 +48,7 @@ pub enum Effect {
     /// and these pages. Answer: [`Input::Trimmed`] whatever happens; what was not deleted is deleted another
     /// time, if the answer says so.
     Trim { log_upto: u64, manifests_below: u64, pages: Vec<Range<PageId>> },
-    /// Come back after a pause: [`Input::Wake`].
+    /// Come back after a pause: [`Input::Wake`]. It takes the place of a pause that is under way.
     WakeAfter { milliseconds: f64 },
     /// Close the connection and open another one. Answer: [`Input::Reopened`], after as many tries as it
     /// takes, or [`Input::ReopenFailed`].

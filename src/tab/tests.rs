@@ -14,6 +14,8 @@ pub(crate) struct World {
     pub(crate) tabs: Vec<Tab>,
     pub(crate) now_ms: f64,
     pub(crate) events: Vec<Vec<Event>>,
+    /// Pauses that were asked for.
+    pauses: Vec<f64>,
     /// Whether nothing can be deleted.
     trims_fail: bool,
     lock: Option<usize>,
@@ -77,6 +79,7 @@ impl World {
             tabs: Vec::new(),
             now_ms: 1_800_000_000_000.0,
             events: Vec::new(),
+            pauses: Vec::new(),
             trims_fail: false,
             lock: None,
             lock_queue: Vec::new(),
@@ -173,7 +176,10 @@ impl World {
                     Input::Trimmed { is_complete: true }
                 }
             }
-            Effect::WakeAfter { .. } => return,
+            Effect::WakeAfter { milliseconds } => {
+                self.pauses.push(milliseconds);
+                return;
+            }
             Effect::Reopen => Input::Reopened,
             Effect::Announce { generation, sequence } => {
                 for other in 0..self.tabs.len() {
@@ -440,6 +446,23 @@ fn a_damaged_log_record_fails_the_opening_until_its_loss_is_accepted() {
     world.settle();
     let dave = world.open(Options::default(), definition(INDEXES));
     assert_eq!(world.scan(dave, "by_k").len(), 5);
+}
+
+#[test]
+fn a_long_pause_does_not_keep_an_idle_checkpoint_waiting() {
+    let (mut world, alice) = filled();
+    while world.tabs[alice].stats().log_records > 0 {
+        world.insert(alice, "k", 0.0, None);
+        world.settle();
+    }
+    world.pauses.clear();
+    let options = Options { checkpoint_log_records: 1_000, ..small() };
+    let bob = world.open(options.clone(), definition(INDEXES));
+    // All that is left to do is to delete what is superseded.
+    assert_eq!(world.pauses, [options.log_grace_ms]);
+    world.insert(bob, "k", 1.0, None);
+    world.settle();
+    assert_eq!(world.pauses.last(), Some(&options.idle_ms));
 }
 
 /// A record that carries these bytes as a schema.
