@@ -87,8 +87,6 @@ export interface PageRequest {
   endCursor: Cursor | null;
   /** How many documents may be read. */
   maximumRowsRead: number | null;
-  /** How many bytes may be read. */
-  maximumBytesRead: number | null;
 }
 
 /**
@@ -421,7 +419,7 @@ class QueryBuilder implements Query<GenericTableInfo> {
 
   async paginate(options: PaginationOptions): Promise<PaginationResult<GenericDocument>> {
     requireArgument(options, "paginate", "options");
-    const numItems: unknown = (options as PaginationOptions | null)?.numItems;
+    const { numItems, cursor, endCursor, maximumRowsRead, maximumBytesRead } = Object(options) as PaginationOptions;
     if (typeof numItems !== "number" || !(numItems >= 0)) {
       throw invalid(`\`options.numItems\` must be a positive number. Received \`${String(numItems)}\`.`);
     }
@@ -429,10 +427,9 @@ class QueryBuilder implements Query<GenericTableInfo> {
     if (numItems === 0) throw invalid("Must request at least 1 document while paginating");
     return this.#executor.paginate(query, {
       numItems,
-      cursor: options.cursor ?? null,
-      endCursor: options.endCursor ?? null,
-      maximumRowsRead: options.maximumRowsRead ?? null,
-      maximumBytesRead: options.maximumBytesRead ?? null,
+      cursor: cursorOf(cursor),
+      endCursor: cursorOf(endCursor),
+      maximumRowsRead: maximumRowsRead ?? null,
     });
   }
 
@@ -445,6 +442,14 @@ class QueryBuilder implements Query<GenericTableInfo> {
     if (!Number.isInteger(n) || n < 0) throw invalid("Arg 1 `n` to `take` must be a non-negative integer");
     return this.#executor.take(serialize(this.#takeDraft()), n);
   }
+    if (maximumRowsRead !== undefined && !(Number.isInteger(maximumRowsRead) && maximumRowsRead > 0)) {
+      throw invalid(
+        `\`options.maximumRowsRead\` must be a positive integer. Received \`${describe(maximumRowsRead)}\`.`,
+      );
+    }
+    if (maximumBytesRead !== undefined) {
+      throw invalid("`options.maximumBytesRead` is not supported; `maximumRowsRead` is.");
+    }
 
   async first(): Promise<GenericDocument | null> {
     return this.#executor.first(serialize(this.#takeDraft()));
@@ -600,3 +605,28 @@ export function requireArgument(value: unknown, method: string, name: string, po
 function invalid(message: string): HoldfastError {
   return new HoldfastError("InvalidArgument", message);
 }
+/** @internal An argument that must be a string. */
+export function requireText(value: unknown, method: string, name: string, position = 1): asserts value is string {
+  requireArgument(value, method, name, position);
+  if (typeof value === "string") return;
+  throw invalid(
+    `Invalid argument \`${name}\` for \`db.${method}\`, expected string but got '${typeof value}': ${describe(value)}`,
+  );
+}
+
+/** @internal An argument that must be a function. */
+export function requireFunction(value: unknown, method: string, name: string, position = 1): void {
+  requireArgument(value, method, name, position);
+  if (typeof value !== "function") throw invalid(`Arg ${position} \`${name}\` to \`${method}\` must be a function`);
+}
+
+/** A cursor as it was given. */
+function cursorOf(cursor: unknown): Cursor | null {
+  if (cursor === null || cursor === undefined) return null;
+  if (typeof cursor === "string" && cursor !== "") return cursor;
+  throw new HoldfastError(
+    "InvalidCursor",
+    `A cursor must be one of an earlier page, or null. Received ${describe(cursor)}.`,
+  );
+}
+
