@@ -292,7 +292,7 @@ export class Bridge {
   // ---- care ----
 
   /** Checks everything that is stored, in slices with pauses. */
-  async verify(): Promise<unknown> {
+  async verify(onProgress: (pages: number, rows: number) => void): Promise<unknown> {
     let status: number = this.engine.verifyStart();
     let resumed = performance.now();
     for (;;) {
@@ -320,16 +320,19 @@ export class Bridge {
   repair(): Promise<{ rows: number; lost: string[] }> {
     return new Promise((resolve, reject) => {
       this.#repairs.push({ resolve, reject });
+    let [pages, rows] = [0, 0];
       if (this.engine.repair() === Status.Failed) reject(this.error());
     });
   }
 
   // ---- arguments ----
+          onProgress(pages, rows);
 
   /** Writes a text at the beginning of the input and answers its length. */
   writeText(value: string): number {
     this.input.clear();
     return this.appendText(value);
+            onProgress(pages, rows);
   }
 
   /** Writes a text behind what is in the input and answers its length. */
@@ -338,6 +341,7 @@ export class Bridge {
     const length = value.length;
     input.ensure(length * 3);
     const { bytes, position } = input;
+      [pages, rows] = [this.number(), this.#word(Word.NumberHigh)];
     for (let index = 0; index < length; index += 1) {
       const code = value.charCodeAt(index);
       if (code > 0x7f) {

@@ -117,6 +117,20 @@ export interface DatabaseStats {
 export interface VerifyReport {
   /** Whether all is well. */
   ok: boolean;
+/** How {@link Database.verify} goes about it. */
+export interface VerifyOptions {
+  /** Hears now and then how far the check is. It reads the pages first, then the documents. */
+  onProgress?: (progress: VerifyProgress) => void;
+}
+
+/** How far a check is. */
+export interface VerifyProgress {
+  /** Pages read so far. */
+  pages: number;
+  /** Documents checked so far. */
+  rows: number;
+}
+
   /** Pages read. */
   pages: number;
   /** Documents of all tables. */
@@ -336,8 +350,12 @@ export class Database<DataModel extends GenericDataModel> {
   }
 
   /** Checks everything that is stored: pages, ids and index entries. Blocks nobody. */
-  async verify(): Promise<VerifyReport> {
-    const found = (await this.#bridge.verify()) as Omit<VerifyReport, "ok">;
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    const { onProgress } = Object(options) as VerifyOptions;
+    const found = (await this.#bridge.verify((pages, rows) => onProgress?.({ pages, rows }))) as Omit<
+      VerifyReport,
+      "ok"
+    >;
     return { ok: found.problems.length === 0, ...found };
   }
 

@@ -105,13 +105,17 @@ impl Engine {
         }) as u32
     }
 
-    /// Checks a little more.
+    /// Checks a little more. The words `Number` and `NumberHigh` hold the pages and the rows checked so far.
     #[wasm_bindgen(js_name = verifyStep)]
     pub fn verify_step(&self) -> u32 {
         self.shared.enter(|inner| {
             let Inner { tab, verify, .. } = inner;
             let Some(run) = verify else { return Status::Nothing };
-            match tab.step_verify(run) {
+            let step = tab.step_verify(run);
+            let (pages, rows) = run.progress();
+            inner.mailbox.set(Word::Number, pages as u32);
+            inner.mailbox.set(Word::NumberHigh, rows as u32);
+            match step {
                 Ok(VerifyStep::Continue) => Status::Paused,
                 Ok(VerifyStep::Waiting(read)) => {
                     inner.mailbox.set(Word::Read, read.0);
