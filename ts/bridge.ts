@@ -204,6 +204,8 @@ export class Bridge {
     this.#mutations.clear();
     this.#schemaWaiters = [];
     this.#wakeIdlers();
+    // What is written after this would go into memory that others have by then.
+    this.input.close();
   }
 
   // ---- the mailbox ----

@@ -12,8 +12,10 @@ import type {
   TableNamesInDataModel,
   WithOptionalSystemFields,
 } from "./data_model.js";
+import { loneSurrogate } from "./checked.js";
+import { describe } from "./describe.js";
 import { HoldfastError } from "./errors.js";
-import { queryTable, type QueryInitializer, requireArgument } from "./query.js";
+import { queryTable, type QueryInitializer, requireArgument, requireFunction, requireText } from "./query.js";
 import { currentReader, drive, Executor } from "./reads.js";
 import {
   type DataModelFromSchemaDefinition,
@@ -22,9 +24,11 @@ import {
   toDefinition,
 } from "./schema.js";
 import {
+  checkedTimeout,
   contextOf,
   encodeChange,
   encodeDocuments,
+  listOf,
   mutate,
   type MutationOptions,
   newId,
@@ -233,7 +237,8 @@ export class Database<DataModel extends GenericDataModel> {
   }
 
   /** Runs a function over one state of the database, which nobody changes meanwhile. */
-  read<T>(action: (ctx: GenericQueryCtx<DataModel>) => Promise<T> | T): Promise<T> {
+  async read<T>(action: (ctx: GenericQueryCtx<DataModel>) => Promise<T> | T): Promise<T> {
+    requireFunction(action, "read", "action");
     return read(this.#bridge, (database) => action(contextOf(database) as unknown as GenericQueryCtx<DataModel>));
   }
 
@@ -246,12 +251,15 @@ export class Database<DataModel extends GenericDataModel> {
    * The function runs again, with the same ids, when what it read was changed meanwhile. What it throws rejects the
    * promise, and nothing is saved.
    */
-  mutate<T>(action: (ctx: GenericMutationCtx<DataModel>) => Promise<T> | T, options: MutateOptions = {}): Promise<T> {
-    requireArgument(action, "mutate", "action");
-    const { name = action.name || "anonymous", timeoutMs = this.#timeoutMs } = options;
+  async mutate<T>(
+    action: (ctx: GenericMutationCtx<DataModel>) => Promise<T> | T,
+    options: MutateOptions = {},
+  ): Promise<T> {
+    requireFunction(action, "mutate", "action");
+    const { name = action.name || "anonymous", timeoutMs = this.#timeoutMs } = Object(options) as MutateOptions;
     return this.#mutate((database) => action(contextOf(database) as unknown as GenericMutationCtx<DataModel>), {
       name,
-      timeoutMs,
+      timeoutMs: checkedTimeout("timeoutMs", timeoutMs),
     });
   }
 
@@ -261,7 +269,7 @@ export class Database<DataModel extends GenericDataModel> {
     value: InsertValue<DocumentByName<DataModel, TableName>>,
   ): Promise<GenericId<TableName>>;
   async insert(table: string, value: unknown): Promise<string> {
-    requireArgument(table, "insert", "table");
+    requireText(table, "insert", "table");
     requireArgument(value, "insert", "value", 2);
     const encoded = encodeDocuments(this.#bridge, table, [value]);
     const [id] = await this.#write((database) => database.insertEncoded(table, encoded));
@@ -274,9 +282,8 @@ export class Database<DataModel extends GenericDataModel> {
     values: readonly InsertValue<DocumentByName<DataModel, TableName>>[],
   ): Promise<GenericId<TableName>[]>;
   async insertMany(table: string, values: readonly unknown[]): Promise<string[]> {
-    requireArgument(table, "insertMany", "table");
-    requireArgument(values, "insertMany", "values", 2);
-    const encoded = encodeDocuments(this.#bridge, table, values);
+    requireText(table, "insertMany", "table");
+    const encoded = encodeDocuments(this.#bridge, table, listOf(values));
     return this.#write((database) => database.insertEncoded(table, encoded));
   }
 
@@ -413,11 +420,22 @@ export async function openDatabase<Schema extends ExportableSchema>(
 > {
   if (typeof options !== "object" || options === null) throw invalid("`openDatabase` takes an object of options.");
   const { name, storage = defaultStorage(), durability = "relaxed", mutationTimeoutMs = MUTATION_TIMEOUT_MS } = options;
-  if (typeof name !== "string" || name === "") throw invalid("`name` must be a text that is not empty.");
+  if (typeof name !== "string" || name === "" || loneSurrogate(name) >= 0) {
+    throw invalid("`name` must be a well-formed text that is not empty.");
+  }
   if (storage !== "indexeddb" && storage !== "memory") throw invalid('`storage` must be "indexeddb" or "memory".');
   if (durability !== "relaxed" && durability !== "strict") throw invalid('`durability` must be "relaxed" or "strict".');
   const definition = toDefinition(options.schema, options.tableNumbers);
   const wasm = await loadWasm(options.wasmUrl);
+  const timeoutMs = checkedTimeout("mutationTimeoutMs", mutationTimeoutMs);
+  checkSizes("budgets", options.budgets);
+  checkSizes("tuning", options.tuning);
+  if (options.accept !== undefined && options.accept !== "lose-unreadable") {
+    throw invalid('`accept` must be "lose-unreadable", if anything.');
+  }
+  if (options.onProblem !== undefined && typeof options.onProblem !== "function") {
+    throw invalid("`onProblem` must be a function.");
+  }
   const acceptLoss = options.accept === "lose-unreadable";
   const engineOptions = { ...options.budgets, ...options.tuning, acceptLoss, name, storage, durability };
   const bridge = new Bridge(wasm, engineOptions, definition);
@@ -428,16 +446,24 @@ export async function openDatabase<Schema extends ExportableSchema>(
     bridge.close();
     throw error;
   }
-  return new Database(wasm, bridge, engineOptions, mutationTimeoutMs);
+  return new Database(wasm, bridge, engineOptions, timeoutMs);
+}
+
+/** Budgets and times must be numbers that are not negative. */
+function checkSizes(option: string, sizes: object = {}): void {
+  if (typeof sizes !== "object" || sizes === null) throw invalid(`\`${option}\` must be an object.`);
+  for (const [name, size] of Object.entries(sizes)) {
+    if (size === undefined || (typeof size === "number" && size >= 0)) continue;
+    throw invalid(`\`${option}.${name}\` must be a number that is not negative. Received ${describe(size)}.`);
+  }
 }
 
 /** IndexedDB where there is a browser; in Node and the like there is none to be missed. */
 function defaultStorage(): "indexeddb" | "memory" {
-  const { process, indexedDB } = globalThis as {
-    process?: { versions?: { node?: string } };
-    indexedDB?: unknown;
-  };
-  return indexedDB === undefined && process?.versions?.node !== undefined ? "memory" : "indexeddb";
+  const global = globalThis as { process?: { versions?: { node?: string } }; indexedDB?: unknown };
+  // A page may not even look at `indexedDB` where the browser forbids it.
+  const isNode = global.process?.versions?.node !== undefined;
+  return isNode && global.indexedDB === undefined ? "memory" : "indexeddb";
 }
 
 function invalid(message: string): HoldfastError {

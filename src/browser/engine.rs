@@ -6,7 +6,7 @@ use super::opening;
 use super::options::{OpenOptions, StatsReport, VerifyOutcome};
 use super::shared::{Inner, Shared, open_error};
 use crate::bytes::Reader;
-use crate::document::{self, Names};
+use crate::document;
 use crate::error::{Code, Error};
 use crate::schema::SchemaDefinition;
 use crate::tab::{Tab, VerifyStep};
@@ -155,7 +155,7 @@ impl Engine {
 
 fn begin(options: &OpenOptions, schema: &[u8]) -> Result<Tab, Error> {
     let malformed = |_| Error::new(Code::EngineFault, "The schema did not reach the engine in one piece.");
-    let value = document::decode_value(&mut Reader::new(schema), &Names::new()).map_err(malformed)?;
+    let value = document::decode_deep_value(&mut Reader::new(schema)).map_err(malformed)?;
     let definition = SchemaDefinition::from_value(&value)?;
     Ok(Tab::new(options.tab_options(), definition, random()))
 }

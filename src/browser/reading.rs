@@ -5,7 +5,7 @@ use super::mailbox::{Status, Word};
 use super::shared::Inner;
 use super::sinks::{CountedRows, FreshRows, KeptRows, RowWriter};
 use crate::bytes::Reader;
-use crate::document::{self, Names};
+use crate::document;
 use crate::error::{Code, Error, Result};
 use crate::query::page_cursor::{self, Position};
 use crate::query::{self, Plan};
@@ -189,7 +189,7 @@ impl Inner {
 
     fn plan(&self, start: u32, length: u32) -> Result<Plan> {
         let bytes = self.input.get(start as usize..(start + length) as usize).unwrap_or_default();
-        let query = document::decode_value(&mut Reader::new(bytes), &Names::new())
+        let query = document::decode_deep_value(&mut Reader::new(bytes))
             .map_err(|_| Error::new(Code::EngineFault, "The query did not reach the engine in one piece."))?;
         query::plan(self.tab.schema(), &query)
     }
