@@ -117,10 +117,6 @@ export interface DatabaseStats {
   wasmMemoryBytes: number;
 }
 
-/** What {@link Database.verify} has found. */
-export interface VerifyReport {
-  /** Whether all is well. */
-  ok: boolean;
 /** How {@link Database.verify} goes about it. */
 export interface VerifyOptions {
   /** Hears now and then how far the check is. It reads the pages first, then the documents. */
@@ -135,6 +131,10 @@ export interface VerifyProgress {
   rows: number;
 }
 
+/** What {@link Database.verify} has found. */
+export interface VerifyReport {
+  /** Whether all is well. */
+  ok: boolean;
   /** Pages read. */
   pages: number;
   /** Documents of all tables. */
@@ -387,20 +387,22 @@ export class Database<DataModel extends GenericDataModel> {
     return this.#closing;
   }
 
-  /** Closes the database and deletes it with all documents. Other tabs that have it open lose it. */
+  /**
+   * Closes the database and deletes it with all documents. Whoever else has it open, in other tabs too, loses it. Does
+   * nothing when somebody else has deleted it: what has the name now is another database.
+   */
   async destroy(): Promise<void> {
     this.#bridge.close();
     this.#closing ??= Promise.resolve();
-    if (this.storage === "indexeddb") {
-      await this.#wasm.deleteDatabase(this.name).catch((problem: unknown) => {
-        throw thrownError(problem);
-      });
-    }
+    if (this.#bridge.isDeleted) return;
+    await this.#wasm.deleteDatabase(this.name, this.storage === "memory").catch((problem: unknown) => {
+      throw thrownError(problem);
+    });
   }
 }
 
 /** One-shot writes have no function that could go on for ever. */
-const UNLIMITED: MutationOptions = { name: "", timeoutMs: 0 };
+const UNLIMITED: MutationOptions = { name: "", timeoutMs: undefined };
 
 function closed(): HoldfastError {
   return new HoldfastError("DatabaseClosed", "The database was closed.");
@@ -425,8 +427,6 @@ export async function openDatabase<Schema extends ExportableSchema>(
   }
   if (storage !== "indexeddb" && storage !== "memory") throw invalid('`storage` must be "indexeddb" or "memory".');
   if (durability !== "relaxed" && durability !== "strict") throw invalid('`durability` must be "relaxed" or "strict".');
-  const definition = toDefinition(options.schema, options.tableNumbers);
-  const wasm = await loadWasm(options.wasmUrl);
   const timeoutMs = checkedTimeout("mutationTimeoutMs", mutationTimeoutMs);
   checkSizes("budgets", options.budgets);
   checkSizes("tuning", options.tuning);
@@ -436,6 +436,8 @@ export async function openDatabase<Schema extends ExportableSchema>(
   if (options.onProblem !== undefined && typeof options.onProblem !== "function") {
     throw invalid("`onProblem` must be a function.");
   }
+  const definition = toDefinition(options.schema, options.tableNumbers);
+  const wasm = await loadWasm(options.wasmUrl);
   const acceptLoss = options.accept === "lose-unreadable";
   const engineOptions = { ...options.budgets, ...options.tuning, acceptLoss, name, storage, durability };
   const bridge = new Bridge(wasm, engineOptions, definition);

@@ -2,6 +2,7 @@
 
 use super::host::{Listener, now, random};
 use super::mailbox::{Status, Word};
+use super::memory;
 use super::opening;
 use super::options::{OpenOptions, StatsReport, VerifyOutcome};
 use super::shared::{Inner, Shared, open_error};
@@ -160,12 +161,16 @@ fn begin(options: &OpenOptions, schema: &[u8]) -> Result<Tab, Error> {
     Ok(Tab::new(options.tab_options(), definition, random()))
 }
 
-/// Deletes a database of IndexedDB, whoever has it open.
+/// Deletes a database of IndexedDB or in memory, whoever has it open.
 ///
 /// # Errors
-/// `[code, message]` when IndexedDB is not available.
+/// `[code, message]` when IndexedDB is not available, or a page that sleeps has the database open.
 #[wasm_bindgen(js_name = deleteDatabase)]
-pub async fn delete_database(name: String) -> Result<(), JsValue> {
+pub async fn delete_database(name: String, is_in_memory: bool) -> Result<(), JsValue> {
+    if is_in_memory {
+        memory::delete(&name);
+        return Ok(());
+    }
     opening::delete(&name).await.map_err(|failure| thrown(&open_error(&name, &failure)))
 }
 

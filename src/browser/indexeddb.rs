@@ -90,16 +90,19 @@ impl Once {
 
 impl Connection {
     /// Takes over a connection. `on_lost` hears when the browser closes it, `on_superseded` when someone
-    /// else wants to delete or upgrade the database: the connection has to be dropped for that to happen.
+    /// else wants to delete the database (true) or to upgrade it: the connection has to be dropped for that to
+    /// happen.
     pub(crate) fn new(
         database: IdbDatabase,
         is_strict: bool,
         on_lost: impl FnMut() + 'static,
-        on_superseded: impl FnMut() + 'static,
+        on_superseded: impl FnMut(bool) + 'static,
     ) -> Self {
         let (mut on_lost, mut on_superseded) = (on_lost, on_superseded);
         let lost = Closure::new(move |_: web_sys::Event| on_lost());
-        let superseded = Closure::new(move |_: web_sys::Event| on_superseded());
+        let superseded = Closure::new(move |event: web_sys::Event| {
+            on_superseded(Reflect::get(&event, &"newVersion".into()).is_ok_and(|version| version.is_null()));
+        });
         database.set_onclose(Some(lost.as_ref().unchecked_ref()));
         database.set_onversionchange(Some(superseded.as_ref().unchecked_ref()));
         let commits = if is_strict { Mode::Strict } else { Mode::Relaxed };

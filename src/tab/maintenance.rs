@@ -105,6 +105,11 @@ impl Maintenance {
         self.repair_wanted = Some(lost);
     }
 
+    /// Whether somebody waits for a repair.
+    pub(crate) fn is_repairing(&self) -> bool {
+        self.repair_wanted.is_some() || self.repair.is_some()
+    }
+
     #[cfg(test)]
     pub(super) fn stage_name(&self) -> &'static str {
         match self.stage {
