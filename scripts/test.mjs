@@ -1,8 +1,8 @@
 // npm test [-- --only name[,name]] [-- more arguments for the only layer]: every layer, one summary.
 // npm run test:long (--long): the same with soak, many seeds and fuzzing: HOLDFAST_LONG=1, ignored tests, more time.
 
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, relative, sep } from "node:path";
 import { build } from "./build.mjs";
 import { browserTests, check, checks, prepareChecks } from "./check.mjs";
 import { attempt, main, Problem, root, say, tail, time } from "./run.mjs";
@@ -90,6 +90,36 @@ async function nodeTest(name, files, { limit }) {
   return { ...outcome(result, counts, limit), summarize: (output) => tail(output.split("failing tests:").at(-1), 100) };
 }
 
+/** Each fuzz target for a while, from the golden files on. Mutations of those are in the native layer too. */
+async function fuzz() {
+  const targets = filesBelow("fuzz/fuzz_targets", ".rs").map((file) => basename(file, ".rs"));
+  if (!(await attempt("cargo", ["+nightly", "fuzz", "--version"])).ok) {
+    say("no nightly compiler with cargo-fuzz here; the native layer has mutated the golden files");
+    return { passed: 0, failed: 0, skipped: targets.length };
+  }
+  const corpus = join(cache, "fuzz");
+  mkdirSync(corpus, { recursive: true });
+  for (const file of filesBelow("tests/golden", ".hex")) {
+    const hex = readFileSync(join(root, file), "utf8").replace(/\s+/g, "");
+    writeFileSync(join(corpus, file.replaceAll("/", "-")), Buffer.from(hex, "hex"));
+  }
+  const counts = { passed: 0, failed: 0, output: "" };
+  const seconds = long ? 120 : 10;
+  for (const target of targets) {
+    const own = join(root, "fuzz", "corpus", target);
+    mkdirSync(own, { recursive: true });
+    const args = ["+nightly", "fuzz", "run", target, own, corpus, "--", `-max_total_time=${seconds}`];
+    // What it finds it keeps in fuzz/artifacts.
+    const result = await attempt("cargo", args, { log: logOf(`fuzz-${target}`), limit: minutes(10) });
+    if (result.ok) counts.passed += 1;
+    else {
+      counts.failed += 1;
+      counts.output += `${target}:\n${tail(result.output, 40)}\n\n`;
+    }
+  }
+  return counts;
+}
+
 let building;
 /** The package, built once for all layers that need it. */
 const built = () => (building ??= build());
@@ -133,6 +163,12 @@ const layers = [
         env: long ? { HOLDFAST_LONG: "1" } : {},
         limit: minutes(15),
       }),
+  },
+  {
+    name: "fuzz",
+    about: "the fuzz targets, by cargo-fuzz where there is one",
+    present: () => long,
+    run: fuzz,
   },
   {
     name: "browser",

@@ -39,7 +39,7 @@ mod text;
 pub(crate) use canonical::{Purpose, canonicalize};
 #[cfg(test)]
 pub(crate) use encode::encode_patch;
-pub(crate) use encode::{decode_value, encode, encode_value};
+pub(crate) use encode::{decode_deep_value, decode_value, encode, encode_value};
 pub(crate) use names::Names;
 pub(crate) use names::check_name;
 pub(crate) use patch::patch;

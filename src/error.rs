@@ -69,6 +69,8 @@ codes! {
     // ---- the world's failures: expected, with a defined outcome
     /// IndexedDB is missing or refused.
     StorageUnavailable,
+    /// IndexedDB has a database of this name that is not of Holdfast.
+    ForeignDatabase,
     /// The browser granted no more space; the write was rolled back.
     QuotaExceeded,
     /// The browser's storage failed; the write was rolled back.

@@ -235,6 +235,9 @@ fn decode_row(buffer: &Bytes, table: TableId, reader: &mut Reader<'_>) -> Result
         _ => return Err(Malformed("row: kind")),
     };
     let creation_time = reader.f64("row: creation time")?;
+    if !creation_time.is_finite() {
+        return Err(Malformed("row: creation time"));
+    }
     let id = RowId(reader.take(16, "row: id")?.try_into().expect("sixteen bytes"));
     let document = if kind == ChangeKind::Delete { Bytes::default() } else { shared(buffer, reader, "row: document")? };
     let mut old_keys = Vec::new();
@@ -320,6 +323,17 @@ mod tests {
                 change(2, 3, ChangeKind::Delete, "", vec![old(1, "x"), old(2, "")]),
                 change(1, 1, ChangeKind::Update, "again", vec![]),
             ])],
+        }
+    }
+
+    #[test]
+    fn a_row_was_made_at_some_time() {
+        for time in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let mut record = sample();
+            let rows = Rc::make_mut(&mut record.parts[0]);
+            rows[0].place.creation_time = time;
+            let read = Record::decode(&Bytes::new(record.encode()));
+            assert_eq!(read, Err(Malformed("row: creation time").into()));
         }
     }
 

@@ -43,6 +43,9 @@ pub const PAGE_INDEX_BITS: u32 = 20;
 /// Page ids are below this.
 const PAGE_ID_END: PageId = 1 << 53;
 
+/// Attempts have numbers below this: there are no page ids for more.
+pub const ATTEMPTS_END: u64 = PAGE_ID_END >> PAGE_INDEX_BITS;
+
 /// All page ids that a checkpoint attempt can make.
 pub fn attempt_pages(attempt: u64) -> std::ops::Range<PageId> {
     attempt << PAGE_INDEX_BITS..(attempt + 1) << PAGE_INDEX_BITS

@@ -269,7 +269,11 @@ impl Tab {
 
     /// Tells the tab what the world has done. `now_ms` is the wall clock.
     pub fn handle(&mut self, now_ms: f64, input: Input) {
-        if matches!(self.status, Status::Closed(_)) {
+        if let Status::Closed(error) = &self.status {
+            // Whoever waits for pages hears of the end as well.
+            if let Input::PagesLoaded { read, .. } | Input::LoadFailed { read, .. } = input {
+                self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
+            }
             return;
         }
         self.now_ms = now_ms;
@@ -299,6 +303,7 @@ impl Tab {
                     format!("The database could not be opened again: {message}"),
                 ));
             }
+            Input::Deleted { by } => self.deleted(by),
             Input::LockGranted => self.lock_granted(now_ms),
             Input::LockLost => self.lock_lost(),
             Input::AttemptReserved { attempt } => self.attempt_reserved(attempt),
@@ -397,7 +402,8 @@ impl Tab {
         if matches!(self.status, Status::Closed(_)) {
             return;
         }
-        if self.opening.take().is_some() {
+        let was_open = self.opening.take().is_none();
+        if !was_open {
             self.events.push_back(Event::Opened(Err(error.clone())));
         }
         self.status = Status::Closed(error.clone());
@@ -405,13 +411,33 @@ impl Tab {
         self.unshown = None;
         self.queue.clear();
         self.waiting.clear();
-        self.maintenance = Maintenance::default();
+        if std::mem::take(&mut self.maintenance).is_repairing() {
+            self.events.push_back(Event::Repaired(Err(error.clone())));
+        }
+        self.effects.push(Effect::Unlock);
         for transaction in self.transactions.end_all() {
             self.events.push_back(Event::Settled { transaction, outcome: Outcome::Rejected(error.clone()) });
         }
         for read in std::mem::take(&mut self.waiting_reads) {
             self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
         }
+        if was_open {
+            // Who waits for an index shall ask again, and hear of the end.
+            self.events.push_back(Event::SchemaChanged);
+        }
+    }
+
+    /// Stops because there is nothing any more to read or to write to.
+    fn deleted(&mut self, by: &str) {
+        let error = |rest| Error::new(Code::DatabaseClosed, format!("The database was deleted {by}.{rest}"));
+        let outcome = Outcome::Rejected(error(" Nothing of this mutation is saved."));
+        for transaction in self.transactions.end_all() {
+            self.events.push_back(Event::Settled { transaction, outcome: outcome.clone() });
+        }
+        if self.opening.is_none() {
+            self.events.push_back(Event::Problem(error("")));
+        }
+        self.fail(error(""));
     }
 
     fn next_commit(&mut self) -> CommitId {

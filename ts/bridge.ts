@@ -100,6 +100,10 @@ export class Bridge {
   readonly #opened: Promise<void>;
   readonly #reads = new Map<number, Waiter>();
   readonly #mutations = new Map<number, (settlement: Settlement) => void>();
+  /** Functions that run, by their transactions: how they are told that the database has ended. */
+  readonly #running = new Map<number, (error: HoldfastError) => void>();
+  /** Whether somebody else has deleted the database. */
+  isDeleted = false;
   /** Reads that were over before anyone could wait for them. */
   #early = new Map<number, HoldfastError | undefined>();
   #schemaWaiters: (() => void)[] = [];
@@ -126,7 +130,10 @@ export class Bridge {
         code === "" ? opened.resolve() : opened.reject(errorOf(code, message)),
       settled: (transaction: number, outcome: number, code: string, message: string) => {
         const settle = this.#mutations.get(transaction);
-        if (settle === undefined) return;
+        if (settle === undefined) {
+          if (outcome === 1) this.#running.get(transaction)?.(errorOf(code, message));
+          return;
+        }
         this.#mutations.delete(transaction);
         if (outcome === 0) settle({ type: "saved" });
         else if (outcome === 1) settle({ type: "rejected", error: errorOf(code, message) });
@@ -157,7 +164,11 @@ export class Bridge {
           else waiter.resolve({ rows, lost: lost === "" ? [] : lost.split("\n") });
         }
       },
-      problem: (code: string, message: string) => this.onProblem(errorOf(code, message)),
+      problem: (code: string, message: string) => {
+        this.isDeleted ||= code === "DatabaseClosed";
+        // Not on the engine's stack: what an app throws there is its own affair.
+        queueMicrotask(() => this.onProblem(errorOf(code, message)));
+      },
     };
     try {
       this.#engine = new wasm.Engine(options, encoded.written(), listener, start);
@@ -194,11 +205,14 @@ export class Bridge {
     engine.close();
     this.#engine = undefined;
     engine.free();
+    // What is written after this would go into memory that others have by then.
+    this.input.close();
     this.#rows = [];
     this.#words = NO_WORDS;
     const closed = new HoldfastError("DatabaseClosed", "The database was closed.");
     for (const waiter of this.#reads.values()) waiter.reject(closed);
     for (const settle of this.#mutations.values()) settle({ type: "rejected", error: closed });
+    for (const reject of this.#running.values()) reject(closed);
     for (const resolve of this.#schemaWaiters) resolve();
     for (const waiter of this.#repairs.splice(0)) waiter.reject(closed);
     this.#reads.clear();
@@ -274,6 +288,17 @@ export class Bridge {
     return new Promise((resolve) => this.#mutations.set(transaction, resolve));
   }
 
+  /** A function runs in a transaction; `reject` ends the waiting for it. */
+  runs(transaction: number, reject: (error: HoldfastError) => void): void {
+    if (this.isClosed) reject(new HoldfastError("DatabaseClosed", "The database was closed."));
+    else this.#running.set(transaction, reject);
+  }
+
+  /** It does no more. */
+  ran(transaction: number): void {
+    this.#running.delete(transaction);
+  }
+
   /** Nobody waits for this mutation. */
   forget(transaction: number): void {
     this.#mutations.delete(transaction);
@@ -293,19 +318,22 @@ export class Bridge {
   // ---- care ----
 
   /** Checks everything that is stored, in slices with pauses. */
-  async verify(): Promise<unknown> {
+  async verify(onProgress: (pages: number, rows: number) => void): Promise<unknown> {
     let status: number = this.engine.verifyStart();
     let resumed = performance.now();
+    let [pages, rows] = [0, 0];
     for (;;) {
       switch (status) {
         case Status.Done:
           return this.engine.verified();
         case Status.Missing:
+          onProgress(pages, rows);
           await this.ready(this.read());
           resumed = performance.now();
           break;
         case Status.Paused:
           if (performance.now() - resumed > SLICE_MS) {
+            onProgress(pages, rows);
             await new Promise((resolve) => setTimeout(resolve));
             resumed = performance.now();
           }
@@ -314,6 +342,7 @@ export class Bridge {
           throw status === Status.Failed ? this.error() : new HoldfastError("EngineFault", "Another check has begun.");
       }
       status = this.engine.verifyStep();
+      [pages, rows] = [this.number(), this.#word(Word.NumberHigh)];
     }
   }
 

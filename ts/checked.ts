@@ -165,7 +165,15 @@ class Walk {
 
 /** A deep copy of a value; throws when it is none that Convex has a type for. `undefined` fields are left out. */
 export function checkedCopy(value: unknown): Value {
-  return new Walk(value).copy(value, "", 0);
+  try {
+    return new Walk(value).copy(value, "", 0);
+  } catch (problem) {
+    if (problem instanceof HoldfastError) throw problem;
+    // What a getter or a proxy has thrown.
+    throw new HoldfastError("InvalidValue", `The value could not be read: ${describeError(problem)}`, {
+      cause: problem,
+    });
+  }
 }
 
 /**
@@ -175,9 +183,7 @@ export function problemOf(value: unknown): HoldfastError {
   try {
     checkedCopy(value);
   } catch (problem) {
-    return problem instanceof HoldfastError
-      ? problem
-      : new HoldfastError("InvalidValue", `The value could not be read: ${describeError(problem)}`, { cause: problem });
+    return problem as HoldfastError;
   }
   // A getter or proxy that answered differently the second time.
   return invalid("The value changed while it was read.");

@@ -12,9 +12,11 @@ import type {
   TableNamesInDataModel,
   WithOptionalSystemFields,
 } from "./data_model.js";
+import { loneSurrogate } from "./checked.js";
+import { describe } from "./describe.js";
 import { HoldfastError } from "./errors.js";
 import { headStart } from "./head_start.js";
-import { queryTable, type QueryInitializer, requireArgument } from "./query.js";
+import { queryTable, type QueryInitializer, requireArgument, requireFunction, requireText } from "./query.js";
 import { currentReader, drive, Executor } from "./reads.js";
 import {
   type DataModelFromSchemaDefinition,
@@ -23,9 +25,11 @@ import {
   toDefinition,
 } from "./schema.js";
 import {
+  checkedTimeout,
   contextOf,
   encodeChange,
   encodeDocuments,
+  listOf,
   mutate,
   type MutationOptions,
   newId,
@@ -112,6 +116,20 @@ export interface DatabaseStats {
   rowCacheRows: number;
   /** Memory of the engine, of all databases of this page. It never shrinks. */
   wasmMemoryBytes: number;
+}
+
+/** How {@link Database.verify} goes about it. */
+export interface VerifyOptions {
+  /** Hears now and then how far the check is. It reads the pages first, then the documents. */
+  onProgress?: (progress: VerifyProgress) => void;
+}
+
+/** How far a check is. */
+export interface VerifyProgress {
+  /** Pages read so far. */
+  pages: number;
+  /** Documents checked so far. */
+  rows: number;
 }
 
 /** What {@link Database.verify} has found. */
@@ -220,7 +238,8 @@ export class Database<DataModel extends GenericDataModel> {
   }
 
   /** Runs a function over one state of the database, which nobody changes meanwhile. */
-  read<T>(action: (ctx: GenericQueryCtx<DataModel>) => Promise<T> | T): Promise<T> {
+  async read<T>(action: (ctx: GenericQueryCtx<DataModel>) => Promise<T> | T): Promise<T> {
+    requireFunction(action, "read", "action");
     return read(this.#bridge, (database) => action(contextOf(database) as unknown as GenericQueryCtx<DataModel>));
   }
 
@@ -233,12 +252,15 @@ export class Database<DataModel extends GenericDataModel> {
    * The function runs again, with the same ids, when what it read was changed meanwhile. What it throws rejects the
    * promise, and nothing is saved.
    */
-  mutate<T>(action: (ctx: GenericMutationCtx<DataModel>) => Promise<T> | T, options: MutateOptions = {}): Promise<T> {
-    requireArgument(action, "mutate", "action");
-    const { name = action.name || "anonymous", timeoutMs = this.#timeoutMs } = options;
+  async mutate<T>(
+    action: (ctx: GenericMutationCtx<DataModel>) => Promise<T> | T,
+    options: MutateOptions = {},
+  ): Promise<T> {
+    requireFunction(action, "mutate", "action");
+    const { name = action.name || "anonymous", timeoutMs = this.#timeoutMs } = Object(options) as MutateOptions;
     return this.#mutate((database) => action(contextOf(database) as unknown as GenericMutationCtx<DataModel>), {
       name,
-      timeoutMs,
+      timeoutMs: checkedTimeout("timeoutMs", timeoutMs),
     });
   }
 
@@ -248,7 +270,7 @@ export class Database<DataModel extends GenericDataModel> {
     value: InsertValue<DocumentByName<DataModel, TableName>>,
   ): Promise<GenericId<TableName>>;
   async insert(table: string, value: unknown): Promise<string> {
-    requireArgument(table, "insert", "table");
+    requireText(table, "insert", "table");
     requireArgument(value, "insert", "value", 2);
     const encoded = encodeDocuments(this.#bridge, table, [value]);
     const [id] = await this.#write((database) => database.insertEncoded(table, encoded));
@@ -261,9 +283,8 @@ export class Database<DataModel extends GenericDataModel> {
     values: readonly InsertValue<DocumentByName<DataModel, TableName>>[],
   ): Promise<GenericId<TableName>[]>;
   async insertMany(table: string, values: readonly unknown[]): Promise<string[]> {
-    requireArgument(table, "insertMany", "table");
-    requireArgument(values, "insertMany", "values", 2);
-    const encoded = encodeDocuments(this.#bridge, table, values);
+    requireText(table, "insertMany", "table");
+    const encoded = encodeDocuments(this.#bridge, table, listOf(values));
     return this.#write((database) => database.insertEncoded(table, encoded));
   }
 
@@ -337,8 +358,12 @@ export class Database<DataModel extends GenericDataModel> {
   }
 
   /** Checks everything that is stored: pages, ids and index entries. Blocks nobody. */
-  async verify(): Promise<VerifyReport> {
-    const found = (await this.#bridge.verify()) as Omit<VerifyReport, "ok">;
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    const { onProgress } = Object(options) as VerifyOptions;
+    const found = (await this.#bridge.verify((pages, rows) => onProgress?.({ pages, rows }))) as Omit<
+      VerifyReport,
+      "ok"
+    >;
     return { ok: found.problems.length === 0, ...found };
   }
 
@@ -363,20 +388,22 @@ export class Database<DataModel extends GenericDataModel> {
     return this.#closing;
   }
 
-  /** Closes the database and deletes it with all documents. Other tabs that have it open lose it. */
+  /**
+   * Closes the database and deletes it with all documents. Whoever else has it open, in other tabs too, loses it. Does
+   * nothing when somebody else has deleted it: what has the name now is another database.
+   */
   async destroy(): Promise<void> {
     this.#bridge.close();
     this.#closing ??= Promise.resolve();
-    if (this.storage === "indexeddb") {
-      await this.#wasm.deleteDatabase(this.name).catch((problem: unknown) => {
-        throw thrownError(problem);
-      });
-    }
+    if (this.#bridge.isDeleted) return;
+    await this.#wasm.deleteDatabase(this.name, this.storage === "memory").catch((problem: unknown) => {
+      throw thrownError(problem);
+    });
   }
 }
 
 /** One-shot writes have no function that could go on for ever. */
-const UNLIMITED: MutationOptions = { name: "", timeoutMs: 0 };
+const UNLIMITED: MutationOptions = { name: "", timeoutMs: undefined };
 
 function closed(): HoldfastError {
   return new HoldfastError("DatabaseClosed", "The database was closed.");
@@ -396,9 +423,20 @@ export async function openDatabase<Schema extends ExportableSchema>(
 > {
   if (typeof options !== "object" || options === null) throw invalid("`openDatabase` takes an object of options.");
   const { name, storage = defaultStorage(), durability = "relaxed", mutationTimeoutMs = MUTATION_TIMEOUT_MS } = options;
-  if (typeof name !== "string" || name === "") throw invalid("`name` must be a text that is not empty.");
+  if (typeof name !== "string" || name === "" || loneSurrogate(name) >= 0) {
+    throw invalid("`name` must be a well-formed text that is not empty.");
+  }
   if (storage !== "indexeddb" && storage !== "memory") throw invalid('`storage` must be "indexeddb" or "memory".');
   if (durability !== "relaxed" && durability !== "strict") throw invalid('`durability` must be "relaxed" or "strict".');
+  const timeoutMs = checkedTimeout("mutationTimeoutMs", mutationTimeoutMs);
+  checkSizes("budgets", options.budgets);
+  checkSizes("tuning", options.tuning);
+  if (options.accept !== undefined && options.accept !== "lose-unreadable") {
+    throw invalid('`accept` must be "lose-unreadable", if anything.');
+  }
+  if (options.onProblem !== undefined && typeof options.onProblem !== "function") {
+    throw invalid("`onProblem` must be a function.");
+  }
   const definition = toDefinition(options.schema, options.tableNumbers);
   const loading = loadWasm(options.wasmUrl);
   const starting = storage === "indexeddb" ? headStart(name) : undefined;
@@ -420,16 +458,24 @@ export async function openDatabase<Schema extends ExportableSchema>(
     bridge.close();
     throw error;
   }
-  return new Database(wasm, bridge, engineOptions, mutationTimeoutMs);
+  return new Database(wasm, bridge, engineOptions, timeoutMs);
+}
+
+/** Budgets and times must be numbers that are not negative. */
+function checkSizes(option: string, sizes: object = {}): void {
+  if (typeof sizes !== "object" || sizes === null) throw invalid(`\`${option}\` must be an object.`);
+  for (const [name, size] of Object.entries(sizes)) {
+    if (size === undefined || (typeof size === "number" && size >= 0)) continue;
+    throw invalid(`\`${option}.${name}\` must be a number that is not negative. Received ${describe(size)}.`);
+  }
 }
 
 /** IndexedDB where there is a browser; in Node and the like there is none to be missed. */
 function defaultStorage(): "indexeddb" | "memory" {
-  const { process, indexedDB } = globalThis as {
-    process?: { versions?: { node?: string } };
-    indexedDB?: unknown;
-  };
-  return indexedDB === undefined && process?.versions?.node !== undefined ? "memory" : "indexeddb";
+  const global = globalThis as { process?: { versions?: { node?: string } }; indexedDB?: unknown };
+  // A page may not even look at `indexedDB` where the browser forbids it.
+  const isNode = global.process?.versions?.node !== undefined;
+  return isNode && global.indexedDB === undefined ? "memory" : "indexeddb";
 }
 
 function invalid(message: string): HoldfastError {

@@ -120,9 +120,7 @@ class Writer {
   /** Begins a value; its getters must not begin another in the same place. */
   begin(lengthMax: number): number {
     const sink = this.#sink;
-    if (sink.busy) {
-      throw new HoldfastError("InvalidValue", "A getter of a value that is being written can't use the database.");
-    }
+    sink.requireIdle();
     sink.busy = true;
     this.#positionMax = sink.position + lengthMax;
     return sink.position;
@@ -494,13 +492,14 @@ export class DocumentEncoder {
    * @param purpose - In a patch, a field of `undefined` is written as one to remove; otherwise it is left out.
    */
   encode(sink: Sink, document: unknown, purpose: "insert" | "patch"): void {
-    if (typeof document !== "object" || document === null || Array.isArray(document) || !isSimpleObject(document)) {
-      throw notADocument(document);
-    }
     if (this.#writer?.sink !== sink) this.#writer = new Writer(sink, this.#ids, false);
     const writer = this.#writer;
     const start = writer.begin(ENCODED_DOCUMENT_MAX);
     try {
+      // Even these questions can call a proxy's code.
+      if (typeof document !== "object" || document === null || Array.isArray(document) || !isSimpleObject(document)) {
+        throw notADocument(document);
+      }
       const id = (this.id = document["_id"]);
       const creationTime = (this.creationTime = document["_creationTime"]);
       sink.ensure(1);

@@ -35,6 +35,7 @@ export const ERROR_CODES = [
   "TransactionTooLarge",
   "DatabaseClosed",
   "StorageUnavailable",
+  "ForeignDatabase",
   "QuotaExceeded",
   "StorageFailed",
   "OutcomeUnknown",

@@ -4,6 +4,9 @@
  * to say about it.
  */
 
+/** As in src/browser/indexeddb.rs. */
+const STORES = ["log", "pages", "meta", "blobs"];
+
 /** An open connection, and what was read through it: as `Effect::ReadLog` in src/tab/effect.rs, of all there is. */
 export class HeadStart {
   /** Where other tabs announce commits; joined before anything was read. */
@@ -36,6 +39,12 @@ export class HeadStart {
     this.channel?.close();
   }
 
+  /** Whether the database has our stores and no others. */
+  isOurs(): boolean {
+    const stores = this.database.objectStoreNames;
+    return stores.length === STORES.length && STORES.every((store) => stores.contains(store));
+  }
+
   /** Reads what there is, and tells whether that went well. */
   read(): Promise<boolean> {
     return new Promise((resolve) => {
@@ -64,7 +73,7 @@ export async function headStart(name: string): Promise<HeadStart | undefined> {
   try {
     const database = await open(name);
     start = database && new HeadStart(name, database);
-    if (await start?.read()) return start;
+    if (start?.isOurs() && (await start.read())) return start;
   } catch {
     // There is no IndexedDB, or the database is not one of ours.
   }

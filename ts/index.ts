@@ -10,7 +10,15 @@
 
 // Databases.
 export { Database, openDatabase } from "./database.js";
-export type { DatabaseStats, MutateOptions, OpenDatabaseOptions, VerifyReport } from "./database.js";
+export type {
+  DatabaseStats,
+  MutateOptions,
+  OpenDatabaseOptions,
+  RepairReport,
+  VerifyOptions,
+  VerifyProgress,
+  VerifyReport,
+} from "./database.js";
 export type { WasmSource } from "./wasm.js";
 
 // Schemas and validators.

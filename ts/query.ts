@@ -18,6 +18,7 @@ import type {
   NumericValue,
   Value,
 } from "./data_model.js";
+import { describe } from "./describe.js";
 import { HoldfastError } from "./errors.js";
 
 // ---- what a query is ----------------------------------------------------------------------------
@@ -57,9 +58,9 @@ export interface PaginationOptions {
   cursor: Cursor | null;
   /** Where to end; then the page holds everything in between, whatever `numItems` says. */
   endCursor?: Cursor | null;
-  /** Ends the page after this many documents were read, matching or not. */
+  /** Ends the page after this many documents were read, matching or not; `pageStatus` says so. */
   maximumRowsRead?: number;
-  /** Ends the page after this many bytes were read. */
+  /** Convex's other limit, which is refused here. */
   maximumBytesRead?: number;
 }
 
@@ -87,8 +88,6 @@ export interface PageRequest {
   endCursor: Cursor | null;
   /** How many documents may be read. */
   maximumRowsRead: number | null;
-  /** How many bytes may be read. */
-  maximumBytesRead: number | null;
 }
 
 /**
@@ -288,6 +287,8 @@ export interface FilterBuilder<TableInfo extends GenericTableInfo> {
 // ---- how it works -------------------------------------------------------------------------------
 
 const QUERY_OPERATORS_MAX = 256;
+/** Of the 64 levels that the engine takes, a constant at the bottom is one. */
+const FILTER_DEPTH_MAX = 63;
 
 class RangeBuilder extends IndexRange {
   readonly #expressions: readonly SerializedRangeExpression[];
@@ -320,6 +321,7 @@ class RangeBuilder extends IndexRange {
   }
 
   #add(type: SerializedRangeExpression["type"], fieldPath: string, value: unknown): RangeBuilder {
+    requireText(fieldPath, type.toLowerCase(), "fieldName");
     this.#consume();
     return new RangeBuilder([...this.#expressions, { type, fieldPath, value: serializeValue(value) }]);
   }
@@ -338,10 +340,23 @@ class RangeBuilder extends IndexRange {
 
 class SerializableExpression<T extends Value | undefined> extends Expression<T> {
   readonly serialized: SerializedExpression;
+  /** How many expressions it has inside each other. */
+  readonly depth: number;
 
-  constructor(serialized: SerializedExpression) {
+  constructor(serialized: SerializedExpression, operands: readonly unknown[] = []) {
     super();
     this.serialized = serialized;
+    let depth = 0;
+    for (const operand of operands) {
+      if (operand instanceof SerializableExpression) depth = Math.max(depth, operand.depth);
+    }
+    if (depth >= FILTER_DEPTH_MAX) {
+      throw new HoldfastError(
+        "InvalidFilter",
+        `A filter may have ${FILTER_DEPTH_MAX} expressions inside each other; \`and\` and \`or\` take any number at once.`,
+      );
+    }
+    this.depth = depth + 1;
   }
 }
 
@@ -356,7 +371,7 @@ function serializeExpression(expression: unknown): SerializedExpression {
 }
 
 function operator<T extends Value | undefined>(name: string, ...operands: unknown[]): Expression<T> {
-  return new SerializableExpression<T>({ [name]: operands.map(serializeExpression) });
+  return new SerializableExpression<T>({ [name]: operands.map(serializeExpression) }, operands);
 }
 
 const filterBuilder: FilterBuilder<GenericTableInfo> = {
@@ -371,11 +386,14 @@ const filterBuilder: FilterBuilder<GenericTableInfo> = {
   mul: (l, r) => operator("$mul", l, r),
   div: (l, r) => operator("$div", l, r),
   mod: (l, r) => operator("$mod", l, r),
-  neg: (x) => new SerializableExpression({ $neg: serializeExpression(x) }),
+  neg: (x) => new SerializableExpression({ $neg: serializeExpression(x) }, [x]),
   and: (...expressions) => operator("$and", ...expressions),
   or: (...expressions) => operator("$or", ...expressions),
-  not: (x) => new SerializableExpression({ $not: serializeExpression(x) }),
-  field: (fieldPath) => new SerializableExpression({ $field: fieldPath }),
+  not: (x) => new SerializableExpression({ $not: serializeExpression(x) }, [x]),
+  field: (fieldPath) => {
+    requireText(fieldPath, "field", "fieldPath");
+    return new SerializableExpression({ $field: fieldPath });
+  },
 };
 
 /** A query under construction: as it is serialized, except that the order may be unsaid. */
@@ -410,7 +428,7 @@ class QueryBuilder implements Query<GenericTableInfo> {
   }
 
   filter(predicate: (q: FilterBuilder<GenericTableInfo>) => ExpressionOrValue<boolean>): this {
-    requireArgument(predicate, "filter", "predicate");
+    requireFunction(predicate, "filter", "predicate");
     const draft = this.#takeDraft();
     if (draft.operators.length >= QUERY_OPERATORS_MAX) {
       throw invalid(`Can't construct query with more than ${QUERY_OPERATORS_MAX} operators`);
@@ -421,18 +439,25 @@ class QueryBuilder implements Query<GenericTableInfo> {
 
   async paginate(options: PaginationOptions): Promise<PaginationResult<GenericDocument>> {
     requireArgument(options, "paginate", "options");
-    const numItems: unknown = (options as PaginationOptions | null)?.numItems;
+    const { numItems, cursor, endCursor, maximumRowsRead, maximumBytesRead } = Object(options) as PaginationOptions;
     if (typeof numItems !== "number" || !(numItems >= 0)) {
       throw invalid(`\`options.numItems\` must be a positive number. Received \`${String(numItems)}\`.`);
+    }
+    if (maximumRowsRead !== undefined && !(Number.isInteger(maximumRowsRead) && maximumRowsRead > 0)) {
+      throw invalid(
+        `\`options.maximumRowsRead\` must be a positive integer. Received \`${describe(maximumRowsRead)}\`.`,
+      );
+    }
+    if (maximumBytesRead !== undefined) {
+      throw invalid("`options.maximumBytesRead` is not supported; `maximumRowsRead` is.");
     }
     const query = serialize(this.#takeDraft());
     if (numItems === 0) throw invalid("Must request at least 1 document while paginating");
     return this.#executor.paginate(query, {
       numItems,
-      cursor: options.cursor ?? null,
-      endCursor: options.endCursor ?? null,
-      maximumRowsRead: options.maximumRowsRead ?? null,
-      maximumBytesRead: options.maximumBytesRead ?? null,
+      cursor: cursorOf(cursor),
+      endCursor: cursorOf(endCursor),
+      maximumRowsRead: maximumRowsRead ?? null,
     });
   }
 
@@ -534,10 +559,13 @@ class TableQuery implements QueryInitializer<GenericTableInfo> {
     return new QueryBuilder(this.#executor, { source, order: null, operators: [] });
   }
 
-  withIndex(indexName: PropertyKey, indexRange?: (q: never) => IndexRange): QueryBuilder {
-    requireArgument(indexName, "withIndex", "indexName");
+  withIndex(indexName: string, indexRange?: (q: never) => IndexRange): QueryBuilder {
+    requireText(indexName, "withIndex", "indexName");
     let builder: unknown = new RangeBuilder([]);
-    if (indexRange !== undefined) builder = indexRange(builder as never);
+    if (indexRange !== undefined) {
+      requireFunction(indexRange, "withIndex", "indexRange", 2);
+      builder = indexRange(builder as never);
+    }
     if (!(builder instanceof RangeBuilder)) {
       throw new HoldfastError(
         "InvalidIndexRange",
@@ -547,7 +575,7 @@ class TableQuery implements QueryInitializer<GenericTableInfo> {
     }
     const source = {
       type: "IndexRange",
-      indexName: `${this.#tableName}.${String(indexName)}`,
+      indexName: `${this.#tableName}.${indexName}`,
       range: builder.export(),
     };
     return new QueryBuilder(this.#executor, { source, order: null, operators: [] });
@@ -588,13 +616,38 @@ export function queryTable<TableInfo extends GenericTableInfo>(
   executor: QueryExecutor,
   tableName: string,
 ): QueryInitializer<TableInfo> {
-  requireArgument(tableName, "query", "tableName");
+  requireText(tableName, "query", "tableName");
   return new TableQuery(executor, tableName) as unknown as QueryInitializer<TableInfo>;
 }
 
 /** @internal Convex's error for a missing argument, the n-th from 1. */
 export function requireArgument(value: unknown, method: string, name: string, position = 1): void {
   if (value === undefined) throw invalid(`Must provide arg ${position} \`${name}\` to \`${method}\``);
+}
+
+/** @internal An argument that must be a string. */
+export function requireText(value: unknown, method: string, name: string, position = 1): asserts value is string {
+  requireArgument(value, method, name, position);
+  if (typeof value === "string") return;
+  throw invalid(
+    `Invalid argument \`${name}\` for \`db.${method}\`, expected string but got '${typeof value}': ${describe(value)}`,
+  );
+}
+
+/** @internal An argument that must be a function. */
+export function requireFunction(value: unknown, method: string, name: string, position = 1): void {
+  requireArgument(value, method, name, position);
+  if (typeof value !== "function") throw invalid(`Arg ${position} \`${name}\` to \`${method}\` must be a function`);
+}
+
+/** A cursor as it was given. */
+function cursorOf(cursor: unknown): Cursor | null {
+  if (cursor === null || cursor === undefined) return null;
+  if (typeof cursor === "string" && cursor !== "") return cursor;
+  throw new HoldfastError(
+    "InvalidCursor",
+    `A cursor must be one of an earlier page, or null. Received ${describe(cursor)}.`,
+  );
 }
 
 function invalid(message: string): HoldfastError {

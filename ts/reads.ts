@@ -152,7 +152,8 @@ export class Executor implements QueryExecutor {
         const cursor = request.cursor === null ? 0 : bridge.appendText(request.cursor);
         const end = request.endCursor === null ? 0 : bridge.appendText(request.endCursor);
         const items = Math.min(Math.ceil(request.numItems), NO_RUN);
-        return bridge.engine.paginate(this.#reader.transaction, length, cursor, end, items);
+        const rows = Math.min(request.maximumRowsRead ?? 0, NO_RUN);
+        return bridge.engine.paginate(this.#reader.transaction, length, cursor, end, items, rows);
       },
       take: () => this.#take(page),
       discard: () => (page.length = 0),
@@ -161,7 +162,7 @@ export class Executor implements QueryExecutor {
         isDone: bridge.number() === 1,
         continueCursor: bridge.text(),
         splitCursor: null,
-        pageStatus: null,
+        pageStatus: bridge.number() === 2 ? "SplitRequired" : null,
       }),
     });
   }

@@ -522,6 +522,9 @@ export function toDefinition(schema: ExportableSchema, tableNumbers?: Readonly<R
   const text = candidate.export();
   if (typeof text !== "string") throw invalid("`schema` must be the result of defineSchema().");
   const definition = JSON.parse(text) as SchemaJson;
+  if (tableNumbers !== undefined && (typeof tableNumbers !== "object" || tableNumbers === null)) {
+    throw invalid("`tableNumbers` must be an object that names tables.");
+  }
   if (tableNumbers !== undefined) definition.tableNumbers = { ...tableNumbers };
   return definition;
 }

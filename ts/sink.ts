@@ -37,9 +37,22 @@ export class Sink {
     if (this.position + count > this.bytes.length) this.#enlarge(this.position + count);
   }
 
-  /** Begins again at the start of the region. */
+  /** Begins again at the start of the region. A getter of a value that is being written must not. */
   clear(): void {
+    this.requireIdle();
     this.position = 0;
+  }
+
+  /** The region is gone: whoever writes next asks for another, and is told that there is none. */
+  close(): void {
+    this.bytes = new Uint8Array(0);
+  }
+
+  /** Throws while a value is being written. */
+  requireIdle(): void {
+    if (this.busy) {
+      throw new HoldfastError("InvalidValue", "A getter of a value that is being written can't use the database.");
+    }
   }
 
   /** A view of what was written. */

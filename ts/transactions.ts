@@ -7,7 +7,7 @@ import type { GenericDatabaseWriter } from "./context.js";
 import type { AnyDataModel, GenericDocument } from "./data_model.js";
 import { describe } from "./describe.js";
 import { HoldfastError } from "./errors.js";
-import { queryTable, requireArgument } from "./query.js";
+import { queryTable, requireArgument, requireText } from "./query.js";
 import { drive, Executor, type Reader } from "./reads.js";
 
 /** Methods that change a document, as in src/browser/writing.rs. */
@@ -27,22 +27,27 @@ export class Run implements Reader {
   readonly transaction: number;
   /** Whether the function has to run again, whatever it makes of that. */
   isLost = false;
-  readonly #isReadOnly: boolean;
+  /** How it is limited, if it is a mutation. */
+  readonly #options: MutationOptions | undefined;
+  readonly #deadline: number;
   #isOver = false;
 
-  constructor(transaction: number, isReadOnly: boolean) {
+  constructor(transaction: number, options?: MutationOptions) {
     this.transaction = transaction;
-    this.#isReadOnly = isReadOnly;
+    this.#options = options;
+    this.#deadline = options?.timeoutMs ? performance.now() + options.timeoutMs : Infinity;
   }
 
   check(): void {
     if (this.#isOver) {
       throw new HoldfastError(
         "TransactionClosed",
-        `This ${this.#isReadOnly ? "read" : "mutation"} has ended; its \`ctx.db\` can't be used any more. ` +
+        `This ${this.#options === undefined ? "read" : "mutation"} has ended; its \`ctx.db\` can't be used any more. ` +
           "Was a promise not awaited?",
       );
     }
+    // One that waits for nothing but its reads gives no timer a turn.
+    if (this.#deadline !== Infinity && performance.now() > this.#deadline) throw timeout(this.#options!);
     if (this.isLost) throw new RunAgain();
   }
 
@@ -79,7 +84,6 @@ export class TransactionDatabase {
   }
 
   normalizeId(tableName: string, id: string): string | null {
-    requireArgument(tableName, "normalizeId", "tableName");
     requireArgument(id, "normalizeId", "id", 2);
     return normalizeId(this.#bridge, tableName, id);
   }
@@ -90,16 +94,15 @@ export class TransactionDatabase {
   }
 
   async insert(tableName: string, value: unknown): Promise<string> {
-    requireArgument(tableName, "insert", "table");
+    requireText(tableName, "insert", "table");
     requireArgument(value, "insert", "value", 2);
     const [id] = await this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, [value]));
     return id!;
   }
 
   async insertMany(tableName: string, values: readonly unknown[]): Promise<string[]> {
-    requireArgument(tableName, "insertMany", "table");
-    requireArgument(values, "insertMany", "values", 2);
-    return this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, values));
+    requireText(tableName, "insertMany", "table");
+    return this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, listOf(values)));
   }
 
   async patch(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
@@ -198,6 +201,15 @@ export interface Change {
   readonly creationTime: unknown;
 }
 
+/** The documents of an `insertMany`, in an array of our own: nobody's iterator runs while they are written. */
+export function listOf(values: unknown): unknown[] {
+  requireArgument(values, "insertMany", "values", 2);
+  if (!Array.isArray(values)) {
+    throw new HoldfastError("InvalidArgument", "Arg 2 `values` to `insertMany` must be an array of documents");
+  }
+  return Array.from<unknown>(values);
+}
+
 /** What deletes a document. */
 export const NO_CHANGE: Change = { bytes: new Uint8Array(0), creationTime: undefined };
 
@@ -273,16 +285,13 @@ function pushIds(ids: string[], text: string): void {
 
 /** Sorts out the two ways to name a document: `(id)` and `(table, id)`. */
 export function target(method: string, tableOrId: unknown, id: unknown): [string | undefined, string] {
-  const name = id === undefined ? "id" : "table";
-  requireArgument(tableOrId, method, name);
-  const text = id === undefined ? tableOrId : id;
-  if (typeof text !== "string") {
-    throw new HoldfastError(
-      "InvalidArgument",
-      `Invalid argument \`id\` for \`db.${method}\`, expected string but got '${typeof text}': ${String(text)}`,
-    );
+  if (id === undefined) {
+    requireText(tableOrId, method, "id");
+    return [undefined, tableOrId];
   }
-  return [id === undefined ? undefined : String(tableOrId), text];
+  requireText(tableOrId, method, "table");
+  requireText(id, method, "id", 2);
+  return [tableOrId, id];
 }
 
 /** Sorts out `(id, value)` and `(table, id, value)`. */
@@ -302,6 +311,7 @@ export function targetAndValue(
 
 /** The string as an id if it is one of this table, else null. */
 export function normalizeId(bridge: Bridge, tableName: string, id: string): string | null {
+  requireText(tableName, "normalizeId", "tableName");
   if (typeof id !== "string") return null;
   const table = bridge.table(tableName);
   return bridge.engine.isIdOf(bridge.writeText(id), table) ? id : null;
@@ -309,7 +319,7 @@ export function normalizeId(bridge: Bridge, tableName: string, id: string): stri
 
 /** An id that no document has yet, of a transaction's stream or, without one, of fresh randomness. */
 export function newId(bridge: Bridge, transaction: number, tableName: string): string {
-  requireArgument(tableName, "newId", "table");
+  requireText(tableName, "newId", "table");
   const status = bridge.engine.newId(transaction, bridge.table(tableName));
   if (status === Status.Failed) throw bridge.error();
   return bridge.text();
@@ -328,8 +338,20 @@ export function contextOf(database: TransactionDatabase): { db: GenericDatabaseW
 export interface MutationOptions {
   /** What it is called in errors. */
   name: string;
-  /** How long one run of the function may last; 0 is for ever. */
-  timeoutMs: number;
+  /** How long one run of the function may last; 0 is for ever, and undefined for one that ends by itself. */
+  timeoutMs: number | undefined;
+}
+
+/** The longest time that a timer can wait. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** A time limit as an app gives it. */
+export function checkedTimeout(name: string, milliseconds: unknown): number {
+  if (typeof milliseconds === "number" && milliseconds >= 0) return milliseconds > TIMER_MAX_MS ? 0 : milliseconds;
+  throw new HoldfastError(
+    "InvalidArgument",
+    `\`${name}\` must be a number of milliseconds, 0 for ever. Received ${describe(milliseconds)}.`,
+  );
 }
 
 /**
@@ -345,10 +367,11 @@ export async function mutate<T>(
   if (bridge.engine.begin(false) === Status.Failed) throw bridge.error();
   const transaction = bridge.number();
   for (;;) {
-    const run = new Run(transaction, false);
+    const run = new Run(transaction, options);
     let result: T | undefined;
     try {
-      result = await within(options, () => action(new TransactionDatabase(bridge, run)));
+      const running = action(new TransactionDatabase(bridge, run));
+      result = options.timeoutMs === undefined ? await running : await within(bridge, run, options, running);
     } catch (error) {
       run.end();
       const isOurs = error instanceof HoldfastError && error.code === "MutationTimeout";
@@ -379,9 +402,9 @@ export async function mutate<T>(
 export async function read<T>(bridge: Bridge, action: (database: TransactionDatabase) => Promise<T> | T): Promise<T> {
   for (;;) {
     if (bridge.engine.begin(true) === Status.Failed) throw bridge.error();
-    const run = new Run(bridge.number(), true);
+    const run = new Run(bridge.number());
     try {
-      const result = await action(new TransactionDatabase(bridge, run));
+      const result = await within(bridge, run, undefined, action(new TransactionDatabase(bridge, run)));
       if (!run.isLost) return result;
     } catch (error) {
       if (!run.isLost) throw error;
@@ -392,20 +415,28 @@ export async function read<T>(bridge: Bridge, action: (database: TransactionData
   }
 }
 
-/** Runs a function with a time limit. */
-async function within<T>({ name, timeoutMs }: MutationOptions, action: () => Promise<T> | T): Promise<T> {
-  const running = action();
-  if (timeoutMs === 0 || typeof (running as PromiseLike<T> | undefined)?.then !== "function") return running;
+/** Waits for a function, but not beyond its time limit or the end of the database. */
+async function within<T>(
+  bridge: Bridge,
+  { transaction }: Run,
+  options: MutationOptions | undefined,
+  running: Promise<T> | T,
+): Promise<T> {
+  if (typeof (running as PromiseLike<T> | null | undefined)?.then !== "function") return running;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const message = `The mutation "${name}" did not end within ${timeoutMs / 1000} s. Nothing was saved.`;
-      reject(new HoldfastError("MutationTimeout", message, { details: { name, timeoutMs } }));
-    }, timeoutMs);
+  const end = new Promise<never>((_, reject) => {
+    bridge.runs(transaction, reject);
+    if (options?.timeoutMs) timer = setTimeout(() => reject(timeout(options)), options.timeoutMs);
   });
   try {
-    return await Promise.race([running, timeout]);
+    return await Promise.race([running, end]);
   } finally {
     clearTimeout(timer);
+    bridge.ran(transaction);
   }
+}
+
+function timeout({ name, timeoutMs }: MutationOptions): HoldfastError {
+  const message = `The mutation "${name}" did not end within ${timeoutMs! / 1000} s. Nothing was saved.`;
+  return new HoldfastError("MutationTimeout", message, { details: { name, timeoutMs } });
 }

@@ -6,9 +6,9 @@ import { schema } from "./schema";
 export type Storage = "indexeddb" | "memory";
 export type Durability = "relaxed" | "strict";
 
-/** Opens the database. */
-export const open = (storage: Storage, durability: Durability) =>
-  openDatabase({ name: "holdfast-demo", schema, storage, durability });
+/** Opens the database. `onProblem` hears of what happens to it behind the scenes. */
+export const open = (storage: Storage, durability: Durability, onProblem: (error: unknown) => void) =>
+  openDatabase({ name: "holdfast-demo", schema, storage, durability, onProblem });
 
 export type Db = Awaited<ReturnType<typeof open>>;
 

@@ -191,7 +191,9 @@ async function start(storage: Storage): Promise<void> {
   state.className = "busy";
   try {
     const durability = wantedDurability();
-    begin(await open(storage, durability), storage, durability);
+    // Its end shows as soon as something is read again.
+    const onProblem = (error: unknown): void => (isEnd(error) ? void refresh() : fail(error));
+    begin(await open(storage, durability, onProblem), storage, durability);
   } catch (error) {
     showRefusal(error);
   }

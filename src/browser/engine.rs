@@ -2,6 +2,7 @@
 
 use super::host::{HeadStart, Listener, now, random};
 use super::mailbox::{Status, Word};
+use super::memory;
 use super::opening;
 use super::options::{OpenOptions, StatsReport, VerifyOutcome};
 use super::shared::{Inner, Shared, open_error};
@@ -115,13 +116,17 @@ impl Engine {
         }) as u32
     }
 
-    /// Checks a little more.
+    /// Checks a little more. The words `Number` and `NumberHigh` hold the pages and the rows checked so far.
     #[wasm_bindgen(js_name = verifyStep)]
     pub fn verify_step(&self) -> u32 {
         self.shared.enter(|inner| {
             let Inner { tab, verify, .. } = inner;
             let Some(run) = verify else { return Status::Nothing };
-            match tab.step_verify(run) {
+            let step = tab.step_verify(run);
+            let (pages, rows) = run.progress();
+            inner.mailbox.set(Word::Number, pages as u32);
+            inner.mailbox.set(Word::NumberHigh, rows as u32);
+            match step {
                 Ok(VerifyStep::Continue) => Status::Paused,
                 Ok(VerifyStep::Waiting(read)) => {
                     inner.mailbox.set(Word::Read, read.0);
@@ -159,12 +164,16 @@ impl Engine {
     }
 }
 
-/// Deletes a database of IndexedDB, whoever has it open.
+/// Deletes a database of IndexedDB or in memory, whoever has it open.
 ///
 /// # Errors
-/// `[code, message]` when IndexedDB is not available.
+/// `[code, message]` when IndexedDB is not available, or a page that sleeps has the database open.
 #[wasm_bindgen(js_name = deleteDatabase)]
-pub async fn delete_database(name: String) -> Result<(), JsValue> {
+pub async fn delete_database(name: String, is_in_memory: bool) -> Result<(), JsValue> {
+    if is_in_memory {
+        memory::delete(&name);
+        return Ok(());
+    }
     opening::delete(&name).await.map_err(|failure| thrown(&open_error(&name, &failure)))
 }
 

@@ -115,7 +115,7 @@ fn function_of(object: &JsValue, name: &str) -> Option<Function> {
     Reflect::get(object, &name.into()).ok()?.dyn_into().ok()
 }
 
-/// Calls back as soon as timers get their turn.
-pub(crate) fn soon(action: &Function) {
-    set_timeout(action, 0.0);
+/// Calls back after a pause; 0 is as soon as timers get their turn.
+pub(crate) fn later(action: &Function, milliseconds: f64) {
+    set_timeout(action, milliseconds);
 }

@@ -11,7 +11,7 @@
 //! instead, because then the caller is still on the stack.
 
 use super::request::{Running, describe, describe_exception};
-use crate::store::{Manifest, PageId};
+use crate::store::{ATTEMPTS_END, Manifest, PageId};
 use crate::tab::{Failure, Input, LogTail, ReadId};
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use std::cell::RefCell;
@@ -90,16 +90,19 @@ impl Once {
 
 impl Connection {
     /// Takes over a connection. `on_lost` hears when the browser closes it, `on_superseded` when someone
-    /// else wants to delete or upgrade the database: the connection has to be dropped for that to happen.
+    /// else wants to delete the database (true) or to upgrade it: the connection has to be dropped for that to
+    /// happen.
     pub(crate) fn new(
         database: IdbDatabase,
         is_strict: bool,
         on_lost: impl FnMut() + 'static,
-        on_superseded: impl FnMut() + 'static,
+        on_superseded: impl FnMut(bool) + 'static,
     ) -> Self {
         let (mut on_lost, mut on_superseded) = (on_lost, on_superseded);
         let lost = Closure::new(move |_: web_sys::Event| on_lost());
-        let superseded = Closure::new(move |_: web_sys::Event| on_superseded());
+        let superseded = Closure::new(move |event: web_sys::Event| {
+            on_superseded(Reflect::get(&event, &"newVersion".into()).is_ok_and(|version| version.is_null()));
+        });
         database.set_onclose(Some(lost.as_ref().unchecked_ref()));
         database.set_onversionchange(Some(superseded.as_ref().unchecked_ref()));
         let commits = if is_strict { Mode::Strict } else { Mode::Relaxed };
@@ -233,7 +236,9 @@ impl Connection {
             let request = meta.get(&ATTEMPTS.into())?;
             let inner = running.clone();
             running.after(&request, move |count| {
-                let attempt = count.as_f64().filter(|count| *count >= 0.0).unwrap_or(0.0) as u64 + 1;
+                // What was not written by us counts as nothing; the core asks on until the number is new.
+                let counted = count.as_f64().filter(|count| (0.0..ATTEMPTS_END as f64 - 1.0).contains(count));
+                let attempt = counted.unwrap_or(0.0) as u64 + 1;
                 *noted.borrow_mut() = attempt;
                 if meta.put_with_key(&(attempt as f64).into(), &ATTEMPTS.into()).is_err() {
                     inner.abort();

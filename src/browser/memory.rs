@@ -1,5 +1,5 @@
 //! Databases in memory: the store of Node and of private pages, shared by all that have one open under the
-//! same name. When the last of them is closed, the data is gone.
+//! same name. When the last of them is closed, or one deletes it, the data is gone.
 
 use super::shared::{Shared, Task};
 use crate::flat_map::FlatMap;
@@ -22,6 +22,18 @@ struct Hub {
     /// Who has the maintenance lock, and who waits for it.
     holder: Option<u32>,
     waiting: VecDeque<u32>,
+}
+
+/// Deletes a database: those that have it open lose it, and whoever opens it next gets an empty one.
+pub(crate) fn delete(name: &str) {
+    let name = name.to_owned();
+    let hub = HUBS.with_borrow_mut(|hubs| hubs.remove(&name)).and_then(|hub| hub.upgrade());
+    let seats = hub.map_or(Vec::new(), |hub| hub.borrow().seats.clone());
+    for (_, shared) in seats {
+        if let Some(shared) = shared.upgrade() {
+            shared.tell(Input::Deleted { by: "by another tab" });
+        }
+    }
 }
 
 /// One database's place at the shared store.
@@ -159,7 +171,12 @@ impl Drop for Seat {
         let mut hub = self.hub.borrow_mut();
         hub.seats.retain(|(number, _)| *number != self.number);
         if hub.seats.is_empty() {
-            HUBS.with_borrow_mut(|hubs| hubs.remove(&self.name));
+            HUBS.with_borrow_mut(|hubs| {
+                // After a deletion another one may have the name.
+                if hubs.get(&self.name).is_some_and(|named| named.as_ptr() == Rc::as_ptr(&self.hub)) {
+                    hubs.remove(&self.name);
+                }
+            });
         }
     }
 }

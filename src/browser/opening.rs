@@ -1,16 +1,16 @@
 //! Opening, creating and deleting databases of IndexedDB. Nothing here happens inside a transaction, so this
 //! is the place for futures.
 
-use super::host::{global, pause};
+use super::host::{global, later, pause};
 use super::indexeddb::STORES;
 use super::request::{describe, describe_exception};
-use js_sys::Promise;
+use js_sys::{Function, Promise};
 use rexie::{ObjectStore, Rexie};
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Event, IdbDatabase, IdbFactory};
+use web_sys::{Event, IdbDatabase, IdbFactory, IdbOpenDbRequest};
 
 /// The stores will never change: what is in them has versions of its own.
 const VERSION: u32 = 1;
@@ -18,16 +18,22 @@ const VERSION: u32 = 1;
 const REOPEN_TRIES: u32 = 12;
 const PAUSE_FIRST_MS: f64 = 50.0;
 const PAUSE_MOST_MS: f64 = 5_000.0;
+/// How long a deletion waits for those who have the database open.
+const BLOCKED_MS: f64 = 5_000.0;
 
-/// Why a database can't be opened.
+/// Why a database can't be opened or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OpenFailure {
     /// There is no IndexedDB here, or the browser refuses it.
     Unavailable(String),
     /// Its version is higher than ours.
     Newer,
+    /// Somebody else has made it: it has other stores.
+    Foreign,
     /// It was there and is not any more.
     Gone,
+    /// A page that does not answer has it open.
+    Blocked,
 }
 
 /// Opens a database, and creates it if there is none.
@@ -59,9 +65,32 @@ pub(crate) async fn reopen(name: &str) -> Result<IdbDatabase, OpenFailure> {
     }
 }
 
-/// Opens a database if it exists.
+/// Opens a database if it exists and is ours.
 async fn open(name: &str) -> Result<Option<IdbDatabase>, OpenFailure> {
-    let request = factory()?.open_with_u32(name, VERSION).map_err(|error| unavailable(describe(&error)))?;
+    let (database, is_newer) = match open_as(name, Some(VERSION)).await {
+        // As it is, to see whose it is.
+        Err(OpenFailure::Newer) => (open_as(name, None).await?, true),
+        opened => (opened?, false),
+    };
+    let Some(database) = database else { return Ok(None) };
+    let stores = database.object_store_names();
+    let failure = match STORES.iter().all(|store| stores.contains(store)) {
+        true if is_newer => OpenFailure::Newer,
+        true if stores.length() as usize == STORES.len() => return Ok(Some(database)),
+        _ => OpenFailure::Foreign,
+    };
+    database.close();
+    Err(failure)
+}
+
+/// Opens whatever has this name, if anything has, in this version or in its own.
+async fn open_as(name: &str, version: Option<u32>) -> Result<Option<IdbDatabase>, OpenFailure> {
+    let factory = factory()?;
+    let request = match version {
+        Some(version) => factory.open_with_u32(name, version),
+        None => factory.open(name),
+    };
+    let request = request.map_err(|error| unavailable(describe(&error)))?;
     let is_missing = Rc::new(Cell::new(false));
     let (noted, source) = (is_missing.clone(), request.clone());
     let upgrade = Closure::new(move |_: Event| {
@@ -73,24 +102,31 @@ async fn open(name: &str) -> Result<Option<IdbDatabase>, OpenFailure> {
     });
     let upgrade: &Closure<dyn FnMut(Event)> = &upgrade;
     request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
-    let ended = Promise::new(&mut |resolve, reject| {
-        request.set_onsuccess(Some(&resolve));
-        request.set_onerror(Some(&reject));
-    });
-    let outcome = JsFuture::from(ended).await;
-    request.set_onsuccess(None);
-    request.set_onerror(None);
+    let outcome = JsFuture::from(end_of(&request, |_| ())).await;
     request.set_onupgradeneeded(None);
     if is_missing.get() {
         return Ok(None);
     }
     match outcome {
         Ok(_) => Ok(Some(request.result().unwrap_or(JsValue::UNDEFINED).unchecked_into())),
-        Err(_) => match request.error() {
-            Ok(Some(error)) if error.name() == "VersionError" => Err(OpenFailure::Newer),
-            Ok(Some(error)) => Err(unavailable(describe_exception(&error))),
-            _ => Err(unavailable("no reason was given.".into())),
-        },
+        Err(_) => Err(failure_of(&request)),
+    }
+}
+
+/// The end of a request. `also` may end it in another way.
+fn end_of(request: &IdbOpenDbRequest, also: impl Fn(Function)) -> Promise {
+    Promise::new(&mut |resolve, reject| {
+        request.set_onsuccess(Some(&resolve));
+        request.set_onerror(Some(&reject));
+        also(resolve);
+    })
+}
+
+fn failure_of(request: &IdbOpenDbRequest) -> OpenFailure {
+    match request.error() {
+        Ok(Some(error)) if error.name() == "VersionError" => OpenFailure::Newer,
+        Ok(Some(error)) => unavailable(describe_exception(&error)),
+        _ => unavailable("no reason was given.".into()),
     }
 }
 
@@ -104,10 +140,19 @@ async fn create(name: &str) -> Result<(), OpenFailure> {
     Ok(())
 }
 
-/// Deletes a database. Tabs that have it open close it when they hear of this.
+/// Deletes a database. Tabs that have it open close it when they hear of this; for one that sleeps, and for
+/// code of others that does not, this waits only a while.
 pub(crate) async fn delete(name: &str) -> Result<(), OpenFailure> {
-    factory()?;
-    Rexie::delete(name).await.map_err(|error| unavailable(error.to_string()))
+    let request = factory()?.delete_database(name).map_err(|error| unavailable(describe(&error)))?;
+    let end = end_of(&request, |resolve| {
+        let is_blocked = Closure::once_into_js(move || later(&resolve, BLOCKED_MS));
+        request.set_onblocked(Some(is_blocked.unchecked_ref()));
+    });
+    match JsFuture::from(end).await {
+        Ok(event) if event.is_undefined() => Err(OpenFailure::Blocked),
+        Ok(_) => Ok(()),
+        Err(_) => Err(failure_of(&request)),
+    }
 }
 
 fn factory() -> Result<IdbFactory, OpenFailure> {

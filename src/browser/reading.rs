@@ -5,7 +5,7 @@ use super::mailbox::{Status, Word};
 use super::shared::Inner;
 use super::sinks::{CountedRows, FreshRows, KeptRows, RowWriter};
 use crate::bytes::Reader;
-use crate::document::{self, Names};
+use crate::document;
 use crate::error::{Code, Error, Result};
 use crate::query::page_cursor::{self, Position};
 use crate::query::{self, Plan};
@@ -55,13 +55,27 @@ impl Engine {
     }
 
     /// Reads a page of at most `items` rows of the query in the input buffer. Behind it lie the cursor to
-    /// begin at and the one to end at, if their lengths are not 0. At the end the text is the cursor of the
-    /// next page, and the word `Number` is 1 if there is none.
-    pub fn paginate(&self, transaction: u32, length: u32, cursor_length: u32, end_length: u32, items: u32) -> u32 {
+    /// begin at and the one to end at, if their lengths are not 0. With `most_read`, no more rows are looked at.
+    /// At the end the text is the cursor of the next page, and the word `Number` is 1 if there is none, 2 if
+    /// `most_read` has cut this one short.
+    pub fn paginate(
+        &self,
+        transaction: u32,
+        length: u32,
+        cursor_length: u32,
+        end_length: u32,
+        items: u32,
+        most_read: u32,
+    ) -> u32 {
         self.shared.enter(|inner| {
             let source = source_of(transaction);
             match inner.start_page(source, length, cursor_length, end_length, items) {
-                Ok(active) => inner.step(active),
+                Ok(mut active) => {
+                    if most_read > 0 {
+                        active.run.read_at_most(most_read as usize);
+                    }
+                    inner.step(active)
+                }
                 Err(error) => inner.fail_reading(error),
             }
         }) as u32
@@ -175,7 +189,7 @@ impl Inner {
 
     fn plan(&self, start: u32, length: u32) -> Result<Plan> {
         let bytes = self.input.get(start as usize..(start + length) as usize).unwrap_or_default();
-        let query = document::decode_value(&mut Reader::new(bytes), &Names::new())
+        let query = document::decode_deep_value(&mut Reader::new(bytes))
             .map_err(|_| Error::new(Code::EngineFault, "The query did not reach the engine in one piece."))?;
         query::plan(self.tab.schema(), &query)
     }
@@ -271,12 +285,14 @@ impl Inner {
             Purpose::Count(count) => self.mailbox.set_number(*count),
             Purpose::Page { until, is_last } => {
                 let run = &active.run;
-                let (cursor, is_done) = match until {
-                    Some(text) => (text.clone(), *is_last),
-                    None if run.is_exhausted() => (page_cursor::encode(run.plan(), &Position::End), true),
-                    None => (page_cursor::encode(run.plan(), &Position::After(run.last_key().to_vec())), false),
+                let after = |key: &[u8]| page_cursor::encode(run.plan(), &Position::After(key.to_vec()));
+                let (cursor, state) = match until {
+                    _ if run.is_cut_short() => (after(run.last_scanned()), 2),
+                    Some(text) => (text.clone(), u32::from(*is_last)),
+                    None if run.is_exhausted() => (page_cursor::encode(run.plan(), &Position::End), 1),
+                    None => (after(run.last_key()), 0),
                 };
-                self.mailbox.set(Word::Number, u32::from(is_done));
+                self.mailbox.set(Word::Number, state);
                 self.text = cursor.into_bytes();
                 self.mailbox.set_bytes(Word::Text, &self.text);
             }

@@ -95,7 +95,7 @@ pub(crate) fn describe(error: &JsValue) -> String {
     match error.dyn_ref::<DomException>() {
         Some(exception) => describe_exception(exception),
         None => match error.dyn_ref::<js_sys::Error>() {
-            Some(error) => format!("{}: {}", error.name(), error.message()),
+            Some(error) => sentence(String::from(error.name()), String::from(error.message())),
             None => "no reason was given.".into(),
         },
     }
@@ -103,5 +103,10 @@ pub(crate) fn describe(error: &JsValue) -> String {
 
 /// What an exception of the browser says of itself.
 pub(crate) fn describe_exception(exception: &DomException) -> String {
-    format!("{}: {}", exception.name(), exception.message())
+    sentence(exception.name(), exception.message())
+}
+
+fn sentence(name: String, message: String) -> String {
+    let stop = if message.ends_with('.') { "" } else { "." };
+    format!("{name}: {message}{stop}")
 }

@@ -335,10 +335,14 @@ impl Shared {
                 shared.tell(Input::OutcomeUnknown);
             }
         };
-        let on_superseded = move || {
+        let on_superseded = move |is_deleted: bool| {
             if let Some(shared) = superseded.upgrade() {
                 shared.disconnect();
-                shared.tell(Input::ReopenFailed { message: "another tab deleted it.".into() });
+                shared.tell(if is_deleted {
+                    Input::Deleted { by: "by another tab" }
+                } else {
+                    Input::ReopenFailed { message: "other code has given it a higher version.".into() }
+                });
             }
         };
         let connection = Connection::new(database, self.is_strict, on_lost, on_superseded);
@@ -393,12 +397,14 @@ impl Shared {
                     shared.tell(Input::Reopened);
                 }
                 Err(failure) => {
-                    let message = match failure {
-                        OpenFailure::Unavailable(reason) => reason,
-                        OpenFailure::Newer => "a newer version of the app has changed it.".into(),
-                        OpenFailure::Gone => "it was deleted.".into(),
-                    };
-                    shared.tell(Input::ReopenFailed { message });
+                    shared.tell(match failure {
+                        OpenFailure::Unavailable(message) => Input::ReopenFailed { message },
+                        // To create it again would hide that all data is gone.
+                        OpenFailure::Gone => Input::Deleted { by: "by another tab or with the site's data" },
+                        OpenFailure::Newer | OpenFailure::Foreign | OpenFailure::Blocked => {
+                            Input::ReopenFailed { message: open_error(&shared.name, &failure).message }
+                        }
+                    });
                 }
             }
         });
@@ -451,7 +457,7 @@ impl Shared {
             queue_microtask(run.unchecked_ref());
         } else {
             self.steps.set(0);
-            super::host::soon(run.unchecked_ref());
+            super::host::later(run.unchecked_ref(), 0.0);
         }
     }
 
@@ -532,7 +538,21 @@ pub(crate) fn open_error(name: &str, failure: &OpenFailure) -> Error {
             Code::NewerFormat,
             format!("The database \"{name}\" was written by a newer version of Holdfast."),
         ),
-        OpenFailure::Gone => Error::new(Code::StorageUnavailable, format!("The database \"{name}\" was deleted.")),
+        OpenFailure::Foreign => Error::new(
+            Code::ForeignDatabase,
+            format!(
+                "IndexedDB has a database \"{name}\" that is not of Holdfast. It was left as it is: \
+                 choose another name."
+            ),
+        ),
+        OpenFailure::Blocked => Error::new(
+            Code::StorageFailed,
+            format!(
+                "The database \"{name}\" is not deleted yet: a page that does not answer has it open. \
+                 It will be when that is closed."
+            ),
+        ),
+        OpenFailure::Gone => Error::new(Code::DatabaseClosed, format!("The database \"{name}\" was deleted.")),
     }
 }
 

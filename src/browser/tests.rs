@@ -26,7 +26,12 @@ async fn connect_again(name: &str) -> (Connection, Rc<Cell<&'static str>>) {
     let database = open_or_create(name).await.expect("it opens");
     let news = Rc::new(Cell::new(""));
     let (lost, superseded) = (news.clone(), news.clone());
-    let connection = Connection::new(database, false, move || lost.set("lost"), move || superseded.set("superseded"));
+    let connection = Connection::new(
+        database,
+        false,
+        move || lost.set("lost"),
+        move |is_deletion| superseded.set(if is_deletion { "deleted" } else { "upgraded" }),
+    );
     (connection, news)
 }
 
@@ -259,14 +264,14 @@ async fn a_deletion_elsewhere_is_not_blocked_and_not_undone() {
     let closing = connection.clone();
     let watched = news.clone();
     let watch = async move {
-        while watched.get() != "superseded" {
+        while watched.get() != "deleted" {
             JsFuture::from(super::host::pause(5.0)).await.expect("a pause");
         }
         drop(closing.borrow_mut().take());
     };
     wasm_bindgen_futures::spawn_local(watch);
     delete("holdfast-deleted").await.expect("it is deleted");
-    assert_eq!(news.get(), "superseded");
+    assert_eq!(news.get(), "deleted");
     assert_eq!(reopen("holdfast-deleted").await.err(), Some(OpenFailure::Gone));
     assert_eq!(reopen("holdfast-deleted").await.err(), Some(OpenFailure::Gone), "looking did not create it");
 }
@@ -277,7 +282,7 @@ async fn a_closed_connection_answers_at_once() {
     let (connection, _) = connect(name).await;
     let database = open_or_create(name).await.expect("it opens");
     database.close();
-    let closed = Connection::new(database, false, || (), || ());
+    let closed = Connection::new(database, false, || (), |_| ());
     assert_eq!(ask(|answer| closed.append(1, b"x", answer)).await, Input::OutcomeUnknown);
     assert_eq!(ask(|answer| closed.rebase(0, 0, Box::new(|_| None), answer)).await, Input::OutcomeUnknown);
     assert!(matches!(ask(|answer| closed.read_log(0, 0, true, answer)).await, Input::ReadLogFailed { .. }));

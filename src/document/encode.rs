@@ -132,6 +132,11 @@ pub(crate) fn decode_value(reader: &mut Reader<'_>, names: &Names) -> Result<Val
     decode_within(reader, names, VALUE_NESTING)
 }
 
+/// Reads a query or a schema, which nest deeper than values: what a value has one level for can take three.
+pub(crate) fn decode_deep_value(reader: &mut Reader<'_>) -> Result<Value, Malformed> {
+    decode_within(reader, &Names::new(), 4 * VALUE_NESTING)
+}
+
 fn decode_within(reader: &mut Reader<'_>, names: &Names, levels: usize) -> Result<Value, Malformed> {
     Ok(match reader.u8("value tag")? {
         tag::NULL => Value::Null,

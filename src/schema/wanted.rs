@@ -2,7 +2,7 @@
 //! Reading and comparing costs a page milliseconds at its start, when no code is compiled yet.
 
 use crate::bytes::Reader;
-use crate::document::{self, Names};
+use crate::document;
 use crate::error::{Code, Error, Result};
 use crate::schema::SchemaDefinition;
 use crate::sha256::sha256;
@@ -35,7 +35,7 @@ impl WantedSchema {
     pub fn definition(&mut self) -> Result<&SchemaDefinition> {
         if self.definition.is_none() {
             let malformed = |_| Error::new(Code::EngineFault, "The schema did not reach the engine in one piece.");
-            let value = document::decode_value(&mut Reader::new(&self.encoded), &Names::new()).map_err(malformed)?;
+            let value = document::decode_deep_value(&mut Reader::new(&self.encoded)).map_err(malformed)?;
             self.definition = Some(SchemaDefinition::from_value(&value)?);
         }
         Ok(self.definition.as_ref().expect("it was just read"))

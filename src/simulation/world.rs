@@ -316,6 +316,9 @@ impl World {
             let Some(alive) = self.tabs.get_mut(&tab) else { return };
             let carried = if matches!(effect, Effect::Append { .. }) { alive.carried(tab) } else { Vec::new() };
             let (connection, version) = (alive.connection, alive.version);
+            if matches!(effect, Effect::WakeAfter { .. }) {
+                alive.sent.retain(|_, sent| !matches!(sent.effect, Effect::WakeAfter { .. }));
+            }
             let number = alive.next_effect;
             alive.next_effect += 1;
             alive.sent.insert(number, Sent { effect, carried, connection, is_held: false, version });

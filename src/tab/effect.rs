@@ -48,10 +48,10 @@ pub enum Effect {
     /// and these pages. Answer: [`Input::Trimmed`] whatever happens; what was not deleted is deleted another
     /// time, if the answer says so.
     Trim { log_upto: u64, manifests_below: u64, pages: Vec<Range<PageId>> },
-    /// Come back after a pause: [`Input::Wake`].
+    /// Come back after a pause: [`Input::Wake`]. It takes the place of a pause that is under way.
     WakeAfter { milliseconds: f64 },
     /// Close the connection and open another one. Answer: [`Input::Reopened`], after as many tries as it
-    /// takes, or [`Input::ReopenFailed`].
+    /// takes, or [`Input::ReopenFailed`] or [`Input::Deleted`].
     Reopen,
     /// Tell other tabs that the log or the manifest moved on; a hint, it may get lost.
     Announce { generation: u64, sequence: u64 },
@@ -118,6 +118,8 @@ pub enum Input {
     Reopened,
     /// There will be none.
     ReopenFailed { message: String },
+    /// The database is not there any more.
+    Deleted { by: &'static str },
     /// Another tab says that the log or the manifest moved on.
     Announced { generation: u64, sequence: u64 },
 }

@@ -77,7 +77,8 @@ pub(crate) struct Maintenance {
     /// it from each other for ever.
     losses: u32,
     last_write_ms: f64,
-    is_wake_set: bool,
+    /// When the pause under way ends.
+    wake_at_ms: Option<f64>,
     pause_until_ms: f64,
     /// Checkpoints have stopped: a page that they need is damaged.
     pub(crate) is_stopped: bool,
@@ -104,6 +105,11 @@ impl Maintenance {
 
     pub(crate) fn request_repair(&mut self, lost: Vec<String>) {
         self.repair_wanted = Some(lost);
+    }
+
+    /// Whether somebody waits for a repair.
+    pub(crate) fn is_repairing(&self) -> bool {
+        self.repair_wanted.is_some() || self.repair.is_some()
     }
 
     #[cfg(test)]
@@ -246,14 +252,16 @@ impl Tab {
     }
 
     fn wake_after(&mut self, milliseconds: f64) {
-        if !self.maintenance.is_wake_set {
-            self.maintenance.is_wake_set = true;
+        let at_ms = self.now_ms + milliseconds;
+        // A longer pause must not keep what is due sooner waiting.
+        if self.maintenance.wake_at_ms.is_none_or(|set_ms| at_ms < set_ms) {
+            self.maintenance.wake_at_ms = Some(at_ms);
             self.effects.push(Effect::WakeAfter { milliseconds });
         }
     }
 
     pub(crate) fn wake(&mut self, _now_ms: f64) {
-        self.maintenance.is_wake_set = false;
+        self.maintenance.wake_at_ms = None;
     }
 
     pub(crate) fn lock_granted(&mut self, now_ms: f64) {

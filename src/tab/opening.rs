@@ -85,9 +85,9 @@ impl Tab {
         let mut state = self.committed.clone();
         let mut sequence = 0;
         if let Some(bytes) = &tail.manifest {
-            let manifest = decode_manifest(bytes)?;
+            let manifest = decode_manifest(bytes).map_err(beyond_repair)?;
             sequence = manifest.sequence;
-            let schema = Schema::decode(&manifest.schema).map_err(|error| schema_unreadable(&error))?;
+            let schema = Schema::decode(&manifest.schema).map_err(|error| beyond_repair(schema_unreadable(&error)))?;
             state =
                 State { schema: Rc::new(schema), view: View { overlay: Overlay::new(), manifest: Rc::new(manifest) } };
         }
@@ -97,11 +97,13 @@ impl Tab {
             if number <= sequence {
                 continue;
             }
-            if number != sequence + 1 {
-                return Err(Error::new(Code::Corrupt, format!("Log record {} is missing.", sequence + 1)));
-            }
             let size = bytes.len();
-            let record = match decode_record(number, bytes) {
+            let decoded = if number == sequence + 1 {
+                decode_record(number, bytes)
+            } else {
+                Err(Error::new(Code::Corrupt, format!("Log record {} is missing.", sequence + 1)))
+            };
+            let record = match decoded {
                 Ok(record) => record,
                 Err(error) if self.options.accept_loss && error.code == Code::Corrupt => {
                     // What comes after it may build on it: both are lost.
@@ -109,7 +111,7 @@ impl Tab {
                     sequence = last;
                     break;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(advised(error, ACCEPT_LOSS)),
             };
             state.apply(&record);
             sequence = number;
@@ -272,6 +274,23 @@ impl Tab {
         self.status = Status::Open;
         self.events.push_back(Event::Opened(Ok(())));
     }
+}
+
+const ACCEPT_LOSS: &str =
+    "`openDatabase` with `accept: \"lose-unreadable\"` goes on without it and all that came after it.";
+const NO_REPAIR: &str = "Without it no document can be found: only deleting the database helps, \
+                         `indexedDB.deleteDatabase(name)`, or bringing back a copy of its files.";
+
+/// What is said of damage when a database is opened, with what to do about it.
+fn advised(mut error: Error, advice: &str) -> Error {
+    if error.code == Code::Corrupt {
+        error.message = format!("{} {advice}", error.message);
+    }
+    error
+}
+
+fn beyond_repair(error: Error) -> Error {
+    advised(error, NO_REPAIR)
 }
 
 fn unchecked(page: PageId) -> Error {

@@ -68,6 +68,8 @@ pub struct QueryRun {
     next: usize,
     is_scanned: bool,
     given: usize,
+    /// How many rows may still be looked at.
+    most_read: usize,
     /// Whether the keys of entries are kept until they are given.
     keeps_keys: bool,
     /// Keys of `places`, if they are kept.
@@ -97,6 +99,21 @@ impl QueryRun {
     /// The key of the last row given, if keys are kept.
     pub fn last_key(&self) -> &[u8] {
         &self.last_key
+    }
+
+    /// Ends it after so many rows were looked at, whether they match or not.
+    pub fn read_at_most(&mut self, rows: usize) {
+        self.most_read = rows;
+    }
+
+    /// Whether that is why it has ended.
+    pub fn is_cut_short(&self) -> bool {
+        self.most_read == 0 && self.next == self.places.len() && !self.is_scanned && self.wanted() > 0
+    }
+
+    /// The key of the last row looked at.
+    pub fn last_scanned(&self) -> &[u8] {
+        &self.last_scanned
     }
 
     /// How many rows were given.
@@ -142,6 +159,7 @@ impl Tab {
             next: 0,
             is_scanned: false,
             given: 0,
+            most_read: usize::MAX,
             keeps_keys: false,
             keys: Vec::new(),
             last_key: Vec::new(),
@@ -171,7 +189,7 @@ impl Tab {
                 return Ok(RunStep::Done);
             }
             if run.next == run.places.len() {
-                if run.is_scanned {
+                if run.is_scanned || run.most_read == 0 {
                     return Ok(RunStep::Done);
                 }
                 run.places.clear();
@@ -190,7 +208,7 @@ impl Tab {
     fn scan_places(&mut self, run: &mut QueryRun) -> std::result::Result<(), Obstacle> {
         let filtered = !run.plan.filters.is_empty();
         let most = if filtered { CHUNK } else { run.wanted().min(CHUNK) };
-        while run.places.len() < most {
+        while run.places.len() < most && run.most_read > 0 {
             match run.scan.next(&mut self.cache) {
                 Ok(Some(item)) => {
                     let key = item.key;
@@ -204,6 +222,7 @@ impl Tab {
                     if run.keeps_keys {
                         run.keys.push(key.to_vec());
                     }
+                    run.most_read -= 1;
                     run.last_scanned.clear();
                     run.last_scanned.extend_from_slice(key);
                     let is_row = run.plan.source == PlanSource::ByCreationTime;

@@ -15,6 +15,8 @@ pub(crate) struct World {
     pub(crate) tabs: Vec<Tab>,
     pub(crate) now_ms: f64,
     pub(crate) events: Vec<Vec<Event>>,
+    /// Pauses that were asked for.
+    pauses: Vec<f64>,
     /// Whether nothing can be deleted.
     trims_fail: bool,
     lock: Option<usize>,
@@ -81,6 +83,7 @@ impl World {
             tabs: Vec::new(),
             now_ms: 1_800_000_000_000.0,
             events: Vec::new(),
+            pauses: Vec::new(),
             trims_fail: false,
             lock: None,
             lock_queue: Vec::new(),
@@ -151,6 +154,10 @@ impl World {
                 Input::LockGranted
             }
             Effect::Unlock => {
+                self.lock_queue.retain(|&waiting| waiting != index);
+                if self.lock != Some(index) {
+                    return;
+                }
                 self.lock = self.lock_queue.pop();
                 if let Some(next) = self.lock {
                     self.tabs[next].handle(now, Input::LockGranted);
@@ -177,7 +184,10 @@ impl World {
                     Input::Trimmed { is_complete: true }
                 }
             }
-            Effect::WakeAfter { .. } => return,
+            Effect::WakeAfter { milliseconds } => {
+                self.pauses.push(milliseconds);
+                return;
+            }
             Effect::Reopen => Input::Reopened,
             Effect::Announce { generation, sequence } => {
                 for other in 0..self.tabs.len() {
@@ -452,6 +462,88 @@ fn a_damaged_log_record_fails_the_opening_until_its_loss_is_accepted() {
     assert_eq!(world.scan(dave, "by_k").len(), 5);
 }
 
+#[test]
+fn a_missing_log_record_is_as_one_that_is_damaged() {
+    let mut world = World::new();
+    let alice = world.open(Options::default(), definition(INDEXES));
+    for n in 0..10 {
+        world.insert(alice, "k", f64::from(n), None);
+        world.settle();
+    }
+    world.storage.log.remove(&6);
+    let bob = world.open(Options::default(), definition(INDEXES));
+    let [Event::Opened(Err(error))] = &world.events[bob][..] else { panic!("{:?}", world.events[bob]) };
+    assert!(error.code == Code::Corrupt && error.message.starts_with("Log record 6 is missing."), "{error}");
+    assert!(error.message.contains("lose-unreadable"), "{error}");
+    let carol = world.open(Options { accept_loss: true, ..Options::default() }, definition(INDEXES));
+    assert!(world.events[carol].contains(&Event::Opened(Ok(()))), "{:?}", world.events[carol]);
+    assert_eq!(world.scan(carol, "by_k").len(), 4, "records 2 to 5");
+}
+
+#[test]
+fn a_damaged_manifest_fails_the_opening_and_says_what_is_left_to_do() {
+    let (mut world, _) = filled();
+    let newest = *world.storage.manifests.keys().next_back().expect("there was a checkpoint");
+    let manifest = world.storage.manifests.get_mut(&newest).expect("it is there");
+    let middle = manifest.len() / 2;
+    manifest[middle] ^= 1;
+    for accept_loss in [false, true] {
+        let bob = world.open(Options { accept_loss, ..small() }, definition(INDEXES));
+        let [Event::Opened(Err(error))] = &world.events[bob][..] else { panic!("{:?}", world.events[bob]) };
+        assert!(error.code == Code::Corrupt && error.message.starts_with("The manifest is damaged"), "{error}");
+        assert!(error.message.contains("deleteDatabase"), "{error}");
+    }
+}
+
+#[test]
+fn whoever_waits_hears_that_the_database_was_deleted() {
+    let (mut world, alice) = filled();
+    let now = world.now_ms;
+    let tab = &mut world.tabs[alice];
+    let running = tab.begin(now, false).expect("open");
+    let mut bytes = document::encode(&object(&[("k", string("x")), ("n", Value::from(1.0))]), &tab.schema().names);
+    let finished = tab.begin(now, false).expect("open");
+    tab.insert(finished, "items", None, &mut bytes).expect("inserted");
+    assert_eq!(tab.finish(now, finished), Ok(Finished::Queued));
+    tab.start_repair(now).expect("open");
+    let read = tab.load(vec![1]);
+    tab.handle(now, Input::Deleted { by: "by another tab" });
+    // The answer to a read that was under way comes later.
+    tab.handle(now, Input::PagesLoaded { read, pages: vec![(1, None)], newer_manifest: false });
+    tab.handle(now, Input::Appended);
+    let events: Vec<Event> = std::iter::from_fn(|| tab.next_event()).collect();
+    let gone = Error::new(Code::DatabaseClosed, "The database was deleted by another tab.");
+    let rejected = Error { message: format!("{} Nothing of this mutation is saved.", gone.message), ..gone.clone() };
+    for transaction in [running, finished] {
+        let outcome = Outcome::Rejected(rejected.clone());
+        assert!(events.contains(&Event::Settled { transaction, outcome }), "{events:?}");
+    }
+    assert!(events.contains(&Event::ReadReady { read, result: Err(gone.clone()) }), "{events:?}");
+    assert!(events.contains(&Event::Repaired(Err(gone.clone()))), "{events:?}");
+    assert!(events.contains(&Event::Problem(gone.clone())), "{events:?}");
+    assert!(events.contains(&Event::SchemaChanged), "who waits for an index asks again: {events:?}");
+    assert!(tab.take_effects().contains(&Effect::Unlock));
+    assert_eq!(tab.begin(now, false), Err(gone.clone()));
+    assert_eq!(tab.check_open(), Err(gone));
+}
+
+#[test]
+fn a_long_pause_does_not_keep_an_idle_checkpoint_waiting() {
+    let (mut world, alice) = filled();
+    while world.tabs[alice].stats().log_records > 0 {
+        world.insert(alice, "k", 0.0, None);
+        world.settle();
+    }
+    world.pauses.clear();
+    let options = Options { checkpoint_log_records: 1_000, ..small() };
+    let bob = world.open(options.clone(), definition(INDEXES));
+    // All that is left to do is to delete what is superseded.
+    assert_eq!(world.pauses, [options.log_grace_ms]);
+    world.insert(bob, "k", 1.0, None);
+    world.settle();
+    assert_eq!(world.pauses.last(), Some(&options.idle_ms));
+}
+
 /// A record that carries these bytes as a schema.
 fn record_with_schema(schema: Vec<u8>) -> Vec<u8> {
     let commit = CommitId { session: 9, counter: 1 };
@@ -472,7 +564,7 @@ fn a_schema_in_the_log_that_nobody_can_read_is_not_passed_over() {
         world.events[alice].clear();
         world.insert(alice, "late", 1.0, None);
         world.settle();
-        let [Event::Settled { outcome: Outcome::Rejected(error), .. }] = &world.events[alice][..] else {
+        let [Event::Settled { outcome: Outcome::Rejected(error), .. }, ..] = &world.events[alice][..] else {
             panic!("{:?}", world.events[alice])
         };
         assert_eq!(error.code, code, "{error}");

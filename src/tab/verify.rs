@@ -87,6 +87,11 @@ pub struct VerifyRun {
 }
 
 impl VerifyRun {
+    /// Pages and rows checked so far.
+    pub fn progress(&self) -> (u64, u64) {
+        (self.report.pages, self.report.rows)
+    }
+
     fn problem(&mut self, problem: String) {
         if self.report.problems.len() < PROBLEMS {
             self.report.problems.push(problem);

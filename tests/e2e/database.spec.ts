@@ -83,6 +83,8 @@ test("two tabs that write the same rows as fast as they can lose nothing", async
   const tabs = [await tab(context), await tab(context)];
   await Promise.all(tabs.map((page) => open(page, { tuning: { checkpointLogRecords: 40, idleMs: 30 } })));
   const id = await tabs[0]!.evaluate(() => db.insert("tasks", { title: "counter", n: 0 }));
+  // What another tab has saved is heard of a moment later.
+  await tabs[1]!.evaluate((id) => until(async () => (await db.get(id)) !== null), id);
   const N = 150;
   const work = (page: Tab, name: string) =>
     page.evaluate(
@@ -179,21 +181,6 @@ test("what a closed tab was told to be saved is saved", async ({ context }) => {
   expect(found).toEqual(found.map((_, n) => n));
 });
 
-test("a database deleted by another tab is lost for this one, and a new one begins empty", async ({ context }) => {
-  const [one, two] = [await tab(context), await tab(context)];
-  await open(one);
-  await open(two);
-  await one.evaluate(() => db.insert("tasks", { title: "gone", n: 1 }));
-  await two.evaluate(() => db.destroy());
-  const codes = await one.evaluate(async () => [
-    await codeOf(db.insert("tasks", { title: "late", n: 2 })),
-    await codeOf(db.query("tasks").collect()),
-  ]);
-  expect(codes).toEqual(["StorageUnavailable", "StorageUnavailable"]);
-  await open(two);
-  expect(await two.evaluate(() => db.query("tasks").count())).toBe(0);
-});
-
 test("a connection that the browser closes is found out", async ({ context }) => {
   const page = await tab(context);
   await open(page);
@@ -205,7 +192,7 @@ test("a connection that the browser closes is found out", async ({ context }) =>
     await until(async () => (code = await codeOf(db.insert("tasks", { title: "late", n: 2 }))) !== "no error");
     return code;
   });
-  expect(code).toBe("StorageUnavailable");
+  expect(code).toBe("DatabaseClosed");
 });
 
 test("without IndexedDB there is an error, and memory for who asks for it", async ({ context }) => {
@@ -219,28 +206,6 @@ test("without IndexedDB there is an error, and memory for who asks for it", asyn
   });
   expect(code).toBe("StorageUnavailable");
   expect(memory).toBe(1);
-});
-
-test("IndexedDB that refuses to open is an error", async ({ context }) => {
-  await context.addInitScript(() => {
-    IDBFactory.prototype.open = () => {
-      throw new DOMException("Not in this window.", "SecurityError");
-    };
-  });
-  const page = await tab(context);
-  const message = await page.evaluate(() =>
-    openTasks().catch((error: { code: string; message: string }) => error.message),
-  );
-  expect(message).toContain("Not in this window.");
-});
-
-test("a higher version of the database is a newer format", async ({ context }) => {
-  const page = await tab(context);
-  const code = await page.evaluate(async () => {
-    await new Promise((resolve) => (indexedDB.open("test", 2).onsuccess = resolve));
-    return codeOf(openTasks());
-  });
-  expect(code).toBe("NewerFormat");
 });
 
 /** Holds the engine's binary back, so that what happens meanwhile falls between the first read and the opening. */

@@ -172,7 +172,7 @@ test("pages through everything once, forth and back", async ({ newTab }) => {
     pages.push(await idsShown());
     if (pages.flat().length >= total) break;
     await next.click();
-    await expect(place).toHaveText(new RegExp(`^${pages.flat().length + 1} to`));
+    await expect(place).toHaveText(new RegExp(`^${(pages.flat().length + 1).toLocaleString("en")} to`));
   }
   await expect(next).toBeDisabled();
   const ids = pages.flat();
@@ -344,7 +344,6 @@ test("deletes the database after a question, and another tab says so", async ({ 
   await expectCount(page, "all", 24);
   await (await ask()).getByRole("button", { name: "Delete everything" }).click();
   await expect(page.getByRole("heading", { name: "An empty database" })).toBeVisible();
-  await other.getByRole("button", { name: "Refresh" }).click();
   await expect(other.getByRole("alert")).toContainText("deleted");
   await expect(other.getByRole("heading", { name: "The database is gone" })).toBeVisible();
   await other.getByRole("button", { name: "Open it again" }).click();

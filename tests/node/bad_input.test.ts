@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { defineSchema, defineTable, ERROR_CODES, openDatabase, v } from "../../ts/index.js";
-import { codeOf, freshName, open, seed } from "../fixtures/database.js";
+import { codeOf, freshName, open, seed, sleep } from "../fixtures/database.js";
 
 test("the engine's error codes are those of the package, in the same order", () => {
   const source = readFileSync(join(process.cwd(), "src", "error.rs"), "utf8");
@@ -18,6 +18,17 @@ test("the engine's error codes are those of the package, in the same order", () 
 
 class Money {
   amount = 1;
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}
+
+/** An object that can't be looked at. */
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
 }
 
 test("documents that do not fit are refused and nothing changes", async (t) => {
@@ -48,6 +59,19 @@ test("documents that do not fit are refused and nothing changes", async (t) => {
     ["InvalidValue", { ...task("a"), title: [undefined] }],
     ["InvalidValue", JSON.parse('{"__proto__": 1, "title": "a"}')],
     ["InvalidValue", { ...task("a"), $title: 1 }],
+    ["InvalidValue", { ...task("a"), title: revoked() }],
+    ["InvalidValue", revoked()],
+    ["InvalidValue", new Proxy({}, { getPrototypeOf: () => fail("trap") })],
+    [
+      "InvalidValue",
+      {
+        ...task("a"),
+        get title() {
+          return fail("getter");
+        },
+      },
+    ],
+    ["InvalidValue", { ...task("a"), title: Array(3) }],
     ["ValueTooLarge", cyclic],
     ["InvalidArgument", [1]],
     ["InvalidArgument", "text"],
@@ -67,6 +91,101 @@ test("documents that do not fit are refused and nothing changes", async (t) => {
   assert.equal(await db.query("tasks").count(), 1);
   assert.equal(await db.query("projects").count(), 1);
   assert.ok(project);
+});
+
+test("a getter of a document can't use the database, and what it tries does not harm the document", async (t) => {
+  const db = await open(t);
+  const { user, task } = await seed(db);
+  const id = await db.insert("tasks", task("before"));
+  const uses: (() => unknown)[] = [
+    () => db.get(id),
+    () => db.insert("tasks", task("inner")),
+    () => db.patch(id, { title: "inner" }),
+    () => db.delete(id),
+    () => db.query("tasks").collect(),
+    () => db.query("tasks").count(),
+    () => db.mutate((ctx) => ctx.db.insert("tasks", task("inner"))),
+    () => db.normalizeId("users", user),
+    () => db.newId("tasks"),
+    () => db.stats(),
+    () => db.verify(),
+  ];
+  for (const use of uses) {
+    let inner: Promise<unknown> = Promise.resolve();
+    const title = () => {
+      inner = (async () => use())();
+      return "outer";
+    };
+    const outer = await db.insert("tasks", {
+      ...task("a"),
+      get title() {
+        return title();
+      },
+    });
+    assert.equal((await db.get(outer))?.title, "outer");
+    const code = await codeOf(inner);
+    assert.ok(code === "InvalidValue" || code === "no error", `${code}: ${String(use)}`);
+  }
+  assert.equal((await db.get(id))?.title, "before");
+  assert.equal(await db.query("tasks").count(), 1 + uses.length);
+  assert.deepEqual((await db.verify()).problems, []);
+});
+
+test("arguments of the wrong kind", async (t) => {
+  const db = await open(t);
+  const { user, task } = await seed(db);
+  const any = db as never as Record<string, (...args: unknown[]) => unknown>;
+  const call = (method: string, ...args: unknown[]) => codeOf((async () => any[method]!(...args))());
+  for (const table of [null, 5, {}, ["users"], Symbol("users"), () => "users"]) {
+    assert.equal(await call("insert", table, {}), "InvalidArgument");
+    assert.equal(await call("insertMany", table, []), "InvalidArgument");
+    assert.equal(await call("newId", table), "InvalidArgument");
+    assert.equal(await call("normalizeId", table, user), "InvalidArgument");
+    assert.equal(await call("get", table, user), "InvalidArgument");
+    assert.equal(await call("patch", table, user, {}), "InvalidArgument");
+    assert.equal(await call("query", table), "InvalidArgument");
+  }
+  for (const id of [null, 5, [], Object.create(null), { toString: () => fail("text") }]) {
+    for (const method of ["get", "delete"]) assert.equal(await call(method, id), "InvalidArgument");
+    for (const method of ["patch", "replace"]) assert.equal(await call(method, id, {}), "InvalidArgument");
+  }
+  for (const values of [undefined, null, 5, "text", {}, new Set([task("a")])]) {
+    assert.equal(await call("insertMany", "tasks", values), "InvalidArgument");
+  }
+  for (const action of [undefined, null, 5, {}]) {
+    assert.equal(await call("mutate", action), "InvalidArgument");
+    assert.equal(await call("read", action), "InvalidArgument");
+  }
+  for (const timeoutMs of [-1, NaN, "5", {}]) {
+    assert.equal(await call("mutate", () => 1, { timeoutMs }), "InvalidArgument");
+  }
+  assert.equal(await db.mutate(() => sleep(5).then(() => 1), { timeoutMs: Infinity }), 1);
+  assert.equal(await db.mutate(() => sleep(5).then(() => 1), { timeoutMs: 2 ** 40 }), 1);
+  assert.equal(await db.query("tasks").count(), 0);
+});
+
+test("table and index names that every object has", async (t) => {
+  const db = await open(t);
+  const any = db as never as {
+    query(table: string): { collect(): Promise<unknown>; withIndex(name: string): { collect(): Promise<unknown> } };
+    insert(table: string, value: object): Promise<string>;
+  };
+  for (const name of ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf"]) {
+    assert.equal(await codeOf(any.query(name).collect()), "TableNotFound");
+    assert.equal(await codeOf(any.insert(name, {})), "TableNotFound");
+    assert.equal(await codeOf(any.query("tasks").withIndex(name).collect()), "IndexNotFound");
+  }
+  const schema = defineSchema({
+    constructor: defineTable({ toString: v.string(), hasOwnProperty: v.number() }).index("valueOf", ["toString"]),
+  });
+  const odd = await openDatabase({ name: freshName(), schema });
+  t.after(() => odd.close());
+  await odd.insert("constructor", { toString: "text", hasOwnProperty: 1 });
+  const [row] = await odd
+    .query("constructor")
+    .withIndex("valueOf", (q) => q.eq("toString", "text"))
+    .collect();
+  assert.equal(row?.hasOwnProperty, 1);
 });
 
 test("ids that are none, or another table's", async (t) => {
@@ -113,6 +232,66 @@ test("queries on what is not there", async (t) => {
   assert.equal(await codeOf(any.query("tasks").take(-1)), "InvalidArgument");
 });
 
+test("ranges, filters and cursors of the wrong kind", async (t) => {
+  const db = await open(t);
+  const { project, task } = await seed(db);
+  await db.insertMany("tasks", [task("a"), task("b"), task("c")]);
+  type Query = {
+    withIndex(name: string, range: unknown): Query;
+    order(order: unknown): Query;
+    filter(predicate: unknown): Query;
+    collect(): Promise<unknown>;
+    paginate(options: unknown): Promise<{ continueCursor: string }>;
+  };
+  type Builder = Record<string, (...args: unknown[]) => Builder>;
+  const query = (table = "tasks") => (db as never as { query(table: string): Query }).query(table);
+  const rangeCode = (range: unknown) =>
+    codeOf((async () => query().withIndex("by_project_and_status", range).collect())());
+  const filterCode = (predicate: unknown) => codeOf((async () => query().filter(predicate).collect())());
+  assert.equal(await rangeCode(5), "InvalidArgument");
+  assert.equal(await rangeCode(null), "InvalidArgument");
+  for (const field of [5, null, undefined, Symbol("projectId")]) {
+    assert.equal(await rangeCode((q: Builder) => q["eq"]!(field, project)), "InvalidArgument");
+    assert.equal(await filterCode((q: Builder) => q["eq"]!(q["field"]!(field), 1)), "InvalidArgument");
+  }
+  assert.equal(await rangeCode((q: Builder) => q["eq"]!("constructor", 1)), "InvalidIndexRange");
+  assert.equal(await rangeCode((q: Builder) => q["eq"]!("projectId", revoked())), "InvalidValue");
+  assert.equal(
+    await rangeCode((q: Builder) =>
+      q["eq"]!("projectId", {
+        get a() {
+          return fail("getter");
+        },
+      }),
+    ),
+    "InvalidValue",
+  );
+  assert.equal(await filterCode(5), "InvalidArgument");
+  assert.equal(await filterCode(() => new Date()), "InvalidValue");
+  const nested = (depth: number) => (q: Builder) => {
+    let expression = q["eq"]!(1, 1);
+    for (let level = 1; level < depth; level += 1) expression = q["and"]!(expression, true);
+    return expression;
+  };
+  assert.equal(await filterCode(nested(63)), "no error");
+  assert.equal(await filterCode(nested(64)), "InvalidFilter");
+  assert.equal(await filterCode(nested(100_000)), "InvalidFilter");
+  const { continueCursor } = await query().paginate({ numItems: 1, cursor: null });
+  for (const cursor of ["", "garbage", 5, {}, `${continueCursor}0`, continueCursor.slice(1), "\ud800"]) {
+    assert.equal(await codeOf(query().paginate({ numItems: 1, cursor })), "InvalidCursor");
+    assert.equal(await codeOf(query().paginate({ numItems: 1, cursor: null, endCursor: cursor })), "InvalidCursor");
+  }
+  assert.equal(await codeOf(query("users").paginate({ numItems: 1, cursor: continueCursor })), "InvalidCursor");
+  assert.equal(await codeOf(query().order("desc").paginate({ numItems: 1, cursor: continueCursor })), "InvalidCursor");
+  for (const options of [null, 5, {}, { numItems: 0 }, { numItems: "1" }, { numItems: NaN }]) {
+    assert.equal(await codeOf(query().paginate(options)), "InvalidArgument");
+  }
+  for (const maximumRowsRead of [0, -1, 1.5, "1", null]) {
+    assert.equal(await codeOf(query().paginate({ numItems: 1, cursor: null, maximumRowsRead })), "InvalidArgument");
+  }
+  assert.equal(await codeOf(query().paginate({ numItems: 1, cursor: null, maximumBytesRead: 1 })), "InvalidArgument");
+});
+
 test("options and schemas that contradict themselves", async () => {
   const schema = defineSchema({ things: defineTable({ text: v.string() }) });
   const openWith = (options: object) => codeOf(openDatabase(options as never));
@@ -122,6 +301,17 @@ test("options and schemas that contradict themselves", async () => {
   assert.equal(await openWith({ name: "x", schema: {} }), "InvalidSchema");
   assert.equal(await openWith({ name: "x", schema, storage: "disk" }), "InvalidArgument");
   assert.equal(await openWith({ name: "x", schema, durability: "some" }), "InvalidArgument");
+  assert.equal(await openWith({ name: "\ud800", schema }), "InvalidArgument");
+  assert.equal(await openWith({ name: "x", schema, budgets: 5 }), "InvalidArgument");
+  assert.equal(await openWith({ name: "x", schema, budgets: { pageCacheBytes: -1 } }), "InvalidArgument");
+  assert.equal(await openWith({ name: "x", schema, tuning: { idleMs: "5" } }), "InvalidArgument");
+  assert.equal(await openWith({ name: "x", schema, mutationTimeoutMs: NaN }), "InvalidArgument");
+  assert.equal(await openWith({ name: "x", schema, accept: "lose" }), "InvalidArgument");
+  assert.equal(await openWith({ name: "x", schema, onProblem: 5 }), "InvalidArgument");
+  assert.equal(await openWith({ name: "x", schema, tableNumbers: 5 }), "InvalidSchema");
+  let deep = v.array(v.string()) as ReturnType<typeof v.array>;
+  for (let level = 0; level < 100; level += 1) deep = v.array(deep);
+  assert.equal(await openWith({ name: "x", schema: defineSchema({ deep: defineTable({ deep }) }) }), "InvalidSchema");
   const twice = defineSchema({ things: defineTable({ a: v.string() }).index("by_a", ["a"]).index("by_a", ["a"]) });
   assert.equal(await openWith({ name: freshName(), schema: twice }), "InvalidSchema");
   const unknown = defineSchema({ things: defineTable({ a: v.string() }).index("by_b", ["b" as "a"]) });

@@ -223,6 +223,40 @@ test("pages follow each other without gaps while the table changes", async (t) =
   );
 });
 
+test("a page ends when as many documents were read as may be, whether they match or not", async (t) => {
+  const db = await open(t);
+  const { task } = await seed(db);
+  await db.insertMany(
+    "tasks",
+    Array.from({ length: 1_000 }, (_, n) => task(`t${n}`, { createdAt: n })),
+  );
+  const hundreds = () => db.query("tasks").filter((q) => q.eq(q.mod(q.field("createdAt"), 100), 99));
+  const pages: number[][] = [];
+  for (let cursor: string | null = null, isDone = false; !isDone;) {
+    const result: Awaited<ReturnType<ReturnType<typeof hundreds>["paginate"]>> = await hundreds().paginate({
+      numItems: 3,
+      cursor,
+      maximumRowsRead: 250,
+    });
+    pages.push(result.page.map((row) => row.createdAt));
+    const isCut: boolean = result.page.length < 3 && !result.isDone;
+    assert.equal(result.pageStatus, isCut ? "SplitRequired" : null);
+    ({ continueCursor: cursor, isDone } = result);
+  }
+  assert.deepEqual(pages.flat(), [99, 199, 299, 399, 499, 599, 699, 799, 899, 999]);
+  assert.ok(pages.every((page) => page.length <= 3));
+  // A page that is too long for its end is cut as well, and goes on from there.
+  const all = await db.query("tasks").paginate({ numItems: 1_000, cursor: null });
+  const { page, isDone, continueCursor, pageStatus } = await db
+    .query("tasks")
+    .paginate({ numItems: 1, cursor: null, endCursor: all.continueCursor, maximumRowsRead: 10 });
+  assert.deepEqual([page.length, isDone, pageStatus], [10, false, "SplitRequired"]);
+  const rest = await db.query("tasks").paginate({ numItems: 1_000, cursor: continueCursor });
+  assert.equal(rest.page[0]?.createdAt, 10);
+  const exact = await db.query("tasks").paginate({ numItems: 10, cursor: null, maximumRowsRead: 10 });
+  assert.deepEqual([exact.page.length, exact.isDone, exact.pageStatus], [10, false, null]);
+});
+
 test("an unchanged document is the same frozen object, a changed one another", async (t) => {
   const db = await open(t);
   const { project, task } = await seed(db);

@@ -106,7 +106,7 @@ test("what is said is what is written", async () => {
       },
       operators: [],
     },
-    { numItems: 3, cursor: "c", endCursor: null, maximumRowsRead: null, maximumBytesRead: null },
+    { numItems: 3, cursor: "c", endCursor: null, maximumRowsRead: null },
   ]);
 });
 

@@ -54,13 +54,22 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
   // ---- verify ----
 
   const checking = h("progress", { "aria-label": "Verifying", hidden: true });
+  let shown = 0;
+  const checked = (progress: { pages: number; rows: number }): void => {
+    if (performance.now() - shown < 100) return;
+    shown = performance.now();
+    const pages = `${plural(progress.pages, "page")} read`;
+    report.replaceChildren(
+      h("p", {}, progress.rows > 0 ? `${pages}, ${plural(progress.rows, "row")} checked…` : `${pages}…`),
+    );
+  };
   const report = h("div", { class: "said report", role: "status" });
   const verify = actionButton("Verify", "Verifying…", async () => {
     checking.hidden = false;
     report.replaceChildren();
     const started = performance.now();
     try {
-      const { pages, rows, entries, problems, moreProblems } = await db.verify();
+      const { pages, rows, entries, problems, moreProblems } = await db.verify({ onProgress: checked });
       const ms = duration(performance.now() - started);
       const read = `${plural(rows, "row")}, ${plural(entries, "index entry", "index entries")} and ${plural(pages, "page")} read in ${ms}.`;
       if (problems.length === 0) {

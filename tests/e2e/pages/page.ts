@@ -20,6 +20,7 @@ export interface Page {
   sleep(milliseconds: number): Promise<void>;
   until(condition: () => boolean | Promise<boolean>, milliseconds?: number): Promise<void>;
   codeOf(promise: Promise<unknown>): Promise<string>;
+  raw<T>(name: string, use: (database: IDBDatabase) => T | Promise<T>, version?: number, stores?: string[]): Promise<T>;
 }
 
 const page: Omit<Page, "db"> = {
@@ -39,6 +40,18 @@ const page: Omit<Page, "db"> = {
       return (error as { code?: string }).code ?? String(error);
     }
     return "no error";
+  },
+  /** Opens a database as code that is not ours does, and makes these stores in a new one. */
+  async raw(name, use, version, stores = []) {
+    const request = indexedDB.open(name, version);
+    request.onupgradeneeded = () => {
+      for (const store of stores) request.result.createObjectStore(store);
+    };
+    const database = await new Promise<IDBDatabase>((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error!);
+    });
+    return await use(database);
   },
 };
 Object.assign(globalThis, page);
