@@ -208,27 +208,26 @@ test("without IndexedDB there is an error, and memory for who asks for it", asyn
   expect(memory).toBe(1);
 });
 
-/** Holds the engine's binary back, so that what happens meanwhile falls between the first read and the opening. */
-async function slowEngine(page: Tab): Promise<() => void> {
-  let release!: () => void;
-  const released = new Promise<void>((resolve) => (release = resolve));
-  await page.route("**/*.wasm*", async (route) => {
-    await released;
-    await route.continue();
-  });
-  return release;
-}
-
-test("what others wrote while the engine was on its way is seen at once", async ({ context }) => {
+/** Two tabs: one has a document, the other is opening and has read, but its engine's binary is held back. */
+async function oneBehind(context: BrowserContext): Promise<{ alice: Tab; bob: Tab; finish: () => Promise<void> }> {
   const [alice, bob] = [await tab(context), await tab(context)];
   await open(alice);
   await alice.evaluate(() => db.insert("tasks", { title: "before", n: 1 }));
-  const release = await slowEngine(bob);
+  let release!: () => void;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  await bob.route("**/*.wasm*", async (route) => {
+    await released;
+    await route.continue();
+  });
   const opened = open(bob);
   await bob.evaluate(() => sleep(500));
+  return { alice, bob, finish: () => (release(), opened) };
+}
+
+test("what others wrote while the engine was on its way is seen at once", async ({ context }) => {
+  const { alice, bob, finish } = await oneBehind(context);
   await alice.evaluate(() => db.insert("tasks", { title: "meanwhile", n: 2 }));
-  release();
-  await opened;
+  await finish();
   // Nothing is written here and nobody announces anything more.
   await bob.evaluate(() => until(async () => (await db.query("tasks").count()) === 2, 2_000));
   await bob.evaluate(() => db.insert("tasks", { title: "after", n: 3 }));
@@ -237,16 +236,10 @@ test("what others wrote while the engine was on its way is seen at once", async 
 });
 
 test("a database that is deleted while the engine is on its way is made anew", async ({ context }) => {
-  const [alice, bob] = [await tab(context), await tab(context)];
-  await open(alice);
-  await alice.evaluate(() => db.insert("tasks", { title: "before", n: 1 }));
-  const release = await slowEngine(bob);
-  const opened = open(bob);
-  await bob.evaluate(() => sleep(500));
+  const { alice, bob, finish } = await oneBehind(context);
   // Nobody waits for the page whose engine is still on its way.
   await alice.evaluate(() => Promise.race([db.destroy(), sleep(5_000).then(() => Promise.reject(new Error("stuck")))]));
-  release();
-  await opened;
+  await finish();
   expect(await bob.evaluate(() => db.query("tasks").count())).toBe(0);
   await bob.evaluate(() => db.insert("tasks", { title: "after", n: 3 }));
   expect(await bob.evaluate(async () => (await db.verify()).rows)).toBe(1);

@@ -1,4 +1,4 @@
-//! Entry keys: against building each by itself, and the time they take.
+//! Entry keys: against building each by itself.
 
 use proptest::prelude::*;
 
@@ -97,46 +97,4 @@ fn a_damaged_document_adds_no_keys() {
     let mut keys = IndexKeys::new();
     assert!(table.index_keys(&Document::new(&[]), &PLACE, &schema.names, &mut keys).is_err());
     assert!(keys.is_empty());
-}
-
-/// The task row of the examples.
-fn task(schema: &Schema) -> Vec<u8> {
-    let id = |name| Value::String(crate::id::encode(schema.table(name).expect("declared").number, &RowId([5; 16])));
-    let row = object([
-        ("projectId", id("projects")),
-        ("title", "Write the report on the second quarter".into()),
-        ("description", "Numbers are in the shared sheet; ask Kim about the forecast before Friday.".into()),
-        ("status", "doing".into()),
-        ("priority", 2.0.into()),
-        ("dueDate", 1_700_000_000_000.0.into()),
-        ("assigneeId", id("users")),
-        ("completed", false.into()),
-        ("position", 1024.5.into()),
-        ("tags", array(["report".into(), "q2".into()])),
-    ]);
-    encode(&row, &schema.names)
-}
-
-/// `cargo test --release schema_speed -- --ignored --nocapture`
-#[test]
-#[ignore = "prints times"]
-fn schema_speed() {
-    let schema = evolve(&Schema::empty(), &task_list()).schema;
-    let table = schema.table("tasks").expect("declared");
-    let bytes = task(&schema);
-    let document = Document::new(&bytes);
-    let mut keys = IndexKeys::new();
-    let rounds = 1_000_000;
-    let start = std::time::Instant::now();
-    for _ in 0..rounds {
-        keys.clear();
-        table.index_keys(std::hint::black_box(&document), &PLACE, &schema.names, &mut keys).expect("sound");
-        std::hint::black_box(&keys);
-    }
-    println!("index_keys of 7 indexes: {:.3} µs", start.elapsed().as_secs_f64() * 1e6 / f64::from(rounds));
-    let start = std::time::Instant::now();
-    for _ in 0..rounds {
-        schema.check(std::hint::black_box(table), std::hint::black_box(&document)).expect("fits");
-    }
-    println!("check of an 11-field row: {:.3} µs", start.elapsed().as_secs_f64() * 1e6 / f64::from(rounds));
 }
