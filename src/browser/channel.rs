@@ -1,15 +1,23 @@
 //! Telling other tabs that the log or the manifest moved on.
 
+use super::host::{Timer, is_page_hidden, now};
 use js_sys::Array;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{BroadcastChannel, MessageEvent};
 
 /// What every message begins with; another format will have another one.
 const TAG: &str = "holdfast 1";
 
-/// The channel of one database. Dropping it closes it.
+/// The least time between two messages. Sending one takes about as long as beginning a transaction, so a tab that
+/// writes one commit after the other would lose a third of its speed to telling of each; and other tabs read all that
+/// is new at once anyway.
+const GAP_MS: f64 = 10.0;
+
+/// The channel of one database. Dropping it says what is still to be said, and closes it.
 pub(crate) struct Channel {
-    channel: BroadcastChannel,
+    speaker: Rc<Speaker>,
     _handler: Closure<dyn FnMut(MessageEvent)>,
 }
 
@@ -28,20 +36,63 @@ impl Channel {
             }
         });
         channel.set_onmessage(Some(handler.as_ref().unchecked_ref()));
-        Channel { channel, _handler: handler }
+        let speaker = Rc::new(Speaker {
+            channel,
+            spoke_ms: Cell::new(f64::NEG_INFINITY),
+            unsaid: Cell::default(),
+            timer: RefCell::default(),
+        });
+        Channel { speaker, _handler: handler }
     }
 
+    /// Tells others how far log and manifest are: at once, or soon together with what follows.
     pub(crate) fn announce(&self, generation: u64, sequence: u64) {
-        let message = Array::of3(&TAG.into(), &(generation as f64).into(), &(sequence as f64).into());
-        // A hint may get lost.
-        let _ = self.channel.post_message(&message);
+        let speaker = &self.speaker;
+        let wait_ms = speaker.spoke_ms.get() + GAP_MS - now();
+        // A clock that was set back must not make others wait.
+        let may_wait = wait_ms > 0.0 && wait_ms <= GAP_MS;
+        if speaker.unsaid.replace(Some((generation, sequence))).is_some() && may_wait {
+            return;
+        }
+        // The timers of a hidden page are late by a second or a minute.
+        if !may_wait || is_page_hidden() {
+            speaker.say_rest();
+            return;
+        }
+        let later = Rc::downgrade(speaker);
+        let timer = Timer::new(wait_ms, move || {
+            if let Some(speaker) = later.upgrade() {
+                speaker.say_rest();
+            }
+        });
+        *speaker.timer.borrow_mut() = Some(timer);
     }
 }
 
 impl Drop for Channel {
     fn drop(&mut self) {
-        self.channel.set_onmessage(None);
-        self.channel.close();
+        self.speaker.say_rest();
+        self.speaker.channel.set_onmessage(None);
+        self.speaker.channel.close();
+    }
+}
+
+/// Who sends, and what it has not sent yet.
+struct Speaker {
+    channel: BroadcastChannel,
+    spoke_ms: Cell<f64>,
+    /// Generation and sequence number.
+    unsaid: Cell<Option<(u64, u64)>>,
+    timer: RefCell<Option<Timer>>,
+}
+
+impl Speaker {
+    fn say_rest(&self) {
+        let Some((generation, sequence)) = self.unsaid.take() else { return };
+        self.spoke_ms.set(now());
+        let message = Array::of3(&TAG.into(), &(generation as f64).into(), &(sequence as f64).into());
+        // A hint may get lost.
+        let _ = self.channel.post_message(&message);
     }
 }
 

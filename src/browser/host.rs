@@ -102,6 +102,14 @@ pub(crate) fn random<const LENGTH: usize>() -> [u8; LENGTH] {
     bytes
 }
 
+/// Whether there is a page and nobody sees it.
+pub(crate) fn is_page_hidden() -> bool {
+    let document = global("document").ok().flatten();
+    document.is_some_and(|document| {
+        Reflect::get(&document, &"hidden".into()).is_ok_and(|is_hidden| is_hidden == JsValue::TRUE)
+    })
+}
+
 /// A property of the global object, if it is there and not null. Looking may be forbidden.
 pub(crate) fn global(name: &str) -> Result<Option<JsValue>, JsValue> {
     let value = Reflect::get(&js_sys::global(), &name.into())?;

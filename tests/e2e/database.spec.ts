@@ -123,6 +123,49 @@ test("a tab hears of another's commit", async ({ context }) => {
   await two.evaluate(() => until(async () => (await db.query("tasks").count()) === 1, 2000));
 });
 
+/** Makes a page note what is said on the channel: the sequence numbers. */
+const listen = (page: Tab) =>
+  page.evaluate(() => {
+    const heard: number[] = [];
+    globalThis.heard = heard;
+    new BroadcastChannel("holdfast:test").onmessage = ({ data }: MessageEvent<[string, number, number]>) =>
+      void heard.push(data[2]);
+  });
+
+declare global {
+  var heard: number[];
+}
+
+test("of a burst of commits the last one is announced, and few of the others", async ({ context }) => {
+  const [writer, listener] = [await tab(context), await tab(context)];
+  await open(writer);
+  await listen(listener);
+  const [last, elapsedMs] = await writer.evaluate(async () => {
+    const beganMs = performance.now();
+    for (let n = 0; n < 300; n += 1) await db.insert("tasks", { title: "one of many", n });
+    return [db.stats().sequence, performance.now() - beganMs] as const;
+  });
+  await listener.evaluate((last) => until(() => heard.at(-1) === last, 2000), last);
+  // They are 10 ms apart, by a clock of whole milliseconds.
+  expect(await listener.evaluate(() => heard.length)).toBeLessThan(elapsedMs / 9 + 3);
+});
+
+test("a database that is closed announces its last commit", async ({ context }) => {
+  const [writer, listener] = [await tab(context), await tab(context)];
+  await listen(listener);
+  for (let round = 0; round < 5; round += 1) {
+    await open(writer);
+    const last = await writer.evaluate(async () => {
+      await db.insert("tasks", { title: "hello", n: 1 });
+      await db.insert("tasks", { title: "goodbye", n: 2 });
+      const { sequence } = db.stats();
+      await db.close();
+      return sequence;
+    });
+    await listener.evaluate((last) => until(() => heard.at(-1) === last, 2000), last);
+  }
+});
+
 test("messages of strangers on the channel change nothing", async ({ context }) => {
   const [one, two] = [await tab(context), await tab(context)];
   await open(one);
