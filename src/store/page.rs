@@ -12,6 +12,7 @@
 //!
 //! A page is checked as a whole when it comes in. After that, searching trusts it.
 
+mod heads;
 mod interior;
 mod leaf;
 mod writer;
@@ -56,7 +57,7 @@ impl Page {
     pub(super) fn parse(bytes: Bytes) -> Result<Self, Malformed> {
         let kind = bytes.get(1).copied();
         let count = check(&bytes)?;
-        let leaf = Leaf { bytes, count };
+        let leaf = Leaf::trusted(bytes, count);
         match kind {
             Some(LEAF) => Ok(Page::Leaf(Rc::new(leaf))),
             Some(INTERIOR) => Ok(Page::Interior(Rc::new(Interior::unpack(&leaf)?))),
@@ -67,7 +68,7 @@ impl Page {
     /// What the page costs in memory.
     pub(super) fn memory(&self) -> usize {
         match self {
-            Page::Leaf(leaf) => leaf.bytes.len() + size_of::<Leaf>(),
+            Page::Leaf(leaf) => leaf.memory(),
             Page::Interior(interior) => interior.memory(),
             Page::Damaged => 0,
         }

@@ -1,8 +1,10 @@
 //! Searching a leaf page in its packed form.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use super::heads::Heads;
 use super::{HEADER, RESTART};
 use crate::bytes::Bytes;
 use crate::store::keys::{common, compare};
@@ -12,6 +14,8 @@ use crate::store::keys::{common, compare};
 pub(in crate::store) struct Leaf {
     pub(in crate::store) bytes: Bytes,
     pub(super) count: usize,
+    /// Made by the first search.
+    heads: OnceCell<Heads>,
 }
 
 /// Sixteen entries unpacked, for walking in either direction.
@@ -23,6 +27,7 @@ pub(in crate::store) struct Group {
 
 #[derive(Clone, Copy, Debug)]
 struct Span {
+    place: u32,
     key_start: u32,
     key_end: u32,
     value_start: u32,
@@ -30,16 +35,22 @@ struct Span {
 }
 
 /// Where an entry's parts lie in the page.
-struct Entry {
-    shared: usize,
-    suffix: Range<usize>,
-    value: Range<usize>,
+pub(super) struct Entry {
+    pub(super) shared: usize,
+    pub(super) suffix: Range<usize>,
+    pub(super) value: Range<usize>,
 }
 
 impl Leaf {
-    /// The page that [`super::PageWriter`] has just made.
+    /// A page that was checked, or that [`super::PageWriter`] has just made.
     pub(in crate::store) fn trusted(bytes: Bytes, count: usize) -> Self {
-        Leaf { bytes, count }
+        Leaf { bytes, count, heads: OnceCell::new() }
+    }
+
+    /// What the page costs in memory.
+    pub(super) fn memory(&self) -> usize {
+        let heads = if Heads::are_worth_it(self.count) { Heads::memory(self.count) } else { 0 };
+        self.bytes.len() + size_of::<Leaf>() + heads
     }
 
     /// How many entries the page has.
@@ -50,6 +61,11 @@ impl Leaf {
     /// How many keys are smaller than `key`, and the place of its value if it is here.
     pub(in crate::store) fn seek(&self, key: &[u8]) -> (usize, Option<Range<usize>>) {
         let bytes = &*self.bytes;
+        if Heads::are_worth_it(self.count) {
+            if let Some(found) = self.heads.get_or_init(|| Heads::of(self)).seek(bytes, key) {
+                return found;
+            }
+        }
         // The last group that starts at or below the key.
         let (mut low, mut high) = (0, self.count.div_ceil(RESTART));
         while low < high {
@@ -97,12 +113,14 @@ impl Leaf {
         let mut before = 0;
         for _ in 0..RESTART.min(self.count - group * RESTART) {
             let entry = entry(bytes, at);
+            let place = at as u32;
             at = entry.value.end;
             let key_start = into.keys.len();
             into.keys.extend_from_within(before..before + entry.shared);
             into.keys.extend_from_slice(&bytes[entry.suffix]);
             before = key_start;
             into.spans.push(Span {
+                place,
                 key_start: key_start as u32,
                 key_end: into.keys.len() as u32,
                 value_start: entry.value.start as u32,
@@ -125,16 +143,21 @@ impl Group {
         let span = &self.spans[index % RESTART];
         (&self.keys[span.key_start as usize..span.key_end as usize], span.value_start as usize..span.value_end as usize)
     }
+
+    /// Where an entry of this group lies in the page.
+    pub(super) fn place(&self, index: usize) -> u32 {
+        self.spans[index % RESTART].place
+    }
 }
 
 #[inline]
-fn restart(bytes: &[u8], group: usize) -> usize {
+pub(super) fn restart(bytes: &[u8], group: usize) -> usize {
     let at = HEADER + group * 4;
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as usize
 }
 
 #[inline]
-fn entry(bytes: &[u8], mut at: usize) -> Entry {
+pub(super) fn entry(bytes: &[u8], mut at: usize) -> Entry {
     let shared = length(bytes, &mut at);
     let suffix_length = length(bytes, &mut at);
     let value_length = length(bytes, &mut at);
