@@ -61,10 +61,10 @@ impl Leaf {
     /// How many keys are smaller than `key`, and the place of its value if it is here.
     pub(in crate::store) fn seek(&self, key: &[u8]) -> (usize, Option<Range<usize>>) {
         let bytes = &*self.bytes;
-        if Heads::are_worth_it(self.count) {
-            if let Some(found) = self.heads.get_or_init(|| Heads::of(self)).seek(bytes, key) {
-                return found;
-            }
+        if Heads::are_worth_it(self.count)
+            && let Some(found) = self.heads.get_or_init(|| Heads::of(self)).seek(bytes, key)
+        {
+            return found;
         }
         // The last group that starts at or below the key.
         let (mut low, mut high) = (0, self.count.div_ceil(RESTART));
