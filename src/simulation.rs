@@ -6,9 +6,10 @@
 //! enters the log ([`history`]), at what programs see ([`program`]) and at what is left when the storm is over
 //! ([`calm`]). Their complaints begin with a word in brackets:
 //!
-//! - `[lost]`: a commit that was told to be saved is not in the log, or a tab holds another record;
+//! - `[lost]`: a record that was in the log is not, or a tab holds another one;
+//! - `[early]`: a mutation was told to be saved and is not in the log, nor does it rest on what is;
 //! - `[twice]`: a mutation is in the log two times;
-//! - `[serializable]`: a record is not what its programs write when they run one after the other;
+//! - `[serializable]`: a record is not what its programs read and write when they run one after the other;
 //! - `[consistent]`: a program sees what no state of the database can show;
 //! - `[final]`: after quiet, tabs, indexes, counts and the model differ;
 //! - `[leak]`: pages are left that nobody will delete;

@@ -9,11 +9,13 @@
 //! what is untouched by it and adds that, in one callback; so some commit always succeeds.
 
 mod changed_rows;
+mod clock;
 mod commit;
 mod effect;
 mod job;
 mod maintenance;
 mod opening;
+mod places;
 #[cfg(test)]
 mod probe;
 mod read;
@@ -37,8 +39,10 @@ use crate::log::CommitId;
 use crate::random::Random;
 use crate::schema::{Schema, WantedSchema};
 use crate::store::{LoadedPages, Manifest, Overlay, PageCache, PageId, View};
+use clock::Clock;
 use maintenance::Maintenance;
 use opening::Opening;
+use places::Places;
 use state::{Flight, HistoryEntry, Pending, State, TailRecord};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -130,6 +134,7 @@ pub struct Tab {
     gone: Vec<PageId>,
     /// Pages whose bytes are damaged.
     damaged: FlatMap<PageId, ()>,
+    places: Places,
 
     /// What is in the log, up to and including `sequence`.
     committed: State,
@@ -161,12 +166,13 @@ pub struct Tab {
     privileged: Option<TransactionId>,
     waiting: VecDeque<TransactionId>,
     last_creation_time: f64,
-    /// The clock at the last call.
+    /// The wall clock at the last call.
     now_ms: f64,
-    /// When the log was last known to be whole: the beginning of the last transaction that proved it.
+    clock: Clock,
+    /// When the log was last known to be whole, by `clock`: the beginning of the last transaction that proved it.
     synced_ms: f64,
 
-    /// When the read of the log that is under way was asked for.
+    /// When the read of the log that is under way was asked for, by `clock`.
     read_began_ms: f64,
 
     /// The schema that this tab's app was written for.
@@ -228,6 +234,7 @@ impl Tab {
             absent: FlatMap::new(),
             gone: Vec::new(),
             damaged: FlatMap::new(),
+            places: Places::default(),
             committed: state.clone(),
             sequence: 0,
             tail: VecDeque::new(),
@@ -250,6 +257,7 @@ impl Tab {
             waiting: VecDeque::new(),
             last_creation_time: 0.0,
             now_ms: 0.0,
+            clock: Clock::new(),
             synced_ms: f64::NEG_INFINITY,
             read_began_ms: f64::NEG_INFINITY,
             own_schema: schema,
@@ -276,7 +284,7 @@ impl Tab {
             }
             return;
         }
-        self.now_ms = now_ms;
+        self.set_now(now_ms);
         self.show_writes();
         match input {
             Input::PagesLoaded { read, pages, newer_manifest } => self.pages_loaded(read, pages, newer_manifest),
@@ -317,9 +325,20 @@ impl Tab {
         self.advance(now_ms);
     }
 
+    /// Tells the tab what a clock says that nobody sets, beside the wall clock. To be called before what depends on
+    /// the time; without it, a wall clock that is set back may cost a commit.
+    pub fn tick(&mut self, now_ms: f64, steady_ms: f64) {
+        self.clock.tick(now_ms, steady_ms);
+    }
+
+    fn set_now(&mut self, now_ms: f64) {
+        self.now_ms = now_ms;
+        self.clock.tick_wall(now_ms);
+    }
+
     /// Lets everything go on that can: the opening, the queue, maintenance.
     pub(crate) fn advance(&mut self, now_ms: f64) {
-        self.now_ms = now_ms;
+        self.set_now(now_ms);
         self.advance_opening(now_ms);
         if std::mem::take(&mut self.wants_catch_up) {
             self.catch_up();

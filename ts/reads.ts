@@ -82,8 +82,7 @@ async function goOn<T>(bridge: Bridge, reader: Reader, steps: Steps<T>, first: n
         break;
       case Status.Building:
         steps.discard();
-        await bridge.schemaChange();
-        reader.check();
+        await indexReady(bridge, reader);
         status = steps.start();
         break;
       default:
@@ -91,6 +90,16 @@ async function goOn<T>(bridge: Bridge, reader: Reader, steps: Steps<T>, first: n
     }
     steps.take();
   }
+}
+
+/** Waits for the index that the last call needs. What a function has read so far knows nothing of it: it runs again. */
+async function indexReady(bridge: Bridge, reader: Reader): Promise<void> {
+  const index = bridge.number();
+  do {
+    await bridge.schemaChange();
+    reader.check();
+  } while (!bridge.isClosed && bridge.engine.isBuilding(index));
+  if (!bridge.isClosed) reader.lost();
 }
 
 /** Waits for the pages that the last call asked for. If they don't come, the run is over. */
@@ -256,7 +265,7 @@ class RowIterator implements AsyncIterator<GenericDocument, undefined> {
         }
         return;
       case Status.Building:
-        await bridge.schemaChange();
+        await indexReady(bridge, this.#reader);
         return;
       case Status.Stale:
         this.#run = NO_RUN;

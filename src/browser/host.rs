@@ -57,6 +57,8 @@ extern "C" {
     static CRYPTO: Crypto;
     #[wasm_bindgen(method, js_name = getRandomValues)]
     fn fill(this: &Crypto, bytes: &mut [u8]);
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn performance_now() -> f64;
 }
 
 /// A timer that is cancelled when it is dropped.
@@ -93,6 +95,11 @@ pub(crate) fn pause(milliseconds: f64) -> Promise {
 /// The time in milliseconds since 1970.
 pub(crate) fn now() -> f64 {
     js_sys::Date::now()
+}
+
+/// Milliseconds by a clock that nobody sets.
+pub(crate) fn steady() -> f64 {
+    performance_now()
 }
 
 /// Bytes from the cryptographic source.

@@ -8,7 +8,8 @@ use crate::bytes::Reader;
 use crate::document;
 use crate::error::{Code, Error, Result};
 use crate::query::page_cursor::{self, Position};
-use crate::query::{self, Plan};
+use crate::keyspace::IndexId;
+use crate::query::Plan;
 use crate::tab::{QueryRun, Row, RowSink, RunStep, Source, TransactionId};
 use wasm_bindgen::prelude::*;
 
@@ -46,7 +47,7 @@ impl Engine {
     pub fn query(&self, transaction: u32, length: u32) -> u32 {
         self.shared.enter(|inner| {
             let source = source_of(transaction);
-            let started = inner.plan(0, length).and_then(|plan| inner.tab.start_query(source, plan));
+            let started = inner.plan(source, length).and_then(|plan| inner.tab.start_query(source, plan));
             match started {
                 Ok(run) => inner.step(Active { run, source, purpose: Purpose::Rows }),
                 Err(error) => inner.fail_reading(error),
@@ -91,6 +92,12 @@ impl Engine {
                 Err(error) => inner.fail_reading(error),
             }
         }) as u32
+    }
+
+    /// Whether the index that a read was told to wait for is still being built.
+    #[wasm_bindgen(js_name = isBuilding)]
+    pub fn is_building(&self, index: u32) -> bool {
+        self.shared.look(|inner| inner.tab.is_building(IndexId(index)))
     }
 
     /// Goes on with a query.
@@ -187,11 +194,11 @@ impl Inner {
         self.fail(error)
     }
 
-    fn plan(&self, start: u32, length: u32) -> Result<Plan> {
-        let bytes = self.input.get(start as usize..(start + length) as usize).unwrap_or_default();
+    fn plan(&mut self, source: Source, length: u32) -> Result<Plan> {
+        let bytes = self.input.get(..length as usize).unwrap_or_default();
         let query = document::decode_deep_value(&mut Reader::new(bytes))
             .map_err(|_| Error::new(Code::EngineFault, "The query did not reach the engine in one piece."))?;
-        query::plan(self.tab.schema(), &query)
+        self.tab.plan(source, &query)
     }
 
     fn start_page(
@@ -202,7 +209,7 @@ impl Inner {
         end_length: u32,
         items: u32,
     ) -> Result<Active> {
-        let mut plan = self.plan(0, length)?;
+        let mut plan = self.plan(source, length)?;
         let text = |start: u32, length: u32| {
             let bytes = self.input.get(start as usize..(start + length) as usize).unwrap_or_default();
             (length > 0).then(|| String::from_utf8_lossy(bytes).into_owned())
@@ -221,7 +228,7 @@ impl Inner {
     }
 
     fn start_count(&mut self, source: Source, length: u32) -> Result<std::result::Result<Status, Box<Active>>> {
-        let plan = self.plan(0, length)?;
+        let plan = self.plan(source, length)?;
         if plan.filters.is_empty() && plan.limit.is_none() {
             return Ok(Ok(match self.tab.count(source, &plan)? {
                 Ok(count) => {

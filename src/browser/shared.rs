@@ -1,7 +1,7 @@
 //! The inside of an engine: the tab, its buffers, and the performing of its effects.
 
 use super::channel::Channel;
-use super::host::{HeadStart, Listener, Timer, now};
+use super::host::{HeadStart, Listener, Timer, now, steady};
 use super::indexeddb::{Answer, Connection, tail_of};
 use super::locks::{Lock, LockNews};
 use super::mailbox::{Mailbox, Status, Word};
@@ -143,7 +143,7 @@ impl Shared {
     }
 
     pub(crate) fn tell(self: &Rc<Self>, input: Input) {
-        self.enter(|inner| inner.tab.handle(now(), input));
+        self.enter(|inner| inner.handle(input));
     }
 
     fn perform_all(self: &Rc<Self>, inner: &mut Inner) {
@@ -154,7 +154,7 @@ impl Shared {
             }
             for effect in effects {
                 if let Some(input) = self.perform(inner, effect) {
-                    inner.tab.handle(now(), input);
+                    inner.handle(input);
                 }
             }
             // An append is on its way: the browser writes while the overlay is brought up to date.
@@ -271,7 +271,10 @@ impl Shared {
                 let shared = Rc::downgrade(self);
                 let rebase = Box::new(move |tail| {
                     // Effects and events wait until the answer: nothing may come before the `add`.
-                    shared.upgrade()?.inner.borrow_mut().tab.rebase(now(), tail)
+                    let shared = shared.upgrade()?;
+                    let inner = &mut *shared.inner.borrow_mut();
+                    let now_ms = inner.now();
+                    inner.tab.rebase(now_ms, tail)
                 });
                 connection.rebase(generation, after, rebase, self.answer())
             }
@@ -368,11 +371,11 @@ impl Shared {
                 let is_answered = matches!(effect, Effect::ReadLog { .. }) && head_start.is_some();
                 if !is_answered {
                     if let Some(input) = self.perform(inner, effect) {
-                        inner.tab.handle(now(), input);
+                        inner.handle(input);
                     }
                 } else if let Some(start) = head_start.take() {
                     let tail = tail_of(&start.manifest(), &start.numbers(), &start.records());
-                    inner.tab.handle(now(), Input::LogRead(tail));
+                    inner.handle(Input::LogRead(tail));
                     if start.is_old() {
                         inner.tab.refresh();
                     }
@@ -557,6 +560,18 @@ pub(crate) fn open_error(name: &str, failure: &OpenFailure) -> Error {
 }
 
 impl Inner {
+    /// What the wall clock says, after the tab was told what both clocks say.
+    pub(crate) fn now(&mut self) -> f64 {
+        let now_ms = now();
+        self.tab.tick(now_ms, steady());
+        now_ms
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now_ms = self.now();
+        self.tab.handle(now_ms, input);
+    }
+
     /// Tells the caller what went wrong.
     pub(crate) fn fail(&mut self, error: Error) -> Status {
         let code = Code::ALL.iter().position(|code| *code == error.code).unwrap_or(0);
@@ -577,7 +592,10 @@ impl Inner {
                 self.mailbox.set(Word::Run, NO_RUN);
                 Status::Missing
             }
-            RunStep::Building(_) => Status::Building,
+            RunStep::Building(index) => {
+                self.mailbox.set(Word::Number, index.0);
+                Status::Building
+            }
             RunStep::Stale => Status::Stale,
         }
     }

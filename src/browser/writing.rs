@@ -36,11 +36,14 @@ impl Engine {
 
     /// Ends a transaction: its writes are to be saved.
     pub fn finish(&self, transaction: u32) -> u32 {
-        self.shared.enter(|inner| match inner.tab.finish(now(), TransactionId(transaction)) {
-            Ok(Finished::Done) => Status::Done,
-            Ok(Finished::Queued) => Status::Queued,
-            Ok(Finished::RunAgain) => Status::RunAgain,
-            Err(error) => inner.fail(error),
+        self.shared.enter(|inner| {
+            let now_ms = inner.now();
+            match inner.tab.finish(now_ms, TransactionId(transaction)) {
+                Ok(Finished::Done) => Status::Done,
+                Ok(Finished::Queued) => Status::Queued,
+                Ok(Finished::RunAgain) => Status::RunAgain,
+                Err(error) => inner.fail(error),
+            }
         }) as u32
     }
 

@@ -1,15 +1,15 @@
 //! What the log has ever held, judged record by record: nothing lost, nothing twice, and every record is what
 //! its programs write when they run one after the other.
 
-use super::model::{Model, Written};
-use super::program::Program;
+use super::model::{Model, ModelRun, Written};
+use super::program::{Answer, Call, Database, Program, Stop};
 use super::running::{Running, fields_of};
 use crate::bytes::Bytes;
 use crate::keyspace::{RowId, TableId};
 use crate::log::{ChangeKind, CommitId, Record, RowChange};
 use crate::schema::Schema;
 use crate::tab::TransactionId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 /// A mutation that a record holds.
@@ -18,7 +18,12 @@ pub(super) struct Carried {
     pub(super) transaction: TransactionId,
     pub(super) program: Rc<Program>,
     pub(super) inserts: Vec<(RowId, f64)>,
+    /// What it was told by its tab.
+    pub(super) answers: Vec<Answer>,
 }
+
+/// How many of the last states are kept.
+const STATES: usize = 400;
 
 /// The log from the beginning, whatever has been trimmed of it, and the database that it makes.
 #[derive(Clone)]
@@ -27,6 +32,8 @@ pub(super) struct History {
     /// Mutations in the log, by tab.
     saved: BTreeSet<(u64, TransactionId)>,
     pub(super) model: Model,
+    /// The database after each of the last mutations, with the number of the record.
+    states: VecDeque<(u64, Rc<Model>)>,
     pub(super) schema: Schema,
     /// The version of the app whose schema is in force.
     pub(super) version: u64,
@@ -38,6 +45,7 @@ impl History {
             commits: Vec::new(),
             saved: BTreeSet::new(),
             model: Model::default(),
+            states: VecDeque::from([(0, Rc::default())]),
             schema: Schema::empty(),
             version,
         }
@@ -80,22 +88,42 @@ impl History {
         true
     }
 
-    /// Whether a program, run now, would write anything.
-    pub(super) fn would_write(&self, running: &Running) -> bool {
-        let mut model = self.model.clone();
-        let mut run = model.run(&running.inserts());
-        let ended = running.program.run(&mut run);
-        ended.is_err() || run.written.values().any(|written| written.before != written.after)
+    /// A mutation that is in no record was told to be through: there must be a saved state, from record `began` on, in
+    /// which it reads what it has read, and writes nothing.
+    pub(super) fn check_told(&self, tab: u64, running: &Running) {
+        let first = self.states.partition_point(|(sequence, _)| *sequence < running.began).saturating_sub(1);
+        let mut states = self.states.iter().skip(first);
+        let is_saved = states.any(|(_, state)| {
+            let mut model = (**state).clone();
+            let (inserts, answers) = (running.inserts(), running.answers());
+            let mut replay = Replay { run: model.run(&inserts), answers: answers.iter() };
+            let ended = replay.run(&running.program);
+            ended.is_ok() && replay.run.written.values().all(|written| written.before == written.after)
+        });
+        let transaction = running.transaction;
+        assert!(
+            is_saved || self.states.front().is_some_and(|(sequence, _)| *sequence > running.began),
+            "[early] {transaction:?} of tab {tab} is said to be saved and is not in the log, nor does it rest on what is: {:?} {:?}",
+            running.program,
+            running.answers()
+        );
     }
 
-    /// Runs the programs on the model and compares what they write.
+    fn keep_state(&mut self, sequence: u64) {
+        self.states.push_back((sequence, Rc::new(self.model.clone())));
+        if self.states.len() > STATES {
+            self.states.pop_front();
+        }
+    }
+
+    /// Runs the programs on the model and compares what they read and write.
     fn check_writes(&mut self, sequence: u64, record: &Record, carried: &[Carried]) {
         let mut rows = record.rows();
         for one in carried {
-            let mut run = self.model.run(&one.inserts);
-            let ended = one.program.run(&mut run);
-            let is_complete = run.is_complete();
-            let written = std::mem::take(&mut run.written);
+            let mut replay = Replay { run: self.model.run(&one.inserts), answers: one.answers.iter() };
+            let ended = replay.run(&one.program);
+            let is_complete = replay.run.is_complete();
+            let written = std::mem::take(&mut replay.run.written);
             let what = format!("record {sequence}, {:?}: {:?}", one.transaction, one.program);
             assert!(ended.is_ok() && is_complete, "[serializable] the model stops at {ended:?}: {what}");
             let mut expected: Vec<(TableId, RowId, Written)> = written
@@ -133,9 +161,32 @@ impl History {
                     row.kind, row.table, row.place
                 );
             }
+            self.keep_state(sequence);
+        }
+        if carried.is_empty() {
+            self.keep_state(sequence);
         }
         if let Some(row) = rows.next() {
             panic!("[serializable] record {sequence} writes {row:?}, no program does");
         }
+    }
+}
+
+/// A program on the model, which must tell it what its tab told it.
+struct Replay<'a> {
+    run: ModelRun<'a>,
+    answers: std::slice::Iter<'a, Answer>,
+}
+
+impl Replay<'_> {
+    fn run(&mut self, program: &Program) -> Result<(), Stop> {
+        program.run(self)
+    }
+}
+
+impl Database for Replay<'_> {
+    fn call(&mut self, call: Call) -> Result<Answer, Stop> {
+        let answer = self.run.call(call)?;
+        if self.answers.next() == Some(&answer) { Ok(answer) } else { Err(Stop::Diverged) }
     }
 }

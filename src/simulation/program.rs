@@ -206,7 +206,7 @@ enum Action {
     Extra {
         x: f64,
     },
-    /// Only reads.
+    /// Reads the accounts.
     Audit {
         way: u64,
     },
@@ -309,7 +309,8 @@ impl Program {
                     key: random.below(HOT_KEYS),
                 },
                 17 => Action::Churn { fields: some_fields(random, most_padding) },
-                18 => Action::Thin,
+                18 if random.below(2) == 0 => Action::Thin,
+                18 => Action::ReadTwice { query: some_query(random) },
                 _ => Action::Extra { x: random.below(5) as f64 },
             })
             .collect();

@@ -26,6 +26,8 @@ pub(super) struct Running {
     pub(super) transaction: TransactionId,
     pub(super) program: Rc<Program>,
     pub(super) standing: Standing,
+    /// The last record that its tab knew when this run began.
+    pub(super) began: u64,
     /// What it was told so far: a run is gone through again from the beginning at every step, which makes
     /// programs plain functions.
     memo: Vec<Answer>,
@@ -61,12 +63,14 @@ impl RowSink for Taken {
 }
 
 impl Running {
-    pub(super) fn new(transaction: TransactionId, program: Rc<Program>) -> Self {
-        Running { transaction, program, standing: Standing::Ready, memo: Vec::new(), query: None }
+    pub(super) fn new(tab: &Tab, transaction: TransactionId, program: Rc<Program>) -> Self {
+        let began = tab.stats().sequence;
+        Running { transaction, program, standing: Standing::Ready, began, memo: Vec::new(), query: None }
     }
 
-    pub(super) fn restart(&mut self) {
+    pub(super) fn restart(&mut self, tab: &Tab) {
         self.standing = Standing::Ready;
+        self.began = tab.stats().sequence;
         self.memo.clear();
         self.query = None;
     }
@@ -78,6 +82,11 @@ impl Running {
             _ => None,
         });
         inserted.flatten().collect()
+    }
+
+    /// What it was told so far.
+    pub(super) fn answers(&self) -> &[Answer] {
+        &self.memo
     }
 
     pub(super) fn step(&mut self, tab: &mut Tab, calls: u32) -> std::result::Result<(), Stop> {

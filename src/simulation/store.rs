@@ -269,6 +269,7 @@ impl World {
         let now_ms = self.clock_of(alive);
         self.trace.add(now_ms.to_bits());
         let Some(alive) = self.tabs.get_mut(&tab) else { return Input::RebasedToNothing };
+        alive.tab.tick(now_ms, self.now_us as f64 / 1_000.0);
         let added = alive.tab.rebase(now_ms, tail);
         let (carried, version) = (if added.is_some() { alive.carried(tab) } else { Vec::new() }, alive.version);
         let answer = match added {
@@ -426,7 +427,9 @@ impl World {
         }
         if self.chance(faults.clock_of_all) {
             let hours = [1.0, 60.0, 1_000.0][self.random.below(3) as usize];
-            self.clock_ms += hours * self.random.below((self.setting.options.log_grace_ms * 3.0) as u64) as f64;
+            let jump_ms = hours * self.random.below((self.setting.options.log_grace_ms * 3.0) as u64) as f64;
+            let is_back = self.random.below(3) == 0;
+            self.clock_ms += if is_back { -jump_ms } else { jump_ms };
         }
         if faults.power > 0 && self.random.below(20) == 0 {
             self.snapshots.push_back((self.storage.clone(), self.history.clone()));

@@ -3,7 +3,7 @@
 use super::effect::{Effect, Event, Failure, LogTail, Outcome};
 use super::job::patch_progress;
 use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
-use super::{Options, Status, Tab, TransactionId};
+use super::{Status, Tab, TransactionId};
 use crate::bytes::{Bytes, Malformed};
 use crate::change::touches;
 use crate::document::Document;
@@ -13,6 +13,7 @@ use crate::log::{Record, RecordError, RowChange};
 use crate::read_set::ReadSet;
 use crate::schema::{IndexKeys, Schema, Table};
 use crate::store::{Manifest, ManifestError, Overlay, View};
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 /// After a lost race, this many appends begin with the rebase, which always succeeds.
@@ -54,6 +55,21 @@ impl Tab {
         }
         self.note_change(vec![pending.changes.clone()], schema_before, is_everything, false);
         self.queue.push_back(pending);
+    }
+
+    /// Lets a mutation that writes nothing wait for those before it.
+    pub(crate) fn enqueue_idle(&mut self, mut pending: Pending) {
+        self.show_writes();
+        pending.after = self.current.clone();
+        self.queue.push_back(pending);
+    }
+
+    /// Lets those go that waited for what is saved by now.
+    fn settle_idle(&mut self) {
+        while self.queue.front().is_some_and(Pending::is_idle) {
+            let pending = self.queue.pop_front().expect("there is a first");
+            self.settle(pending.author, Outcome::Saved);
+        }
     }
 
     /// Moves the version on and remembers what changed, for mutations that began before.
@@ -99,16 +115,20 @@ impl Tab {
 
     /// Starts an append if there is something to append and nothing under way.
     pub(crate) fn pump(&mut self) {
-        if self.flight.is_some() || self.queue.is_empty() || self.is_catching_up {
+        if self.flight.is_some() {
+            return;
+        }
+        self.settle_idle();
+        if self.queue.is_empty() || self.is_catching_up {
             return;
         }
         if !matches!(self.status, Status::Open | Status::Opening) || self.are_writes_held() {
             return;
         }
-        let is_fresh = (0.0..self.options.fresh_ms).contains(&(self.now_ms - self.synced_ms));
+        let is_fresh = self.clock.elapsed_ms() - self.synced_ms < self.options.fresh_ms;
         if self.expect_rivals > 0 || !is_fresh {
-            self.flight =
-                Some(Flight { count: 0, sequence: 0, record: Record::empty(), bytes: 0, started_ms: self.now_ms });
+            let started_ms = self.clock.elapsed_ms();
+            self.flight = Some(Flight { count: 0, sequence: 0, record: Record::empty(), bytes: 0, started_ms });
             self.effects.push(Effect::Rebase { generation: self.generation(), after: self.sequence });
             return;
         }
@@ -141,7 +161,8 @@ impl Tab {
         }
         let encoded = record.encode();
         let sequence = self.sequence + 1;
-        self.flight = Some(Flight { count, sequence, record, bytes: encoded.len(), started_ms: self.now_ms });
+        let started_ms = self.clock.elapsed_ms();
+        self.flight = Some(Flight { count, sequence, record, bytes: encoded.len(), started_ms });
         (sequence, encoded)
     }
 
@@ -150,7 +171,7 @@ impl Tab {
         // meanwhile and its number was free again. Then only the log can tell.
         let Some(flight) = &self.flight else { return };
         let most = self.options.log_grace_ms - self.options.fresh_ms;
-        if !(0.0..most).contains(&(now_ms - flight.started_ms)) {
+        if self.clock.elapsed_ms() - flight.started_ms >= most {
             self.status = Status::Resolving;
             self.read_log();
             return;
@@ -209,13 +230,14 @@ impl Tab {
     pub fn rebase(&mut self, now_ms: f64, tail: LogTail) -> Option<(u64, Vec<u8>)> {
         self.show_writes();
         self.flight = None;
-        self.now_ms = now_ms;
+        self.set_now(now_ms);
         self.expect_rivals = if tail.records.is_empty() { self.expect_rivals.saturating_sub(1) } else { RIVAL_APPENDS };
-        self.synced_ms = now_ms;
+        self.synced_ms = self.clock.elapsed_ms();
         if let Err(error) = self.absorb(now_ms, tail) {
             self.fail(error);
             return None;
         }
+        self.settle_idle();
         if self.queue.is_empty() || self.are_writes_held() {
             return None;
         }
@@ -288,7 +310,7 @@ impl Tab {
 
     fn read_log(&mut self) {
         self.is_catching_up = true;
-        self.read_began_ms = self.now_ms;
+        self.read_began_ms = self.clock.elapsed_ms();
         self.effects.push(Effect::ReadLog {
             generation: self.generation(),
             after: self.sequence,
@@ -371,8 +393,10 @@ impl Tab {
             None => None,
         };
         // The tree may be ahead of what is left of the log: then what happened in between is unknown.
-        let has_gap =
-            manifest.as_ref().is_some_and(|manifest| !is_log_whole(manifest, self.sequence, &self.options, now_ms));
+        let has_gap = manifest.as_ref().is_some_and(|manifest| {
+            // Even then records may be gone before their time, if somebody has set the clock.
+            !self.is_log_whole(manifest) || has_hole(&tail.records, self.sequence + 1..=manifest.sequence)
+        });
         let mut next = match &manifest {
             Some(manifest) if has_gap => manifest.sequence + 1,
             _ => self.sequence + 1,
@@ -442,6 +466,22 @@ impl Tab {
         }
         self.sort_queue(foreign, Vec::new(), schema_before, is_everything, has_progress);
         Ok(())
+    }
+
+    /// Whether the log still holds every record after the last known one that this manifest has taken in. Records go
+    /// some time after the checkpoint that took them in; once they may be gone, their numbers may even be taken by a
+    /// stray record of a tab that slept.
+    fn is_log_whole(&self, manifest: &Manifest) -> bool {
+        let safe_ms = self.options.log_grace_ms - self.options.fresh_ms;
+        if manifest.sequence <= self.sequence || self.clock.elapsed_ms() - self.synced_ms < safe_ms {
+            return true;
+        }
+        let is_list_complete = manifest.freed.len() as u64 == manifest.generation
+            || manifest.freed.first().is_some_and(|freed| freed.sequence <= self.sequence);
+        let first = manifest.freed.iter().find(|freed| freed.sequence > self.sequence);
+        is_list_complete
+            && self.clock.is_trusted_since(self.options.log_grace_ms)
+            && first.is_some_and(|freed| (0.0..safe_ms).contains(&(self.now_ms - freed.at_ms)))
     }
 
     /// How many mutations of the flight are found to be in the log or below the manifest.
@@ -577,18 +617,9 @@ impl Tab {
     }
 }
 
-/// Whether the log still holds every record after `sequence` that this manifest has taken in. Records go some
-/// time after the checkpoint that took them in; once they may be gone, their numbers may even be taken by a
-/// stray record of a tab that slept.
-fn is_log_whole(manifest: &Manifest, sequence: u64, options: &Options, now_ms: f64) -> bool {
-    if manifest.sequence <= sequence {
-        return true;
-    }
-    let is_list_complete = manifest.freed.len() as u64 == manifest.generation
-        || manifest.freed.first().is_some_and(|freed| freed.sequence <= sequence);
-    let first = manifest.freed.iter().find(|freed| freed.sequence > sequence);
-    let safe_ms = options.log_grace_ms - options.fresh_ms;
-    is_list_complete && first.is_some_and(|freed| (0.0..safe_ms).contains(&(now_ms - freed.at_ms)))
+fn has_hole(records: &[(u64, Vec<u8>)], wanted: RangeInclusive<u64>) -> bool {
+    let held = records.iter().filter(|(sequence, _)| wanted.contains(sequence)).count();
+    held < wanted.count()
 }
 
 /// Whether a schema about to be adopted declares no index ready that the one in force does not know: such

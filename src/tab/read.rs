@@ -8,10 +8,11 @@ use crate::bytes::Bytes;
 use crate::document::Document;
 use crate::error::{Code, Error, Result};
 use crate::keyspace::{self, IndexId, Place, TableId};
-use crate::query::{Plan, Row as FilterRow, Source as PlanSource};
+use crate::query::{self, Plan, Row as FilterRow, Source as PlanSource};
 use crate::read_set::KeyRange;
 use crate::schema::{IndexState, Schema};
 use crate::store::{Direction, PageId, ReadError, Scan};
+use crate::value::Value;
 
 /// What a read sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +133,29 @@ impl QueryRun {
 }
 
 impl Tab {
+    /// Makes a plan for a query in the form in which it crosses the line, by the schema of what it reads.
+    pub fn plan(&mut self, source: Source, query: &Value) -> Result<Plan> {
+        let schema = match source {
+            Source::Current => self.current.schema.clone(),
+            Source::Transaction(id) => self.transaction(id)?.state.schema.clone(),
+        };
+        query::plan(&schema, query).map_err(|error| {
+            let is_only_gone = matches!(error.code, Code::IndexNotFound | Code::TableNotFound);
+            if is_only_gone && query::plan(&self.own_schema, query).is_ok() {
+                let rest = "Reload the page.";
+                let message = format!("Another tab runs another version of this app. {} {rest}", error.message);
+                return Error::new(Code::SchemaChanged, message);
+            }
+            error
+        })
+    }
+
+    /// Whether an index is being built, by the state that this tab shows.
+    pub fn is_building(&self, index: IndexId) -> bool {
+        let found = self.current.schema.index_by_id(index);
+        found.is_some_and(|(_, index)| matches!(index.state, IndexState::Building { .. }))
+    }
+
     /// Starts to answer a query.
     pub fn start_query(&mut self, source: Source, plan: Plan) -> Result<QueryRun> {
         self.check_open()?;
@@ -286,6 +310,7 @@ impl Tab {
                 run.next = position + 1;
                 continue;
             }
+            self.places.note(table, &place);
             sink.row(table, &place, document)?;
             run.places[position].1 = None;
             run.advance(position);
@@ -360,7 +385,7 @@ impl Tab {
     ) -> Result<std::result::Result<Option<super::transaction::Row>, RunStep>> {
         self.check_open()?;
         self.show_writes();
-        match super::transaction::find_row(&self.current, &mut self.cache, table, row) {
+        match super::transaction::find_row(&self.current, &mut self.cache, &mut self.places, table, row) {
             Ok(row) => Ok(Ok(row)),
             Err(error) => match self.obstacle(error, table) {
                 Obstacle::Error(error) => Err(error),

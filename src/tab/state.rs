@@ -69,6 +69,11 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
+    /// Whether it writes nothing, and only waits for what it has read to be saved.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.changes.is_empty() && self.system.is_none()
+    }
+
     /// Applies it to the state before it, and keeps what comes out.
     pub(crate) fn apply(&mut self, state: &mut State) {
         match &self.system {

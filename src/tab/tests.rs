@@ -1,5 +1,8 @@
 //! One and two tabs over a store in memory that answers at once.
 
+mod limited;
+mod set_back;
+
 use super::*;
 use crate::document;
 use crate::log::Record;
@@ -14,6 +17,10 @@ pub(crate) struct World {
     pub(crate) storage: MemoryStorage,
     pub(crate) tabs: Vec<Tab>,
     pub(crate) now_ms: f64,
+    /// The clock that nobody sets.
+    pub(crate) steady_ms: f64,
+    /// A tab that hears no announcements.
+    pub(crate) is_deaf: Option<usize>,
     pub(crate) events: Vec<Vec<Event>>,
     /// Pauses that were asked for.
     pauses: Vec<f64>,
@@ -82,6 +89,8 @@ impl World {
             storage: MemoryStorage::default(),
             tabs: Vec::new(),
             now_ms: 1_800_000_000_000.0,
+            steady_ms: 0.0,
+            is_deaf: None,
             events: Vec::new(),
             pauses: Vec::new(),
             trims_fail: false,
@@ -95,6 +104,7 @@ impl World {
         seed[0] = self.tabs.len() as u8;
         self.tabs.push(Tab::new(options, wanted, seed));
         self.events.push(Vec::new());
+        self.tick(self.tabs.len() - 1);
         self.settle();
         self.tabs.len() - 1
     }
@@ -191,7 +201,7 @@ impl World {
             Effect::Reopen => Input::Reopened,
             Effect::Announce { generation, sequence } => {
                 for other in 0..self.tabs.len() {
-                    if other != index {
+                    if other != index && self.is_deaf != Some(other) {
                         self.tabs[other].handle(now, Input::Announced { generation, sequence });
                     }
                 }
@@ -203,15 +213,31 @@ impl World {
 
     /// Lets time pass; every tab wakes up.
     pub(crate) fn pass(&mut self, milliseconds: f64) {
-        self.now_ms += milliseconds;
+        self.sleep(milliseconds);
         for index in 0..self.tabs.len() {
-            let now = self.now_ms;
-            self.tabs[index].handle(now, Input::Wake);
+            self.tick(index);
+            self.tabs[index].handle(self.now_ms, Input::Wake);
         }
         self.settle();
     }
 
+    pub(crate) fn sleep(&mut self, milliseconds: f64) {
+        self.now_ms += milliseconds;
+        self.steady_ms += milliseconds;
+    }
+
+    pub(crate) fn wake(&mut self, tab: usize) {
+        self.tick(tab);
+        self.tabs[tab].handle(self.now_ms, Input::Wake);
+        self.settle();
+    }
+
+    pub(crate) fn tick(&mut self, tab: usize) {
+        self.tabs[tab].tick(self.now_ms, self.steady_ms);
+    }
+
     pub(crate) fn insert(&mut self, tab: usize, k: &str, n: f64, g: Option<f64>) -> TransactionId {
+        self.tick(tab);
         let id = self.tabs[tab].begin(self.now_ms, false).expect("open");
         let mut fields = vec![("k", string(k)), ("n", Value::from(n))];
         if let Some(g) = g {

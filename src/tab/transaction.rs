@@ -1,6 +1,7 @@
 //! Mutations and snapshot reads: a state of their own, with their own writes on top.
 
 use super::changed_rows::{ChangedRow, ChangedRows};
+use super::places::Places;
 use super::state::{Author, Pending, State};
 use super::{Tab, effect::Outcome};
 use crate::bytes::Bytes;
@@ -12,7 +13,7 @@ use crate::keyspace::{self, Place, RowId, TableId};
 use crate::random::Random;
 use crate::read_set::ReadSet;
 use crate::schema::{Schema, Table};
-use crate::store::ReadError;
+use crate::store::{PageCache, ReadError};
 use crate::value::show::Quoted;
 use std::rc::Rc;
 
@@ -42,6 +43,8 @@ pub(crate) struct Transaction {
     /// Version and generation of the tab's current state when it began.
     pub(crate) version: u64,
     generation: u64,
+    /// Whether all of the state that it began on is in the log.
+    is_on_saved: bool,
     pub(crate) reads: ReadSet,
     rows: ChangedRows,
     /// What its writes do to keys, as far as its state does not show it yet: only queries need that.
@@ -97,6 +100,7 @@ impl Tab {
             state: self.current.clone(),
             version: self.version,
             generation: self.generation(),
+            is_on_saved: self.queue.is_empty(),
             reads: ReadSet::default(),
             rows: ChangedRows::default(),
             operations: Operations::default(),
@@ -120,6 +124,7 @@ impl Tab {
         self.show_writes();
         let state = self.current.clone();
         let (version, generation) = (self.version, self.generation());
+        let is_on_saved = self.queue.is_empty();
         let transaction = self.transactions.get_mut(id).ok_or_else(closed)?;
         if transaction.reruns >= RERUNS {
             self.forget(id);
@@ -135,6 +140,7 @@ impl Tab {
         transaction.state = state;
         transaction.version = version;
         transaction.generation = generation;
+        transaction.is_on_saved = is_on_saved;
         transaction.reads = ReadSet::default();
         transaction.rows.clear();
         transaction.operations = Operations::default();
@@ -177,7 +183,7 @@ impl Tab {
     pub fn finish(&mut self, now_ms: f64, id: TransactionId) -> Result<Finished> {
         self.check_open()?;
         let transaction = self.transaction(id)?;
-        if transaction.rows.is_empty() || transaction.is_read_only {
+        if transaction.is_read_only || transaction.rows.is_empty() && transaction.needs_nothing() {
             self.forget(id);
             if !self.queue.is_empty() {
                 // Others may have waited for this one.
@@ -234,7 +240,7 @@ impl Tab {
                 row_change(&transaction.state.schema, table, row.place, row.before.as_ref(), row.after.as_ref())
             }));
         }
-        if changes.is_empty() {
+        if changes.is_empty() && transaction.needs_nothing() {
             self.forget(id);
             return Ok(Finished::Done);
         }
@@ -254,6 +260,10 @@ impl Tab {
         // A queued mutation has no use for its state; keeping it would make every later write copy.
         transaction.state = self.committed.clone();
         transaction.version = u64::MAX;
+        if pending.is_idle() {
+            self.enqueue_idle(pending);
+            return Ok(Finished::Queued);
+        }
         self.enqueue(pending, state_after);
         if is_next {
             self.unshown = Some(operations);
@@ -322,7 +332,7 @@ impl Tab {
         if let Some(changed) = transaction.rows.get(table, &row) {
             return Ok(changed.after.clone().map(|document| Row { table, place: changed.place, document }));
         }
-        let found = find_row(&transaction.state, &mut self.cache, table, row);
+        let found = find_row(&transaction.state, &mut self.cache, &mut self.places, table, row);
         found.map_err(|error| self.obstacle(error, table))
     }
 
@@ -512,6 +522,12 @@ impl Transaction {
         self.creation_time
     }
 
+    /// Whether it is through if it writes nothing: what it read is saved. Otherwise its answer may rest on a
+    /// write that fails, and has to wait for it.
+    fn needs_nothing(&self) -> bool {
+        self.is_on_saved || self.reads.is_empty()
+    }
+
     /// Shows its writes to its queries.
     pub(crate) fn flush(&mut self) {
         self.operations.apply(&mut self.state.view.overlay);
@@ -548,13 +564,20 @@ impl Transaction {
 
 pub(crate) fn find_row(
     state: &State,
-    cache: &mut crate::store::PageCache,
+    cache: &mut PageCache,
+    places: &mut Places,
     table: TableId,
     row: RowId,
 ) -> std::result::Result<Option<Row>, ReadError> {
+    if let Some(place) = places.get(table, &row)
+        && let Some(document) = state.view.get(cache, &keyspace::row_key(table, &place))?
+    {
+        return Ok(Some(Row { table, place, document }));
+    }
     let Some(time) = state.view.get(cache, &keyspace::id_key(table, &row))? else { return Ok(None) };
     let Some(creation_time) = crate::key::read_float(&time) else { return Ok(None) };
     let place = Place { creation_time, id: row };
+    places.note(table, &place);
     let document = state.view.get(cache, &keyspace::row_key(table, &place))?;
     Ok(document.map(|document| Row { table, place, document }))
 }

@@ -1,0 +1,82 @@
+// What has to wait: for a write that is not saved yet, for an index that is being built.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { defineSchema, defineTable, openDatabase, v } from "../../ts/index.js";
+import { codeOf, freshName, open, seed } from "../fixtures/database.js";
+
+const table = () => defineTable({ a: v.number(), b: v.number() }).index("by_a", ["a"]);
+const older = defineSchema({ rows: table() });
+const newer = defineSchema({ rows: table().index("by_b", ["b"]) });
+
+test("a mutation that writes nothing waits for what it has read", async (t) => {
+  const db = await open(t);
+  const { task } = await seed(db);
+  const id = await db.insert("tasks", task("one"));
+  const order: string[] = [];
+  const note = (name: string) => () => void order.push(name);
+  await Promise.all([
+    db.patch(id, { title: "two" }).then(note("changed")),
+    // Neither of them has anything to save, but both rest on the title.
+    db.patch(id, { title: "two" }).then(note("changed to the same")),
+    db.mutate(async (ctx) => void (await ctx.db.get(id))).then(note("read")),
+  ]);
+  assert.deepEqual(order, ["changed", "changed to the same", "read"]);
+});
+
+test("a query waits for its index, in a function too", async (t) => {
+  const name = freshName();
+  const before = await openDatabase({ name, schema: older, storage: "memory" });
+  t.after(() => before.close());
+  await before.insertMany(
+    "rows",
+    Array.from({ length: 20_000 }, (_, a) => ({ a, b: a % 10 })),
+  );
+  const db = await openDatabase({ name, schema: newer, storage: "memory" });
+  t.after(() => db.close());
+  type Rows = { query: typeof db.query };
+  const ofThree = (rows: Rows) => rows.query("rows").withIndex("by_b", (q) => q.eq("b", 3));
+  const iterated = async (rows: Rows) => {
+    let count = 0;
+    for await (const _ of ofThree(rows)) count += 1;
+    return count;
+  };
+  const counts = await Promise.all([
+    ofThree(db).count(),
+    db.read((ctx) => ofThree(ctx.db as Rows).count()),
+    db.read(async (ctx) => (await ofThree(ctx.db as Rows).collect()).length),
+    db.read((ctx) => iterated(ctx.db as Rows)),
+    db.mutate((ctx) => ofThree(ctx.db as Rows).count(), { timeoutMs: 20_000 }),
+  ]);
+  assert.deepEqual(counts, [2000, 2000, 2000, 2000, 2000]);
+});
+
+test("a state from before an index has no answer by it", async (t) => {
+  const name = freshName();
+  const db = await openDatabase({ name, schema: older, storage: "memory" });
+  t.after(() => db.close());
+  await db.insert("rows", { a: 1, b: 1 });
+  const code = await db.read(async (ctx) => {
+    await ctx.db.query("rows").first();
+    const other = await openDatabase({ name, schema: newer, storage: "memory" });
+    t.after(() => other.close());
+    await other.query("rows").withIndex("by_b").collect();
+    return codeOf((ctx.db as unknown as typeof other).query("rows").withIndex("by_b").collect());
+  });
+  assert.equal(code, "IndexNotFound");
+});
+
+test("an index that an older version of the app has removed is no mistake of the caller", async (t) => {
+  const name = freshName();
+  const db = await openDatabase({ name, schema: newer, storage: "memory" });
+  t.after(() => db.close());
+  await db.insert("rows", { a: 1, b: 1 });
+  const other = await openDatabase({ name, schema: older, storage: "memory" });
+  t.after(() => other.close());
+  await other.insert("rows", { a: 2, b: 2 });
+  let code = "no error";
+  for (let tries = 0; code === "no error" && tries < 100; tries += 1) {
+    code = await codeOf(db.query("rows").withIndex("by_b").collect());
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.equal(code, "SchemaChanged");
+});
