@@ -7,9 +7,9 @@ use super::sinks::{CountedRows, FreshRows, KeptRows, RowWriter};
 use crate::bytes::Reader;
 use crate::document;
 use crate::error::{Code, Error, Result};
-use crate::query::page_cursor::{self, Position};
 use crate::keyspace::IndexId;
 use crate::query::Plan;
+use crate::query::page_cursor::{self, Position};
 use crate::tab::{QueryRun, Row, RowSink, RunStep, Source, TransactionId};
 use wasm_bindgen::prelude::*;
 

@@ -1,8 +1,10 @@
 //! The rows that a transaction has changed, in the order of their first change.
 
 use crate::bytes::Bytes;
+use crate::change::row_change;
 use crate::keyspace::{Place, RowId, TableId};
 use crate::log::RowChange;
+use crate::schema::Schema;
 
 /// A row that a transaction has changed.
 pub(crate) struct ChangedRow {
@@ -12,6 +14,17 @@ pub(crate) struct ChangedRow {
     pub(crate) after: Option<Bytes>,
     /// The change as a whole, if the row was written once.
     pub(crate) change: Option<RowChange>,
+}
+
+impl ChangedRow {
+    /// What became of the row from the beginning of the transaction to now, if anything.
+    pub(crate) fn whole_change(&self, schema: &Schema) -> Option<RowChange> {
+        if self.change.is_some() {
+            return self.change.clone();
+        }
+        let table = schema.table_by_id(self.table).expect("a changed row's table is in its schema");
+        row_change(schema, table, self.place, self.before.as_ref(), self.after.as_ref())
+    }
 }
 
 /// Up to so many are looked through one by one.
@@ -32,6 +45,10 @@ impl ChangedRows {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &ChangedRow> {
+        self.list.iter()
     }
 
     pub(crate) fn clear(&mut self) {

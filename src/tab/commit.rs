@@ -587,6 +587,7 @@ impl Tab {
                 }
                 Ok(false) => {
                     moved.push(pending.changes.clone());
+                    self.keep_reads(pending.author, pending.reads);
                     again.push(pending.author);
                 }
                 Err(error) => rejected.push((pending.author, error)),

@@ -5,14 +5,14 @@ use super::places::Places;
 use super::state::{Author, Pending, State};
 use super::{Tab, effect::Outcome};
 use crate::bytes::Bytes;
-use crate::change::{Operations, row_change};
+use crate::change::{Operations, touches};
 use crate::document::{self, Document, Purpose};
 use crate::error::{Code, Error, Result};
 use crate::id;
 use crate::keyspace::{self, Place, RowId, TableId};
 use crate::random::Random;
 use crate::read_set::ReadSet;
-use crate::schema::{Schema, Table};
+use crate::schema::{IndexKeys, Schema, Table};
 use crate::store::{PageCache, ReadError};
 use crate::value::show::Quoted;
 use std::rc::Rc;
@@ -46,6 +46,8 @@ pub(crate) struct Transaction {
     /// Whether all of the state that it began on is in the log.
     is_on_saved: bool,
     pub(crate) reads: ReadSet,
+    /// What its last run had read when it was lost.
+    former_reads: ReadSet,
     rows: ChangedRows,
     /// What its writes do to keys, as far as its state does not show it yet: only queries need that.
     operations: Operations,
@@ -102,6 +104,7 @@ impl Tab {
             generation: self.generation(),
             is_on_saved: self.queue.is_empty(),
             reads: ReadSet::default(),
+            former_reads: ReadSet::default(),
             rows: ChangedRows::default(),
             operations: Operations::default(),
             is_read_only,
@@ -141,7 +144,10 @@ impl Tab {
         transaction.version = version;
         transaction.generation = generation;
         transaction.is_on_saved = is_on_saved;
-        transaction.reads = ReadSet::default();
+        let reads = std::mem::take(&mut transaction.reads);
+        if !reads.is_empty() {
+            transaction.former_reads = reads;
+        }
         transaction.rows.clear();
         transaction.operations = Operations::default();
         transaction.bytes = 0;
@@ -179,6 +185,15 @@ impl Tab {
         }
     }
 
+    /// Gives a transaction back what it had read, when it has to run again.
+    pub(crate) fn keep_reads(&mut self, author: Author, reads: ReadSet) {
+        if let Author::Mutation(id) = author
+            && let Some(transaction) = self.transactions.get_mut(id)
+        {
+            transaction.reads = reads;
+        }
+    }
+
     /// Ends a transaction: its writes join the queue, or it has to run again.
     pub fn finish(&mut self, now_ms: f64, id: TransactionId) -> Result<Finished> {
         self.check_open()?;
@@ -194,7 +209,7 @@ impl Tab {
         if transaction.is_stale {
             return Ok(Finished::RunAgain);
         }
-        if self.privileged.is_some_and(|privileged| privileged != id) {
+        if self.privileged.is_some_and(|privileged| privileged != id && self.is_in_the_way(id, privileged)) {
             self.transaction(id)?.is_finished = true;
             self.waiting.push_back(id);
             return Ok(Finished::Queued);
@@ -202,6 +217,17 @@ impl Tab {
         let finished = self.admit(id)?;
         self.advance(now_ms);
         Ok(finished)
+    }
+
+    /// Whether what a transaction writes was read by another one, in this run or the last.
+    fn is_in_the_way(&self, id: TransactionId, of: TransactionId) -> bool {
+        let (Some(own), Some(other)) = (self.transactions.get(id), self.transactions.get(of)) else { return false };
+        let schema = &own.state.schema;
+        let mut scratch = IndexKeys::new();
+        own.rows.iter().filter_map(|row| row.whole_change(schema)).any(|change| {
+            let mut is_read = |reads: &ReadSet| !reads.is_empty() && touches(reads, schema, &change, &mut scratch);
+            is_read(&other.reads) || is_read(&other.former_reads)
+        })
     }
 
     /// Lets those in that waited for a privileged mutation.
@@ -233,12 +259,8 @@ impl Tab {
         let is_next = transaction.version == self.version && transaction.generation == self.generation();
         let transaction = self.transactions.get_mut(id).expect("it was there");
         let mut changes = Vec::with_capacity(transaction.rows.len());
-        for row in std::mem::take(&mut transaction.rows).into_list() {
-            let table =
-                transaction.state.schema.table_by_id(row.table).expect("a changed row's table is in its schema");
-            changes.extend(row.change.or_else(|| {
-                row_change(&transaction.state.schema, table, row.place, row.before.as_ref(), row.after.as_ref())
-            }));
+        for mut row in std::mem::take(&mut transaction.rows).into_list() {
+            changes.extend(row.change.take().or_else(|| row.whole_change(&transaction.state.schema)));
         }
         if changes.is_empty() && transaction.needs_nothing() {
             self.forget(id);

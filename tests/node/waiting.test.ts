@@ -80,3 +80,35 @@ test("an index that an older version of the app has removed is no mistake of the
   }
   assert.equal(code, "SchemaChanged");
 });
+
+test("a mutation that lost again and again stops only writes that are in its way", async (t) => {
+  const name = freshName();
+  const [db, rival] = [await open(t, { name }), await open(t, { name })];
+  const { task } = await seed(db);
+  const id = await db.insert("tasks", task("fought for"));
+  let runs = 0;
+  let reached!: () => void, finish!: () => void;
+  const isAlone = new Promise<void>((resolve) => (reached = resolve));
+  const mayFinish = new Promise<void>((resolve) => (finish = resolve));
+  const stubborn = db.mutate(async (ctx) => {
+    runs += 1;
+    const row = await ctx.db.get(id);
+    if (runs <= 3) await rival.patch(id, { title: `run ${runs}` });
+    else {
+      reached();
+      await mayFinish;
+    }
+    await ctx.db.patch(id, { title: `${row!.title}, and won` });
+  });
+  await isAlone;
+  await db.insert("tasks", task("unrelated"));
+  const order: string[] = [];
+  const inTheWay = db.patch(id, { title: "later" }).then(() => order.push("in the way"));
+  await db.insert("tasks", task("unrelated too"));
+  assert.deepEqual(order, []);
+  finish();
+  await Promise.all([stubborn.then(() => order.push("stubborn")), inTheWay]);
+  assert.deepEqual(order, ["stubborn", "in the way"]);
+  assert.equal(runs, 4);
+  assert.equal((await db.get(id))?.title, "later");
+});
