@@ -1,6 +1,7 @@
 //! One and two tabs over a store in memory that answers at once.
 
 mod limited;
+mod rolled_back;
 mod set_back;
 
 use super::*;
