@@ -58,6 +58,21 @@ fn is_try(effect: &Effect) -> bool {
     matches!(effect, Effect::ReserveAttempt { .. })
 }
 
+/// Writes more than the log may hold, in one record.
+fn write_much(world: &mut World, tab: usize) {
+    let id = world.tabs[tab].begin(world.now_ms, false).expect("open");
+    for n in 0..100 {
+        let fields = object(&[("k", string("much")), ("n", Value::from(f64::from(n)))]);
+        let mut bytes = document::encode(&fields, &world.tabs[tab].schema().names);
+        world.tabs[tab].insert(id, "items", None, &mut bytes).expect("inserted");
+    }
+    assert_eq!(world.tabs[tab].finish(world.now_ms, id), Ok(Finished::Queued));
+    world.settle();
+    assert!(world.tabs[tab].must_wait_for_checkpoint());
+    world.heard(tab);
+    world.asked.clear();
+}
+
 /// A tab whose log is over its budget, and its checkpoint fails.
 fn over_budget(
     fails: impl FnMut(&Effect) -> Option<Input> + 'static,
@@ -68,17 +83,7 @@ fn over_budget(
     before(&mut world, alice);
     let is_broken = world.break_down(fails);
     is_broken.set(true);
-    let id = world.tabs[alice].begin(world.now_ms, false).expect("open");
-    for n in 0..100 {
-        let fields = object(&[("k", string("much")), ("n", Value::from(f64::from(n)))]);
-        let mut bytes = document::encode(&fields, &world.tabs[alice].schema().names);
-        world.tabs[alice].insert(id, "items", None, &mut bytes).expect("inserted");
-    }
-    assert_eq!(world.tabs[alice].finish(world.now_ms, id), Ok(Finished::Queued));
-    world.settle();
-    assert!(world.tabs[alice].must_wait_for_checkpoint());
-    world.heard(alice);
-    world.asked.clear();
+    write_much(&mut world, alice);
     (world, alice, is_broken)
 }
 
@@ -107,6 +112,13 @@ fn a_full_disk_rejects_writes_that_wait_for_room_and_later_ones_try_again() {
     assert_eq!(world.heard(alice), (vec![(third, None)], vec![]));
     assert_eq!(world.scan(alice, "by_k").len(), 101);
     assert!(!world.tabs[alice].must_wait_for_checkpoint());
+    // The next time is told of again.
+    is_full.set(true);
+    write_much(&mut world, alice);
+    let fourth = world.insert(alice, "waits", 4.0, None);
+    world.settle();
+    world.run_for(3_000.0);
+    assert_eq!(world.heard(alice), (vec![(fourth, FULL)], vec![Code::QuotaExceeded]));
 }
 
 #[test]
@@ -192,6 +204,90 @@ fn checkpoints_whose_pages_cannot_be_read_are_not_tried_without_end() {
     assert_eq!(world.heard(alice).0, [(waiting, None)]);
 }
 
+#[test]
+fn a_checkpoint_is_not_tried_again_before_what_is_due_is_deleted_however_long_answers_take() {
+    let fill = |world: &mut World, alice| {
+        for n in 0..40 {
+            world.insert(alice, "before", f64::from(n), None);
+            world.settle();
+        }
+        world.now_ms += 100_000.0;
+    };
+    // It hears nothing about its pages, nor about those that it deletes, until it is told by hand.
+    let silent = |effect: &Effect| match effect {
+        Effect::WritePages { .. } | Effect::Trim { .. } => Some(Input::RebasedToNothing),
+        _ => None,
+    };
+    let (mut world, alice, is_broken) = over_budget(silent, fill);
+    let now = world.now_ms;
+    world.tabs[alice].handle(now, Input::MaintenanceFailed(Failure::Quota));
+    world.settle();
+    world.now_ms += 10_000.0;
+    is_broken.set(false);
+    world.asked.clear();
+    let now = world.now_ms;
+    world.tabs[alice].handle(now, Input::Trimmed { is_complete: true });
+    world.settle();
+    let place = |is_wanted: fn(&Effect) -> bool| world.asked.iter().position(is_wanted);
+    let trim = place(|effect| matches!(effect, Effect::Trim { log_upto: 1.., .. }));
+    assert!(trim.is_some() && trim < place(is_try), "{:?}", world.asked);
+}
+
+#[test]
+fn what_waits_for_room_does_not_go_along_with_a_deletion() {
+    let (mut world, alice, _) = over_budget(no_pages, |_, _| ());
+    let rows = world.scan(alice, "by_k");
+    world.run_for(1_000.0);
+    world.delete(alice, &rows[0].0);
+    assert_eq!(appended_rows(&mut world, alice), 1);
+    world.delete(alice, &rows[1].0);
+    world.insert(alice, "waits", 1.0, None);
+    let now = world.now_ms;
+    world.tabs[alice].handle(now, Input::Appended);
+    assert_eq!(appended_rows(&mut world, alice), 1);
+}
+
+#[test]
+fn a_deletion_that_is_under_way_is_not_run_again_for_writes_that_are_let_go() {
+    // It hears nothing about its pages until it is told by hand.
+    let silent = |effect: &Effect| matches!(effect, Effect::WritePages { .. }).then_some(Input::RebasedToNothing);
+    let (mut world, alice, _) = over_budget(silent, |_, _| ());
+    let fail = |world: &mut World| {
+        let now = world.now_ms;
+        world.tabs[alice].handle(now, Input::MaintenanceFailed(Failure::Quota));
+    };
+    for _ in 0..2 {
+        fail(&mut world);
+        world.settle();
+        world.run_for(30_000.0);
+    }
+    let rows = world.scan(alice, "by_k");
+    // It has counted, so that an insert that comes to nothing touches it.
+    let id = world.tabs[alice].begin(world.now_ms, false).expect("open");
+    let source =
+        object(&[("type", string("FullTableScan")), ("tableName", string("items")), ("order", Value::from("asc"))]);
+    let query = object(&[("source", source), ("operators", Value::from(Vec::new()))]);
+    let plan = query::plan(&world.tabs[alice].schema().clone(), &query).expect("a plan");
+    assert!(matches!(world.tabs[alice].count(Source::Transaction(id), &plan), Ok(Ok(100))));
+    let table = world.tabs[alice].schema().tables()[0].id;
+    assert_eq!(world.tabs[alice].delete(id, table, rows[0].0.id, "id"), Ok(()));
+    assert_eq!(world.tabs[alice].finish(world.now_ms, id), Ok(Finished::Queued));
+    let effects = stored_effects(&mut world, alice);
+    let [Effect::Rebase { generation, after }] = effects[..] else { panic!("{effects:?}") };
+    let tail = world.storage.read_log(generation, after, false);
+    let now = world.now_ms;
+    let (sequence, record) = world.tabs[alice].rebase(now, tail).expect("the deletion goes");
+    let waits = world.insert(alice, "waits", 1.0, None);
+    fail(&mut world);
+    let first: Vec<Event> = std::iter::from_fn(|| world.tabs[alice].next_event()).collect();
+    let [Event::Problem(error)] = &first[..] else { panic!("{first:?}") };
+    assert_eq!(error.code, Code::QuotaExceeded);
+    assert!(world.storage.append(sequence, record));
+    world.tabs[alice].handle(now, Input::Appended);
+    world.settle();
+    assert_eq!(world.heard(alice).0, [(id, None), (waits, FULL)]);
+}
+
 fn no_log(effect: &Effect) -> Option<Input> {
     match effect {
         Effect::ReadLog { .. } => Some(Input::ReadLogFailed { message: "no.".into() }),
@@ -235,6 +331,21 @@ fn a_log_that_cannot_be_read_rejects_what_waits_and_is_tried_again_slowly() {
     let fourth = world.insert(alice, "well", 4.0, None);
     world.settle();
     assert_eq!(world.heard(alice).0, [(fourth, None)]);
+}
+
+#[test]
+fn whoever_can_not_read_the_log_gives_the_lock_back() {
+    let mut world = World::new();
+    let alice = world.open(small(), definition(INDEXES));
+    let is_broken = world.break_down(no_log);
+    while world.count_asked(|effect| matches!(effect, Effect::Lock { .. })) == 0 {
+        is_broken.set(world.tabs[alice].stats().log_records == 7);
+        world.insert(alice, "k", 1.0, None);
+        world.settle();
+    }
+    assert!(world.lock.is_some());
+    world.run_for(20_000.0);
+    assert!(world.lock.is_none());
 }
 
 #[test]
@@ -348,8 +459,8 @@ fn stored_effects(world: &mut World, tab: usize) -> Vec<Effect> {
     effects.into_iter().filter(|e| !matches!(e, Effect::WakeAfter { .. } | Effect::Announce { .. })).collect()
 }
 
-/// How many mutations the append that is asked for holds.
-fn appended_parts(world: &mut World, tab: usize) -> usize {
+/// How many rows the append that is asked for holds.
+fn appended_rows(world: &mut World, tab: usize) -> usize {
     let effects = stored_effects(world, tab);
     let [Effect::Append { record, .. }] = &effects[..] else { panic!("{effects:?}") };
     Record::decode(&crate::bytes::Bytes::from(&record[..])).expect("a record").rows().count()
@@ -363,21 +474,21 @@ fn a_group_that_failed_is_tried_one_by_one_and_what_follows_together_again() {
     world.settle();
     world.heard(alice);
     let before = world.insert(alice, "before", 0.0, None);
-    assert_eq!(appended_parts(&mut world, alice), 1);
+    assert_eq!(appended_rows(&mut world, alice), 1);
     let group: Vec<TransactionId> = (0..3).map(|n| world.insert(alice, "k", f64::from(n), None)).collect();
     let now = world.now_ms;
     world.tabs[alice].handle(now, Input::Appended);
-    assert_eq!(appended_parts(&mut world, alice), 3);
+    assert_eq!(appended_rows(&mut world, alice), 3);
     world.tabs[alice].handle(now, Input::AppendFailed(Failure::Quota));
     // The first is the culprit, and counts as one of the three.
-    assert_eq!(appended_parts(&mut world, alice), 1);
+    assert_eq!(appended_rows(&mut world, alice), 1);
     world.tabs[alice].handle(now, Input::AppendFailed(Failure::Quota));
-    assert_eq!(appended_parts(&mut world, alice), 1);
+    assert_eq!(appended_rows(&mut world, alice), 1);
     world.tabs[alice].handle(now, Input::Appended);
-    assert_eq!(appended_parts(&mut world, alice), 1);
+    assert_eq!(appended_rows(&mut world, alice), 1);
     let behind: Vec<TransactionId> = (0..2).map(|n| world.insert(alice, "l", f64::from(n), None)).collect();
     world.tabs[alice].handle(now, Input::Appended);
-    assert_eq!(appended_parts(&mut world, alice), 2);
+    assert_eq!(appended_rows(&mut world, alice), 2);
     world.tabs[alice].handle(now, Input::Appended);
     world.settle();
     let mut expected = vec![(before, None), (group[0], FULL)];
