@@ -46,9 +46,9 @@ impl MemoryStorage {
         (found, !self.manifests.from(&(generation + 1)).is_empty())
     }
 
-    /// Counts the checkpoint attempts up.
-    pub fn reserve_attempt(&mut self) -> u64 {
-        self.attempts += 1;
+    /// Draws the number of a checkpoint attempt, greater than `after`.
+    pub fn reserve_attempt(&mut self, after: u64) -> u64 {
+        self.attempts = crate::store::next_attempt(self.attempts, after);
         self.attempts
     }
 

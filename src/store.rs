@@ -25,7 +25,7 @@ mod verify;
 pub use cache::PageCache;
 pub use checkpoint::{Checkpoint, Step};
 pub use cursor::Scan;
-pub use manifest::{MANIFEST_SESSIONS, Manifest, ManifestError, Session};
+pub use manifest::{Freed, MANIFEST_SESSIONS, Manifest, ManifestError, Session};
 pub use overlay::{Op, Overlay};
 pub use tree::View;
 pub use verify::Verify;
@@ -45,6 +45,17 @@ const PAGE_ID_END: PageId = 1 << 53;
 
 /// Attempts have numbers below this: there are no page ids for more.
 pub const ATTEMPTS_END: u64 = PAGE_ID_END >> PAGE_INDEX_BITS;
+
+/// So many attempts can't come to nothing one after the other.
+const ATTEMPTS_IN_VAIN: u64 = 1 << 24;
+
+/// The number of the next attempt, when so many were counted and the manifest in force is by the one of number
+/// `after`. A count that is damaged is not believed: too small, it would name pages that are in use; far too
+/// large, there would soon be no numbers left.
+pub fn next_attempt(counted: u64, after: u64) -> u64 {
+    let is_believed = counted.checked_sub(after).is_some_and(|in_vain| in_vain < ATTEMPTS_IN_VAIN);
+    1 + if is_believed { counted } else { after }
+}
 
 /// All page ids that a checkpoint attempt can make.
 pub fn attempt_pages(attempt: u64) -> std::ops::Range<PageId> {

@@ -12,6 +12,7 @@ mod changed_rows;
 mod clock;
 mod commit;
 mod effect;
+mod failures;
 mod job;
 mod maintenance;
 mod opening;
@@ -40,6 +41,7 @@ use crate::random::Random;
 use crate::schema::{Schema, WantedSchema};
 use crate::store::{LoadedPages, Manifest, Overlay, PageCache, PageId, View};
 use clock::Clock;
+use failures::Failures;
 use maintenance::Maintenance;
 use opening::Opening;
 use places::Places;
@@ -148,6 +150,10 @@ pub struct Tab {
     alone_next: usize,
     /// How often in a row an append failed for reasons that may pass.
     append_failures: u32,
+    /// How often in a row the log could not be read.
+    read_failures: Failures,
+    /// The next connection is to be made when the pause after that is over.
+    reopens_later: bool,
     /// After a lost race other tabs are writing: the next appends start with the rebase.
     expect_rivals: u32,
     is_catching_up: bool,
@@ -243,6 +249,8 @@ impl Tab {
             flight: None,
             alone_next: 0,
             append_failures: 0,
+            read_failures: Failures::default(),
+            reopens_later: false,
             expect_rivals: 0,
             // The first read of the log is asked for below.
             is_catching_up: true,
@@ -343,6 +351,8 @@ impl Tab {
         if std::mem::take(&mut self.wants_catch_up) {
             self.catch_up();
         }
+        self.reopen_in_time();
+        self.reject_held();
         self.pump();
         self.advance_maintenance(now_ms);
     }

@@ -84,7 +84,7 @@ export interface OpenDatabaseOptions<Schema extends ExportableSchema> {
   };
   /** Opens a database whose log is damaged without what can't be read, instead of failing. */
   accept?: "lose-unreadable";
-  /** Hears of what has no caller to tell: a damaged page found behind the scenes. Default: the console. */
+  /** Hears of what has no caller to tell: a damaged page, storage that fails again and again. Default: the console. */
   onProblem?: (error: HoldfastError) => void;
 }
 

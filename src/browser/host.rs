@@ -61,7 +61,10 @@ extern "C" {
     fn performance_now() -> f64;
 }
 
-/// A timer that is cancelled when it is dropped.
+/// Timers count milliseconds in 31 bits; a longer pause would end at once.
+const LONGEST_MS: f64 = 2_147_483_647.0;
+
+/// A timer that is cancelled when it is dropped. It goes off no later than it can.
 pub(crate) struct Timer {
     handle: JsValue,
     _action: Closure<dyn FnMut()>,
@@ -70,7 +73,7 @@ pub(crate) struct Timer {
 impl Timer {
     pub(crate) fn new(milliseconds: f64, action: impl FnMut() + 'static) -> Self {
         let action = Closure::new(action);
-        let handle = set_timeout(action.as_ref().unchecked_ref(), milliseconds);
+        let handle = set_timeout(action.as_ref().unchecked_ref(), milliseconds.min(LONGEST_MS));
         // In Node a timer is an object that keeps the process alive unless told otherwise.
         if let Some(unref) = function_of(&handle, "unref").filter(|_| milliseconds > 0.0) {
             let _ = unref.call0(&handle);

@@ -11,7 +11,7 @@
 //! instead, because then the caller is still on the stack.
 
 use super::request::{Running, describe, describe_exception};
-use crate::store::{ATTEMPTS_END, Manifest, PageId};
+use crate::store::{Manifest, PageId, next_attempt};
 use crate::tab::{Failure, Input, LogTail, ReadId};
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use std::cell::RefCell;
@@ -227,8 +227,8 @@ impl Connection {
         None
     }
 
-    /// Counts the checkpoint attempts up by one.
-    pub(crate) fn reserve_attempt(&self, answer: Answer) -> Option<Input> {
+    /// Draws the number of a checkpoint attempt, greater than `after`.
+    pub(crate) fn reserve_attempt(&self, after: u64, answer: Answer) -> Option<Input> {
         let reserved = Rc::new(RefCell::new(0));
         let noted = reserved.clone();
         let started = self.begin(&[META], Mode::Relaxed).and_then(|running| {
@@ -236,9 +236,8 @@ impl Connection {
             let request = meta.get(&ATTEMPTS.into())?;
             let inner = running.clone();
             running.after(&request, move |count| {
-                // What was not written by us counts as nothing; the core asks on until the number is new.
-                let counted = count.as_f64().filter(|count| (0.0..ATTEMPTS_END as f64 - 1.0).contains(count));
-                let attempt = counted.unwrap_or(0.0) as u64 + 1;
+                // What is no number counts as nothing.
+                let attempt = next_attempt(count.as_f64().unwrap_or(0.0) as u64, after);
                 *noted.borrow_mut() = attempt;
                 if meta.put_with_key(&(attempt as f64).into(), &ATTEMPTS.into()).is_err() {
                     inner.abort();

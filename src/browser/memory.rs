@@ -82,7 +82,7 @@ impl Seat {
                     Input::AppendConflict
                 }
             }
-            Effect::ReserveAttempt => Input::AttemptReserved { attempt: storage.reserve_attempt() },
+            Effect::ReserveAttempt { after } => Input::AttemptReserved { attempt: storage.reserve_attempt(after) },
             Effect::WritePages { pages } => {
                 storage.write_pages(pages);
                 Input::PagesWritten

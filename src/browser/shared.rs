@@ -278,7 +278,7 @@ impl Shared {
                 });
                 connection.rebase(generation, after, rebase, self.answer())
             }
-            Effect::ReserveAttempt => connection.reserve_attempt(self.answer()),
+            Effect::ReserveAttempt { after } => connection.reserve_attempt(after, self.answer()),
             Effect::WritePages { pages } => connection.write_pages(&pages, self.answer()),
             Effect::Publish { generation, manifest } => connection.publish(generation, manifest, self.answer()),
             Effect::Trim { log_upto, manifests_below, pages } => {
@@ -436,7 +436,10 @@ impl Shared {
         let is_slow = matches!(
             task,
             Task::Effect(
-                Effect::ReserveAttempt | Effect::WritePages { .. } | Effect::Publish { .. } | Effect::Trim { .. }
+                Effect::ReserveAttempt { .. }
+                    | Effect::WritePages { .. }
+                    | Effect::Publish { .. }
+                    | Effect::Trim { .. }
             )
         );
         self.tasks[usize::from(is_slow)].tasks.borrow_mut().push_back(task);
@@ -519,7 +522,7 @@ fn failed(effect: Effect) -> Option<Input> {
         Effect::Load { read, .. } => Some(Input::LoadFailed { read, message: message() }),
         Effect::ReadLog { .. } => Some(Input::ReadLogFailed { message: message() }),
         Effect::Append { .. } | Effect::Rebase { .. } => Some(Input::OutcomeUnknown),
-        Effect::ReserveAttempt | Effect::WritePages { .. } | Effect::Publish { .. } => {
+        Effect::ReserveAttempt { .. } | Effect::WritePages { .. } | Effect::Publish { .. } => {
             Some(Input::MaintenanceFailed(crate::tab::Failure::Aborted(message())))
         }
         Effect::Trim { .. } => Some(Input::Trimmed { is_complete: false }),

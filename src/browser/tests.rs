@@ -181,7 +181,7 @@ async fn pages_come_back_whichever_way_they_are_asked_for() {
 async fn manifests_follow_each_other_and_the_newest_is_found() {
     let (connection, _) = connect("holdfast-manifests").await;
     for attempt in 1..=3 {
-        assert_eq!(ask(|answer| connection.reserve_attempt(answer)).await, Input::AttemptReserved { attempt });
+        assert_eq!(ask(|answer| connection.reserve_attempt(0, answer)).await, Input::AttemptReserved { attempt });
     }
     assert_eq!(ask(|answer| connection.publish(2, manifest(2, 9), answer)).await, Input::PublishConflict);
     assert_eq!(ask(|answer| connection.publish(1, manifest(1, 2), answer)).await, Input::Published);
@@ -215,7 +215,7 @@ async fn manifests_follow_each_other_and_the_newest_is_found() {
 async fn a_trim_deletes_exactly_what_it_is_told() {
     let (connection, _) = connect("holdfast-trim").await;
     let connection = Rc::new(connection);
-    ask(|answer| connection.reserve_attempt(answer)).await;
+    ask(|answer| connection.reserve_attempt(0, answer)).await;
     for generation in 1..=3 {
         ask(|answer| connection.publish(generation, manifest(generation, generation), answer)).await;
     }
@@ -227,7 +227,7 @@ async fn a_trim_deletes_exactly_what_it_is_told() {
     trim(&connection, 3, 3, vec![0..2, 10..11, 100..800, 1_000..1 << 40]).await;
     let left: Vec<u64> = log_of(&connection, 0).await.records.iter().map(|(sequence, _)| *sequence).collect();
     assert_eq!(left, vec![4, 5]);
-    assert_eq!(ask(|answer| connection.reserve_attempt(answer)).await, Input::AttemptReserved { attempt: 2 });
+    assert_eq!(ask(|answer| connection.reserve_attempt(0, answer)).await, Input::AttemptReserved { attempt: 2 });
     let Input::PagesLoaded { pages: found, .. } =
         ask(|answer| connection.load(ReadId(1), 0, (0..900).collect(), answer)).await
     else {
@@ -253,7 +253,9 @@ async fn a_foreign_value_is_an_empty_one() {
     };
     assert_eq!((pages, newer_manifest), (vec![(1, Some(Vec::new()))], true));
     assert_eq!(log_of(&connection, 0).await.manifest, Some(Vec::new()));
-    assert_eq!(ask(|answer| connection.reserve_attempt(answer)).await, Input::AttemptReserved { attempt: 1 });
+    assert_eq!(ask(|answer| connection.reserve_attempt(0, answer)).await, Input::AttemptReserved { attempt: 1 });
+    let reserved = ask(|answer| connection.reserve_attempt(8, answer)).await;
+    assert_eq!(reserved, Input::AttemptReserved { attempt: 9 });
 }
 
 #[wasm_bindgen_test]

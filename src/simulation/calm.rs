@@ -1,5 +1,6 @@
 //! After the storm: everything settles, everything is found, everybody agrees.
 
+use super::faults::Trouble;
 use super::history::History;
 use super::model::Model;
 use super::program::{Query, Row, Stop, fields_of_index};
@@ -11,6 +12,9 @@ use crate::storage::MemoryStorage;
 use crate::store::Manifest;
 use crate::tab::{Effect, Input, Options, Tab, VerifyStep};
 use std::rc::Rc;
+
+/// What tabs may ask for while the disk is in trouble: one that is busy without end asks for several times that.
+const MOST_IN_TROUBLE: u64 = 20_000;
 
 impl World {
     fn pass(&mut self, milliseconds: f64) {
@@ -24,6 +28,7 @@ impl World {
     /// No more faults. What sleeps goes on sleeping for a while: the others must get on without it.
     pub(super) fn calm(&mut self) {
         self.is_calm = true;
+        self.trouble = None;
         self.setting.faults = Default::default();
         self.setting.pace_ms = 5.0;
         let now_us = self.now_us;
@@ -48,6 +53,9 @@ impl World {
         for alive in self.tabs.values_mut() {
             alive.frozen_until_us = 0;
         }
+        if self.random.below(3) == 0 {
+            self.last_trouble(unit);
+        }
         self.pass(unit * 40.0);
         self.check_settled("in the end");
         // Ordinary work in a healthy world, so that checkpoints clear up after those that failed.
@@ -70,6 +78,32 @@ impl World {
         }
         self.pass(unit * 5.0 + grace * 2.0);
         self.check_settled("in a healthy world");
+    }
+
+    /// The disk alone is in trouble, for long. Whoever writes is told, and nobody is busy without end.
+    fn last_trouble(&mut self, unit: f64) {
+        let trouble = Trouble::draw(&mut self.random);
+        self.trace.say(|| format!("{:>12} calm, but for the disk: {trouble:?}", self.now_us));
+        self.trouble = Some((trouble, u64::MAX));
+        self.programs_left = 20;
+        let ids: Vec<u64> = self.tabs.keys().copied().collect();
+        for tab in ids {
+            self.keep_stepping(tab);
+        }
+        let before = self.asked;
+        self.pass(unit * 20.0);
+        let asked = self.asked - before;
+        assert!(asked < MOST_IN_TROUBLE, "[progress] {asked} effects while the disk is in trouble: {trouble:?}");
+        for (tab, alive) in self.tabs.iter().filter(|(_, alive)| alive.is_open) {
+            let open: Vec<_> = alive.finished.keys().collect();
+            assert!(
+                open.is_empty(),
+                "[progress] tab {tab} still waits while the disk is in trouble, {trouble:?}: {open:?}, {}",
+                alive.tab.sketch()
+            );
+        }
+        self.programs_left = 0;
+        self.trouble = None;
     }
 
     fn newest(&self) -> Manifest {

@@ -36,6 +36,25 @@ pub(super) struct Faults {
     pub(super) slow: u64,
     /// For every finished program: its caller thinks better of it.
     pub(super) abandon: u64,
+    /// Something is wrong with the disk for a while.
+    pub(super) trouble: u64,
+}
+
+/// What can be wrong with the disk for a while.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Trouble {
+    /// Nothing can be added.
+    Full,
+    /// There is room for records, and none for pages.
+    FullForPages,
+    /// The log can't be read.
+    UnreadableLog,
+}
+
+impl Trouble {
+    pub(super) fn draw(random: &mut Random) -> Self {
+        [Trouble::Full, Trouble::FullForPages, Trouble::UnreadableLog][random.below(3) as usize]
+    }
 }
 
 /// How a seed's world looks.
@@ -87,6 +106,7 @@ impl Setting {
             schema: rate(random, 600_000),
             slow: rate(random, 60_000),
             abandon: rate(random, 100_000),
+            trouble: if random.below(3) == 0 { rate(random, 40_000) } else { 0 },
         };
         let defaults = Options::default();
         // Virtual time costs nothing, but steps do: short spans make freezes and grace meet more often.

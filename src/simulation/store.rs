@@ -1,6 +1,7 @@
 //! Effects reach the store, one transaction at a time; messages reach other tabs; things go wrong.
 
 use super::calm::check_store;
+use super::faults::Trouble;
 use super::history::Carried;
 use super::program::{Query, check_sum};
 use super::running::{Running, Standing, current_count, current_rows};
@@ -21,7 +22,7 @@ fn scope(effect: &Effect) -> (u8, bool) {
         Effect::ReadLog { .. } => (LOG | META, false),
         Effect::Append { .. } => (LOG, true),
         Effect::Rebase { .. } => (LOG | META, true),
-        Effect::ReserveAttempt | Effect::Publish { .. } => (META, true),
+        Effect::ReserveAttempt { .. } | Effect::Publish { .. } => (META, true),
         Effect::WritePages { .. } => (PAGES, true),
         Effect::Trim { log_upto, manifests_below, .. } => match (log_upto, manifests_below) {
             (1.., _) => (LOG, true),
@@ -122,7 +123,7 @@ impl World {
                 let (pages, newer_manifest) = self.storage.load(generation, &pages);
                 Input::PagesLoaded { read, pages, newer_manifest }
             }
-            Effect::ReadLog { .. } if self.chance(faults.unreadable) => {
+            Effect::ReadLog { .. } if self.is_log_unreadable() => {
                 Input::ReadLogFailed { message: "for no reason".into() }
             }
             Effect::ReadLog { generation, after, from_manifest } => {
@@ -130,7 +131,7 @@ impl World {
             }
             Effect::Append { sequence, record } => {
                 let ending = self.ending();
-                if ending == Ending::Refused || ending == Ending::UnknownUndone {
+                if matches!(ending, Ending::Refused | Ending::UnknownUndone | Ending::Full) {
                     return Some(ending.answer(self));
                 }
                 let is_added = self.append(tab, sent.version, sequence, record, &sent.carried);
@@ -141,8 +142,13 @@ impl World {
                 }
             }
             Effect::Rebase { generation, after } => self.rebase(tab, generation, after),
-            Effect::ReserveAttempt => {
-                let attempt = self.storage.reserve_attempt();
+            Effect::ReserveAttempt { .. } | Effect::WritePages { .. } | Effect::Publish { .. }
+                if self.is_full_for_pages() =>
+            {
+                Input::MaintenanceFailed(Failure::Quota)
+            }
+            Effect::ReserveAttempt { after } => {
+                let attempt = self.storage.reserve_attempt(after);
                 if self.chance(faults.maintenance) {
                     Input::MaintenanceFailed(aborted())
                 } else {
@@ -221,11 +227,14 @@ impl World {
         self.trace
             .say(|| format!("{:>12} ghost of tab {tab}: {}", self.now_us, super::trace::name_of_effect(&sent.effect)));
         match sent.effect {
+            Effect::Append { .. } if self.trouble() == Some(Trouble::Full) => {}
+            Effect::ReserveAttempt { .. } | Effect::WritePages { .. } | Effect::Publish { .. }
+                if self.is_full_for_pages() => {}
             Effect::Append { sequence, record } => {
                 let _ = self.append(tab, sent.version, sequence, record, &sent.carried);
             }
-            Effect::ReserveAttempt => {
-                self.storage.reserve_attempt();
+            Effect::ReserveAttempt { after } => {
+                self.storage.reserve_attempt(after);
             }
             Effect::WritePages { pages } => self.storage.write_pages(pages),
             Effect::Publish { generation, manifest } => {
@@ -260,6 +269,9 @@ impl World {
     }
 
     fn rebase(&mut self, tab: u64, generation: u64, after: u64) -> Input {
+        if self.trouble() == Some(Trouble::UnreadableLog) {
+            return Input::OutcomeUnknown;
+        }
         let early = self.ending();
         if early != Ending::Well && self.random.below(2) == 0 {
             return early.answer(self);
@@ -274,13 +286,13 @@ impl World {
         let (carried, version) = (if added.is_some() { alive.carried(tab) } else { Vec::new() }, alive.version);
         let answer = match added {
             None => match early {
-                Ending::Well => Input::RebasedToNothing,
+                Ending::Well | Ending::Full => Input::RebasedToNothing,
                 other => other.answer(self),
             },
             Some((sequence, record)) => {
                 self.trace.say(|| format!("{:>12} tab {tab} rebases to record {sequence}", self.now_us));
                 match early {
-                    Ending::Refused | Ending::UnknownUndone => early.answer(self),
+                    Ending::Refused | Ending::UnknownUndone | Ending::Full => early.answer(self),
                     Ending::Well | Ending::UnknownDone => {
                         let is_added = self.append(tab, version, sequence, record, &carried);
                         assert!(is_added, "[lost] tab {tab} rebased to record {sequence}, which is there");
@@ -293,8 +305,14 @@ impl World {
         answer
     }
 
+    fn is_log_unreadable(&mut self) -> bool {
+        self.trouble() == Some(Trouble::UnreadableLog) || self.chance(self.setting.faults.unreadable)
+    }
+
     fn ending(&mut self) -> Ending {
-        if self.chance(self.setting.faults.refused) {
+        if self.trouble() == Some(Trouble::Full) {
+            Ending::Full
+        } else if self.chance(self.setting.faults.refused) {
             Ending::Refused
         } else if self.chance(self.setting.faults.unknown) {
             if self.random.below(2) == 0 { Ending::UnknownDone } else { Ending::UnknownUndone }
@@ -431,6 +449,11 @@ impl World {
             let is_back = self.random.below(3) == 0;
             self.clock_ms += if is_back { -jump_ms } else { jump_ms };
         }
+        if self.chance(faults.trouble) {
+            let until = self.now_us + self.long_us();
+            self.trouble = Some((Trouble::draw(&mut self.random), until));
+            self.trace.say(|| format!("{:>12} the disk is in trouble: {:?}", self.now_us, self.trouble));
+        }
         if faults.power > 0 && self.random.below(20) == 0 {
             self.snapshots.push_back((self.storage.clone(), self.history.clone()));
             if self.snapshots.len() > 2 {
@@ -475,6 +498,8 @@ impl World {
 enum Ending {
     Well,
     Refused,
+    /// As refused, for as long as there is no room.
+    Full,
     UnknownDone,
     UnknownUndone,
 }
@@ -483,6 +508,7 @@ impl Ending {
     /// What the tab hears of an ending that is not well.
     fn answer(self, world: &mut World) -> Input {
         match self {
+            Ending::Full => Input::AppendFailed(Failure::Quota),
             Ending::Refused if world.random.below(2) == 0 => Input::AppendFailed(Failure::Quota),
             Ending::Refused => Input::AppendFailed(Failure::Aborted("for no reason".into())),
             Ending::UnknownDone | Ending::UnknownUndone => Input::OutcomeUnknown,

@@ -65,7 +65,7 @@ impl Trace {
             Effect::Rebase { generation, after } => self.add(generation << 32 ^ after << 8 | 4),
             Effect::Lock { steal } => self.add(u64::from(*steal) << 8 | 5),
             Effect::Unlock => self.add(6),
-            Effect::ReserveAttempt => self.add(7),
+            Effect::ReserveAttempt { after } => self.add(after << 8 | 7),
             Effect::WritePages { pages } => {
                 for (page, bytes) in pages {
                     self.add(page << 8 | 8);

@@ -1,6 +1,6 @@
 //! The simulated world: one store, some tabs, an agenda of what happens when, and one stream of chance.
 
-use super::faults::Setting;
+use super::faults::{Setting, Trouble};
 use super::history::{Carried, History};
 use super::model::Tables;
 use super::program::{Program, Row, Stop};
@@ -89,10 +89,14 @@ pub(super) struct World {
     pub(super) lock_holder: Option<u64>,
     pub(super) lock_queue: VecDeque<u64>,
     pub(super) clock_ms: f64,
+    /// What is wrong with the disk, and until when.
+    pub(super) trouble: Option<(Trouble, u64)>,
     next_tab: u64,
     pub(super) programs_left: u64,
     pub(super) is_calm: bool,
     pub(super) happenings: u64,
+    /// Effects that tabs have asked for.
+    pub(super) asked: u64,
     pub(super) commits: u64,
     pub(super) strays: u64,
 }
@@ -116,9 +120,11 @@ impl World {
             lock_holder: None,
             lock_queue: VecDeque::new(),
             clock_ms: 1_800_000_000_000.0,
+            trouble: None,
             next_tab: 1,
             is_calm: false,
             happenings: 0,
+            asked: 0,
             commits: 0,
             strays: 0,
             setting,
@@ -142,6 +148,15 @@ impl World {
 
     pub(super) fn chance(&mut self, millionths: u64) -> bool {
         millionths > 0 && self.random.below(1_000_000) < millionths
+    }
+
+    /// What is wrong with the disk now.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.trouble.filter(|(_, until_us)| self.now_us < *until_us).map(|(trouble, _)| trouble)
+    }
+
+    pub(super) fn is_full_for_pages(&self) -> bool {
+        matches!(self.trouble(), Some(Trouble::Full | Trouble::FullForPages))
     }
 
     /// What most things take.
@@ -314,6 +329,7 @@ impl World {
                 _ if is_slow => self.long_us(),
                 _ => self.short_us(),
             };
+            self.asked += 1;
             let Some(alive) = self.tabs.get_mut(&tab) else { return };
             let carried = if matches!(effect, Effect::Append { .. }) { alive.carried(tab) } else { Vec::new() };
             let (connection, version) = (alive.connection, alive.version);
@@ -390,7 +406,10 @@ impl World {
                 }
                 self.keep_stepping(tab);
             }
-            Event::Problem(error) => panic!("[closed] tab {tab} has a problem: {error}"),
+            Event::Problem(error) => assert!(
+                matches!(error.code, Code::StorageFailed | Code::QuotaExceeded),
+                "[closed] tab {tab} has a problem: {error}"
+            ),
             Event::Repaired(result) => panic!("[closed] tab {tab} repaired {result:?}"),
         }
     }
@@ -419,7 +438,8 @@ impl World {
                 }
             }
             Outcome::Rejected(error) => {
-                if !is_closed {
+                // What a tab could not find out may be either.
+                if !is_closed && error.code != Code::OutcomeUnknown {
                     check_code(&error);
                     assert!(!is_saved, "[lost] {transaction:?} of tab {tab} is in the log and was rejected: {error}");
                 }

@@ -142,10 +142,9 @@ impl Manifest {
         }
     }
 
-    /// Takes the notes of pages that were replaced no later than `at_ms`: the caller deletes them.
-    ///
-    pub fn take_freed(&mut self, at_ms: f64) -> Vec<Freed> {
-        let (old, recent) = std::mem::take(&mut self.freed).into_iter().partition(|freed| freed.at_ms <= at_ms);
+    /// Takes the notes of pages that the caller has deleted out of the list.
+    pub fn take_freed(&mut self, is_deleted: impl Fn(&Freed) -> bool) -> Vec<Freed> {
+        let (old, recent) = std::mem::take(&mut self.freed).into_iter().partition(is_deleted);
         self.freed = recent;
         old
     }

@@ -142,7 +142,8 @@ impl Tab {
         let mut bytes = 0;
         for pending in &self.queue {
             let is_first = count == 0;
-            if !is_first && (pending.system.is_some() || bytes + pending.bytes > self.options.group_bytes) {
+            let is_full = bytes + pending.bytes > self.options.group_bytes;
+            if !is_first && (pending.system.is_some() || is_full || !self.may_join(pending)) {
                 break;
             }
             count += 1;
@@ -250,16 +251,7 @@ impl Tab {
             // A rebase that failed before it had something to add.
             flight.count = 1.min(self.queue.len());
         }
-        let error = match failure {
-            Failure::Quota => Error::new(
-                Code::QuotaExceeded,
-                "The browser granted no more space for this site. The write was rolled back; nothing was saved.",
-            ),
-            Failure::Aborted(message) => Error::new(
-                Code::StorageFailed,
-                format!("The browser's storage failed: {message} The write was rolled back."),
-            ),
-        };
+        let error = storage_error(&failure, "The write was rolled back; nothing was saved.");
         if flight.count > 1 {
             // One of them may be the culprit; the others need not suffer.
             self.alone_next = flight.count;
@@ -268,18 +260,20 @@ impl Tab {
         }
         let Some(pending) = self.queue.pop_front() else { return };
         self.alone_next = self.alone_next.saturating_sub(1);
-        let author = pending.author;
-        self.roll_back(vec![pending]);
-        self.settle(author, Outcome::Rejected(error));
+        self.reject(vec![pending], |_| error.clone());
         self.pump();
     }
 
-    /// Takes changes away from under the rest of the queue; what read them has to run again.
-    fn roll_back(&mut self, removed: Vec<Pending>) {
+    /// Takes changes away from under the rest of the queue; what read them has to run again. Who waits for them
+    /// is told why, by their position.
+    pub(crate) fn reject(&mut self, removed: Vec<Pending>, error: impl Fn(usize) -> Error) {
         let schema = self.current.schema.clone();
         let gone: Vec<_> = removed.iter().map(|pending| pending.changes.clone()).collect();
         let is_everything = removed.iter().any(|pending| matches!(pending.system, Some(System::Schema(_))));
         self.sort_queue(Vec::new(), gone, schema, is_everything, false);
+        for (position, pending) in removed.into_iter().enumerate() {
+            self.settle(pending.author, Outcome::Rejected(error(position)));
+        }
     }
 
     pub(crate) fn outcome_unknown(&mut self) {
@@ -341,6 +335,7 @@ impl Tab {
             return;
         }
         self.is_catching_up = false;
+        self.read_failures.end();
         if let Err(error) = self.absorb(now_ms, tail) {
             self.fail(error);
             return;
@@ -351,8 +346,7 @@ impl Tab {
         if self.status == Status::Resolving {
             self.status = if self.opening.is_some() { Status::Opening } else { Status::Open };
             // Whatever was under way and is not in the log by now never will be.
-            let is_lost = self.flight.as_ref().is_some_and(|flight| flight.count > 0);
-            if is_lost && self.append_failures > APPEND_FAILURES {
+            if self.flight.is_some() && self.append_failures > APPEND_FAILURES {
                 self.append_failures = 0;
                 self.append_failed(Failure::Aborted("the connection is lost again and again.".into()));
             } else {
@@ -377,10 +371,46 @@ impl Tab {
             self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
             self.opening_pages_loaded(read);
         }
-        if self.status != Status::Reopening {
-            self.status = Status::Reopening;
-            self.effects.push(Effect::Reopen);
+        if self.status == Status::Reopening {
+            // It was lost with the connection.
+            return;
         }
+        self.status = Status::Reopening;
+        self.reopens_later = true;
+        if self.read_failures.note(self.now_ms) {
+            self.events.push_back(Event::Problem(error.clone()));
+        }
+        if self.read_failures.are_many() {
+            self.give_up_reading(error);
+        }
+    }
+
+    /// Makes another connection after the log could not be read, at once for the first time.
+    pub(crate) fn reopen_in_time(&mut self) {
+        if !self.reopens_later {
+            return;
+        }
+        let is_first = self.read_failures.times() <= 1;
+        let pause = self.read_failures.pause_ms(self.now_ms, !self.queue.is_empty());
+        if is_first || pause <= 0.0 {
+            self.reopens_later = false;
+            self.effects.push(Effect::Reopen);
+        } else {
+            self.wake_after(pause);
+        }
+    }
+
+    /// Nobody shall wait any longer for a log that can't be read.
+    fn give_up_reading(&mut self, mut error: Error) {
+        if self.opening.is_some() {
+            self.fail(error);
+            return;
+        }
+        self.give_up_catching_up();
+        let under_way = self.flight.take().map_or(0, |flight| flight.count);
+        error.message += " The write was rolled back; nothing was saved.";
+        let removed: Vec<Pending> = std::mem::take(&mut self.queue).into();
+        self.reject(removed, |position| if position < under_way { unknown_outcome() } else { error.clone() });
     }
 
     /// Takes in what was read of manifest and log.
@@ -418,13 +448,15 @@ impl Tab {
             return Ok(());
         }
 
+        // Another of this tab's own is one that it has given up: it is news.
+        let under_way = self.flight.as_ref().map(|flight| flight.record.commit);
         let own_landed = self.find_own(&records, manifest.as_deref(), has_gap)?;
         let mut foreign = Vec::new();
         let mut is_everything = has_gap;
         let mut has_progress = has_gap;
         let schema_before = self.committed.schema.clone();
         for record in records {
-            if record.record.commit.session != self.session {
+            if Some(record.record.commit) != under_way {
                 is_everything |= record.record.schema.is_some();
                 has_progress |= record.record.progress.is_some();
                 foreign.extend(record.record.parts.iter().cloned());
@@ -506,11 +538,7 @@ impl Tab {
             self.flight = None;
             let removed: Vec<Pending> = self.queue.drain(..count).collect();
             for pending in &removed {
-                let error = Error::new(
-                    Code::OutcomeUnknown,
-                    "The connection was lost during this write, and it can no longer be found out whether it was saved.",
-                );
-                self.settle(pending.author, Outcome::Rejected(error));
+                self.settle(pending.author, Outcome::Rejected(unknown_outcome()));
             }
         }
         Ok(0)
@@ -621,6 +649,25 @@ impl Tab {
 fn has_hole(records: &[(u64, Vec<u8>)], wanted: RangeInclusive<u64>) -> bool {
     let held = records.iter().filter(|(sequence, _)| wanted.contains(sequence)).count();
     held < wanted.count()
+}
+
+/// What is said of storage that failed.
+pub(crate) fn storage_error(failure: &Failure, consequence: &str) -> Error {
+    match failure {
+        Failure::Quota => {
+            Error::new(Code::QuotaExceeded, format!("The browser granted no more space for this site. {consequence}"))
+        }
+        Failure::Aborted(message) => {
+            Error::new(Code::StorageFailed, format!("The browser's storage failed: {message} {consequence}"))
+        }
+    }
+}
+
+fn unknown_outcome() -> Error {
+    Error::new(
+        Code::OutcomeUnknown,
+        "The connection was lost during this write, and it can no longer be found out whether it was saved.",
+    )
 }
 
 /// Whether a schema about to be adopted declares no index ready that the one in force does not know: such

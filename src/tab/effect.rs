@@ -34,9 +34,9 @@ pub enum Effect {
     Lock { steal: bool },
     /// Give the maintenance lock back.
     Unlock,
-    /// One readwrite transaction over `meta`: count the checkpoint attempts up by one.
-    /// Answer: [`Input::AttemptReserved`] or [`Input::MaintenanceFailed`].
-    ReserveAttempt,
+    /// One readwrite transaction over `meta`: draw the number of a checkpoint attempt, greater than `after`, as
+    /// `crate::store::next_attempt` says. Answer: [`Input::AttemptReserved`] or [`Input::MaintenanceFailed`].
+    ReserveAttempt { after: u64 },
     /// One readwrite transaction over `pages`: put these. Answer: [`Input::PagesWritten`] or
     /// [`Input::MaintenanceFailed`].
     WritePages { pages: Vec<(PageId, Vec<u8>)> },

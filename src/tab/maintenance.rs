@@ -2,15 +2,17 @@
 //! removing of indexes, and deleting what is superseded. Nothing depends on the lock for its correctness:
 //! two tabs that both believe they hold it lose work, never data.
 
-use super::effect::{Effect, Failure, Outcome, ReadId};
+use super::commit::storage_error;
+use super::effect::{Effect, Event, Failure, Outcome, ReadId};
+use super::failures::Failures;
 use super::job::{IndexJob, JobStep};
 use super::repair::Repair;
-use super::state::State;
+use super::state::{Pending, State};
 use super::{Status, Tab};
 use crate::error::{Code, Error};
 use crate::log::Record;
 use crate::schema::Schema;
-use crate::store::{Checkpoint, Manifest, Overlay, PageId, ReadError, Session, Step, View};
+use crate::store::{ATTEMPTS_END, Checkpoint, Freed, Manifest, Overlay, PageId, ReadError, Session, Step, View};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -19,7 +21,7 @@ const IDLE_RECORDS: usize = 16;
 const IDLE_BYTES: usize = 64 << 10;
 /// A log of so many times the size that is worth a checkpoint does not wait for a lull.
 const LOG_MOST: f64 = 4.0;
-/// After a failed checkpoint, the next try waits this long.
+/// After something else than a checkpoint failed, everything but checkpoints waits this long.
 const PAUSE_MS: f64 = 5_000.0;
 
 #[derive(Default)]
@@ -52,6 +54,16 @@ struct Trimmed {
     /// So many ranges of pages: all that were due.
     page_ranges: usize,
     at_ms: f64,
+    ahead: Option<Ahead>,
+}
+
+/// Times in the manifest's list that are still to come: a clock was wrong, and what they stand for would not
+/// be deleted until then. Somebody may have looked at the log a moment ago all the same, so they count from
+/// when this tab first saw them.
+#[derive(Clone, Copy)]
+struct Ahead {
+    newest_ms: f64,
+    since_ms: f64,
 }
 
 /// Maintenance of one tab.
@@ -79,7 +91,13 @@ pub(crate) struct Maintenance {
     last_write_ms: f64,
     /// When the pause under way ends.
     wake_at_ms: Option<f64>,
-    pause_until_ms: f64,
+    /// Since when everything but checkpoints waits, and how long.
+    pause: (f64, f64),
+    /// Checkpoints that failed in a row.
+    failures: Failures,
+    /// Why the writes that wait for a checkpoint shall wait no longer.
+    refusal: Option<Error>,
+    ahead: Option<Ahead>,
     /// Checkpoints have stopped: a page that they need is damaged.
     pub(crate) is_stopped: bool,
     /// What was deleted last.
@@ -90,6 +108,22 @@ impl Maintenance {
     /// The checkpoint under way will be refused: another tab's is in force.
     pub(crate) fn overtaken(&mut self) {
         self.beyond = None;
+        self.succeeded();
+    }
+
+    /// There is a new checkpoint.
+    fn succeeded(&mut self) {
+        self.failures.end();
+        self.refusal = None;
+    }
+
+    fn pause_for(&mut self, now_ms: f64, milliseconds: f64) {
+        self.pause = (now_ms, milliseconds);
+    }
+
+    fn pause_left_ms(&self, now_ms: f64) -> f64 {
+        // A clock that was set back must not make it longer.
+        (self.pause.1 - (now_ms - self.pause.0).abs()).max(0.0)
     }
 
     /// Takes in a record that came after the checkpoint under way.
@@ -146,16 +180,38 @@ impl Tab {
     /// Whether writes wait for that checkpoint now. Maintenance itself waits for a step of index work in the
     /// queue and for whatever is before it, and begins only when the database is open.
     pub(crate) fn are_writes_held(&self) -> bool {
+        self.is_over_budget()
+            && !(self.lets_deletions_through() && self.queue.front().is_some_and(Pending::is_deletion))
+    }
+
+    fn is_over_budget(&self) -> bool {
         self.status == Status::Open
             && self.must_wait_for_checkpoint()
             && !matches!(self.maintenance.stage, Stage::Committing)
     }
 
+    /// Where there is no room for a checkpoint, a deletion is what may make some: of what is not in the tree yet,
+    /// the next one need not write it any more.
+    fn lets_deletions_through(&self) -> bool {
+        self.maintenance.failures.times() > 0
+    }
+
+    /// Whether this may go into a record behind others.
+    pub(crate) fn may_join(&self, pending: &Pending) -> bool {
+        !self.is_over_budget() || pending.is_deletion()
+    }
+
+    /// How long the next checkpoint has to wait after those that failed.
+    fn checkpoint_pause_ms(&self, now_ms: f64) -> f64 {
+        let is_urgent = !self.queue.is_empty() && self.are_writes_held();
+        self.maintenance.failures.pause_ms(now_ms, is_urgent)
+    }
+
     fn wants_checkpoint(&self, now_ms: f64) -> bool {
-        if self.maintenance.is_stopped || self.tail.is_empty() {
+        if self.maintenance.is_stopped || self.tail.is_empty() || self.checkpoint_pause_ms(now_ms) > 0.0 {
             return false;
         }
-        if now_ms < self.maintenance.pause_until_ms {
+        if self.maintenance.pause_left_ms(now_ms) > 0.0 {
             return self.must_wait_for_checkpoint();
         }
         // How full the log is, 1 being enough for a checkpoint in a lull: one that runs while this tab writes makes
@@ -171,17 +227,19 @@ impl Tab {
 
     /// What may be deleted now, by the list in the manifest.
     fn due(&self, now_ms: f64) -> Option<(u64, Vec<Range<PageId>>)> {
-        if now_ms < self.maintenance.pause_until_ms {
+        // The answers to other deletions must not be taken for that to this one.
+        if self.maintenance.pause_left_ms(now_ms) > 0.0 || self.maintenance.stray_trims > 0 {
             return None;
         }
         let manifest = &self.committed.view.manifest;
         let mut log_upto = 0;
         let mut pages = Vec::new();
         for freed in &manifest.freed {
-            if now_ms - freed.at_ms >= self.options.log_grace_ms {
+            let age_ms = self.age_ms(now_ms, self.maintenance.ahead, freed);
+            if age_ms >= self.options.log_grace_ms {
                 log_upto = log_upto.max(freed.sequence);
             }
-            if now_ms - freed.at_ms >= self.options.page_grace_ms {
+            if age_ms >= self.options.page_grace_ms {
                 pages.extend(freed.ranges.iter().map(|&(first, length)| first..first + length));
             }
         }
@@ -191,15 +249,43 @@ impl Tab {
         if is_done || (log_upto == 0 && pages.is_empty()) { None } else { Some((log_upto, pages)) }
     }
 
+    /// How long ago something was superseded.
+    fn age_ms(&self, now_ms: f64, ahead: Option<Ahead>, freed: &Freed) -> f64 {
+        match ahead {
+            Some(ahead) if self.is_ahead(now_ms, freed) && freed.at_ms <= ahead.newest_ms => now_ms - ahead.since_ms,
+            _ => now_ms - freed.at_ms,
+        }
+    }
+
+    /// The clocks of two tabs may differ a little: that passes soon.
+    fn is_ahead(&self, now_ms: f64, freed: &Freed) -> bool {
+        freed.at_ms - now_ms > self.options.log_grace_ms
+    }
+
+    fn note_times_ahead(&mut self, now_ms: f64) {
+        let list = &self.committed.view.manifest.freed;
+        let times = list.iter().filter(|freed| self.is_ahead(now_ms, freed)).map(|freed| freed.at_ms);
+        self.maintenance.ahead = times.reduce(f64::max).map(|newest_ms| match self.maintenance.ahead {
+            Some(known) if newest_ms <= known.newest_ms && known.since_ms <= now_ms => known,
+            _ => Ahead { newest_ms, since_ms: now_ms },
+        });
+    }
+
     fn index_work(&self) -> Option<IndexJob> {
         if self.damaged.is_empty() { IndexJob::find(&self.current.schema, self.version) } else { None }
+    }
+
+    /// Index work that need not wait. It writes, which is no good while checkpoints fail.
+    fn index_work_now(&self, now_ms: f64) -> Option<IndexJob> {
+        let pause = self.maintenance.pause_left_ms(now_ms).max(self.checkpoint_pause_ms(now_ms));
+        if pause > 0.0 { None } else { self.index_work() }
     }
 
     /// Starts to make the store anew from what can be read; an event `Repaired` follows.
     pub fn start_repair(&mut self, now_ms: f64) -> crate::error::Result<()> {
         self.check_open()?;
         self.maintenance.request_repair(Vec::new());
-        self.maintenance.pause_until_ms = 0.0;
+        self.maintenance.pause_for(now_ms, 0.0);
         self.now_ms = now_ms;
         self.advance(now_ms);
         Ok(())
@@ -209,7 +295,7 @@ impl Tab {
         self.maintenance.repair_wanted.is_some()
             || self.wants_checkpoint(now_ms)
             || self.due(now_ms).is_some()
-            || (now_ms >= self.maintenance.pause_until_ms && self.index_work().is_some())
+            || self.index_work_now(now_ms).is_some()
     }
 
     /// Starts what is due, and goes on with what is under way.
@@ -219,14 +305,25 @@ impl Tab {
         }
         match self.maintenance.stage {
             Stage::Idle => {
+                self.note_times_ahead(now_ms);
                 if self.has_work(now_ms) {
                     self.maintenance.stage = Stage::WaitingForLock(now_ms, self.generation());
                     self.maintenance.has_stolen = false;
                     self.effects.push(Effect::Lock { steal: false });
                     self.wake_after(self.options.lock_patience_ms);
-                } else if !self.tail.is_empty() || !self.committed.view.manifest.freed.is_empty() {
-                    let pause = if self.tail.is_empty() { self.options.log_grace_ms } else { self.options.idle_ms };
-                    self.wake_after(pause);
+                } else {
+                    let pauses = [
+                        (!self.tail.is_empty(), self.options.idle_ms),
+                        (!self.committed.view.manifest.freed.is_empty(), self.options.log_grace_ms),
+                        (true, self.maintenance.pause_left_ms(now_ms)),
+                        (true, self.checkpoint_pause_ms(now_ms)),
+                    ];
+                    let pauses = pauses.into_iter().filter(|&(counts, pause)| counts && pause > 0.0);
+                    if let Some(pause) =
+                        pauses.map(|(_, pause)| pause).reduce(f64::min).filter(|pause| pause.is_finite())
+                    {
+                        self.wake_after(pause);
+                    }
                 }
             }
             // Its holder works: only one that sleeps is robbed.
@@ -235,7 +332,7 @@ impl Tab {
                 self.wake_after(self.options.lock_patience_ms);
             }
             Stage::WaitingForLock(since, _) if !self.maintenance.has_stolen => {
-                let is_urgent = self.must_wait_for_checkpoint() || self.wants_checkpoint(now_ms);
+                let is_urgent = self.wants_checkpoint(now_ms);
                 let patience = self.options.lock_patience_ms * f64::from(1_u32 << self.maintenance.losses.min(6));
                 let left = patience - (now_ms - since).abs();
                 if is_urgent && left <= 0.0 {
@@ -251,7 +348,7 @@ impl Tab {
         }
     }
 
-    fn wake_after(&mut self, milliseconds: f64) {
+    pub(crate) fn wake_after(&mut self, milliseconds: f64) {
         let at_ms = self.now_ms + milliseconds;
         // A longer pause must not keep what is due sooner waiting.
         if self.maintenance.wake_at_ms.is_none_or(|set_ms| at_ms < set_ms) {
@@ -311,6 +408,13 @@ impl Tab {
         }
     }
 
+    /// The log can't be read: others may have the lock.
+    pub(crate) fn give_up_catching_up(&mut self) {
+        if matches!(self.maintenance.stage, Stage::CatchingUp) {
+            self.end_maintenance();
+        }
+    }
+
     /// The log was read: decide what to do first.
     pub(crate) fn caught_up(&mut self, now_ms: f64) {
         if matches!(self.maintenance.stage, Stage::CatchingUp) {
@@ -319,22 +423,30 @@ impl Tab {
     }
 
     fn choose_work(&mut self, now_ms: f64) {
+        let wants_checkpoint = self.maintenance.repair_wanted.is_some() || self.wants_checkpoint(now_ms);
+        // Deleting makes room, which may be what a checkpoint has failed of.
+        let is_trim_first = !wants_checkpoint || self.maintenance.failures.times() > 0;
         if self.maintenance.is_lock_lost {
             self.end_maintenance();
-        } else if self.maintenance.repair_wanted.is_some() || self.wants_checkpoint(now_ms) {
-            self.maintenance.stage = Stage::Reserving;
-            self.effects.push(Effect::ReserveAttempt);
-        } else if let Some((log_upto, pages)) = self.due(now_ms) {
+        } else if let Some((log_upto, pages)) = self.due(now_ms).filter(|_| is_trim_first) {
             self.maintenance.stage = Stage::Trimming;
             let (generation, page_ranges) = (self.generation(), pages.len());
-            self.maintenance.trimmed = Some(Trimmed { generation, log_upto, page_ranges, at_ms: now_ms });
+            let ahead = self.maintenance.ahead;
+            self.maintenance.trimmed = Some(Trimmed { generation, log_upto, page_ranges, at_ms: now_ms, ahead });
             self.effects.push(Effect::Trim { log_upto, manifests_below: self.generation(), pages });
-        } else if let Some(job) = self.index_work() {
+        } else if wants_checkpoint {
+            self.maintenance.stage = Stage::Reserving;
+            self.reserve_attempt();
+        } else if let Some(job) = self.index_work_now(now_ms) {
             self.maintenance.job = Some(job);
             self.maintenance.stage = Stage::Job;
         } else {
             self.end_maintenance();
         }
+    }
+
+    fn reserve_attempt(&mut self) {
+        self.effects.push(Effect::ReserveAttempt { after: self.committed.view.manifest.attempt });
     }
 
     pub(crate) fn attempt_reserved(&mut self, attempt: u64) {
@@ -347,7 +459,11 @@ impl Tab {
         }
         if attempt <= self.committed.view.manifest.attempt {
             // The answer came late: what attempts before the one in force left behind is deleted.
-            self.effects.push(Effect::ReserveAttempt);
+            self.reserve_attempt();
+            return;
+        }
+        if attempt >= ATTEMPTS_END {
+            self.maintenance_failed(Failure::Aborted("there are no numbers left for checkpoints.".into()));
             return;
         }
         self.maintenance.attempt = attempt;
@@ -404,7 +520,9 @@ impl Tab {
                     && trimmed.generation == self.generation()
                 {
                     // Deleted under the manifest before this one; it has to be listed no more.
-                    manifest.take_freed(trimmed.at_ms - self.options.page_grace_ms);
+                    let is_deleted =
+                        |freed: &Freed| self.age_ms(trimmed.at_ms, trimmed.ahead, freed) >= self.options.page_grace_ms;
+                    manifest.take_freed(is_deleted);
                 }
                 if !is_repair {
                     manifest.free(now_ms, &freed);
@@ -434,7 +552,7 @@ impl Tab {
         self.abandon_attempt();
         self.maintenance.is_stopped = true;
         self.end_maintenance();
-        self.events.push_back(super::Event::Problem(Error::new(
+        self.events.push_back(Event::Problem(Error::new(
             Code::Corrupt,
             format!(
                 "Page {page} is damaged. Writes elsewhere go on, but the log can't be folded away until `db.repair()`."
@@ -450,13 +568,21 @@ impl Tab {
         }
     }
 
-    pub(crate) fn maintenance_load_failed(&mut self, read: ReadId) {
-        let is_ours = matches!(self.maintenance.stage,
-            Stage::LoadingForCheckpoint(waiting) | Stage::LoadingForJob(waiting) if waiting == read);
-        if is_ours {
-            self.abandon_attempt();
-            self.end_maintenance();
+    /// Pages could not be read, for this reason or because the manifest has moved on.
+    pub(crate) fn maintenance_load_failed(&mut self, read: ReadId, error: Option<&Error>) {
+        match self.maintenance.stage {
+            Stage::LoadingForCheckpoint(waiting) if waiting == read => match error {
+                Some(error) => self.attempt_failed(error.clone(), error.clone()),
+                None => self.abandon_attempt(),
+            },
+            Stage::LoadingForJob(waiting) if waiting == read => {
+                if error.is_some() {
+                    self.maintenance.pause_for(self.now_ms, PAUSE_MS);
+                }
+            }
+            _ => return,
         }
+        self.end_maintenance();
     }
 
     pub(crate) fn pages_written(&mut self, now_ms: f64) {
@@ -478,12 +604,13 @@ impl Tab {
         let Stage::Publishing(manifest) = std::mem::take(&mut self.maintenance.stage) else { return };
         self.maintenance.checkpoint = None;
         self.maintenance.losses = 0;
+        self.maintenance.succeeded();
         if let Some(repair) = self.maintenance.repair.take() {
             self.damaged.clear();
             self.absent.clear();
             self.cache.clear();
             self.maintenance.is_stopped = false;
-            self.events.push_back(super::Event::Repaired(Ok(repair.report)));
+            self.events.push_back(Event::Repaired(Ok(repair.report)));
         }
         if manifest.generation == self.generation() + 1 {
             let beyond = self.maintenance.beyond.take().unwrap_or_else(|| self.replayed(&manifest));
@@ -518,10 +645,18 @@ impl Tab {
 
     /// Deletes the pages of an attempt that comes to nothing.
     fn abandon_attempt(&mut self) {
+        self.abandon_attempt_for(Error::new(
+            Code::StorageFailed,
+            "The repair was interrupted; nothing has changed. Try again.",
+        ));
+    }
+
+    /// The same, and what whoever waits for a repair is told.
+    fn abandon_attempt_for(&mut self, error: Error) {
         self.maintenance.beyond = None;
         let is_repair = self.maintenance.repair.take().is_some();
         if is_repair {
-            self.repair_interrupted();
+            self.events.push_back(Event::Repaired(Err(error)));
         }
         if self.maintenance.checkpoint.take().is_some() || is_repair {
             let pages = crate::store::attempt_pages(self.maintenance.attempt);
@@ -530,29 +665,59 @@ impl Tab {
         }
     }
 
-    fn repair_interrupted(&mut self) {
-        let error = Error::new(Code::StorageFailed, "The repair was interrupted; nothing has changed. Try again.");
-        self.events.push_back(super::Event::Repaired(Err(error)));
+    pub(crate) fn maintenance_failed(&mut self, failure: Failure) {
+        let is_publishing = match self.maintenance.stage {
+            Stage::Publishing(_) => true,
+            Stage::Reserving | Stage::Writing => false,
+            _ => return,
+        };
+        let told = |consequence| storage_error(&failure, consequence);
+        if is_publishing {
+            // If the connection was lost the manifest may be in force, so its pages stay. If it is not, the
+            // next one notes them as superseded.
+            self.maintenance.checkpoint = None;
+        }
+        self.attempt_failed(
+            told("The log can't be folded away; this will be tried again."),
+            told("The repair has changed nothing. Try again."),
+        );
+        if is_publishing {
+            self.catch_up();
+        }
+        self.end_maintenance();
     }
 
-    pub(crate) fn maintenance_failed(&mut self, failure: Failure) {
-        let _ = failure;
-        match self.maintenance.stage {
-            Stage::Publishing(_) => {
-                // If the connection was lost the manifest may be in force, so its pages stay. If it is not, the
-                // next one notes them as superseded.
-                self.maintenance.checkpoint = None;
-                if self.maintenance.repair.take().is_some() {
-                    self.repair_interrupted();
-                }
-                self.catch_up();
-            }
-            Stage::Reserving | Stage::Writing => self.abandon_attempt(),
-            _ => return,
+    /// A checkpoint failed of the storage, or a repair did, and this is said of it.
+    fn attempt_failed(&mut self, problem: Error, of_repair: Error) {
+        // Who asked for a repair hears how it ended, and may ask again.
+        if matches!(self.maintenance.stage, Stage::Reserving) && self.maintenance.repair_wanted.take().is_some() {
+            self.events.push_back(Event::Repaired(Err(of_repair.clone())));
         }
-        self.maintenance.pause_until_ms = self.now_ms + PAUSE_MS;
-        self.end_maintenance();
-        self.wake_after(PAUSE_MS);
+        self.abandon_attempt_for(of_repair);
+        if self.maintenance.failures.note(self.now_ms) {
+            self.events.push_back(Event::Problem(problem.clone()));
+        }
+        if self.maintenance.failures.are_many() {
+            self.maintenance.refusal = Some(problem);
+        }
+    }
+
+    /// Lets go of the writes that have waited for a checkpoint long enough. Those that come later try again.
+    pub(crate) fn reject_held(&mut self) {
+        // One that is under way must not be taken for one that can run again.
+        let is_under_way = self.flight.as_ref().is_some_and(|flight| flight.count > 0);
+        if is_under_way || self.status != Status::Open {
+            return;
+        }
+        let Some(mut error) = self.maintenance.refusal.take() else { return };
+        if !self.is_over_budget() {
+            return;
+        }
+        error.message += " The write was rolled back; nothing was saved.";
+        let queue = std::mem::take(&mut self.queue);
+        let (kept, removed): (Vec<_>, Vec<_>) = queue.into_iter().partition(Pending::is_deletion);
+        self.queue = kept.into();
+        self.reject(removed, |_| error.clone());
     }
 
     pub(crate) fn trimmed(&mut self, now_ms: f64, is_complete: bool) {
@@ -563,8 +728,7 @@ impl Tab {
             if !is_complete {
                 // It stays in the manifest's list, and is due again after a pause.
                 self.maintenance.trimmed = None;
-                self.maintenance.pause_until_ms = now_ms + PAUSE_MS;
-                self.wake_after(PAUSE_MS);
+                self.maintenance.pause_for(now_ms, PAUSE_MS);
             }
             self.maintenance.stage = Stage::CatchingUp;
             self.choose_work(now_ms);
@@ -588,7 +752,7 @@ impl Tab {
             }
             JobStep::Missing(pages) => {
                 if pages.iter().any(|page| self.absent.contains_key(page) || self.damaged.contains_key(page)) {
-                    self.maintenance.pause_until_ms = now_ms + PAUSE_MS;
+                    self.maintenance.pause_for(now_ms, PAUSE_MS);
                     self.end_maintenance();
                     self.catch_up();
                     return;
@@ -598,7 +762,7 @@ impl Tab {
                 self.maintenance.stage = Stage::LoadingForJob(read);
             }
             JobStep::Corrupt => {
-                self.maintenance.pause_until_ms = f64::INFINITY;
+                self.maintenance.pause_for(now_ms, f64::INFINITY);
                 self.end_maintenance();
             }
         }
@@ -611,7 +775,7 @@ impl Tab {
         }
         self.maintenance.stage = Stage::CatchingUp;
         if let Outcome::Rejected(_) = outcome {
-            self.maintenance.pause_until_ms = self.now_ms + PAUSE_MS;
+            self.maintenance.pause_for(self.now_ms, PAUSE_MS);
         }
         self.choose_work(self.now_ms);
     }

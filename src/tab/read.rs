@@ -463,7 +463,7 @@ impl Tab {
         if is_gone && newer_manifest {
             // The manifest moved on while this was under way: read it first.
             self.waiting_reads.push(read);
-            self.maintenance_load_failed(read);
+            self.maintenance_load_failed(read, None);
             return;
         }
         self.events.push_back(Event::ReadReady { read, result: Ok(()) });
@@ -475,7 +475,7 @@ impl Tab {
         let error = Error::new(Code::StorageFailed, format!("Documents could not be read: {message}"));
         self.inspecting.remove(&read);
         self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
-        self.maintenance_load_failed(read);
+        self.maintenance_load_failed(read, Some(&error));
         self.opening_load_failed(read, error);
         if self.status == Status::Open && self.flight.is_none() {
             self.status = Status::Reopening;

@@ -2,7 +2,7 @@
 
 use crate::bytes::Bytes;
 use crate::change::{Operations, apply_record};
-use crate::log::{CommitId, Progress, Record, RowChange};
+use crate::log::{ChangeKind, CommitId, Progress, Record, RowChange};
 use crate::read_set::ReadSet;
 use crate::schema::Schema;
 use crate::store::View;
@@ -81,6 +81,11 @@ impl Pending {
             Some(_) => state.apply(&self.record(CommitId { session: 0, counter: 0 }, 0)),
         }
         self.after = state.clone();
+    }
+
+    /// Whether it does nothing but delete documents.
+    pub(crate) fn is_deletion(&self) -> bool {
+        self.system.is_none() && self.changes.iter().all(|change| change.kind == ChangeKind::Delete)
     }
 
     /// The record that holds it alone.

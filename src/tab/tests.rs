@@ -13,6 +13,10 @@ use crate::storage::MemoryStorage;
 use crate::value::Value;
 use std::collections::BTreeMap;
 
+mod failing;
+
+type Fails = Box<dyn FnMut(&Effect) -> Option<Input>>;
+
 /// Tabs over one store, every effect performed as soon as it is asked for.
 pub(crate) struct World {
     pub(crate) storage: MemoryStorage,
@@ -25,8 +29,14 @@ pub(crate) struct World {
     pub(crate) events: Vec<Vec<Event>>,
     /// Pauses that were asked for.
     pauses: Vec<f64>,
+    /// When the last of them ends, by tab.
+    alarms: Vec<Option<f64>>,
     /// Whether nothing can be deleted.
     trims_fail: bool,
+    /// What goes wrong: the answer to an effect that the store does not get to see.
+    fails: Fails,
+    /// Every effect that was asked for.
+    asked: Vec<Effect>,
     lock: Option<usize>,
     lock_queue: Vec<usize>,
 }
@@ -94,7 +104,10 @@ impl World {
             is_deaf: None,
             events: Vec::new(),
             pauses: Vec::new(),
+            alarms: Vec::new(),
             trims_fail: false,
+            fails: Box::new(|_| None),
+            asked: Vec::new(),
             lock: None,
             lock_queue: Vec::new(),
         }
@@ -106,13 +119,14 @@ impl World {
         self.tabs.push(Tab::new(options, wanted, seed));
         self.events.push(Vec::new());
         self.tick(self.tabs.len() - 1);
+        self.alarms.push(None);
         self.settle();
         self.tabs.len() - 1
     }
 
-    /// Performs effects until nothing is asked for any more; pauses end at once.
+    /// Performs effects until nothing is asked for any more.
     pub(crate) fn settle(&mut self) {
-        loop {
+        for _ in 0..10_000 {
             let mut is_quiet = true;
             for index in 0..self.tabs.len() {
                 for effect in self.tabs[index].take_effects() {
@@ -127,10 +141,16 @@ impl World {
                 return;
             }
         }
+        panic!("busy without end");
     }
 
     fn perform(&mut self, index: usize, effect: Effect) {
         let now = self.now_ms;
+        self.asked.push(effect.clone());
+        if let Some(input) = (self.fails)(&effect) {
+            self.tabs[index].handle(now, input);
+            return;
+        }
         let input = match effect {
             Effect::Load { read, generation, pages } => {
                 let (pages, newer_manifest) = self.storage.load(generation, &pages);
@@ -175,7 +195,7 @@ impl World {
                 }
                 return;
             }
-            Effect::ReserveAttempt => Input::AttemptReserved { attempt: self.storage.reserve_attempt() },
+            Effect::ReserveAttempt { after } => Input::AttemptReserved { attempt: self.storage.reserve_attempt(after) },
             Effect::WritePages { pages } => {
                 self.storage.write_pages(pages);
                 Input::PagesWritten
@@ -197,6 +217,7 @@ impl World {
             }
             Effect::WakeAfter { milliseconds } => {
                 self.pauses.push(milliseconds);
+                self.alarms[index] = Some(now + milliseconds);
                 return;
             }
             Effect::Reopen => Input::Reopened,
@@ -210,6 +231,25 @@ impl World {
             }
         };
         self.tabs[index].handle(now, input);
+    }
+
+    /// Lets time pass; tabs wake up when they have asked for it.
+    fn run_for(&mut self, milliseconds: f64) {
+        let until = self.now_ms + milliseconds;
+        for _ in 0..10_000 {
+            let next = (0..self.tabs.len()).filter_map(|tab| Some((self.alarms[tab]?, tab)));
+            let next = next.filter(|(at, _)| *at <= until).min_by(|a, b| a.0.total_cmp(&b.0));
+            let Some((at, tab)) = next else {
+                self.now_ms = until;
+                return;
+            };
+            self.now_ms = self.now_ms.max(at);
+            self.alarms[tab] = None;
+            let now = self.now_ms;
+            self.tabs[tab].handle(now, Input::Wake);
+            self.settle();
+        }
+        panic!("awake without end");
     }
 
     /// Lets time pass; every tab wakes up.

@@ -7,10 +7,13 @@ declare const sleep: Page["sleep"];
 declare const until: Page["until"];
 declare const codeOf: Page["codeOf"];
 declare const raw: Page["raw"];
+declare const abortAfter: Page["abortAfter"];
 
 declare global {
   var db: Page["db"];
   var kept: { ended: Promise<Record<string, string>> };
+  var problems: string[];
+  var heal: () => unknown;
 }
 
 async function tab(context: BrowserContext): Promise<Tab> {
@@ -203,31 +206,125 @@ for (const [name, refuse] of Object.entries(refusals)) {
   });
 }
 
-test("a write beyond the quota is rolled back by name, and the next one may succeed", async ({ context }) => {
-  const page = await tab(context);
-  await open(page);
-  const result = await page.evaluate(async () => {
-    await db.insert("tasks", { title: "before", n: 1 });
+const refuseAdds: Record<string, () => void> = {
+  "at once": () => {
     const add = Object.getOwnPropertyDescriptor(IDBObjectStore.prototype, "add")!;
     IDBObjectStore.prototype.add = () => {
       throw new DOMException("No more space.", "QuotaExceededError");
     };
+    globalThis.heal = () => Object.defineProperty(IDBObjectStore.prototype, "add", add);
+  },
+  "at the commit": () => {
+    globalThis.heal = abortAfter("add", "log", "QuotaExceededError");
+  },
+};
+for (const [when, refuse] of Object.entries(refuseAdds)) {
+  test(`a write beyond the quota is rolled back by name, and the next one may succeed: ${when}`, async ({
+    context,
+  }) => {
+    const page = await tab(context);
+    await open(page);
+    await page.evaluate(() => db.insert("tasks", { title: "before", n: 1 }));
+    await page.evaluate(refuse);
+    const result = await page.evaluate(async () => {
+      const refused = await Promise.all([
+        codeOf(db.insert("tasks", { title: "full", n: 2 })),
+        codeOf(db.mutate((ctx) => ctx.db.insert("tasks", { title: "full", n: 3 }))),
+      ]);
+      const during = await db.query("tasks").count();
+      heal();
+      await db.insert("tasks", { title: "after", n: 4 });
+      const titles = (await db.query("tasks").collect()).map((task) => task.title);
+      return { refused, during, titles, problems: (await db.verify()).problems };
+    });
+    expect(result).toEqual({
+      refused: ["QuotaExceeded", "QuotaExceeded"],
+      during: 1,
+      titles: ["before", "after"],
+      problems: [],
+    });
+  });
+}
+
+test("a disk too full for a checkpoint rejects writes that wait for it, lets deletions through, and heals", async ({
+  context,
+}) => {
+  const page = await tab(context);
+  const result = await page.evaluate(async () => {
+    const problems: string[] = [];
+    const options = {
+      budgets: { overlayBytes: 200_000 },
+      onProblem: ({ code }: { code: string }) => problems.push(code),
+    };
+    const db = await openTasks(options);
+    const many = Array.from({ length: 1_000 }, (_, n) => ({ title: "t", n, text: "x".repeat(200) }));
+    const heal = abortAfter("put", "pages", "QuotaExceededError");
+    const ids = await db.insertMany("tasks", many);
     const refused = await Promise.all([
-      codeOf(db.insert("tasks", { title: "full", n: 2 })),
-      codeOf(db.mutate((ctx) => ctx.db.insert("tasks", { title: "full", n: 3 }))),
+      codeOf(db.insert("tasks", { title: "full", n: 1 })),
+      codeOf(db.patch(ids[0]!, { n: 5 })),
     ]);
-    const during = await db.query("tasks").count();
-    Object.defineProperty(IDBObjectStore.prototype, "add", add);
-    await db.insert("tasks", { title: "after", n: 4 });
-    const titles = (await db.query("tasks").collect()).map((task) => task.title);
-    return { refused, during, titles, problems: (await db.verify()).problems };
+    const deleted = await codeOf(db.delete(ids[1]!));
+    const again = await codeOf(db.insert("tasks", { title: "full", n: 2 }));
+    const told = [...problems];
+    const tries = heal();
+    const after = await codeOf(db.insert("tasks", { title: "room", n: 3 }));
+    const count = await db.query("tasks").count();
+    const { ok } = await db.verify();
+    return { refused, deleted, again, told, after, count, ok, wasBusy: tries > 200 };
   });
   expect(result).toEqual({
     refused: ["QuotaExceeded", "QuotaExceeded"],
-    during: 1,
-    titles: ["before", "after"],
-    problems: [],
+    deleted: "no error",
+    again: "QuotaExceeded",
+    told: ["QuotaExceeded"],
+    after: "no error",
+    count: 1_000,
+    ok: true,
+    wasBusy: false,
   });
+});
+
+test("close() settles on a full disk, and what waited is rejected", async ({ context }) => {
+  const page = await tab(context);
+  const code = await page.evaluate(async () => {
+    const db = await openTasks({ budgets: { overlayBytes: 200_000 }, onProblem: () => undefined });
+    abortAfter("put", "pages", "QuotaExceededError");
+    const many = Array.from({ length: 1_000 }, (_, n) => ({ title: "t", n, text: "x".repeat(200) }));
+    await db.insertMany("tasks", many);
+    const waiting = codeOf(db.insert("tasks", { title: "full", n: 1 }));
+    await db.close();
+    return waiting;
+  });
+  expect(code).toBe("QuotaExceeded");
+});
+
+test("a log that can't be read rejects writes and is read again when it can be", async ({ context }) => {
+  const [one, two] = [await tab(context), await tab(context)];
+  await one.evaluate(async () => {
+    globalThis.problems = [];
+    globalThis.db = await openTasks({ onProblem: ({ code }) => problems.push(code) });
+    await db.insert("tasks", { title: "before", n: 1 });
+    globalThis.heal = abortAfter("getAll", "log");
+  });
+  await open(two);
+  // The announcement of this makes the other tab read the log.
+  await two.evaluate(() => db.insert("tasks", { title: "other", n: 2 }));
+  const result = await one.evaluate(async () => {
+    const written = await codeOf(db.insert("tasks", { title: "waits", n: 3 }));
+    const count = await db.query("tasks").count();
+    heal();
+    const after = await codeOf(db.insert("tasks", { title: "after", n: 4 }));
+    return { written, count, problems, after, titles: (await db.query("tasks").collect()).map(({ title }) => title) };
+  });
+  expect(result).toEqual({
+    written: "StorageFailed",
+    count: 1,
+    problems: ["StorageFailed"],
+    after: "no error",
+    titles: ["before", "other", "after"],
+  });
+  await one.evaluate(() => db.close());
 });
 
 // ---- damage ----
@@ -338,7 +435,8 @@ for (const kind of Object.keys(garbage)) {
 test("a damaged count of checkpoints does no harm", async ({ context }) => {
   const page = await tab(context);
   await filled(page);
-  for (const count of ["garbage", -1, 2 ** 52, 1e300]) {
+  // The third is just below the last number that there can be.
+  for (const count of ["garbage", -1, 2 ** 33 - 2, 2 ** 52, 1e300]) {
     await page.evaluate(
       (count) =>
         raw("test", async (database) => {
@@ -364,7 +462,7 @@ test("a damaged count of checkpoints does no harm", async ({ context }) => {
     expect(result).toEqual([]);
   }
   await open(page);
-  expect(await page.evaluate(() => db.query("tasks").count())).toBe(2_405);
+  expect(await page.evaluate(() => db.query("tasks").count())).toBe(2_505);
 });
 
 test("a manifest of a newer format is left alone", async ({ context }) => {

@@ -429,3 +429,18 @@ test("memory of closed databases is used again", async () => {
   for (let round = 0; round < 8; round += 1) last = await fill();
   assert.ok(last < first * 1.5, `memory grew from ${first} to ${last}`);
 });
+
+test("a pause that is longer than timers can be does not end at once", async (t) => {
+  const longest = 2 ** 31 - 1;
+  const late: number[] = [];
+  const real = globalThis.setTimeout;
+  t.mock.method(globalThis, "setTimeout", ((action: () => void, delay = 0) => {
+    if (delay > longest) late.push(delay);
+    return real(action, Math.min(delay, longest));
+  }) as never);
+  for (const idleMs of [longest + 1, 1e300, Infinity]) {
+    const db = await open(t, { tuning: { idleMs } });
+    await db.insert("users", { betterAuthId: "x", email: "x", createdAt: 1 });
+  }
+  assert.deepEqual(late, []);
+});

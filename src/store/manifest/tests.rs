@@ -8,9 +8,15 @@ fn freed_pages_become_ranges() {
     manifest.free(1.0, &[1, 2]);
     manifest.free(60_000.0, &[9]);
     let mut manifest = Manifest::decode(&manifest.encode()).expect("a manifest");
-    assert_eq!(manifest.take_freed(59_999.0), [Freed { at_ms: 1.0, sequence: 0, ranges: vec![(1, 2)] }]);
-    assert_eq!(manifest.take_freed(59_999.0), []);
-    assert_eq!(manifest.take_freed(60_000.0), [Freed { at_ms: 60_000.0, sequence: 0, ranges: vec![(9, 1)] }]);
+    assert_eq!(
+        manifest.take_freed(|freed| freed.at_ms <= 59_999.0),
+        [Freed { at_ms: 1.0, sequence: 0, ranges: vec![(1, 2)] }]
+    );
+    assert_eq!(manifest.take_freed(|freed| freed.at_ms <= 59_999.0), []);
+    assert_eq!(
+        manifest.take_freed(|freed| freed.at_ms <= 60_000.0),
+        [Freed { at_ms: 60_000.0, sequence: 0, ranges: vec![(9, 1)] }]
+    );
 }
 
 #[test]
