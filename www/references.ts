@@ -1,7 +1,10 @@
 /** The documents that others name by their ids: they are shown and chosen by their names. */
 import type { Session } from "./database";
-import type { Field, Row } from "./fields";
-import type { TableName } from "./schema";
+import { plural } from "./dom";
+import { fieldsOf, type Field, type Row } from "./fields";
+import { indexOf, queryOf } from "./plan";
+import { tables, type TableName } from "./schema";
+import { looks } from "./tables";
 
 /** Of each table, more than a select can show anyway. */
 const most = 1000;
@@ -51,4 +54,20 @@ export class References {
 
   /** What no id is called. */
   noneOf = ({ path }: Field): string => (path === "assigneeId" ? "Nobody" : "None");
+}
+
+/** Which documents name one of a table, as in "6 tasks and 3 members"; nothing if there are none. */
+export async function namedBy(session: Session, table: TableName, id: string): Promise<string> {
+  const found: string[] = [];
+  for (const other of tables) {
+    let count = 0;
+    for (const { path, kind } of fieldsOf(other)) {
+      if (kind.is !== "id" || kind.table !== table) continue;
+      count += await queryOf(session, other)
+        .withIndex(indexOf(other, path), (q) => q.eq(path, id))
+        .count();
+    }
+    if (count > 0) found.push(plural(count, looks[other].one, looks[other].many));
+  }
+  return new Intl.ListFormat("en").format(found);
 }

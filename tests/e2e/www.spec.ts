@@ -339,6 +339,17 @@ test("lists, adds, edits and deletes in every table", async ({ newTab }) => {
     for (const [field, text] of Object.entries(shown)) await expect(value(row, field)).toHaveText(text);
   }
 
+  // What others name is gone for them too, until it is back.
+  await page.locator("#tab-projects").click();
+  await rows(page).filter({ hasText: "Website" }).getByRole("button", { name: "Delete" }).click();
+  await expect(
+    page.getByText(/Deleted “Website”\. By its id it is still named by \d+ tasks and 3 members\./),
+  ).toBeVisible();
+  await page.locator("#tab-tasks").click();
+  await expect.poll(() => valuesOf(page, "projectId")).toContain("a project that is gone");
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect.poll(() => valuesOf(page, "projectId")).not.toContain("a project that is gone");
+
   // One field of an object leaves the others alone, and an optional field may be emptied.
   await page.locator("#tab-projects").click();
   const greenhouse = rows(page).filter({ hasText: "Greenhouse" });

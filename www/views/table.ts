@@ -3,7 +3,7 @@ import type { Session, View } from "../database";
 import { actionButton, h, plural } from "../dom";
 import { withValue, type Field, type Row } from "../fields";
 import { plan, type Plan } from "../plan";
-import type { References } from "../references";
+import { namedBy, type References } from "../references";
 import { addMovies, addSample } from "../sample";
 import { schema, type TableName } from "../schema";
 import { looks, titleOf } from "../tables";
@@ -55,7 +55,8 @@ export function tableView(session: Session, table: TableName, references: Refere
       await session.write(`db.delete(${one})`, () => writer().delete(table, row._id));
       const { _creationTime, ...fields } = row;
       const name = `“${titleOf(look, row)}”`;
-      session.say(`Deleted ${name}.`, {
+      const others = await namedBy(session, table, row._id);
+      session.say(`Deleted ${name}.${others && ` By its id it is still named by ${others}.`}`, {
         text: "Undo",
         run: async () => {
           await session.write(`db.insert("${table}", ${one})`, () => writer().insert(table, fields));
