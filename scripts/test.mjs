@@ -5,28 +5,30 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import { basename, join, relative, sep } from "node:path";
 import { build } from "./build.mjs";
 import { browserTests, check, checks, prepareChecks } from "./check.mjs";
+import { alone } from "./lock.mjs";
 import { attempt, main, Problem, root, say, tail, time } from "./run.mjs";
 import { freePort, serveBuilt, serveSources } from "./serve.mjs";
 import { cache, ensureBuildTools, ensureChromium, wasmTarget } from "./setup.mjs";
 import { excess, sizes, table } from "./size.mjs";
 
-const usage = "npm test -- [--only name[,name]] [--long] [-- arguments for the only layer]";
+const usage = "npm test -- [--only name[,name]] [--long] [--help] [-- arguments for the only layer]";
 
 function readArguments(argv) {
-  const options = { only: undefined, long: false, rest: [] };
+  const options = { only: undefined, long: false, rest: [], problem: undefined };
   for (let i = 0; i < argv.length; i += 1) {
     if (argv[i] === "--long") options.long = true;
+    else if (argv[i] === "--help" || argv[i] === "-h") options.isHelp = true;
     else if (argv[i] === "--only" && argv[i + 1]) options.only = argv[(i += 1)].split(",");
     else if (argv[i].startsWith("--only=")) options.only = argv[i].slice("--only=".length).split(",");
     else if (options.only?.length === 1) {
       options.rest = argv.slice(argv[i] === "--" ? i + 1 : i);
       break;
-    } else throw new Problem(`${argv[i]} is no option here.\n${usage}`);
+    } else options.problem ??= `${argv[i]} is no option here.\n${usage}`;
   }
   return options;
 }
 
-const { only, long, rest } = readArguments(process.argv.slice(2));
+const { only, long, rest, isHelp, problem } = readArguments(process.argv.slice(2));
 const minutes = (n) => n * 60_000 * (long ? 8 : 1);
 const logs = join(cache, "logs");
 const logOf = (name) => join(logs, `${name}.log`);
@@ -43,7 +45,8 @@ function filesBelow(folder, ending) {
 }
 
 const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
-const countAll = (output, pattern) => sum([...output.matchAll(pattern)].map((found) => Number(found[1])));
+const countAll = (output, pattern, value = (found) => Number(found[1])) =>
+  sum([...output.matchAll(pattern)].map(value));
 
 /** What a program's end means: its own counts, and at least one failure when it did not end well or ran no test. */
 function outcome(result, counts, limit) {
@@ -62,12 +65,26 @@ function cargoFailure(output, most = 120) {
   return start < 0 ? tail(output, most) : lines.slice(start, start + most).join("\n");
 }
 
-async function cargoTest(name, args, { env = {}, limit }) {
+/** Says now and then how far a layer is that takes minutes. Answers what hears its output, and what ends it. */
+function progress(name) {
+  const started = Date.now();
+  let output = "";
+  const timer = setInterval(() => {
+    const tests = countAll(output, /^test .*\.\.\. (?:(ok)|ignored|FAILED)$/gm, () => 1);
+    const first = /^ +Running /m.test(output) ? "the first tests run" : "compiling";
+    const doing = tests === 0 ? first : `${tests} tests so far`;
+    say(`${name}: ${doing} (${time(Date.now() - started)})`);
+  }, 20_000);
+  return { hear: (text) => (output += text), end: () => clearInterval(timer) };
+}
+
+async function cargoTest(name, args, { env = {}, limit, show = [] }) {
   const [own, theirs] = [
     ["test", "--no-fail-fast", ...args],
-    rest.length > 0 ? ["--", ...rest] : long ? ["--", "--include-ignored"] : [],
+    rest.length > 0 ? ["--", ...rest] : ["--", ...show, ...(long ? ["--include-ignored"] : [])],
   ];
-  const result = await attempt("cargo", [...own, ...theirs], { env, log: logOf(name), limit });
+  const { hear, end } = progress(name);
+  const result = await attempt("cargo", [...own, ...theirs], { env, hear, log: logOf(name), limit }).finally(end);
   const count = (word) => countAll(result.output, new RegExp(`^test result: .*?(\\d+) ${word}`, "gm"));
   const counts = { passed: count("passed"), failed: count("failed"), skipped: count("ignored") };
   return { ...outcome(result, counts, limit), summarize: (output) => cargoFailure(output) };
@@ -158,11 +175,18 @@ const layers = [
     name: "native",
     about: "the core: unit, property and simulation tests",
     present: () => true,
-    run: () =>
-      cargoTest("native", ["--workspace", ...(long ? ["--profile", "release-native"] : [])], {
+    async run() {
+      const result = await cargoTest("native", ["--workspace", ...(long ? ["--profile", "release-native"] : [])], {
         env: long ? { HOLDFAST_LONG: "1" } : {},
         limit: minutes(15),
-      }),
+        // What the simulator says of itself.
+        show: ["--show-output"],
+      });
+      const said = /^(\d+) seeds, (\d+) happenings, (\d+) commits/m.exec(result.output)?.slice(1);
+      const [seeds, happenings, commits] = (said ?? []).map((digits) => Number(digits).toLocaleString("en"));
+      if (said) say(`the simulator ran ${seeds} seeds: ${commits} commits, ${happenings} happenings`);
+      return result;
+    },
   },
   {
     name: "fuzz",
@@ -303,11 +327,21 @@ const layers = [
 ];
 
 main(async () => {
+  if (isHelp) {
+    console.log(`${usage}\n\nThe layers:`);
+    for (const { name, about } of layers) console.log(`  ${name.padEnd(8)} ${about}`);
+    return;
+  }
+  if (problem) throw new Problem(problem);
   for (const name of only ?? []) {
     if (!layers.some((layer) => layer.name === name)) {
       throw new Problem(`There is no layer ${name}. The layers: ${layers.map((layer) => layer.name).join(", ")}.`);
     }
   }
+  await alone("test", "the tests that are run", test);
+});
+
+async function test() {
   const started = Date.now();
   await ensureBuildTools();
   mkdirSync(logs, { recursive: true });
@@ -340,4 +374,4 @@ main(async () => {
   const [passed, failed] = [sum(results.map((one) => one.passed)), sum(results.map((one) => one.failed))];
   console.log(`\n${passed} passed, ${failed} failed`);
   process.exit(failed === 0 && passed > 0 ? 0 : 1);
-});
+}
