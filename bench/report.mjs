@@ -98,7 +98,7 @@ export function table(r, { judgedFrom = 10000 } = {}) {
     if (verdicts) {
       h('### Holdfast against hand-written IndexedDB')
       out.push('Speed: the mean of raw\'s two medians over Holdfast\'s median; in brackets with each of the two.', '')
-      if (!isJudged) out.push(`Floors and goals are for ${judgedFrom.toLocaleString('en')} rows and more: at this N they don't apply.`, '')
+      if (!isJudged) out.push(`The floors and goals of these rows are for ${judgedFrom.toLocaleString('en')} and more: at this N they don't apply.`, '')
       const disk = judged(es, DISK, kb, 'bytes', isJudged) ?? []
       out.push(grid(['row', 'raw before', 'raw after', 'Holdfast', 'p95', 'speed', 'floor', 'met', 'goal', 'met'], [...verdicts, ...disk]))
       const own = es.filter(e => e.rows.ownPut).map(e => `${ms(e.rows.ownPut.med)} (p95 ${ms(e.rows.ownPut.p95)})`)
@@ -123,7 +123,7 @@ export function table(r, { judgedFrom = 10000 } = {}) {
       const rows = []
       for (const [k, label] of [['tabs', 'one write at a time'], ['tabs32', '32 writes under way']]) for (const e of tabbed) {
         const t = e.rows[k], nm = names[es.indexOf(e)]
-        if (!t) { if (e.bad[k]) rows.push([nm, label, /WRONG/.test(e.bad[k]) ? 'WRONG' : 'failed', '', '', '', '', '', '', '', '']); continue }
+        if (!t) { if (e.bad[k]) rows.push([nm, label, /WRONG/.test(e.bad[k]) ? 'WRONG' : isLimit(e, k, e.bad[k]) ? 'one tab only' : 'failed', '', '', '', '', '', '', '', '']); continue }
         const fair = t.share >= 0.2 && t.longestGap <= 1000, isH = e.engine === 'holdfast'
         rows.push([nm, label, Math.round(t.alone), t.rounds.map(x => x.tabs.map(y => Math.round(y.perSecond)).join(' + ')).join('; '), Math.round(t.together), `${Math.round(t.ratio * 100)} %`, `${Math.round(t.share * 100)} %`, ms(t.aloneGap), ms(t.longestGap), isH ? verdict({}, fair) : '', isH ? verdict({}, t.ratio >= 0.8) : ''])
       }
