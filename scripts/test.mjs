@@ -23,6 +23,9 @@ function readArguments(argv) {
     else if (options.only?.length === 1) {
       options.rest = argv.slice(argv[i] === "--" ? i + 1 : i);
       break;
+    } else if (argv[i] === "--") {
+      options.problem ??= `What follows -- is for the runner of one layer: name it by --only.\n${usage}`;
+      break;
     } else options.problem ??= `${argv[i]} is no option here.\n${usage}`;
   }
   return options;

@@ -26,6 +26,7 @@ for (const [script, args, sentence] of [
   ["start", ["--port", "99999"], "--port 99999 is no port number."],
   ["test", ["--onyl", "node"], "--onyl is no option here."],
   ["test", ["--only", "nothing"], "There is no layer nothing."],
+  ["test", ["--", "a pattern"], "What follows -- is for the runner of one layer"],
   ["bench", ["--nope"], "unknown option --nope"],
 ]) {
   test(`${script} ${args.join(" ")} is answered by a sentence`, async () => {

@@ -23,8 +23,8 @@ interface Shown {
 }
 
 export interface RowActions {
-  /** Saves another value of a field; false if it could not be saved, which has been told. */
-  save(row: Row, field: Field, control: Control): Promise<boolean>;
+  /** Saves the control's value, or tells that it can't be saved. */
+  save(row: Row, field: Field, control: Control): Promise<void>;
   edit(row: Row): void;
   remove(row: Row): Promise<void>;
 }
@@ -173,9 +173,8 @@ export class Rows {
     };
     const save = (): void => {
       if (isOver) return;
-      const wanted = control.isChanged ? this.#actions.save(row, field, control) : undefined;
+      if (control.isChanged) void this.#actions.save(row, field, control);
       end();
-      void wanted;
     };
     element.onkeydown = (event) => {
       const { key } = event;

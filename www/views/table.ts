@@ -38,15 +38,13 @@ export function tableView(session: Session, table: TableName, references: Refere
     );
   };
 
-  const save = async (row: Row, { path }: Field, control: Control): Promise<boolean> => {
+  const save = async (row: Row, { path }: Field, control: Control): Promise<void> => {
     try {
       const name = path.split(".")[0]!;
       // An object is written as a whole: the rest of it stays what it is.
       await patch(row, withValue(name === path ? {} : { [name]: row[name] }, path, control.read()));
-      return true;
     } catch (error) {
       session.fail(error);
-      return false;
     }
   };
 
@@ -118,12 +116,13 @@ export function tableView(session: Session, table: TableName, references: Refere
     total.textContent = plural(all, one, many);
     await choice.refresh();
     if (tiles) await tiles.refresh(all, choice.tile);
-    const { text, index, isFiltered, query } = planned();
-    const page = await session.read(`${text}.paginate({ numItems: ${pager.size} })`, index, () =>
-      pager.load({ text, index, isFiltered, query }),
-    );
+    const asked = planned();
+    const { text, index } = asked;
+    const page = await session.read(`${text}.paginate({ numItems: ${pager.size} })`, index, () => pager.load(asked));
     // A count that has to read every document is not asked for.
-    const ofTotal = isFiltered ? undefined : await session.read(`${text}.count()`, index, () => query().count());
+    const ofTotal = asked.isFiltered
+      ? undefined
+      : await session.read(`${text}.count()`, index, () => asked.query().count());
     rows.show(page);
     pager.show(ofTotal);
     nothing.hidden = page.length > 0;
