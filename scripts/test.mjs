@@ -48,8 +48,7 @@ function filesBelow(folder, ending) {
 }
 
 const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
-const countAll = (output, pattern, value = (found) => Number(found[1])) =>
-  sum([...output.matchAll(pattern)].map(value));
+const countAll = (output, pattern) => sum([...output.matchAll(pattern)].map((found) => Number(found[1])));
 
 /** What a program's end means: its own counts, and at least one failure when it did not end well or ran no test. */
 function outcome(result, counts, limit) {
@@ -68,17 +67,21 @@ function cargoFailure(output, most = 120) {
   return start < 0 ? tail(output, most) : lines.slice(start, start + most).join("\n");
 }
 
-/** Says now and then how far a layer is that takes minutes. Answers what hears its output, and what ends it. */
-function progress(name) {
+// A test that has ended, in the output of cargo and of Node; one that begins, in Playwright's.
+const tested = /^test .*\.\.\. (?:ok|ignored|FAILED)|^ *[✔✖﹣] |^\[\d+\/\d+\]/gm;
+
+/** As `attempt`; says now and then how far it is, because a layer may take minutes. */
+async function watched(name, command, args, options) {
   const started = Date.now();
   let output = "";
   const timer = setInterval(() => {
-    const tests = countAll(output, /^test .*\.\.\. (?:(ok)|ignored|FAILED)$/gm, () => 1);
-    const first = /^ +Running /m.test(output) ? "the first tests run" : "compiling";
-    const doing = tests === 0 ? first : `${tests} tests so far`;
+    const tests = [...output.matchAll(tested)].length;
+    const isCompiling = command === "cargo" && !/^ +Running /m.test(output);
+    const doing = isCompiling ? "compiling" : tests === 0 ? "the first tests run" : `${tests} tests so far`;
     say(`${name}: ${doing} (${time(Date.now() - started)})`);
   }, 20_000);
-  return { hear: (text) => (output += text), end: () => clearInterval(timer) };
+  const hear = (text) => (output += text);
+  return attempt(command, args, { ...options, hear, log: logOf(name) }).finally(() => clearInterval(timer));
 }
 
 async function cargoTest(name, args, { env = {}, limit, show = [] }) {
@@ -86,8 +89,7 @@ async function cargoTest(name, args, { env = {}, limit, show = [] }) {
     ["test", "--no-fail-fast", ...args],
     rest.length > 0 ? ["--", ...rest] : ["--", ...show, ...(long ? ["--include-ignored"] : [])],
   ];
-  const { hear, end } = progress(name);
-  const result = await attempt("cargo", [...own, ...theirs], { env, hear, log: logOf(name), limit }).finally(end);
+  const result = await watched(name, "cargo", [...own, ...theirs], { env, limit });
   const count = (word) => countAll(result.output, new RegExp(`^test result: .*?(\\d+) ${word}`, "gm"));
   const counts = { passed: count("passed"), failed: count("failed"), skipped: count("ignored") };
   return { ...outcome(result, counts, limit), summarize: (output) => cargoFailure(output) };
@@ -99,7 +101,7 @@ async function nodeTest(name, files, { limit }) {
   const args = ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-reporter-destination=stdout"];
   args.push("--test-reporter=tap", `--test-reporter-destination=${tap}`, ...rest, ...files);
   const env = { NODE_TEST_CONTEXT: undefined, HOLDFAST_LONG: long ? "1" : "" };
-  const result = await attempt(process.execPath, args, { log: logOf(name), limit, env });
+  const result = await watched(name, process.execPath, args, { limit, env });
   const report = existsSync(tap) ? readFileSync(tap, "utf8") : "";
   const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(report)?.[1] ?? 0);
   const counts = {
@@ -292,7 +294,7 @@ const layers = [
           "--reporter=line,json",
           ...rest,
         ];
-        const result = await attempt(process.execPath, args, { env, log: logOf("e2e"), limit: minutes(15) });
+        const result = await watched("e2e", process.execPath, args, { env, limit: minutes(15) });
         const stats = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")).stats : {};
         const counts = {
           passed: stats.expected ?? 0,
