@@ -1,7 +1,7 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["bench", "dist", "pkg", "target", "www/dist", "fuzz", ".cache", "test-results"] },
+  { ignores: ["bench", "dist", ".dist-*", "pkg", "target", "www/dist", "fuzz", ".cache", "test-results"] },
   ...tseslint.configs.recommended,
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {

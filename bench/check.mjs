@@ -42,11 +42,13 @@ const options = parse(['--engines', 'raw-idb,holdfast', '--quick', '--million', 
 options.out = out
 const code = await run(options)
 console.log = print
-const md = table(options.result)
+const md = table(options.result, { judgedFrom: 0 })
 ok(code === 0, 'the stand-in: exit code ' + code)
 for (const e of options.result.runs) ok(Object.keys(e.bad).length === 0 && !e.missing, `the stand-in: ${e.engine} ${JSON.stringify(e.bad)} ${e.missing ?? ''}`)
 ok(/\| get by id, warm: row first seen \|.*\*\*MISS\*\*.*\*\*MISS\*\* \|/.test(md), 'the stand-in cannot be 50 times as fast as raw: ' + md.match(/.*get by id, warm: row first seen.*/)?.[0])
 ok(/pageCacheBytes: peak .*MISS.*wasmBytes: peak .*PASS/.test(md), 'budgets: ' + md.match(/Budgets:.*/)?.[0])
 ok(/Cold open to first query as the database grows/.test(md), 'growth table')
+const quick = table(options.result)
+ok(/at this N they don't apply/.test(quick) && !/\| row first seen.*(PASS|MISS)/.test(quick) && !/get by id.*MISS/.test(quick), 'no verdicts at 1,000 rows')
 print(`${passed} passed, ${failed} failed (bench/check.mjs)`)
 process.exitCode = failed ? 1 : 0

@@ -10,6 +10,13 @@ import { ensureChromium, ensureNpmPackages } from "./setup.mjs";
 main(async () => {
   const folder = join(root, "bench");
   if (!existsSync(join(folder, "run.mjs"))) throw new Problem("There is no bench/run.mjs.");
+  // Its own options, looked at first: nobody who asks for help or has misspelt something waits for a build.
+  const { parse } = await import("../bench/run.mjs");
+  try {
+    parse(process.argv.slice(2));
+  } catch (error) {
+    throw new Problem(error.message);
+  }
   await build();
   await ensureNpmPackages(folder, "the benchmark's npm packages");
   const env = { ...process.env, CHROMIUM: await ensureChromium() };

@@ -1,13 +1,24 @@
 // npm run build: the crate becomes pkg/ (wasm-bindgen's output, which ts/ imports) and both become dist/ (the package).
 
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { alone } from "./lock.mjs";
 import { silencePanics } from "./panics.mjs";
 import { attempt, main, Problem, root, run, say, tail, time } from "./run.mjs";
-import { ensureBuildTools, wasmBindgenVersion, wasmTarget } from "./setup.mjs";
+import { cache, ensureBuildTools, wasmBindgenVersion, wasmTarget } from "./setup.mjs";
 
 /** The WebAssembly binaries of the package: a name for the files, and the crate's features. */
 const binaries = [{ name: "holdfast", features: [] }];
@@ -35,6 +46,12 @@ const bindgen = ["--target", "web", "--omit-default-module-path", "--experimenta
 
 const dist = join(root, "dist");
 const pkg = join(root, "pkg");
+
+// What is being built, until it is whole: whoever reads dist/ meanwhile reads what was built before. It lies beside
+// dist/, so that source maps name the same places.
+const newDist = join(root, ".dist-new");
+const oldDist = join(root, ".dist-old");
+const newPkg = join(cache, "pkg-new");
 
 /** Compiles the crate and answers the file of the raw binary. */
 async function compile({ features }) {
@@ -100,16 +117,20 @@ async function bind(binary) {
   if (existsSync(wasm) && existsSync(stamp) && readFileSync(stamp, "utf8") === key) return;
   if (compiled > 2_000) say(`compiled the crate for WebAssembly in ${time(compiled)}`);
   const bound = Date.now();
-  mkdirSync(pkg, { recursive: true });
-  rmSync(stamp, { force: true });
-  await run("wasm-bindgen", [...bindgen, "--out-dir", pkg, "--out-name", binary.name, raw], {
+  rmSync(newPkg, { recursive: true, force: true });
+  await run("wasm-bindgen", [...bindgen, "--out-dir", newPkg, "--out-name", binary.name, raw], {
     failure: "wasm-bindgen failed.",
   });
-  checkImports(binary.name, readFileSync(wasm));
-  const before = statSync(wasm).size;
-  await silencePanics(wasm);
+  const unfinished = join(newPkg, `${binary.name}_bg.wasm`);
+  checkImports(binary.name, readFileSync(unfinished));
+  const before = statSync(unfinished).size;
+  await silencePanics(unfinished);
   const optimizer = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
-  await run(process.execPath, [optimizer, ...optimize, "-o", wasm, wasm], { failure: "wasm-opt failed." });
+  await run(process.execPath, [optimizer, ...optimize, "-o", unfinished, unfinished], { failure: "wasm-opt failed." });
+  mkdirSync(pkg, { recursive: true });
+  rmSync(stamp, { force: true });
+  for (const file of readdirSync(newPkg)) renameSync(join(newPkg, file), join(pkg, file));
+  rmSync(newPkg, { recursive: true, force: true });
   writeFileSync(stamp, key);
   const kb = (bytes) => `${Math.round(bytes / 1000)} KB`;
   say(
@@ -139,40 +160,55 @@ export function bundleOptions() {
 function shipGeneratedTypes() {
   for (const { name } of binaries) {
     const types = readFileSync(join(pkg, `${name}.d.ts`), "utf8");
-    writeFileSync(join(dist, `${name}.d.ts`), types.replace(/^.*\[Symbol\.dispose\].*\n/gm, ""));
+    writeFileSync(join(newDist, `${name}.d.ts`), types.replace(/^.*\[Symbol\.dispose\].*\n/gm, ""));
   }
-  const importer = join(dist, "wasm.d.ts");
+  const importer = join(newDist, "wasm.d.ts");
   writeFileSync(importer, readFileSync(importer, "utf8").replaceAll("../pkg/", "./"));
 }
 
 /** esbuild and tsc, from ts/ into dist/. */
 async function bundle() {
-  rmSync(dist, { recursive: true, force: true });
-  mkdirSync(dist, { recursive: true });
+  rmSync(newDist, { recursive: true, force: true });
+  mkdirSync(newDist, { recursive: true });
   const { build, formatMessages } = await import("esbuild");
   const fail = async (errors) => {
     throw new Problem(`esbuild failed.\n\n${(await formatMessages(errors, { kind: "error" })).join("\n")}`);
   };
-  await build(bundleOptions()).catch((error) => fail(error.errors ?? [{ text: String(error) }]));
-  for (const { name } of binaries) copyFileSync(join(pkg, `${name}_bg.wasm`), join(dist, `${name}_bg.wasm`));
+  await build({ ...bundleOptions(), outdir: newDist }).catch((error) =>
+    fail(error.errors ?? [{ text: String(error) }]),
+  );
+  for (const { name } of binaries) copyFileSync(join(pkg, `${name}_bg.wasm`), join(newDist, `${name}_bg.wasm`));
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-  await run(process.execPath, [tsc, "-p", "tsconfig.build.json"], { failure: "tsc failed." });
+  await run(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", newDist], { failure: "tsc failed." });
   shipGeneratedTypes();
+  rmSync(oldDist, { recursive: true, force: true });
+  if (existsSync(dist)) renameSync(dist, oldDist);
+  renameSync(newDist, dist);
+  rmSync(oldDist, { recursive: true, force: true });
 }
+
+const buildAlone = (body) => alone("build", "a build", body);
+
+const bindAll = async () => {
+  for (const binary of binaries) await bind(binary);
+};
 
 /** pkg/ alone, which the type check of ts/ needs. */
 export async function buildWasm() {
   await ensureBuildTools();
-  for (const binary of binaries) await bind(binary);
+  await buildAlone(bindAll);
 }
 
 /** pkg/ and dist/. */
 export async function build() {
   const started = Date.now();
-  await buildWasm();
   if (!existsSync(join(root, entries.index)))
     throw new Problem(`There is no ${entries.index} to build the package from.`);
-  await bundle();
+  await ensureBuildTools();
+  await buildAlone(async () => {
+    await bindAll();
+    await bundle();
+  });
   say(`built dist/ in ${time(Date.now() - started)}`);
 }
 

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { createWriteStream, mkdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 /** The repository's folder. */
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -25,10 +26,10 @@ export function time(ms) {
 export const tail = (text, lines = 40) => text.trimEnd().split("\n").slice(-lines).join("\n");
 
 /**
- * Runs a program and answers { ok, code, output, timedOut }, never throws. `show` passes its output through, `log`
- * keeps a copy in a file, `limit` ends the program and its children after so many milliseconds.
+ * Runs a program and answers { ok, code, output, timedOut }, never throws. `show` passes its output through, `hear` gets
+ * it piece by piece, `log` keeps a copy in a file, `limit` ends the program and its children after so many milliseconds.
  */
-export function attempt(command, args, { cwd = root, env = {}, show = false, log, limit } = {}) {
+export function attempt(command, args, { cwd = root, env = {}, show = false, hear, log, limit } = {}) {
   return new Promise((resolve) => {
     const grouped = process.platform !== "win32" && limit !== undefined;
     const child = spawn(command, args, {
@@ -67,6 +68,7 @@ export function attempt(command, args, { cwd = root, env = {}, show = false, log
         output += text;
         file?.write(text);
         if (show) process.stdout.write(text);
+        hear?.(text);
       });
     }
     const end = (code) => {
@@ -102,6 +104,22 @@ export function prependPath(folder) {
   const entries = (process.env.PATH ?? "").split(delimiter);
   if (entries[0] !== folder)
     process.env.PATH = [folder, ...entries.filter((entry) => entry !== folder)].join(delimiter);
+}
+
+/** A script's options. A wrong one is a Problem; `--help` prints the usage, and that is all then. */
+export function readOptions(options, usage) {
+  let values;
+  try {
+    ({ values } = parseArgs({ options: { ...options, help: { type: "boolean", short: "h" } } }));
+  } catch (error) {
+    // Node says more than that, about arguments that begin with a dash.
+    throw new Problem(`${error.message.split(". ")[0].replace(/\.?$/, ".")}\n${usage}`);
+  }
+  if (values.help) {
+    console.log(usage);
+    process.exit(0);
+  }
+  return values;
 }
 
 /** Runs a script's main function: a Problem becomes its sentence, and any failure exit code 1. */

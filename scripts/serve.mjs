@@ -21,6 +21,15 @@ const config = (folder) => ({
   },
 });
 
+/** Whether nobody listens on a port. */
+export function isFree(port) {
+  return new Promise((resolve) => {
+    const server = createTcpServer();
+    server.on("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
 /** A port that nobody listens on. */
 export function freePort() {
   return new Promise((resolve, reject) => {

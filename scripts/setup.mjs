@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
+import { alone } from "./lock.mjs";
 import { ask, attempt, prependPath, Problem, root, run, say } from "./run.mjs";
 
 /** Tools that belong to this clone alone; git ignores it. */
@@ -182,10 +183,11 @@ export async function ensureChromium() {
 }
 
 /** All that a build needs. */
-export async function ensureBuildTools() {
-  ensureRust();
-  mkdirSync(cache, { recursive: true });
-  await ensureNpmPackages();
-  await ensureWasmTarget();
-  await ensureWasmBindgen();
-}
+export const ensureBuildTools = () =>
+  alone("setup", "what is being installed", async () => {
+    ensureRust();
+    mkdirSync(cache, { recursive: true });
+    await ensureNpmPackages();
+    await ensureWasmTarget();
+    await ensureWasmBindgen();
+  });

@@ -5,28 +5,33 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import { basename, join, relative, sep } from "node:path";
 import { build } from "./build.mjs";
 import { browserTests, check, checks, prepareChecks } from "./check.mjs";
+import { alone } from "./lock.mjs";
 import { attempt, main, Problem, root, say, tail, time } from "./run.mjs";
 import { freePort, serveBuilt, serveSources } from "./serve.mjs";
 import { cache, ensureBuildTools, ensureChromium, wasmTarget } from "./setup.mjs";
 import { excess, sizes, table } from "./size.mjs";
 
-const usage = "npm test -- [--only name[,name]] [--long] [-- arguments for the only layer]";
+const usage = "npm test -- [--only name[,name]] [--long] [--help] [-- arguments for the only layer]";
 
 function readArguments(argv) {
-  const options = { only: undefined, long: false, rest: [] };
+  const options = { only: undefined, long: false, rest: [], problem: undefined };
   for (let i = 0; i < argv.length; i += 1) {
     if (argv[i] === "--long") options.long = true;
+    else if (argv[i] === "--help" || argv[i] === "-h") options.isHelp = true;
     else if (argv[i] === "--only" && argv[i + 1]) options.only = argv[(i += 1)].split(",");
     else if (argv[i].startsWith("--only=")) options.only = argv[i].slice("--only=".length).split(",");
     else if (options.only?.length === 1) {
       options.rest = argv.slice(argv[i] === "--" ? i + 1 : i);
       break;
-    } else throw new Problem(`${argv[i]} is no option here.\n${usage}`);
+    } else if (argv[i] === "--") {
+      options.problem ??= `What follows -- is for the runner of one layer: name it by --only.\n${usage}`;
+      break;
+    } else options.problem ??= `${argv[i]} is no option here.\n${usage}`;
   }
   return options;
 }
 
-const { only, long, rest } = readArguments(process.argv.slice(2));
+const { only, long, rest, isHelp, problem } = readArguments(process.argv.slice(2));
 const minutes = (n) => n * 60_000 * (long ? 8 : 1);
 const logs = join(cache, "logs");
 const logOf = (name) => join(logs, `${name}.log`);
@@ -62,12 +67,29 @@ function cargoFailure(output, most = 120) {
   return start < 0 ? tail(output, most) : lines.slice(start, start + most).join("\n");
 }
 
-async function cargoTest(name, args, { env = {}, limit }) {
+// A test that has ended, in the output of cargo and of Node; one that begins, in Playwright's.
+const tested = /^test .*\.\.\. (?:ok|ignored|FAILED)|^ *[✔✖﹣] |^\[\d+\/\d+\]/gm;
+
+/** As `attempt`; says now and then how far it is, because a layer may take minutes. */
+async function watched(name, command, args, options) {
+  const started = Date.now();
+  let output = "";
+  const timer = setInterval(() => {
+    const tests = [...output.matchAll(tested)].length;
+    const isCompiling = command === "cargo" && !/^ +Running /m.test(output);
+    const doing = isCompiling ? "compiling" : tests === 0 ? "the first tests run" : `${tests} tests so far`;
+    say(`${name}: ${doing} (${time(Date.now() - started)})`);
+  }, 20_000);
+  const hear = (text) => (output += text);
+  return attempt(command, args, { ...options, hear, log: logOf(name) }).finally(() => clearInterval(timer));
+}
+
+async function cargoTest(name, args, { env = {}, limit, show = [] }) {
   const [own, theirs] = [
     ["test", "--no-fail-fast", ...args],
-    rest.length > 0 ? ["--", ...rest] : long ? ["--", "--include-ignored"] : [],
+    rest.length > 0 ? ["--", ...rest] : ["--", ...show, ...(long ? ["--include-ignored"] : [])],
   ];
-  const result = await attempt("cargo", [...own, ...theirs], { env, log: logOf(name), limit });
+  const result = await watched(name, "cargo", [...own, ...theirs], { env, limit });
   const count = (word) => countAll(result.output, new RegExp(`^test result: .*?(\\d+) ${word}`, "gm"));
   const counts = { passed: count("passed"), failed: count("failed"), skipped: count("ignored") };
   return { ...outcome(result, counts, limit), summarize: (output) => cargoFailure(output) };
@@ -79,7 +101,7 @@ async function nodeTest(name, files, { limit }) {
   const args = ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-reporter-destination=stdout"];
   args.push("--test-reporter=tap", `--test-reporter-destination=${tap}`, ...rest, ...files);
   const env = { NODE_TEST_CONTEXT: undefined, HOLDFAST_LONG: long ? "1" : "" };
-  const result = await attempt(process.execPath, args, { log: logOf(name), limit, env });
+  const result = await watched(name, process.execPath, args, { limit, env });
   const report = existsSync(tap) ? readFileSync(tap, "utf8") : "";
   const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(report)?.[1] ?? 0);
   const counts = {
@@ -158,11 +180,18 @@ const layers = [
     name: "native",
     about: "the core: unit, property and simulation tests",
     present: () => true,
-    run: () =>
-      cargoTest("native", ["--workspace", ...(long ? ["--profile", "release-native"] : [])], {
+    async run() {
+      const result = await cargoTest("native", ["--workspace", ...(long ? ["--profile", "release-native"] : [])], {
         env: long ? { HOLDFAST_LONG: "1" } : {},
         limit: minutes(15),
-      }),
+        // What the simulator says of itself.
+        show: ["--show-output"],
+      });
+      const said = /^(\d+) seeds, (\d+) happenings, (\d+) commits/m.exec(result.output)?.slice(1);
+      const [seeds, happenings, commits] = (said ?? []).map((digits) => Number(digits).toLocaleString("en"));
+      if (said) say(`the simulator ran ${seeds} seeds: ${commits} commits, ${happenings} happenings`);
+      return result;
+    },
   },
   {
     name: "fuzz",
@@ -265,7 +294,7 @@ const layers = [
           "--reporter=line,json",
           ...rest,
         ];
-        const result = await attempt(process.execPath, args, { env, log: logOf("e2e"), limit: minutes(15) });
+        const result = await watched("e2e", process.execPath, args, { env, limit: minutes(15) });
         const stats = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")).stats : {};
         const counts = {
           passed: stats.expected ?? 0,
@@ -303,11 +332,21 @@ const layers = [
 ];
 
 main(async () => {
+  if (isHelp) {
+    console.log(`${usage}\n\nThe layers:`);
+    for (const { name, about } of layers) console.log(`  ${name.padEnd(8)} ${about}`);
+    return;
+  }
+  if (problem) throw new Problem(problem);
   for (const name of only ?? []) {
     if (!layers.some((layer) => layer.name === name)) {
       throw new Problem(`There is no layer ${name}. The layers: ${layers.map((layer) => layer.name).join(", ")}.`);
     }
   }
+  await alone("test", "the tests that are run", test);
+});
+
+async function test() {
   const started = Date.now();
   await ensureBuildTools();
   mkdirSync(logs, { recursive: true });
@@ -340,4 +379,4 @@ main(async () => {
   const [passed, failed] = [sum(results.map((one) => one.passed)), sum(results.map((one) => one.failed))];
   console.log(`\n${passed} passed, ${failed} failed`);
   process.exit(failed === 0 && passed > 0 ? 0 : 1);
-});
+}

@@ -53,17 +53,24 @@ main(async () => {
   await page.goto(address);
   const read = () => page.evaluate(() => document.getElementById("output")?.textContent ?? "").catch(() => "");
   let text = "";
+  let told = "";
   let changed = Date.now();
   let result;
   while (!result && Date.now() - changed < patience) {
     await new Promise((resolve) => setTimeout(resolve, 50));
     const now = `${await read()}`;
     if (now !== text) changed = Date.now();
+    // What is finished is told at once: somebody waits for it.
+    if (now.startsWith(text) && text.startsWith(told)) {
+      const lines = now.slice(0, now.lastIndexOf("\n") + 1);
+      process.stdout.write(lines.slice(told.length));
+      told = lines;
+    }
     text = now;
     result = /test result: (ok|FAILED)/.exec(text)?.[1];
   }
   await browser.close();
-  console.log(text);
+  console.log(text.startsWith(told) ? text.slice(told.length) : text);
   if (result !== "ok" && shown.length > 0) console.log(`\nconsole of the page:\n${shown.join("\n")}`);
   if (!result) console.log(`\nno result: the page said nothing new for ${patience / 1000} s`);
   process.exit(result === "ok" ? 0 : 1);

@@ -36,7 +36,7 @@ use crate::change::Operations;
 use crate::error::{Code, Error, Result};
 use crate::flat_map::FlatMap;
 use crate::keyspace::{RowId, TableId};
-use crate::log::CommitId;
+use crate::log::{ChangeKind, CommitId};
 use crate::random::Random;
 use crate::schema::{Schema, WantedSchema};
 use crate::store::{LoadedPages, Manifest, Overlay, PageCache, PageId, View};
@@ -221,6 +221,26 @@ pub struct Stats {
     pub tree_entries: u64,
     /// Levels of the tree.
     pub tree_height: u32,
+    /// The last records beyond the checkpoint, the newest first; [`RECENT`] at most.
+    pub recent: Vec<RecentCommit>,
+}
+
+/// How many records [`Stats`] tells of.
+const RECENT: usize = 10;
+
+/// A record of the log, as [`Stats`] tells of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecentCommit {
+    /// Its number.
+    pub sequence: u64,
+    /// Its size.
+    pub bytes: usize,
+    /// When this tab saved it or read it.
+    pub learned_ms: f64,
+    /// Whether this tab wrote it.
+    pub is_own: bool,
+    /// Rows that it inserts, updates and deletes. None is a schema, or a step of building or removing an index.
+    pub rows: [usize; 3],
 }
 
 impl Tab {
@@ -401,7 +421,21 @@ impl Tab {
             pending: self.queue.len(),
             tree_entries: self.committed.view.manifest.count,
             tree_height: u32::from(self.committed.view.manifest.height),
+            recent: self.tail.iter().rev().take(RECENT).map(|record| self.recent(record)).collect(),
         }
+    }
+
+    fn recent(&self, TailRecord { sequence, record, bytes, learned_ms }: &TailRecord) -> RecentCommit {
+        let mut rows = [0; 3];
+        for row in record.rows() {
+            rows[match row.kind {
+                ChangeKind::Insert => 0,
+                ChangeKind::Update => 1,
+                ChangeKind::Delete => 2,
+            }] += 1;
+        }
+        let is_own = record.commit.session == self.session;
+        RecentCommit { sequence: *sequence, bytes: *bytes, learned_ms: *learned_ms, is_own, rows }
     }
 
     /// Ends the tab: whatever was not saved is rejected, nothing is answered any more.

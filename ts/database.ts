@@ -116,6 +116,29 @@ export interface DatabaseStats {
   rowCacheRows: number;
   /** Memory of the engine, of all databases of this page. It never shrinks. */
   wasmMemoryBytes: number;
+  /** The last of the log records beyond the checkpoint, the newest first: ten at most, none when all are in the tree. */
+  recentCommits: RecentCommit[];
+}
+
+/** A record of the log: one or more mutations that were saved together. */
+export interface RecentCommit {
+  /** Its number in the log. */
+  sequence: number;
+  /** Its size. */
+  bytes: number;
+  /** When this tab saved it or read it, as `Date.now()` tells it. */
+  learnedAt: number;
+  /** Whether this tab wrote it. */
+  isOwn: boolean;
+  /**
+   * Documents that it inserts. Where nothing is inserted, updated or deleted, it is a new schema or a step of building an
+   * index.
+   */
+  inserted: number;
+  /** Documents that it changes. */
+  updated: number;
+  /** Documents that it deletes. */
+  deleted: number;
 }
 
 /** How {@link Database.verify} goes about it. */

@@ -14,6 +14,7 @@ export type {
   DatabaseStats,
   MutateOptions,
   OpenDatabaseOptions,
+  RecentCommit,
   RepairReport,
   VerifyOptions,
   VerifyProgress,

@@ -24,7 +24,7 @@ export interface Cost {
   ms: number;
 }
 
-/** An open database, as the parts of the page share it. */
+/** An open database, as the parts of the page share it. Another durability makes it another `Db`. */
 export interface Session {
   readonly db: Db;
   readonly storage: Storage;
@@ -33,6 +33,8 @@ export interface Session {
   read<T>(text: string, index: string, query: () => Promise<T>): Promise<T>;
   /** Runs a change, notes what it cost, and shows everything anew. A change that fails is rejected. */
   write<T>(text: string, change: () => Promise<T>): Promise<T>;
+  /** Tells the page that changes are being saved, until this ends, and shows everything anew then. */
+  saving<T>(changes: () => Promise<T>): Promise<T>;
   /** Notes what something cost that was measured elsewhere. */
   note(cost: Cost): void;
   /** Runs all queries of the page again. */

@@ -1,18 +1,21 @@
 /** The page: opens the database, shows its parts, and keeps them up to date. */
 import { HoldfastError } from "holdfast";
 import { open, resultOf, type Cost, type Db, type Durability, type Session, type Storage, type View } from "./database";
-import { h } from "./dom";
+import { duration, h } from "./dom";
 import { explain } from "./problems";
+import { References } from "./references";
+import { tables, type TableName } from "./schema";
 import { careView } from "./views/care";
 import { costsView } from "./views/costs";
-import { moviesView } from "./views/movies";
 import { sizesView } from "./views/sizes";
-import { tasksView } from "./views/tasks";
+import { tableView } from "./views/table";
 
 const byId = (id: string): HTMLElement => document.getElementById(id)!;
 const views = byId("views");
 const panels = byId("panels");
 const state = byId("state");
+const lastChange = byId("last-change");
+const panelsButton = byId("show-panels");
 const refreshButton = byId("refresh") as HTMLButtonElement;
 
 // ---- messages ----
@@ -40,76 +43,113 @@ const say: Session["say"] = (message, action) => {
   element.lastChild!.before(button);
 };
 
-const fail: Session["fail"] = (error) => {
-  const { code, message, advice } = explain(error);
-  notice("bad", h("p", {}, code ? h("code", {}, code) : "", " ", message, advice ? ` ${advice}` : ""));
-};
-
 /** What ends a database for this page, until it is opened again. */
 const isEnd = (error: unknown): boolean =>
   error instanceof HoldfastError && ["DatabaseClosed", "StorageUnavailable", "EngineFault"].includes(error.code);
+
+const fail: Session["fail"] = (error) => {
+  if (isEnd(error)) return end(error);
+  const { code, message, advice } = explain(error);
+  notice("bad", h("p", {}, code ? h("code", {}, code) : "", " ", message, advice ? ` ${advice}` : ""));
+};
 
 // ---- an open database ----
 
 /** Shows everything anew when asked to; asked again meanwhile, it goes on for one more round. */
 let refresh: () => Promise<void> = async () => undefined;
 let refreshSizes: () => Promise<void> = async () => undefined;
+/** Whether there is a database to show. */
+let isOpen = false;
 
 function begin(db: Db, storage: Storage, durability: Durability): void {
   const costs = costsView();
   let saving = 0;
   const showState = (): void => {
+    if (!isOpen) return;
     const where = storage === "memory" ? "In memory only" : "All saved";
     state.textContent = saving > 0 ? "Saving…" : where;
     state.className = saving > 0 ? "busy" : storage === "memory" ? "warning" : "saved";
   };
+  const note: Session["note"] = (cost) => {
+    costs.note(cost);
+    // Where the panels are out of sight, too.
+    if (cost.kind === "write") lastChange.textContent = `last change ${duration(cost.ms)}`;
+  };
   const measure = async <T>(kind: Cost["kind"], text: string, index: string, run: () => Promise<T>): Promise<T> => {
     const started = performance.now();
     const answer = await run();
-    costs.note({ kind, text, index, result: resultOf(answer), ms: performance.now() - started });
+    note({ kind, text, index, result: resultOf(answer), ms: performance.now() - started });
     return answer;
   };
   const session: Session = {
-    db,
+    get db() {
+      return db;
+    },
     storage,
-    durability,
+    get durability() {
+      return durability;
+    },
     read: (text, index, query) => measure("read", text, index, query),
-    async write(text, change) {
+    write: (text, change) => session.saving(() => measure("write", text, "", change)),
+    async saving(changes) {
       saving += 1;
       showState();
       try {
-        return await measure("write", text, "", change).then(async (answer) => {
-          await session.refresh();
-          return answer;
-        });
+        return await changes();
       } finally {
         saving -= 1;
         showState();
+        await refresh();
       }
     },
-    note: (cost) => costs.note(cost),
+    note,
     refresh: () => refresh(),
     say,
     fail,
   };
 
-  const data: Record<string, View> = { tasks: tasksView(session), movies: moviesView(session) };
+  const references = new References();
+  const shownBefore = new Map<TableName, View>();
+  const viewOf = (table: TableName): View => {
+    const view = shownBefore.get(table) ?? tableView(session, table, references);
+    shownBefore.set(table, view);
+    return view;
+  };
   const sizes = sizesView(session);
   const care = careView(session, {
-    setDurability: (wanted) => {
+    // The same views go on with another database: what is chosen in them stays chosen.
+    async setDurability(wanted) {
       localStorage.setItem("durability", wanted);
-      void reopen(db, () => db.close(), storage, `Every change is saved with ${wanted} durability now.`);
+      await pause();
+      try {
+        await db.close();
+        [db, durability] = [await open(storage, wanted, heard), wanted];
+        resume();
+        say(`Every change is saved with ${wanted} durability now.`);
+      } catch (error) {
+        showRefusal(error);
+      }
     },
-    destroy: () => void reopen(db, () => db.destroy(), storage, "The database was deleted."),
+    async destroy() {
+      await pause();
+      try {
+        await db.destroy();
+        say("The database was deleted.");
+      } catch (error) {
+        fail(error);
+      }
+      await start(storage);
+    },
   });
 
   const tabs = [...document.querySelectorAll<HTMLButtonElement>('[role="tab"]')];
   const nameOf = (tab: HTMLButtonElement): string => tab.id.replace("tab-", "");
   let shown: View | undefined;
   const show = (name: string): void => {
-    const view = data[name] ?? data["tasks"]!;
+    const table = tables.find((each) => each === name) ?? "tasks";
+    const view = viewOf(table);
     for (const tab of tabs) {
-      const isShown = data[nameOf(tab)] === view;
+      const isShown = nameOf(tab) === table;
       tab.setAttribute("aria-selected", String(isShown));
       tab.tabIndex = isShown ? 0 : -1;
       if (isShown) views.setAttribute("aria-labelledby", tab.id);
@@ -129,71 +169,72 @@ function begin(db: Db, storage: Storage, durability: Durability): void {
       next.click();
     };
   }
-  window.onhashchange = () => show(location.hash.slice(1));
 
   let running: Promise<void> | undefined;
   let isAsked = false;
-  refresh = () => {
+  const refreshAll = (): Promise<void> => {
     isAsked = true;
     running ??= (async () => {
-      while (isAsked) {
+      while (isAsked && isOpen) {
         isAsked = false;
         await shown?.refresh();
         await sizes.refresh();
         await care.refresh();
       }
     })()
-      .catch((error: unknown) => {
-        if (!isEnd(error)) return fail(error);
-        stop();
-        showRefusal(
-          error,
-          "The database is gone",
-          "It was closed or deleted, perhaps in another tab. What was saved and not deleted is there when it is opened again.",
-        );
-      })
+      .catch(fail)
       .finally(() => (running = undefined));
     return running;
   };
-  refreshSizes = () => sizes.refresh();
+  /** Nothing is read any more, and what was being read is. */
+  const pause = async (): Promise<void> => {
+    stop();
+    state.textContent = "Closing…";
+    state.className = "busy";
+    await running;
+  };
+  const resume = (): void => {
+    isOpen = true;
+    refresh = refreshAll;
+    refreshSizes = () => sizes.refresh();
+    window.onhashchange = () => show(location.hash.slice(1));
+    refreshButton.disabled = false;
+    showState();
+    void refresh();
+  };
   panels.replaceChildren(costs.element, sizes.element, care.element);
-  refreshButton.disabled = false;
-  showState();
+  resume();
   show(location.hash.slice(1));
 }
 
-/** There is no database any more. */
+/** There is no database any more, for now. */
 function stop(): void {
+  isOpen = false;
   refresh = refreshSizes = async () => undefined;
   window.onhashchange = null;
   refreshButton.disabled = true;
 }
 
-/** Ends with one database and opens it anew. */
-async function reopen(db: Db, end: () => Promise<void>, storage: Storage, message: string): Promise<void> {
+/** The database has ended by itself. Several parts of the page may find out. */
+function end(error: unknown): void {
+  if (!isOpen) return;
   stop();
-  state.textContent = "Closing…";
-  try {
-    await end();
-    say(message);
-  } catch (error) {
-    fail(error);
-  }
-  await start(storage);
+  showRefusal(error, "The database is gone", "What was saved and not deleted is there when it is opened again.");
 }
 
 // ---- opening ----
 
 const wantedDurability = (): Durability => (localStorage.getItem("durability") === "strict" ? "strict" : "relaxed");
 
+/** What happens to the database behind the scenes. */
+const heard = (error: unknown): void => fail(error);
+
 async function start(storage: Storage): Promise<void> {
   state.textContent = "Opening…";
   state.className = "busy";
   try {
     const durability = wantedDurability();
-    // Its end shows as soon as something is read again.
-    const onProblem = (error: unknown): void => (isEnd(error) ? void refresh() : fail(error));
-    begin(await open(storage, durability, onProblem), storage, durability);
+    begin(await open(storage, durability, heard), storage, durability);
   } catch (error) {
     showRefusal(error);
   }
@@ -204,6 +245,8 @@ function showRefusal(error: unknown, title = "The database can't be opened", hin
   const { code, message, advice = "" } = explain(error);
   state.textContent = "Not open";
   state.className = "bad";
+  lastChange.textContent = "";
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   const again = h("button", { type: "button", class: "primary" }, hint ? "Open it again" : "Try again");
   again.onclick = () => void start("indexeddb");
   const memory = h("button", { type: "button" }, "Work in memory only");
@@ -232,6 +275,13 @@ window.addEventListener("focus", () => void refresh());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") void refresh();
 });
+
+// Where there is no room beside the list, the panels come before it when they are asked for.
+panelsButton.onclick = () => {
+  const isShown = panels.classList.toggle("shown");
+  panelsButton.setAttribute("aria-expanded", String(isShown));
+  if (isShown) panels.scrollIntoView({ block: "nearest" });
+};
 
 // The store works on by itself: its log becomes part of its tree.
 setInterval(() => {

@@ -6,11 +6,10 @@ const advice: Partial<Record<ErrorCode, string>> = {
     "The browser gives this page no place to store data. Private windows and strict privacy settings do that: open the " +
     "page in an ordinary window, or allow it to store data, and try again.",
   QuotaExceeded:
-    "The disk, or the share of it that the browser gives this page, is full. Free some space, or delete tasks, and try again.",
+    "The disk, or the share of it that the browser gives this page, is full. Free some space, or delete something, and try again.",
   NewerFormat:
     "A newer version of this page has written this database. Close the page's other tabs and reload this one.",
   SchemaChanged: "Another tab runs a newer version of this page. Reload this one.",
-  DatabaseClosed: "The database was closed, perhaps because another tab deleted it.",
   Corrupt: "A part of the stored data can't be read. “Verify” says which; the rest still works.",
   StorageFailed: "The browser's storage failed. Nothing was changed; try again.",
   OutcomeUnknown:

@@ -106,12 +106,8 @@ export const schema = defineSchema({
 });
 
 export type Task = Doc<typeof schema, "tasks">;
-export type Project = Doc<typeof schema, "projects">;
-export type User = Doc<typeof schema, "users">;
 export type Movie = Doc<typeof schema, "movies">;
 
-export const tables = ["users", "subscriptions", "projects", "tasks", "project_members", "movies"] as const;
-
-/** How a task stands, as stored and as shown. */
-export const statuses = { todo: "To do", in_progress: "In progress", done: "Done" } as const;
-export const priorities = { high: "High", medium: "Medium", low: "Low" } as const;
+/** The tables in the order in which they are shown. */
+export const tables = ["tasks", "projects", "users", "project_members", "subscriptions", "movies"] as const;
+export type TableName = (typeof tables)[number];

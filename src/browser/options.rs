@@ -94,6 +94,34 @@ pub(crate) struct StatsReport {
     row_cache_bytes: f64,
     row_cache_rows: f64,
     wasm_memory_bytes: f64,
+    recent_commits: Vec<RecentCommit>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RecentCommit {
+    sequence: f64,
+    bytes: f64,
+    learned_at: f64,
+    is_own: bool,
+    inserted: f64,
+    updated: f64,
+    deleted: f64,
+}
+
+impl RecentCommit {
+    fn new(commit: &tab::RecentCommit) -> Self {
+        let [inserted, updated, deleted] = commit.rows.map(|count| count as f64);
+        RecentCommit {
+            sequence: commit.sequence as f64,
+            bytes: commit.bytes as f64,
+            learned_at: commit.learned_ms,
+            is_own: commit.is_own,
+            inserted,
+            updated,
+            deleted,
+        }
+    }
 }
 
 impl StatsReport {
@@ -112,6 +140,7 @@ impl StatsReport {
             row_cache_bytes: row_bytes as f64,
             row_cache_rows: rows as f64,
             wasm_memory_bytes: core::arch::wasm32::memory_size(0) as f64 * 65_536.0,
+            recent_commits: stats.recent.iter().map(RecentCommit::new).collect(),
         }
     }
 }

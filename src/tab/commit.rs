@@ -194,7 +194,8 @@ impl Tab {
         }
         self.sequence = flight.sequence;
         self.maintenance.note_record(&flight.record);
-        self.push_tail(TailRecord { sequence: flight.sequence, record: flight.record, bytes: flight.bytes });
+        let (sequence, record, bytes) = (flight.sequence, flight.record, flight.bytes);
+        self.push_tail(TailRecord { sequence, record, bytes, learned_ms: now_ms });
         self.maintenance.note_write(now_ms);
     }
 
@@ -441,7 +442,7 @@ impl Tab {
             }
             let size = bytes.len();
             let record = decode_record(sequence, bytes)?;
-            records.push(TailRecord { sequence, record, bytes: size });
+            records.push(TailRecord { sequence, record, bytes: size, learned_ms: now_ms });
             next += 1;
         }
         if records.is_empty() && manifest.is_none() {

@@ -71,7 +71,7 @@ impl Tab {
     /// Takes in what was stored.
     pub(crate) fn load_opening(&mut self, now_ms: f64, tail: LogTail) {
         self.is_catching_up = false;
-        if let Err(error) = self.try_load(tail) {
+        if let Err(error) = self.try_load(now_ms, tail) {
             self.fail(error);
             return;
         }
@@ -81,7 +81,7 @@ impl Tab {
         self.maintenance.note_write(now_ms);
     }
 
-    fn try_load(&mut self, tail: LogTail) -> Result<()> {
+    fn try_load(&mut self, now_ms: f64, tail: LogTail) -> Result<()> {
         let mut state = self.committed.clone();
         let mut sequence = 0;
         if let Some(bytes) = &tail.manifest {
@@ -116,7 +116,7 @@ impl Tab {
             state.apply(&record);
             sequence = number;
             self.tail_bytes += size;
-            self.tail.push_back(TailRecord { sequence, record, bytes: size });
+            self.tail.push_back(TailRecord { sequence, record, bytes: size, learned_ms: now_ms });
         }
         if !lost.is_empty() {
             self.maintenance.request_repair(lost);

@@ -35,6 +35,8 @@ pub(crate) struct TailRecord {
     pub(crate) sequence: u64,
     pub(crate) record: Record,
     pub(crate) bytes: usize,
+    /// When this tab saved it or read it.
+    pub(crate) learned_ms: f64,
 }
 
 /// What only Holdfast itself writes.

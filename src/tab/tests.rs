@@ -11,7 +11,6 @@ use crate::query;
 use crate::schema::SchemaDefinition;
 use crate::storage::MemoryStorage;
 use crate::value::Value;
-use std::collections::BTreeMap;
 
 mod failing;
 
@@ -717,4 +716,32 @@ fn a_checkpoint_waits_for_a_lull_unless_the_log_is_long() {
     world.pass(300.0);
     assert_eq!(world.tabs[alice].stats().generation, 1, "in a lull");
     assert_eq!(write(&mut world, 33, 10.0), 2, "without one");
+}
+
+#[test]
+fn the_last_commits_are_told_newest_first() {
+    let mut world = World::new();
+    let alice = world.open(Options::default(), definition(INDEXES));
+    let bob = world.open(Options::default(), definition(INDEXES));
+    world.insert(alice, "first", 1.0, None);
+    world.settle();
+    world.pass(1_000.0);
+    world.insert(bob, "other", 3.0, None);
+    world.settle();
+    for (tab, own) in [(alice, [false, true]), (bob, [true, false])] {
+        let recent = world.tabs[tab].stats().recent;
+        let told: Vec<_> =
+            recent.iter().map(|one| (one.is_own, one.rows, one.learned_ms - 1_800_000_000_000.0)).collect();
+        // Before them the schema, which changes no row.
+        assert_eq!(told[..2], [(own[0], [1, 0, 0], 1_000.0), (own[1], [1, 0, 0], 0.0)]);
+        assert_eq!(recent[2].rows, [0, 0, 0]);
+        let sequences: Vec<u64> = recent.iter().map(|one| one.sequence).collect();
+        assert_eq!(sequences, (1..=recent.len() as u64).rev().collect::<Vec<_>>());
+        assert_eq!(recent.iter().map(|one| one.bytes).sum::<usize>(), world.tabs[tab].stats().log_bytes);
+    }
+    for n in 0..20 {
+        world.insert(alice, "more", f64::from(n), None);
+        world.settle();
+    }
+    assert_eq!(world.tabs[bob].stats().recent.len(), RECENT);
 }

@@ -370,6 +370,44 @@ test("a hundred thousand documents are folded into the tree, found again and giv
   assert.equal(report.rows, N + 2);
 });
 
+test("stats tells the last commits, by number, size, time and what they change", async (t) => {
+  const name = freshName();
+  const db = await open(t, { name });
+  const { task } = await seed(db);
+  const before = db.stats().sequence;
+  const started = Date.now();
+  const [first, second] = await db.insertMany("tasks", [task("one"), task("two")]);
+  await db.mutate(async (ctx) => {
+    await ctx.db.patch(first!, { title: "first" });
+    await ctx.db.delete(second!);
+  });
+  const [change, insert] = db.stats().recentCommits;
+  assert.ok(insert && change && insert.bytes > 0 && change.bytes > 0);
+  assert.ok(insert.learnedAt >= started && change.learnedAt >= insert.learnedAt && change.learnedAt <= Date.now());
+  const facts = { isOwn: true, inserted: 0, updated: 0, deleted: 0 };
+  const { bytes, learnedAt } = insert;
+  assert.deepEqual(insert, { ...facts, sequence: before + 1, bytes, learnedAt, inserted: 2 });
+  assert.deepEqual(change, {
+    ...facts,
+    sequence: before + 2,
+    bytes: change.bytes,
+    learnedAt: change.learnedAt,
+    updated: 1,
+    deleted: 1,
+  });
+  const other = await open(t, { name });
+  assert.deepEqual(
+    other
+      .stats()
+      .recentCommits.slice(0, 2)
+      .map((commit) => [commit.sequence, commit.isOwn]),
+    [
+      [before + 2, false],
+      [before + 1, false],
+    ],
+  );
+});
+
 test("databases under one name share their documents while one of them is open", async (t) => {
   const name = freshName();
   const one = await open(t, { name });

@@ -7,13 +7,11 @@ const many = 100_000;
 
 /** What the panel needs beyond the session. */
 export interface Care {
-  setDurability: (durability: Durability) => void;
-  destroy: () => void;
+  setDurability: (durability: Durability) => Promise<void>;
+  destroy: () => Promise<void>;
 }
 
 export function careView(session: Session, { setDurability, destroy }: Care): View {
-  const { db } = session;
-
   // ---- many tasks ----
 
   let cancel: AbortController | undefined;
@@ -26,11 +24,15 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
     const started = performance.now();
     progress.value = 0;
     progress.hidden = stop.hidden = false;
+    // Both would close the database under what is being written.
+    durability.disabled = remove.disabled = true;
+    durability.title = remove.title = "When the tasks are generated";
     generated.textContent = "";
     let shown = started;
     let done = 0;
     try {
-      await addTasks(session, many, cancel.signal, (now) => {
+      const { signal } = cancel;
+      const onProgress = (now: number): void => {
         done = now;
         progress.value = now;
         generated.textContent = `${number(now)} of ${number(many)}`;
@@ -39,7 +41,8 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
           shown = performance.now();
           void session.refresh();
         }
-      });
+      };
+      await session.saving(() => addTasks(session, many, signal, onProgress));
       const ms = performance.now() - started;
       const rate = `${number(Math.round((done / ms) * 1000))} a second`;
       generated.textContent = `${cancel.signal.aborted ? "Cancelled: " : ""}${plural(done, "task")} in ${duration(ms)}, ${rate}.`;
@@ -48,7 +51,8 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
       session.fail(error);
     }
     progress.hidden = stop.hidden = true;
-    await session.refresh();
+    durability.disabled = remove.disabled = false;
+    durability.title = remove.title = "";
   });
 
   // ---- verify ----
@@ -66,10 +70,11 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
   const report = h("div", { class: "said report", role: "status" });
   const verify = actionButton("Verify", "Verifying…", async () => {
     checking.hidden = false;
+    durability.disabled = true;
     report.replaceChildren();
     const started = performance.now();
     try {
-      const { pages, rows, entries, problems, moreProblems } = await db.verify({ onProgress: checked });
+      const { pages, rows, entries, problems, moreProblems } = await session.db.verify({ onProgress: checked });
       const ms = duration(performance.now() - started);
       const read = `${plural(rows, "row")}, ${plural(entries, "index entry", "index entries")} and ${plural(pages, "page")} read in ${ms}.`;
       if (problems.length === 0) {
@@ -86,6 +91,7 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
       session.fail(error);
     }
     checking.hidden = true;
+    durability.disabled = false;
   });
 
   // ---- durability, deletion ----
@@ -96,8 +102,11 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
   ]);
   durability.value = session.durability;
   durability.onchange = () => {
-    durability.disabled = true;
-    setDurability(durability.value as Durability);
+    // What is generated meanwhile would find the database closed.
+    durability.disabled = generate.disabled = verify.disabled = true;
+    void setDurability(durability.value as Durability).finally(() => {
+      durability.disabled = generate.disabled = verify.disabled = false;
+    });
   };
 
   const size = h("p", {});
@@ -114,11 +123,11 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
     ),
   );
   dialog.onclose = () => {
-    if (dialog.returnValue === "yes") destroy();
+    if (dialog.returnValue === "yes") void destroy();
   };
   const remove = h("button", { type: "button", class: "danger" }, "Delete database");
   remove.onclick = async () => {
-    const tasks = await db
+    const tasks = await session.db
       .query("tasks")
       .count()
       .catch(() => 0);
@@ -144,7 +153,7 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
 
   const refresh = async (): Promise<void> => {
     // Tasks belong to projects.
-    const project = await db.query("projects").first();
+    const project = await session.db.query("projects").first();
     if (!generate.textContent?.endsWith("…")) generate.disabled = project === null;
     generate.title = project === null ? "Add the sample data first" : "";
   };

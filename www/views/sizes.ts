@@ -1,14 +1,24 @@
 /** How large everything is: rows, the store's tree and log, memory, and what the browser says of its storage. */
+import type { RecentCommit } from "holdfast";
 import { tables } from "../schema";
 import type { Session, View } from "../database";
 import { bytes, h, number, plural } from "../dom";
 
 export function sizesView(session: Session): View {
-  const { db } = session;
+  const opened = Date.now();
   const list = h("dl", { class: "sizes" });
-  const element = h("section", { class: "panel", "aria-label": "Sizes" }, h("h2", {}, "Sizes"), list);
+  const tail = h("ol", { class: "tail", "aria-label": "The log's tail, the newest first" });
+  const element = h(
+    "section",
+    { class: "panel", "aria-label": "Sizes" },
+    h("h2", {}, "Sizes"),
+    list,
+    h("h3", {}, "The log's tail"),
+    tail,
+  );
 
   const refresh = async (): Promise<void> => {
+    const { db } = session;
     const facts: [name: string, value: string][] = [];
     for (const table of tables) facts.push([table, plural(await db.query(table).count(), "row")]);
     const stats = db.stats();
@@ -24,8 +34,33 @@ export function sizesView(session: Session): View {
     if (session.storage === "memory") facts.push(["Storage", "memory only: gone with this tab"]);
     else facts.push(["Storage", await estimate()]);
     list.replaceChildren(...facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+    const { recentCommits, logRecords } = stats;
+    const older = logRecords - recentCommits.length;
+    tail.replaceChildren(
+      ...recentCommits.map((commit) => record(commit, opened)),
+      ...(older > 0 ? [h("li", { class: "hint" }, `and ${plural(older, "record")} before them`)] : []),
+      ...(logRecords === 0 ? [h("li", { class: "hint" }, "Empty: the tree holds everything.")] : []),
+    );
   };
   return { element, refresh };
+}
+
+/** A record of the log: number, what it changes, size, when and by whom. */
+function record(commit: RecentCommit, opened: number): HTMLElement {
+  const { sequence, isOwn, learnedAt } = commit;
+  const changes = (["inserted", "updated", "deleted"] as const)
+    .filter((kind) => commit[kind] > 0)
+    .map((kind) => `${number(commit[kind])} ${kind}`);
+  // What was there at opening was written at some time before.
+  const when = !isOwn && learnedAt <= opened ? "earlier" : new Date(learnedAt).toLocaleTimeString("en-GB");
+  return h(
+    "li",
+    {},
+    h("span", { class: "number" }, `#${number(sequence)}`),
+    h("span", {}, changes.join(", ") || "schema or index"),
+    h("span", {}, bytes(commit.bytes)),
+    h("span", {}, isOwn || when === "earlier" ? when : `${when}, another tab`),
+  );
 }
 
 /** What the browser says that this origin stores. */
