@@ -9,6 +9,7 @@ import { describe } from "./describe.js";
 import { HoldfastError } from "./errors.js";
 import { queryTable, requireArgument, requireText } from "./query.js";
 import { drive, Executor, type Reader } from "./reads.js";
+import { Writes } from "./writes.js";
 
 /** Methods that change a document, as in src/browser/writing.rs. */
 const METHODS = { patch: 1, replace: 2, delete: 3 } as const;
@@ -25,6 +26,8 @@ class RunAgain extends Error {
 /** One run of a function: what its `ctx.db` stands on. */
 export class Run implements Reader {
   readonly transaction: number;
+  /** What its writes have come to. */
+  readonly writes = new Writes();
   /** Whether the function has to run again, whatever it makes of that. */
   isLost = false;
   /** How it is limited, if it is a mutation. */
@@ -58,6 +61,11 @@ export class Run implements Reader {
 
   end(): void {
     this.#isOver = true;
+  }
+
+  /** Whether its transaction is at an end, or may be. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 }
 
@@ -93,42 +101,57 @@ export class TransactionDatabase {
     return newId(this.#bridge, this.#run.transaction, tableName);
   }
 
-  async insert(tableName: string, value: unknown): Promise<string> {
-    requireText(tableName, "insert", "table");
-    requireArgument(value, "insert", "value", 2);
-    const [id] = await this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, [value]));
-    return id!;
+  insert(tableName: string, value: unknown): Promise<string> {
+    return this.#write(() => {
+      requireText(tableName, "insert", "table");
+      requireArgument(value, "insert", "value", 2);
+      const ids = this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, [value]));
+      return ids instanceof Promise ? ids.then(([id]) => id!) : ids[0]!;
+    });
   }
 
-  async insertMany(tableName: string, values: readonly unknown[]): Promise<string[]> {
-    requireText(tableName, "insertMany", "table");
-    return this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, listOf(values)));
+  insertMany(tableName: string, values: readonly unknown[]): Promise<string[]> {
+    return this.#write(() => {
+      requireText(tableName, "insertMany", "table");
+      return this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, listOf(values)));
+    });
   }
 
-  async patch(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
-    const [tableName, id, changes] = targetAndValue("patch", tableOrId, idOrValue, value);
-    await this.changeEncoded("patch", tableName, id, encodeChange(this.#bridge, "patch", tableName, id, changes));
+  patch(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
+    return this.#change("patch", tableOrId, idOrValue, value);
   }
 
-  async replace(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
-    const [tableName, id, document] = targetAndValue("replace", tableOrId, idOrValue, value);
-    await this.changeEncoded("replace", tableName, id, encodeChange(this.#bridge, "replace", tableName, id, document));
+  replace(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
+    return this.#change("replace", tableOrId, idOrValue, value);
   }
 
-  async delete(tableOrId: string, id?: string): Promise<void> {
-    const [tableName, text] = target("delete", tableOrId, id);
-    await this.changeEncoded("delete", tableName, text, NO_CHANGE);
+  delete(tableOrId: string, id?: string): Promise<void> {
+    return this.#write(() => {
+      const [tableName, text] = target("delete", tableOrId, id);
+      return this.changeEncoded("delete", tableName, text, NO_CHANGE);
+    });
+  }
+
+  #change(method: "patch" | "replace", tableOrId: string, idOrValue: unknown, value: unknown): Promise<void> {
+    return this.#write(() => {
+      const [tableName, id, content] = targetAndValue(method, tableOrId, idOrValue, value);
+      return this.changeEncoded(method, tableName, id, encodeChange(this.#bridge, method, tableName, id, content));
+    });
+  }
+
+  /** What comes after the function's end belongs to nobody. */
+  #write<T>(write: () => T | Promise<T>): Promise<T> {
+    const { isOver, writes } = this.#run;
+    return isOver ? (async () => write())() : writes.begin(write);
   }
 
   /** Inserts documents as {@link encodeDocuments} has made them: all or none. */
-  async insertEncoded(tableName: string, documents: Uint8Array): Promise<string[]> {
+  insertEncoded(tableName: string, documents: Uint8Array): string[] | Promise<string[]> {
     const bridge = this.#bridge;
     const { transaction } = this.#run;
     const ids: string[] = [];
     let done = 0;
-    for (;;) {
-      this.#run.check();
-      if (done === documents.length) return ids;
+    const call = () => {
       const table = bridge.table(tableName);
       const { input } = bridge;
       input.clear();
@@ -136,47 +159,76 @@ export class TransactionDatabase {
       input.ensure(rest.length);
       input.bytes.set(rest);
       const status = bridge.engine.insert(transaction, table, 0, rest.length);
-      if (status === Status.Failed) {
-        const error = bridge.error();
-        for (const id of ids) bridge.engine.change(transaction, METHODS.delete, bridge.writeText(id), 0, 0);
-        throw error;
+      if (status !== Status.Failed) {
+        done += bridge.number();
+        pushIds(ids, bridge.text());
       }
-      done += bridge.number();
-      pushIds(ids, bridge.text());
-      if (status === Status.Missing) await bridge.ready(bridge.read());
-      else if (status === Status.Stale) this.#run.lost();
-      else if (status !== Status.Done) throw unexpected(status);
-    }
+      return status;
+    };
+    const takeBack = () => {
+      if (this.#run.isOver || bridge.isClosed) return;
+      for (const id of ids) bridge.engine.change(transaction, METHODS.delete, bridge.writeText(id), 0, 0);
+    };
+    const waiting = this.#call(call);
+    return waiting === undefined
+      ? ids
+      : waiting.then(
+          () => ids,
+          (error: unknown) => {
+            takeBack();
+            throw error;
+          },
+        );
   }
 
   /** Changes a document by what {@link encodeChange} has made. */
-  async changeEncoded(method: Method, tableName: string | undefined, id: string, change: Change): Promise<void> {
-    if (change.creationTime !== undefined) {
-      const document = await this.#get(tableName, id);
-      if (document !== null && document["_creationTime"] !== change.creationTime) {
-        throw new HoldfastError(
-          "InvalidArgument",
-          `Provided creation time ${describe(change.creationTime)} doesn't match '_creationTime' field ` +
-            `${describe(document["_creationTime"])} of document ${id}.`,
-        );
-      }
-    }
+  changeEncoded(
+    method: Method,
+    tableName: string | undefined,
+    id: string,
+    { bytes, creationTime }: Change,
+  ): void | Promise<void> {
     const bridge = this.#bridge;
-    for (;;) {
-      this.#run.check();
+    const call = () => {
       const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
       const length = bridge.writeText(id);
       const { input } = bridge;
-      input.ensure(change.bytes.length);
-      input.bytes.set(change.bytes, length);
-      const { transaction } = this.#run;
-      const status = bridge.engine.change(transaction, METHODS[method], length, table, change.bytes.length);
-      if (status === Status.Done) return;
-      if (status === Status.Missing) await bridge.ready(bridge.read());
-      else if (status === Status.Stale) this.#run.lost();
-      else if (status === Status.Failed) throw bridge.error();
-      else throw unexpected(status);
-    }
+      input.ensure(bytes.length);
+      input.bytes.set(bytes, length);
+      return bridge.engine.change(this.#run.transaction, METHODS[method], length, table, bytes.length);
+    };
+    if (creationTime === undefined) return this.#call(call);
+    return this.#get(tableName, id).then((document) => {
+      if (document !== null && document["_creationTime"] !== creationTime) {
+        throw new HoldfastError(
+          "InvalidArgument",
+          `Provided creation time ${describe(creationTime)} doesn't match '_creationTime' field ` +
+            `${describe(document["_creationTime"])} of document ${id}.`,
+        );
+      }
+      return this.#call(call);
+    });
+  }
+
+  /** Calls the engine until it has done what it was asked for: at once, unless pages have to be waited for. */
+  #call(call: () => number): undefined | Promise<void> {
+    this.#run.check();
+    return this.#isDone(call()) ? undefined : this.#callAgain(call);
+  }
+
+  async #callAgain(call: () => number): Promise<void> {
+    do {
+      await this.#bridge.ready(this.#bridge.read());
+      this.#run.check();
+    } while (!this.#isDone(call()));
+  }
+
+  /** Whether a write is done; else it has to wait for pages. */
+  #isDone(status: number): boolean {
+    if (status === Status.Done) return true;
+    if (status === Status.Missing) return false;
+    if (status === Status.Stale) this.#run.lost();
+    throw status === Status.Failed ? this.#bridge.error() : unexpected(status);
   }
 
   #get(tableName: string | undefined, id: string): Promise<GenericDocument | null> {
@@ -415,21 +467,27 @@ export async function read<T>(bridge: Bridge, action: (database: TransactionData
   }
 }
 
-/** Waits for a function, but not beyond its time limit or the end of the database. */
+/** Waits for a function and its writes, but not beyond its time limit or the end of the database. */
 async function within<T>(
   bridge: Bridge,
-  { transaction }: Run,
+  { transaction, writes }: Run,
   options: MutationOptions | undefined,
   running: Promise<T> | T,
 ): Promise<T> {
-  if (typeof (running as PromiseLike<T> | null | undefined)?.then !== "function") return running;
+  const isPromise = typeof (running as PromiseLike<T> | null | undefined)?.then === "function";
+  if (!isPromise && !writes.isOpen) return running;
+  const whole = async () => {
+    const result = await running;
+    if (writes.isOpen) await writes.end();
+    return result;
+  };
   let timer: ReturnType<typeof setTimeout> | undefined;
   const end = new Promise<never>((_, reject) => {
     bridge.runs(transaction, reject);
     if (options?.timeoutMs) timer = setTimeout(() => reject(timeout(options)), options.timeoutMs);
   });
   try {
-    return await Promise.race([running, end]);
+    return await Promise.race([whole(), end]);
   } finally {
     clearTimeout(timer);
     bridge.ran(transaction);
