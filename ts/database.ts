@@ -2,7 +2,7 @@
  * An open database: what an application holds in its hands.
  */
 import { Bridge, type EngineOptions, Status, thrownError } from "./bridge.js";
-import type { GenericMutationCtx, GenericQueryCtx, InsertValue, PatchValue } from "./context.js";
+import type { GenericMutationCtx, GenericQueryCtx, InsertValue, NonUnion, PatchValue } from "./context.js";
 import type {
   DocumentByName,
   GenericDataModel,
@@ -211,7 +211,7 @@ export class Database<DataModel extends GenericDataModel> {
   /** The document with this id in this table, or null. */
   get<TableName extends TableNamesInDataModel<DataModel>>(
     table: TableName,
-    id: GenericId<TableName>,
+    id: GenericId<NonUnion<TableName>>,
   ): Promise<DocumentByName<DataModel, TableName> | null>;
   async get(tableOrId: string, id?: string): Promise<unknown> {
     const bridge = this.#bridge;
@@ -301,7 +301,7 @@ export class Database<DataModel extends GenericDataModel> {
   /** Changes the named fields; `undefined` removes one, nested objects are replaced. */
   patch<TableName extends TableNamesInDataModel<DataModel>>(
     table: TableName,
-    id: GenericId<TableName>,
+    id: GenericId<NonUnion<TableName>>,
     value: PatchValue<DocumentByName<DataModel, TableName>>,
   ): Promise<void>;
   patch(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
@@ -316,7 +316,7 @@ export class Database<DataModel extends GenericDataModel> {
   /** Replaces all fields. */
   replace<TableName extends TableNamesInDataModel<DataModel>>(
     table: TableName,
-    id: GenericId<TableName>,
+    id: GenericId<NonUnion<TableName>>,
     value: WithOptionalSystemFields<DocumentByName<DataModel, TableName>>,
   ): Promise<void>;
   replace(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
@@ -326,7 +326,10 @@ export class Database<DataModel extends GenericDataModel> {
   /** Removes a document. */
   delete(id: GenericId<TableNamesInDataModel<DataModel>>): Promise<void>;
   /** Removes a document. */
-  delete<TableName extends TableNamesInDataModel<DataModel>>(table: TableName, id: GenericId<TableName>): Promise<void>;
+  delete<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    id: GenericId<NonUnion<TableName>>,
+  ): Promise<void>;
   async delete(tableOrId: string, id?: string): Promise<void> {
     const [tableName, text] = target("delete", tableOrId, id);
     await this.#write((database) => database.changeEncoded("delete", tableName, text, NO_CHANGE));
@@ -343,7 +346,7 @@ export class Database<DataModel extends GenericDataModel> {
   }
 
   /** A write that is one call. */
-  #write<T>(action: (database: TransactionDatabase) => Promise<T>): Promise<T> {
+  #write<T>(action: (database: TransactionDatabase) => Promise<T> | T): Promise<T> {
     const write = this.#mutate(action, UNLIMITED);
     const settled: Promise<unknown> = write.catch(() => undefined).then(() => this.#writes.delete(settled));
     this.#writes.add(settled);
