@@ -44,7 +44,7 @@ async function load(source: WasmSource = new URL("./holdfast_bg.wasm", import.me
     // Node's fetch knows no files. The name is put together so that bundlers for browsers don't look for it; of two
     // constants they would do that themselves.
     const name = ["node:fs", "promises"].join("/");
-    const { readFile } = (await import(/* @vite-ignore */ name)) as typeof files;
+    const { readFile } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as typeof files;
     binary = new Uint8Array(await readFile(new URL(binary)));
   }
   const { memory } = await init({ module_or_path: binary });
