@@ -81,6 +81,8 @@ codes! {
     Corrupt,
     /// The database was written by a newer version of Holdfast.
     NewerFormat,
+    /// The WebAssembly binary could not be fetched, or may not run.
+    EngineUnavailable,
     // ---- our own
     /// A bug in Holdfast.
     EngineFault,

@@ -40,7 +40,7 @@ import {
   targetAndValue,
   type TransactionDatabase,
 } from "./transactions.js";
-import { loadWasm, type Wasm, type WasmSource } from "./wasm.js";
+import { isWasmSource, loadWasm, type Wasm, type WasmSource } from "./wasm.js";
 
 /** What {@link openDatabase} is asked for. */
 export interface OpenDatabaseOptions<Schema extends ExportableSchema> {
@@ -439,6 +439,9 @@ export async function openDatabase<Schema extends ExportableSchema>(
   }
   if (options.onProblem !== undefined && typeof options.onProblem !== "function") {
     throw invalid("`onProblem` must be a function.");
+  }
+  if (options.wasmUrl !== undefined && !isWasmSource(options.wasmUrl)) {
+    throw invalid("`wasmUrl` must be the address of the binary, its bytes or a WebAssembly.Module.");
   }
   const definition = toDefinition(options.schema, options.tableNumbers);
   const loading = loadWasm(options.wasmUrl);
