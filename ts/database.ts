@@ -35,6 +35,7 @@ import {
   newId,
   NO_CHANGE,
   normalizeId,
+  notFound,
   read,
   target,
   targetAndValue,
@@ -220,6 +221,7 @@ export class Database<DataModel extends GenericDataModel> {
     const status = bridge.engine.get(bridge.writeText(text), table);
     if (status === Status.Done) return bridge.takeKeptRow();
     if (status === Status.Nothing) return null;
+    if (status === Status.Failed) throw notFound(bridge, tableName, text);
     const rows: GenericDocument[] = [];
     return drive(bridge, currentReader, {
       start: () => bridge.engine.get(bridge.writeText(text), table),
@@ -272,7 +274,7 @@ export class Database<DataModel extends GenericDataModel> {
   async insert(table: string, value: unknown): Promise<string> {
     requireText(table, "insert", "table");
     requireArgument(value, "insert", "value", 2);
-    const encoded = encodeDocuments(this.#bridge, table, [value]);
+    const encoded = encodeDocuments(this.#bridge, table, [value], false);
     const [id] = await this.#write((database) => database.insertEncoded(table, encoded));
     return id!;
   }
@@ -284,7 +286,7 @@ export class Database<DataModel extends GenericDataModel> {
   ): Promise<GenericId<TableName>[]>;
   async insertMany(table: string, values: readonly unknown[]): Promise<string[]> {
     requireText(table, "insertMany", "table");
-    const encoded = encodeDocuments(this.#bridge, table, listOf(values));
+    const encoded = encodeDocuments(this.#bridge, table, listOf(values), true);
     return this.#write((database) => database.insertEncoded(table, encoded));
   }
 
