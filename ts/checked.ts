@@ -33,6 +33,15 @@ export function isSimpleObject(value: object): value is Record<string, unknown> 
 
 const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")!;
 
+/** Whether a value is an instance of a class; a proxy that can't be asked is none. */
+export function isInstance<T>(value: unknown, kind: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof kind;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether a value is an ArrayBuffer, of any realm. */
 export function isArrayBuffer(value: object): value is ArrayBuffer {
   if (value instanceof ArrayBuffer) return true;

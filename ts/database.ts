@@ -13,9 +13,9 @@ import type {
   WithOptionalSystemFields,
 } from "./data_model.js";
 import { loneSurrogate } from "./checked.js";
-import { describe } from "./describe.js";
 import { HoldfastError } from "./errors.js";
 import { headStart } from "./head_start.js";
+import { invalid, readOptions, readSizes } from "./options.js";
 import { queryTable, type QueryInitializer, requireArgument, requireFunction, requireText } from "./query.js";
 import { currentReader, drive, Executor } from "./reads.js";
 import {
@@ -259,7 +259,9 @@ export class Database<DataModel extends GenericDataModel> {
     options: MutateOptions = {},
   ): Promise<T> {
     requireFunction(action, "mutate", "action");
-    const { name = action.name || "anonymous", timeoutMs = this.#timeoutMs } = Object(options) as MutateOptions;
+    const read = readOptions(options, "The options of `mutate`", ["name", "timeoutMs"]);
+    const { name = nameOf(action), timeoutMs = this.#timeoutMs } = read;
+    if (typeof name !== "string") throw invalid("`name` of a mutation must be a text.");
     return this.#mutate((database) => action(contextOf(database) as unknown as GenericMutationCtx<DataModel>), {
       name,
       timeoutMs: checkedTimeout("timeoutMs", timeoutMs),
@@ -364,7 +366,8 @@ export class Database<DataModel extends GenericDataModel> {
 
   /** Checks everything that is stored: pages, ids and index entries. Blocks nobody. */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    const { onProgress } = Object(options) as VerifyOptions;
+    const { onProgress } = readOptions(options, "The options of `verify`", ["onProgress"]);
+    if (onProgress !== undefined && typeof onProgress !== "function") throw invalid("`onProgress` must be a function.");
     const found = (await this.#bridge.verify((pages, rows) => onProgress?.({ pages, rows }))) as Omit<
       VerifyReport,
       "ok"
@@ -375,9 +378,10 @@ export class Database<DataModel extends GenericDataModel> {
   /**
    * Makes the store anew from the documents that can be read. What can't is lost, which the caller has to accept.
    */
-  repair(options: { accept: "lose-unreadable" }): Promise<RepairReport> {
-    if ((options as { accept?: unknown } | undefined)?.accept !== "lose-unreadable") {
-      return Promise.reject(invalid('`repair` loses what is unreadable: say so by `{ accept: "lose-unreadable" }`.'));
+  async repair(options: { accept: "lose-unreadable" }): Promise<RepairReport> {
+    const { accept } = readOptions<{ accept?: unknown }>(options, "The options of `repair`", ["accept"]);
+    if (accept !== "lose-unreadable") {
+      throw invalid('`repair` loses what is unreadable: say so by `{ accept: "lose-unreadable" }`.');
     }
     return this.#bridge.repair();
   }
@@ -407,12 +411,35 @@ export class Database<DataModel extends GenericDataModel> {
   }
 }
 
+/** What a mutation is called when nobody says. */
+function nameOf(action: { readonly name: unknown }): string {
+  try {
+    return (typeof action.name === "string" && action.name) || "anonymous";
+  } catch {
+    return "anonymous"; // a proxy
+  }
+}
+
 /** One-shot writes have no function that could go on for ever. */
 const UNLIMITED: MutationOptions = { name: "", timeoutMs: undefined };
 
 function closed(): HoldfastError {
   return new HoldfastError("DatabaseClosed", "The database was closed.");
 }
+
+const OPTIONS = [
+  "name",
+  "schema",
+  "storage",
+  "durability",
+  "wasmUrl",
+  "mutationTimeoutMs",
+  "tableNumbers",
+  "budgets",
+  "tuning",
+  "accept",
+  "onProblem",
+] as const;
 
 /**
  * Opens a database, and creates it if there is none. It is ready when the promise is fulfilled.
@@ -422,11 +449,11 @@ function closed(): HoldfastError {
  * ```
  */
 export async function openDatabase<Schema extends ExportableSchema>(
-  options: OpenDatabaseOptions<Schema>,
+  given: OpenDatabaseOptions<Schema>,
 ): Promise<
   Database<Schema extends SchemaDefinition<any, boolean> ? DataModelFromSchemaDefinition<Schema> : GenericDataModel>
 > {
-  if (typeof options !== "object" || options === null) throw invalid("`openDatabase` takes an object of options.");
+  const options = readOptions(given, "The options of `openDatabase`", OPTIONS);
   const { name, storage = defaultStorage(), durability = "relaxed", mutationTimeoutMs = MUTATION_TIMEOUT_MS } = options;
   if (typeof name !== "string" || name === "" || loneSurrogate(name) >= 0) {
     throw invalid("`name` must be a well-formed text that is not empty.");
@@ -434,8 +461,8 @@ export async function openDatabase<Schema extends ExportableSchema>(
   if (storage !== "indexeddb" && storage !== "memory") throw invalid('`storage` must be "indexeddb" or "memory".');
   if (durability !== "relaxed" && durability !== "strict") throw invalid('`durability` must be "relaxed" or "strict".');
   const timeoutMs = checkedTimeout("mutationTimeoutMs", mutationTimeoutMs);
-  checkSizes("budgets", options.budgets);
-  checkSizes("tuning", options.tuning);
+  const budgets = readSizes(options.budgets, "budgets", ["pageCacheBytes", "rowCacheBytes", "overlayBytes"]);
+  const tuning = readSizes(options.tuning, "tuning", ["checkpointLogBytes", "checkpointLogRecords", "idleMs"]);
   if (options.accept !== undefined && options.accept !== "lose-unreadable") {
     throw invalid('`accept` must be "lose-unreadable", if anything.');
   }
@@ -449,7 +476,7 @@ export async function openDatabase<Schema extends ExportableSchema>(
   const loading = loadWasm(options.wasmUrl);
   const starting = storage === "indexeddb" ? headStart(name) : undefined;
   const acceptLoss = options.accept === "lose-unreadable";
-  const engineOptions = { ...options.budgets, ...options.tuning, acceptLoss, name, storage, durability };
+  const engineOptions = { ...budgets, ...tuning, acceptLoss, name, storage, durability };
   let wasm: Wasm, bridge: Bridge;
   try {
     wasm = await loading;
@@ -469,23 +496,10 @@ export async function openDatabase<Schema extends ExportableSchema>(
   return new Database(wasm, bridge, engineOptions, timeoutMs);
 }
 
-/** Budgets and times must be numbers that are not negative. */
-function checkSizes(option: string, sizes: object = {}): void {
-  if (typeof sizes !== "object" || sizes === null) throw invalid(`\`${option}\` must be an object.`);
-  for (const [name, size] of Object.entries(sizes)) {
-    if (size === undefined || (typeof size === "number" && size >= 0)) continue;
-    throw invalid(`\`${option}.${name}\` must be a number that is not negative. Received ${describe(size)}.`);
-  }
-}
-
 /** IndexedDB where there is a browser; in Node and the like there is none to be missed. */
 function defaultStorage(): "indexeddb" | "memory" {
   const global = globalThis as { process?: { versions?: { node?: string } }; indexedDB?: unknown };
   // A page may not even look at `indexedDB` where the browser forbids it.
   const isNode = global.process?.versions?.node !== undefined;
   return isNode && global.indexedDB === undefined ? "memory" : "indexeddb";
-}
-
-function invalid(message: string): HoldfastError {
-  return new HoldfastError("InvalidArgument", message);
 }

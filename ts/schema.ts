@@ -506,7 +506,7 @@ export function defineSchema<Schema extends GenericSchema, StrictTableNameTypes 
     tables.push({ tableName, ...table.export() });
   }
   const definition = new SchemaDefinition(schema, options);
-  if (definition.schemaValidation) checkIds(tables, new Set(Object.keys(schema)));
+  checkValidators(tables, definition.schemaValidation ? new Set(Object.keys(schema)) : undefined);
   return definition;
 }
 
@@ -522,14 +522,18 @@ function isTable(candidate: unknown): candidate is TableDefinition {
 /** A table's name, and what its documents are, of an exported schema. */
 type TableDocuments = { tableName: string; documentType?: ValidatorJson };
 
-/** An id of a table that there is not can be in no document: a typing mistake. System tables are not in the schema. */
-function checkIds(tables: readonly TableDocuments[], names: ReadonlySet<string>): void {
+/**
+ * Finds what the engine would not be told of, or not in time: names that its encoding has no room for, and ids of tables
+ * that there are not, which can be in no document. System tables are not in the schema; where nothing is validated,
+ * nothing is claimed, and there are no `names`.
+ */
+function checkValidators(tables: readonly TableDocuments[], names: ReadonlySet<string> | undefined): void {
   for (const { tableName, documentType } of tables) {
     const visit = (validator: ValidatorJson | FieldJson, path: string): void => {
       if ("fieldType" in validator) return visit(validator.fieldType, path);
       switch (validator.type) {
         case "id":
-          if (names.has(validator.tableName) || validator.tableName.startsWith("_")) return;
+          if (names === undefined || names.has(validator.tableName) || validator.tableName.startsWith("_")) return;
           throw invalid(
             `Table "${tableName}"${path && `, field "${path}"`}: v.id("${validator.tableName}") names a table that the ` +
               "schema does not have.",
@@ -540,7 +544,14 @@ function checkIds(tables: readonly TableDocuments[], names: ReadonlySet<string>)
           visit(validator.keys, path);
           return visit(validator.values, path);
         case "object":
-          for (const [name, field] of Object.entries(validator.value)) visit(field, path ? `${path}.${name}` : name);
+          for (const [name, field] of Object.entries(validator.value)) {
+            if (!/^[ -~]*$/.test(name)) {
+              throw invalid(
+                `Table "${tableName}" has a field "${name}": a name has only letters, digits and underscores.`,
+              );
+            }
+            visit(field, path ? `${path}.${name}` : name);
+          }
           return;
         case "union":
           for (const member of validator.value) visit(member, path);
@@ -613,14 +624,13 @@ export function toDefinition(schema: ExportableSchema, tableNumbers?: Readonly<R
     definition = (typeof exported === "string" ? JSON.parse(exported) : undefined) as SchemaJson;
     const names = new Set(definition.tables.map((table) => table.tableName));
     for (const name of names) if (typeof name !== "string") throw invalid(`${problem}: it has a table without a name.`);
-    // Where nothing is validated, nothing is claimed.
-    if (definition.schemaValidation) checkIds(definition.tables, names);
+    checkValidators(definition.tables, definition.schemaValidation ? names : undefined);
     if (tableNumbers !== undefined) {
       definition.tableNumbers = {};
       const numbers = entriesOf(tableNumbers, "`tableNumbers` must be an object that names tables");
       for (const [name, number] of numbers as [string, number][]) {
         // Those of system tables may be among them.
-        if (!names.has(name) && !/^_\w+$/.test(name)) {
+        if (!/^\w+$/.test(name) || !(names.has(name) || name.startsWith("_"))) {
           throw invalid(`\`tableNumbers\` names the table "${name}", which is not in the schema.`);
         }
         definition.tableNumbers[name] = number;

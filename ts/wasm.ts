@@ -3,6 +3,7 @@
  */
 import type * as files from "node:fs/promises";
 import init, { deleteDatabase, Engine } from "../pkg/holdfast.js";
+import { isInstance } from "./checked.js";
 import { HoldfastError } from "./errors.js";
 
 export type { Engine };
@@ -24,13 +25,8 @@ let loading: Promise<Wasm> | undefined;
 
 /** @internal Whether something can be a binary, going by its kind. */
 export function isWasmSource(source: unknown): source is WasmSource {
-  return (
-    typeof source === "string" ||
-    source instanceof URL ||
-    source instanceof ArrayBuffer ||
-    ArrayBuffer.isView(source) ||
-    source instanceof WebAssembly.Module
-  );
+  if (typeof source === "string" || ArrayBuffer.isView(source)) return true;
+  return [URL, ArrayBuffer, WebAssembly.Module].some((kind) => isInstance(source, kind));
 }
 
 /**
