@@ -358,7 +358,8 @@ function notInserted(
 ): unknown {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   let index = 0;
-  for (let at = 0; at < position; index += 1) at += 8 + view.getUint32(at, true) + view.getUint32(at + 4, true);
+  for (let at = 0; at < position && at + 8 <= bytes.length; index += 1)
+    at += 8 + view.getUint32(at, true) + view.getUint32(at + 4, true);
   const isAboutId = ID_CODES.has(error.code) || error.code === "DuplicateId";
   const there = isAboutId ? withPath(error, "._id") : located(error, values[index]);
   return placed(there, { table, index: isMany ? index : undefined });
