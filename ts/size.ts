@@ -54,6 +54,8 @@ function sizeWithin(value: unknown, limit: number): number {
       if (isArrayBuffer(value)) return 2 + value.byteLength;
       let size = 2;
       if (Array.isArray(value)) {
+        // Every element takes a byte at least, and an array can have four billion holes.
+        if (value.length > limit) return value.length;
         for (let index = 0; index < value.length && size <= limit; index += 1) {
           size += sizeWithin(value[index], limit - size);
         }

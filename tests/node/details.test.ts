@@ -151,6 +151,7 @@ test("messages about large values are short, and are made without reading all of
     () => any["insertMany"]!("things", new Proxy([], { get: (_, key) => (key === "length" ? 4294967295 : {}) })),
     () => any["insert"]!("things", endless),
     () => any["insert"]!("things", { text: 1, list: endless }),
+    () => any["insert"]!("things", { text: "x".repeat(4 << 20), z: endless }),
     () => any["insert"]!(endless, {}),
     () => any["get"]!(endless),
     () => any["mutate"]!(endless),
