@@ -81,6 +81,8 @@ codes! {
     Corrupt,
     /// The database was written by a newer version of Holdfast.
     NewerFormat,
+    /// The WebAssembly binary could not be fetched, or may not run.
+    EngineUnavailable,
     // ---- our own
     /// A bug in Holdfast.
     EngineFault,
@@ -93,12 +95,19 @@ pub struct Error {
     pub code: Code,
     /// What people read: it names the field, table or index.
     pub message: String,
+    /// Where in the document, as `.settings.tags[2]`; empty where that says nothing.
+    pub path: String,
 }
 
 impl Error {
     /// Makes an error.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: message.into() }
+        Error { code, message: message.into(), path: String::new() }
+    }
+
+    /// Says where in the document it is.
+    pub(crate) fn at(self, path: String) -> Self {
+        Error { path, ..self }
     }
 }
 

@@ -40,8 +40,9 @@ const Word = {
   Text: 9,
   TextLength: 10,
   Capacity: 11,
+  Path: 12,
 } as const;
-const WORDS = 12;
+const WORDS = 14;
 
 /** Flags of a result, as in src/browser/sinks.rs. */
 const NEW = 0x80000000;
@@ -260,7 +261,9 @@ export class Bridge {
 
   /** Why the last call failed. */
   error(): HoldfastError {
-    return new HoldfastError(ERROR_CODES[this.#word(Word.Code)] ?? "EngineFault", this.text());
+    const path = this.#text(Word.Path);
+    const details = path === "" ? {} : { details: { path } };
+    return new HoldfastError(ERROR_CODES[this.#word(Word.Code)] ?? "EngineFault", this.text(), details);
   }
 
   // ---- waiting ----

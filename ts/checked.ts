@@ -5,7 +5,7 @@
  * find the same thing again. Builders of queries use it to copy values, so that a later change to an object doesn't
  * change a query.
  */
-import { describe, describeSize } from "./describe.js";
+import { describe, describeError, describeSize, shortened } from "./describe.js";
 import { HoldfastError } from "./errors.js";
 import type { Value } from "./data_model.js";
 import { isInt64, notInt64 } from "./json.js";
@@ -33,6 +33,15 @@ export function isSimpleObject(value: object): value is Record<string, unknown> 
 
 const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")!;
 
+/** Whether a value is an instance of a class; a proxy that can't be asked is none. */
+export function isInstance<T>(value: unknown, kind: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof kind;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether a value is an ArrayBuffer, of any realm. */
 export function isArrayBuffer(value: object): value is ArrayBuffer {
   if (value instanceof ArrayBuffer) return true;
@@ -48,7 +57,7 @@ export function isArrayBuffer(value: object): value is ArrayBuffer {
 /** What is wrong with a field's name, if anything. */
 export function fieldNameProblem(name: string): string | undefined {
   if (name.length > FIELD_NAME_LENGTH_MAX) {
-    return `Field name ${name} exceeds maximum field name length ${FIELD_NAME_LENGTH_MAX}.`;
+    return `Field name ${shortened(name)} exceeds maximum field name length ${FIELD_NAME_LENGTH_MAX}.`;
   }
   if (name.startsWith("$")) return `Field name ${name} starts with a '$', which is reserved.`;
   if (name === "__proto__") return "Field name __proto__ is reserved by JavaScript and can't be stored.";
@@ -89,7 +98,7 @@ class Walk {
   copy(value: unknown, path: string, depth: number): Value {
     this.#values += 1;
     if (this.#values > VALUES_MAX) {
-      throw new HoldfastError("ValueTooLarge", `Value is too large (more than ${VALUES_MAX} values inside)`);
+      throw tooLarge(`Value is too large (more than ${VALUES_MAX} values inside)`, path);
     }
     switch (typeof value) {
       case "string": {
@@ -98,6 +107,7 @@ class Walk {
           throw invalid(
             `String ${describe(value)} has a lone surrogate at index ${index}, which is not valid Unicode` +
               `${this.#where(path)}.`,
+            path,
           );
         }
         return value;
@@ -106,10 +116,10 @@ class Walk {
       case "boolean":
         return value;
       case "bigint":
-        if (!isInt64(value)) throw notInt64(value);
+        if (!isInt64(value)) throw invalid(notInt64(value).message, path);
         return value;
       case "undefined":
-        throw invalid(`undefined is not a valid Convex value${this.#where(path)}. ${TYPES_LINK}`);
+        throw invalid(`undefined is not a valid Convex value${this.#where(path)}. ${TYPES_LINK}`, path);
       case "object":
         break;
       default:
@@ -120,20 +130,23 @@ class Walk {
       try {
         return value.slice(0);
       } catch (cause) {
-        throw new HoldfastError("InvalidValue", `The ArrayBuffer is detached${this.#where(path)}.`, { cause });
+        const message = `The ArrayBuffer is detached${this.#where(path)}.`;
+        throw new HoldfastError("InvalidValue", message, { cause, details: { path } });
       }
     }
     if (value instanceof Set) throw this.#unsupported("Set", [...value], path);
     if (value instanceof Map) throw this.#unsupported("Map", [...value], path);
     if (depth >= NESTING_MAX) {
-      throw new HoldfastError(
-        "ValueTooLarge",
+      throw tooLarge(
         `Value is too nested (nested ${NESTING_MAX + 1} levels deep > maximum nesting ${NESTING_MAX})`,
+        path,
       );
     }
     if (Array.isArray(value)) {
       const length = value.length;
-      if (length > ARRAY_LENGTH_MAX) throw arrayTooLong(length);
+      if (length > ARRAY_LENGTH_MAX) {
+        throw tooLarge(`Array length is too long (${length} > maximum length ${ARRAY_LENGTH_MAX})`, path);
+      }
       const copy: Value[] = [];
       // By index, because a hole is an undefined element and `map` would step over it.
       for (let index = 0; index < length; index += 1) {
@@ -147,7 +160,7 @@ class Walk {
       const field = value[name];
       if (field === undefined) continue;
       const problem = fieldNameProblem(name);
-      if (problem !== undefined) throw invalid(problem);
+      if (problem !== undefined) throw invalid(problem, `${path}.${name}`);
       copy[name] = this.copy(field, `${path}.${name}`, depth + 1);
     }
     return copy;
@@ -159,7 +172,7 @@ class Walk {
 
   #unsupported(name: string, value: unknown, path: string): HoldfastError {
     const text = `${name}${describe(value)} is not a supported Convex type${this.#where(path)}.`;
-    return invalid(path ? `${text} ${TYPES_LINK}` : text);
+    return invalid(path ? `${text} ${TYPES_LINK}` : text, path);
   }
 }
 
@@ -189,20 +202,9 @@ export function problemOf(value: unknown): HoldfastError {
   return invalid("The value changed while it was read.");
 }
 
-/** The error for an array of too many elements. */
-export function arrayTooLong(length: number): HoldfastError {
-  return new HoldfastError(
-    "ValueTooLarge",
-    `Array length is too long (${length} > maximum length ${ARRAY_LENGTH_MAX})`,
-  );
-}
-
 /** The error for a document of too many bytes. */
-export function documentTooLarge(size: number): HoldfastError {
-  return new HoldfastError(
-    "ValueTooLarge",
-    `Value is too large (${describeSize(size)} > maximum size ${describeSize(DOCUMENT_SIZE_MAX)})`,
-  );
+export function documentTooLarge(size: number, path: string | undefined): HoldfastError {
+  return tooLarge(`Value is too large (${describeSize(size)} > maximum size ${describeSize(DOCUMENT_SIZE_MAX)})`, path);
 }
 
 function className(value: unknown): string {
@@ -215,14 +217,10 @@ function className(value: unknown): string {
   return typeof name === "string" && name ? `${name} ` : "";
 }
 
-function describeError(problem: unknown): string {
-  try {
-    return String(problem);
-  } catch {
-    return "an error that has no text";
-  }
+function tooLarge(message: string, path: string | undefined): HoldfastError {
+  return new HoldfastError("ValueTooLarge", message, path ? { details: { path } } : {});
 }
 
-function invalid(message: string): HoldfastError {
-  return new HoldfastError("InvalidValue", message);
+function invalid(message: string, path = ""): HoldfastError {
+  return new HoldfastError("InvalidValue", message, path ? { details: { path } } : {});
 }

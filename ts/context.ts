@@ -19,7 +19,7 @@ import type { QueryInitializer } from "./query.js";
 /**
  * `never` for nothing else than `never`: keeps a table's name from being inferred as the union of all tables of an id.
  */
-type NonUnion<T> = T extends never ? never : T;
+export type NonUnion<T> = T extends never ? never : T;
 
 /** What a patch may say: any of the fields; `undefined` removes one that is optional. */
 export type PatchValue<Document> = {

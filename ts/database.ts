@@ -2,7 +2,7 @@
  * An open database: what an application holds in its hands.
  */
 import { Bridge, type EngineOptions, Status, thrownError } from "./bridge.js";
-import type { GenericMutationCtx, GenericQueryCtx, InsertValue, PatchValue } from "./context.js";
+import type { GenericMutationCtx, GenericQueryCtx, InsertValue, NonUnion, PatchValue } from "./context.js";
 import type {
   DocumentByName,
   GenericDataModel,
@@ -13,9 +13,9 @@ import type {
   WithOptionalSystemFields,
 } from "./data_model.js";
 import { loneSurrogate } from "./checked.js";
-import { describe } from "./describe.js";
 import { HoldfastError } from "./errors.js";
 import { headStart } from "./head_start.js";
+import { invalid, readOptions, readSizes } from "./options.js";
 import { queryTable, type QueryInitializer, requireArgument, requireFunction, requireText } from "./query.js";
 import { currentReader, drive, Executor } from "./reads.js";
 import {
@@ -35,12 +35,13 @@ import {
   newId,
   NO_CHANGE,
   normalizeId,
+  notFound,
   read,
   target,
   targetAndValue,
   type TransactionDatabase,
 } from "./transactions.js";
-import { loadWasm, type Wasm, type WasmSource } from "./wasm.js";
+import { isWasmSource, loadWasm, type Wasm, type WasmSource } from "./wasm.js";
 
 /** What {@link openDatabase} is asked for. */
 export interface OpenDatabaseOptions<Schema extends ExportableSchema> {
@@ -234,7 +235,7 @@ export class Database<DataModel extends GenericDataModel> {
   /** The document with this id in this table, or null. */
   get<TableName extends TableNamesInDataModel<DataModel>>(
     table: TableName,
-    id: GenericId<TableName>,
+    id: GenericId<NonUnion<TableName>>,
   ): Promise<DocumentByName<DataModel, TableName> | null>;
   async get(tableOrId: string, id?: string): Promise<unknown> {
     const bridge = this.#bridge;
@@ -243,6 +244,7 @@ export class Database<DataModel extends GenericDataModel> {
     const status = bridge.engine.get(bridge.writeText(text), table);
     if (status === Status.Done) return bridge.takeKeptRow();
     if (status === Status.Nothing) return null;
+    if (status === Status.Failed) throw notFound(bridge, tableName, text);
     const rows: GenericDocument[] = [];
     return drive(bridge, currentReader, {
       start: () => bridge.engine.get(bridge.writeText(text), table),
@@ -280,7 +282,9 @@ export class Database<DataModel extends GenericDataModel> {
     options: MutateOptions = {},
   ): Promise<T> {
     requireFunction(action, "mutate", "action");
-    const { name = action.name || "anonymous", timeoutMs = this.#timeoutMs } = Object(options) as MutateOptions;
+    const read = readOptions(options, "The options of `mutate`", ["name", "timeoutMs"]);
+    const { name = nameOf(action), timeoutMs = this.#timeoutMs } = read;
+    if (typeof name !== "string") throw invalid("`name` of a mutation must be a text.");
     return this.#mutate((database) => action(contextOf(database) as unknown as GenericMutationCtx<DataModel>), {
       name,
       timeoutMs: checkedTimeout("timeoutMs", timeoutMs),
@@ -295,7 +299,7 @@ export class Database<DataModel extends GenericDataModel> {
   async insert(table: string, value: unknown): Promise<string> {
     requireText(table, "insert", "table");
     requireArgument(value, "insert", "value", 2);
-    const encoded = encodeDocuments(this.#bridge, table, [value]);
+    const encoded = encodeDocuments(this.#bridge, table, [value], false);
     const [id] = await this.#write((database) => database.insertEncoded(table, encoded));
     return id!;
   }
@@ -307,7 +311,7 @@ export class Database<DataModel extends GenericDataModel> {
   ): Promise<GenericId<TableName>[]>;
   async insertMany(table: string, values: readonly unknown[]): Promise<string[]> {
     requireText(table, "insertMany", "table");
-    const encoded = encodeDocuments(this.#bridge, table, listOf(values));
+    const encoded = encodeDocuments(this.#bridge, table, listOf(values), true);
     return this.#write((database) => database.insertEncoded(table, encoded));
   }
 
@@ -324,7 +328,7 @@ export class Database<DataModel extends GenericDataModel> {
   /** Changes the named fields; `undefined` removes one, nested objects are replaced. */
   patch<TableName extends TableNamesInDataModel<DataModel>>(
     table: TableName,
-    id: GenericId<TableName>,
+    id: GenericId<NonUnion<TableName>>,
     value: PatchValue<DocumentByName<DataModel, TableName>>,
   ): Promise<void>;
   patch(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
@@ -339,7 +343,7 @@ export class Database<DataModel extends GenericDataModel> {
   /** Replaces all fields. */
   replace<TableName extends TableNamesInDataModel<DataModel>>(
     table: TableName,
-    id: GenericId<TableName>,
+    id: GenericId<NonUnion<TableName>>,
     value: WithOptionalSystemFields<DocumentByName<DataModel, TableName>>,
   ): Promise<void>;
   replace(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
@@ -349,7 +353,10 @@ export class Database<DataModel extends GenericDataModel> {
   /** Removes a document. */
   delete(id: GenericId<TableNamesInDataModel<DataModel>>): Promise<void>;
   /** Removes a document. */
-  delete<TableName extends TableNamesInDataModel<DataModel>>(table: TableName, id: GenericId<TableName>): Promise<void>;
+  delete<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    id: GenericId<NonUnion<TableName>>,
+  ): Promise<void>;
   async delete(tableOrId: string, id?: string): Promise<void> {
     const [tableName, text] = target("delete", tableOrId, id);
     await this.#write((database) => database.changeEncoded("delete", tableName, text, NO_CHANGE));
@@ -366,7 +373,7 @@ export class Database<DataModel extends GenericDataModel> {
   }
 
   /** A write that is one call. */
-  #write<T>(action: (database: TransactionDatabase) => Promise<T>): Promise<T> {
+  #write<T>(action: (database: TransactionDatabase) => Promise<T> | T): Promise<T> {
     const write = this.#mutate(action, UNLIMITED);
     const settled: Promise<unknown> = write.catch(() => undefined).then(() => this.#writes.delete(settled));
     this.#writes.add(settled);
@@ -382,7 +389,8 @@ export class Database<DataModel extends GenericDataModel> {
 
   /** Checks everything that is stored: pages, ids and index entries. Blocks nobody. */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    const { onProgress } = Object(options) as VerifyOptions;
+    const { onProgress } = readOptions(options, "The options of `verify`", ["onProgress"]);
+    if (onProgress !== undefined && typeof onProgress !== "function") throw invalid("`onProgress` must be a function.");
     const found = (await this.#bridge.verify((pages, rows) => onProgress?.({ pages, rows }))) as Omit<
       VerifyReport,
       "ok"
@@ -393,9 +401,10 @@ export class Database<DataModel extends GenericDataModel> {
   /**
    * Makes the store anew from the documents that can be read. What can't is lost, which the caller has to accept.
    */
-  repair(options: { accept: "lose-unreadable" }): Promise<RepairReport> {
-    if ((options as { accept?: unknown } | undefined)?.accept !== "lose-unreadable") {
-      return Promise.reject(invalid('`repair` loses what is unreadable: say so by `{ accept: "lose-unreadable" }`.'));
+  async repair(options: { accept: "lose-unreadable" }): Promise<RepairReport> {
+    const { accept } = readOptions<{ accept?: unknown }>(options, "The options of `repair`", ["accept"]);
+    if (accept !== "lose-unreadable") {
+      throw invalid('`repair` loses what is unreadable: say so by `{ accept: "lose-unreadable" }`.');
     }
     return this.#bridge.repair();
   }
@@ -425,12 +434,35 @@ export class Database<DataModel extends GenericDataModel> {
   }
 }
 
+/** What a mutation is called when nobody says. */
+function nameOf(action: { readonly name: unknown }): string {
+  try {
+    return (typeof action.name === "string" && action.name) || "anonymous";
+  } catch {
+    return "anonymous"; // a proxy
+  }
+}
+
 /** One-shot writes have no function that could go on for ever. */
 const UNLIMITED: MutationOptions = { name: "", timeoutMs: undefined };
 
 function closed(): HoldfastError {
   return new HoldfastError("DatabaseClosed", "The database was closed.");
 }
+
+const OPTIONS = [
+  "name",
+  "schema",
+  "storage",
+  "durability",
+  "wasmUrl",
+  "mutationTimeoutMs",
+  "tableNumbers",
+  "budgets",
+  "tuning",
+  "accept",
+  "onProblem",
+] as const;
 
 /**
  * Opens a database, and creates it if there is none. It is ready when the promise is fulfilled.
@@ -440,11 +472,11 @@ function closed(): HoldfastError {
  * ```
  */
 export async function openDatabase<Schema extends ExportableSchema>(
-  options: OpenDatabaseOptions<Schema>,
+  given: OpenDatabaseOptions<Schema>,
 ): Promise<
   Database<Schema extends SchemaDefinition<any, boolean> ? DataModelFromSchemaDefinition<Schema> : GenericDataModel>
 > {
-  if (typeof options !== "object" || options === null) throw invalid("`openDatabase` takes an object of options.");
+  const options = readOptions(given, "The options of `openDatabase`", OPTIONS);
   const { name, storage = defaultStorage(), durability = "relaxed", mutationTimeoutMs = MUTATION_TIMEOUT_MS } = options;
   if (typeof name !== "string" || name === "" || loneSurrogate(name) >= 0) {
     throw invalid("`name` must be a well-formed text that is not empty.");
@@ -452,19 +484,22 @@ export async function openDatabase<Schema extends ExportableSchema>(
   if (storage !== "indexeddb" && storage !== "memory") throw invalid('`storage` must be "indexeddb" or "memory".');
   if (durability !== "relaxed" && durability !== "strict") throw invalid('`durability` must be "relaxed" or "strict".');
   const timeoutMs = checkedTimeout("mutationTimeoutMs", mutationTimeoutMs);
-  checkSizes("budgets", options.budgets);
-  checkSizes("tuning", options.tuning);
+  const budgets = readSizes(options.budgets, "budgets", ["pageCacheBytes", "rowCacheBytes", "overlayBytes"]);
+  const tuning = readSizes(options.tuning, "tuning", ["checkpointLogBytes", "checkpointLogRecords", "idleMs"]);
   if (options.accept !== undefined && options.accept !== "lose-unreadable") {
     throw invalid('`accept` must be "lose-unreadable", if anything.');
   }
   if (options.onProblem !== undefined && typeof options.onProblem !== "function") {
     throw invalid("`onProblem` must be a function.");
   }
+  if (options.wasmUrl !== undefined && !isWasmSource(options.wasmUrl)) {
+    throw invalid("`wasmUrl` must be the address of the binary, its bytes or a WebAssembly.Module.");
+  }
   const definition = toDefinition(options.schema, options.tableNumbers);
   const loading = loadWasm(options.wasmUrl);
   const starting = storage === "indexeddb" ? headStart(name) : undefined;
   const acceptLoss = options.accept === "lose-unreadable";
-  const engineOptions = { ...options.budgets, ...options.tuning, acceptLoss, name, storage, durability };
+  const engineOptions = { ...budgets, ...tuning, acceptLoss, name, storage, durability };
   let wasm: Wasm, bridge: Bridge;
   try {
     wasm = await loading;
@@ -484,23 +519,10 @@ export async function openDatabase<Schema extends ExportableSchema>(
   return new Database(wasm, bridge, engineOptions, timeoutMs);
 }
 
-/** Budgets and times must be numbers that are not negative. */
-function checkSizes(option: string, sizes: object = {}): void {
-  if (typeof sizes !== "object" || sizes === null) throw invalid(`\`${option}\` must be an object.`);
-  for (const [name, size] of Object.entries(sizes)) {
-    if (size === undefined || (typeof size === "number" && size >= 0)) continue;
-    throw invalid(`\`${option}.${name}\` must be a number that is not negative. Received ${describe(size)}.`);
-  }
-}
-
 /** IndexedDB where there is a browser; in Node and the like there is none to be missed. */
 function defaultStorage(): "indexeddb" | "memory" {
   const global = globalThis as { process?: { versions?: { node?: string } }; indexedDB?: unknown };
   // A page may not even look at `indexedDB` where the browser forbids it.
   const isNode = global.process?.versions?.node !== undefined;
   return isNode && global.indexedDB === undefined ? "memory" : "indexeddb";
-}
-
-function invalid(message: string): HoldfastError {
-  return new HoldfastError("InvalidArgument", message);
 }

@@ -97,7 +97,7 @@ function reviveFields(object: { [key: string]: Value | undefined }): void {
 
 function reviveEncoded(name: string, base64: Value | undefined): Value {
   if (typeof base64 === "string") {
-    const { buffer } = fromBase64(base64);
+    const buffer = fromBase64(base64);
     if (name === "$bytes") return buffer;
     if (buffer.byteLength === 8) {
       if (name === "$integer") return new DataView(buffer).getBigInt64(0, true);

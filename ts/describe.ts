@@ -2,30 +2,48 @@
  * Values as text for error messages, in Convex's form.
  */
 
-/** Longer descriptions are cut, so that an error about a document of a megabyte stays readable. */
-const DESCRIPTION_LENGTH_MAX = 16384;
+/** Longer descriptions are cut: an error is read by people, and a document may have a megabyte. */
+const DESCRIPTION_LENGTH_MAX = 200;
 const TRUNCATED = "[...truncated]";
+/** More values than this make a longer text than is wanted; an array can have four billion of them. */
+const VALUES_MAX = 200;
 
 /** A value as it appears in error messages: JSON, with words for what JSON has no form for. Never throws. */
 export function describe(value: unknown): string {
   let text: string | undefined;
+  let values = 0;
   try {
     text = JSON.stringify(value, (_key, inner: unknown) => {
       if (inner === undefined) return "undefined";
       if (typeof inner === "function") return "[Function]";
       if (typeof inner === "symbol") return String(inner);
       if (typeof inner === "bigint") return `${inner}n`;
-      return inner;
+      values += 1;
+      if (values > VALUES_MAX) return null;
+      return Array.isArray(inner) && inner.length > VALUES_MAX ? inner.slice(0, VALUES_MAX) : inner;
     });
   } catch {
     // Cycles, nesting beyond the stack, and objects whose getters or toJSON throw.
     text = "[...]";
   }
-  if (text === undefined) return "undefined";
+  return text === undefined ? "undefined" : shortened(text);
+}
+
+/** The beginning of a text that is too long for a message. */
+export function shortened(text: string): string {
   if (text.length <= DESCRIPTION_LENGTH_MAX) return text;
   let end = DESCRIPTION_LENGTH_MAX - TRUNCATED.length;
   if ((text.codePointAt(end - 1) ?? 0) > 0xffff) end -= 1; // never half of a surrogate pair
   return text.substring(0, end) + TRUNCATED;
+}
+
+/** What was thrown, which may be anything. Never throws. */
+export function describeError(problem: unknown): string {
+  try {
+    return String(problem);
+  } catch {
+    return "an error that has no text";
+  }
 }
 
 const UNITS = ["B", "KiB", "MiB", "GiB"] as const;

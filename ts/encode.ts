@@ -17,7 +17,6 @@
  */
 import {
   ARRAY_LENGTH_MAX,
-  arrayTooLong,
   DOCUMENT_SIZE_MAX,
   documentTooLarge,
   fieldNameProblem,
@@ -30,7 +29,7 @@ import {
 import { HoldfastError } from "./errors.js";
 import { isInt64 } from "./json.js";
 import type { Sink } from "./sink.js";
-import { documentSizeWithin } from "./size.js";
+import { documentSizeWithin, largestField } from "./size.js";
 import type { ValidatorJson } from "./values.js";
 
 const NULL = 0x00;
@@ -131,7 +130,11 @@ class Writer {
     this.#sink.position = start;
     if (problem instanceof HoldfastError) return problem;
     if (problem !== TOO_LONG) return problemOf(value);
-    return documentTooLarge(documentSizeWithin(value as Record<string, unknown>, 16 * ENCODED_DOCUMENT_MAX));
+    const document = value as Record<string, unknown>;
+    return documentTooLarge(
+      documentSizeWithin(document, 16 * ENCODED_DOCUMENT_MAX),
+      largestField(document, 16 * ENCODED_DOCUMENT_MAX),
+    );
   }
 
   value(value: unknown, plan: Plan | undefined, depth: number): void {
@@ -285,7 +288,7 @@ class Writer {
     const sink = this.#sink;
     const length = value.length;
     if (depth >= NESTING_MAX && !this.#trusted) throw UNENCODABLE;
-    if (length > ARRAY_LENGTH_MAX && !this.#trusted) throw arrayTooLong(length);
+    if (length > ARRAY_LENGTH_MAX && !this.#trusted) throw UNENCODABLE;
     const start = this.#open(ARRAY);
     sink.ensure(5);
     this.#varint(length);

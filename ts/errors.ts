@@ -41,6 +41,7 @@ export const ERROR_CODES = [
   "OutcomeUnknown",
   "Corrupt",
   "NewerFormat",
+  "EngineUnavailable",
   "EngineFault",
 ] as const;
 
@@ -53,6 +54,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "TooManyConflicts",
   "QuotaExceeded",
   "StorageFailed",
+  "EngineUnavailable",
 ]);
 
 /** What a {@link HoldfastError} may carry besides its code and message. */

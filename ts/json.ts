@@ -35,11 +35,11 @@ export function toBase64(bytes: Uint8Array): string {
 }
 
 /** The bytes of a base64 text; throws when it is none. */
-export function fromBase64(base64: string): Uint8Array<ArrayBuffer> {
+export function fromBase64(base64: string): ArrayBuffer {
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
   for (let index = 0; index < bytes.length; index += 1) bytes[index] = text.charCodeAt(index);
-  return bytes;
+  return bytes.buffer;
 }
 
 /** A validator's literal in Convex JSON. */

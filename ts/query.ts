@@ -5,7 +5,7 @@
  * as `collect` hands that to an executor. The types name the step one is at (`QueryInitializer`, `Query`,
  * `OrderedQuery`; `IndexRangeBuilder`, `LowerBound…`, `UpperBound…`), so that a wrong order does not compile.
  */
-import { checkedCopy } from "./checked.js";
+import { checkedCopy, isInstance } from "./checked.js";
 import type {
   DocumentByInfo,
   FieldPaths,
@@ -18,7 +18,7 @@ import type {
   NumericValue,
   Value,
 } from "./data_model.js";
-import { describe } from "./describe.js";
+import { describe, describeError, shortened } from "./describe.js";
 import { HoldfastError } from "./errors.js";
 
 // ---- what a query is ----------------------------------------------------------------------------
@@ -348,7 +348,7 @@ class SerializableExpression<T extends Value | undefined> extends Expression<T> 
     this.serialized = serialized;
     let depth = 0;
     for (const operand of operands) {
-      if (operand instanceof SerializableExpression) depth = Math.max(depth, operand.depth);
+      if (isExpression(operand)) depth = Math.max(depth, operand.depth);
     }
     if (depth >= FILTER_DEPTH_MAX) {
       throw new HoldfastError(
@@ -364,17 +364,19 @@ function serializeValue(value: unknown): SerializedValue {
   return value === undefined ? { $undefined: null } : checkedCopy(value);
 }
 
+function isExpression(operand: unknown): operand is SerializableExpression<Value> {
+  return isInstance(operand, SerializableExpression);
+}
+
 function serializeExpression(expression: unknown): SerializedExpression {
-  return expression instanceof SerializableExpression
-    ? expression.serialized
-    : { $literal: serializeValue(expression) };
+  return isExpression(expression) ? expression.serialized : { $literal: serializeValue(expression) };
 }
 
 function operator<T extends Value | undefined>(name: string, ...operands: unknown[]): Expression<T> {
   return new SerializableExpression<T>({ [name]: operands.map(serializeExpression) }, operands);
 }
 
-const filterBuilder: FilterBuilder<GenericTableInfo> = {
+const operators: FilterBuilder<GenericTableInfo> = {
   eq: (l, r) => operator("$eq", l, r),
   neq: (l, r) => operator("$neq", l, r),
   lt: (l, r) => operator("$lt", l, r),
@@ -395,6 +397,21 @@ const filterBuilder: FilterBuilder<GenericTableInfo> = {
     return new SerializableExpression({ $field: fieldPath });
   },
 };
+
+/**
+ * The builder is no document: `(q) => q.title === "a"` would compare nothing with "a" and find nothing. A constant that
+ * comes from elsewhere is as good as an expression, as in Convex.
+ */
+const filterBuilder = /* @__PURE__ */ new Proxy(operators, {
+  get(target, name) {
+    if (typeof name === "symbol" || name in target) return Reflect.get(target, name) as unknown;
+    throw new HoldfastError(
+      "InvalidFilter",
+      `A filter's builder has no \`${name}\`. A field of the document is \`q.field("${name}")\`, and it is compared by ` +
+        `\`q.eq(q.field("${name}"), value)\`.`,
+    );
+  },
+});
 
 /** A query under construction: as it is serialized, except that the order may be unsaid. */
 interface Draft {
@@ -439,9 +456,14 @@ class QueryBuilder implements Query<GenericTableInfo> {
 
   async paginate(options: PaginationOptions): Promise<PaginationResult<GenericDocument>> {
     requireArgument(options, "paginate", "options");
-    const { numItems, cursor, endCursor, maximumRowsRead, maximumBytesRead } = Object(options) as PaginationOptions;
-    if (typeof numItems !== "number" || !(numItems >= 0)) {
-      throw invalid(`\`options.numItems\` must be a positive number. Received \`${String(numItems)}\`.`);
+    const { numItems, cursor, endCursor, maximumRowsRead, maximumBytesRead } = pageOptions(options);
+    if (!Number.isInteger(numItems) || numItems < 0) {
+      throw invalid(
+        `\`options.numItems\` must be a positive number. Received \`${typeof numItems === "object" ? describe(numItems) : shortened(String(numItems))}\`.`,
+      );
+    }
+    if (cursor === undefined) {
+      throw invalid("`options.cursor` must be the `continueCursor` of the page before, or null for the first page.");
     }
     if (maximumRowsRead !== undefined && !(Number.isInteger(maximumRowsRead) && maximumRowsRead > 0)) {
       throw invalid(
@@ -566,7 +588,7 @@ class TableQuery implements QueryInitializer<GenericTableInfo> {
       requireFunction(indexRange, "withIndex", "indexRange", 2);
       builder = indexRange(builder as never);
     }
-    if (!(builder instanceof RangeBuilder)) {
+    if (!isInstance(builder, RangeBuilder)) {
       throw new HoldfastError(
         "InvalidIndexRange",
         "The index range must be what the builder returns. Chain your method calls like `q => q.eq(...).eq(...)`. " +
@@ -638,6 +660,16 @@ export function requireText(value: unknown, method: string, name: string, positi
 export function requireFunction(value: unknown, method: string, name: string, position = 1): void {
   requireArgument(value, method, name, position);
   if (typeof value !== "function") throw invalid(`Arg ${position} \`${name}\` to \`${method}\` must be a function`);
+}
+
+/** The options of a page, read once. Convex's own code adds some that mean nothing here. */
+function pageOptions(options: unknown): PaginationOptions {
+  try {
+    return { ...(options as PaginationOptions) };
+  } catch (cause) {
+    const message = `The options of \`paginate\` can't be read: ${describeError(cause)}`;
+    throw new HoldfastError("InvalidArgument", message, { cause });
+  }
 }
 
 /** A cursor as it was given. */

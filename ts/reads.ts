@@ -70,8 +70,7 @@ async function goOn<T>(bridge: Bridge, reader: Reader, steps: Steps<T>, first: n
         break;
       case Status.Missing: {
         const run = bridge.run();
-        await pagesReady(bridge, run);
-        reader.check();
+        await pagesReady(bridge, reader, run);
         status = run === NO_RUN ? steps.start() : bridge.engine.step(run);
         break;
       }
@@ -102,10 +101,11 @@ async function indexReady(bridge: Bridge, reader: Reader): Promise<void> {
   if (!bridge.isClosed) reader.lost();
 }
 
-/** Waits for the pages that the last call asked for. If they don't come, the run is over. */
-async function pagesReady(bridge: Bridge, run: number): Promise<void> {
+/** Waits for the pages that the last call asked for. If they don't come, or the reader ends meanwhile, the run is over. */
+async function pagesReady(bridge: Bridge, reader: Reader, run: number): Promise<void> {
   try {
     await bridge.ready(bridge.read());
+    reader.check();
   } catch (error) {
     if (run !== NO_RUN && !bridge.isClosed) bridge.engine.dropRun(run);
     throw error;
@@ -232,7 +232,12 @@ class RowIterator implements AsyncIterator<GenericDocument, undefined> {
   }
 
   async #nextRow(): Promise<IteratorResult<GenericDocument, undefined>> {
-    while (this.#next >= this.#rows.length && this.#state !== "done") await this.#refill();
+    try {
+      while (this.#next >= this.#rows.length && this.#state !== "done") await this.#refill();
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
     const value = this.#rows[this.#next++];
     return value === undefined ? { done: true, value: undefined } : { done: false, value };
   }
@@ -257,12 +262,7 @@ class RowIterator implements AsyncIterator<GenericDocument, undefined> {
         return;
       case Status.Missing:
         this.#run = bridge.run();
-        try {
-          await bridge.ready(bridge.read());
-        } catch (error) {
-          this.#end();
-          throw error;
-        }
+        await bridge.ready(bridge.read());
         return;
       case Status.Building:
         await indexReady(bridge, this.#reader);
@@ -271,14 +271,12 @@ class RowIterator implements AsyncIterator<GenericDocument, undefined> {
         this.#run = NO_RUN;
         this.#reader.lost();
         if (isFirst) return;
-        this.#end();
         throw new HoldfastError(
           "StorageFailed",
           "This iteration lasted so long that the state that it reads is gone. Begin it again.",
         );
       default:
         this.#run = NO_RUN;
-        this.#end();
         throw bridge.error();
     }
   }

@@ -24,9 +24,12 @@ import type {
   SystemFields,
   SystemIndexes,
 } from "./data_model.js";
+import { describe, describeError } from "./describe.js";
 import { HoldfastError } from "./errors.js";
 import type { JsonValue } from "./json.js";
 import {
+  entriesOf,
+  type FieldJson,
   isValidator,
   v,
   type GenericValidator,
@@ -189,9 +192,9 @@ export class TableDefinition<
     indexConfig: Expand<DbIndexConfig<FirstFieldPath, RestFieldPaths> & IndexOptions & { staged: true }>,
   ): TableDefinition<DocumentType, Indexes, SearchIndexes, VectorIndexes>;
   index(name: string, config: (DbIndexConfig<string, string[]> & IndexOptions) | string[]): unknown {
-    const index = { indexDescriptor: name, fields: Array.isArray(config) ? config : config.fields };
-    if (!Array.isArray(config) && config.staged) this.stagedDbIndexes.push(index);
-    else this.indexes.push(index);
+    const read = indexReader(name, Array.isArray(config) ? { fields: config } : config);
+    const index = { indexDescriptor: name, fields: read.texts("fields") };
+    (read.isStaged ? this.stagedDbIndexes : this.indexes).push(index);
     return this;
   }
 
@@ -219,10 +222,11 @@ export class TableDefinition<
     indexConfig: Expand<SearchIndexConfig<SearchField, FilterFields> & IndexOptions & { staged: true }>,
   ): TableDefinition<DocumentType, Indexes, SearchIndexes, VectorIndexes>;
   searchIndex(name: string, config: SearchIndexConfig<string, string> & IndexOptions): unknown {
-    (config.staged ? this.stagedSearchIndexes : this.searchIndexes).push({
+    const read = indexReader(name, config);
+    (read.isStaged ? this.stagedSearchIndexes : this.searchIndexes).push({
       indexDescriptor: name,
-      searchField: config.searchField,
-      filterFields: config.filterFields ?? [],
+      searchField: read.text("searchField"),
+      filterFields: read.texts("filterFields", []),
     });
     return this;
   }
@@ -253,11 +257,12 @@ export class TableDefinition<
     indexConfig: Expand<VectorIndexConfig<VectorField, FilterFields> & IndexOptions & { staged: true }>,
   ): TableDefinition<DocumentType, Indexes, SearchIndexes, VectorIndexes>;
   vectorIndex(name: string, config: VectorIndexConfig<string, string> & IndexOptions): unknown {
-    (config.staged ? this.stagedVectorIndexes : this.vectorIndexes).push({
+    const read = indexReader(name, config);
+    (read.isStaged ? this.stagedVectorIndexes : this.vectorIndexes).push({
       indexDescriptor: name,
-      vectorField: config.vectorField,
-      dimensions: config.dimensions,
-      filterFields: config.filterFields ?? [],
+      vectorField: read.text("vectorField"),
+      dimensions: read.number("dimensions"),
+      filterFields: read.texts("filterFields", []),
     });
     return this;
   }
@@ -282,7 +287,8 @@ export class TableDefinition<
           "union or record validator, you must stage a fully defined object or union validator.",
       );
     }
-    const fields = { ...(enforced.kind === "object" ? enforced.fields : {}), ...documentSchema };
+    const changes = entriesOf(documentSchema, "staged() takes a validator, or an object of validators");
+    const fields = { ...(enforced.kind === "object" ? enforced.fields : {}), ...Object.fromEntries(changes) };
     this.stagedValidator = v.object(
       Object.fromEntries(
         Object.entries(fields).filter((field): field is [string, GenericValidator] => field[1] !== undefined),
@@ -320,6 +326,39 @@ export class TableDefinition<
   }
 }
 
+/** An index of more fields than this is not looked at; the engine allows far fewer. */
+const INDEX_FIELDS_MAX = 1024;
+
+/** Reads what an index is to be: what is none is named, as the types would. */
+function indexReader(name: unknown, config: unknown) {
+  if (typeof name !== "string") throw invalid(`The name of an index must be a string. Received ${describe(name)}.`);
+  const at = `In index "${name}":`;
+  const given = new Map(entriesOf(config, `${at} its fields must be an array of names, or an object that has one`));
+  const fail = (key: string, what: string) =>
+    invalid(`${at} \`${key}\` must be ${what}. Received ${describe(given.get(key))}.`);
+  return {
+    isStaged: Boolean(given.get("staged")),
+    text(key: string): string {
+      const value = given.get(key);
+      if (typeof value !== "string") throw fail(key, "the name of a field");
+      return value;
+    },
+    number(key: string): number {
+      const value = given.get(key);
+      if (typeof value !== "number") throw fail(key, "a number");
+      return value;
+    },
+    texts(key: string, otherwise?: string[]): string[] {
+      const value = given.get(key) ?? otherwise;
+      if (!Array.isArray(value) || value.length > INDEX_FIELDS_MAX) throw fail(key, "an array of names of fields");
+      return Array.from(value as unknown[], (field) => {
+        if (typeof field !== "string") throw fail(key, "an array of names of fields");
+        return field;
+      });
+    },
+  };
+}
+
 /**
  * Defines a table by the validator of its documents: `v.object`, a `v.union` of objects, or `v.any()`.
  */
@@ -335,7 +374,9 @@ export function defineTable<DocumentSchema extends Record<string, GenericValidat
 export function defineTable(
   documentSchema: Validator<Record<string, any>, "required", any> | Record<string, GenericValidator>,
 ): unknown {
-  return new TableDefinition(isValidator(documentSchema) ? documentSchema : v.object(documentSchema));
+  if (isValidator(documentSchema)) return new TableDefinition(documentSchema);
+  entriesOf(documentSchema, "defineTable() takes the validator of its documents, or an object of validators");
+  return new TableDefinition(v.object(documentSchema));
 }
 
 /** The validators of the fields that every document has. */
@@ -453,12 +494,71 @@ function tableOf<Schema extends GenericSchema, TableName extends keyof Schema & 
   return table;
 }
 
-/** Defines a schema by its tables. */
+/** Defines a schema by its tables. A table that is undefined, as in imports in a circle, is told of when it is used. */
 export function defineSchema<Schema extends GenericSchema, StrictTableNameTypes extends boolean = true>(
   schema: Schema,
   options?: DefineSchemaOptions<StrictTableNameTypes>,
 ): SchemaDefinition<Schema, StrictTableNameTypes> {
-  return new SchemaDefinition(schema, options);
+  const tables: TableDocuments[] = [];
+  for (const [tableName, table] of entriesOf(schema, "defineSchema() takes an object of tables")) {
+    if (table === undefined) continue;
+    if (!isTable(table)) throw invalid(`Table "${tableName}" must be made by defineTable().`);
+    tables.push({ tableName, ...table.export() });
+  }
+  const definition = new SchemaDefinition(schema, options);
+  checkValidators(tables, definition.schemaValidation ? new Set(Object.keys(schema)) : undefined);
+  return definition;
+}
+
+/** Whether something is a table, ours or Convex's. */
+function isTable(candidate: unknown): candidate is TableDefinition {
+  try {
+    return typeof (candidate as { export?: unknown } | null)?.export === "function";
+  } catch {
+    return false; // a proxy
+  }
+}
+
+/** A table's name, and what its documents are, of an exported schema. */
+type TableDocuments = { tableName: string; documentType?: ValidatorJson };
+
+/**
+ * Finds what the engine would not be told of, or not in time: names that its encoding has no room for, and ids of tables
+ * that there are not, which can be in no document. System tables are not in the schema; where nothing is validated,
+ * nothing is claimed, and there are no `names`.
+ */
+function checkValidators(tables: readonly TableDocuments[], names: ReadonlySet<string> | undefined): void {
+  for (const { tableName, documentType } of tables) {
+    const visit = (validator: ValidatorJson | FieldJson, path: string): void => {
+      if ("fieldType" in validator) return visit(validator.fieldType, path);
+      switch (validator.type) {
+        case "id":
+          if (names === undefined || names.has(validator.tableName) || validator.tableName.startsWith("_")) return;
+          throw invalid(
+            `Table "${tableName}"${path && `, field "${path}"`}: v.id("${validator.tableName}") names a table that the ` +
+              "schema does not have.",
+          );
+        case "array":
+          return visit(validator.value, path);
+        case "record":
+          visit(validator.keys, path);
+          return visit(validator.values, path);
+        case "object":
+          for (const [name, field] of Object.entries(validator.value)) {
+            if (!/^[ -~]*$/.test(name)) {
+              throw invalid(
+                `Table "${tableName}" has a field "${name}": a name has only letters, digits and underscores.`,
+              );
+            }
+            visit(field, path ? `${path}.${name}` : name);
+          }
+          return;
+        case "union":
+          for (const member of validator.value) visit(member, path);
+      }
+    };
+    if (documentType !== undefined) visit(documentType, "");
+  }
 }
 
 /** What a schema means to the type checker: documents, field paths and indexes of each table. */
@@ -515,17 +615,31 @@ export type SchemaJson = {
  * @param tableNumbers - The numbers that a Convex deployment gave its tables, to keep ids the same.
  */
 export function toDefinition(schema: ExportableSchema, tableNumbers?: Readonly<Record<string, number>>): SchemaJson {
-  const candidate = schema as { export?: () => unknown } | null | undefined;
-  if (typeof candidate?.export !== "function") {
-    throw invalid("`schema` must be the result of defineSchema().");
+  const problem = "`schema` must be the result of defineSchema()";
+  let definition: SchemaJson;
+  try {
+    const candidate = schema as { export?: () => unknown } | null | undefined;
+    if (typeof candidate?.export !== "function") throw invalid(`${problem}.`);
+    const exported = candidate.export();
+    definition = (typeof exported === "string" ? JSON.parse(exported) : undefined) as SchemaJson;
+    const names = new Set(definition.tables.map((table) => table.tableName));
+    for (const name of names) if (typeof name !== "string") throw invalid(`${problem}: it has a table without a name.`);
+    checkValidators(definition.tables, definition.schemaValidation ? names : undefined);
+    if (tableNumbers !== undefined) {
+      definition.tableNumbers = {};
+      const numbers = entriesOf(tableNumbers, "`tableNumbers` must be an object that names tables");
+      for (const [name, number] of numbers as [string, number][]) {
+        // Those of system tables may be among them.
+        if (!/^\w+$/.test(name) || !(names.has(name) || name.startsWith("_"))) {
+          throw invalid(`\`tableNumbers\` names the table "${name}", which is not in the schema.`);
+        }
+        definition.tableNumbers[name] = number;
+      }
+    }
+  } catch (cause) {
+    if (cause instanceof HoldfastError) throw cause;
+    throw new HoldfastError("InvalidSchema", `${problem}; it can't be read: ${describeError(cause)}`, { cause });
   }
-  const text = candidate.export();
-  if (typeof text !== "string") throw invalid("`schema` must be the result of defineSchema().");
-  const definition = JSON.parse(text) as SchemaJson;
-  if (tableNumbers !== undefined && (typeof tableNumbers !== "object" || tableNumbers === null)) {
-    throw invalid("`tableNumbers` must be an object that names tables.");
-  }
-  if (tableNumbers !== undefined) definition.tableNumbers = { ...tableNumbers };
   return definition;
 }
 

@@ -27,6 +27,17 @@ export function documentSizeWithin(value: Record<string, unknown>, limit: number
   return size;
 }
 
+/** The path of a document's largest field; what exceeds `limit` is large enough. */
+export function largestField(document: unknown, limit: number): string | undefined {
+  let largest: string | undefined;
+  let most = 0;
+  for (const [name, field] of Object.entries(document as Record<string, unknown>)) {
+    const size = sizeWithin(field, limit);
+    if (size > most) [largest, most] = [`.${name}`, size];
+  }
+  return largest;
+}
+
 function sizeWithin(value: unknown, limit: number): number {
   switch (typeof value) {
     case "undefined":
@@ -43,6 +54,8 @@ function sizeWithin(value: unknown, limit: number): number {
       if (isArrayBuffer(value)) return 2 + value.byteLength;
       let size = 2;
       if (Array.isArray(value)) {
+        // Every element takes a byte at least, and an array can have four billion holes.
+        if (value.length > limit) return value.length;
         for (let index = 0; index < value.length && size <= limit; index += 1) {
           size += sizeWithin(value[index], limit - size);
         }

@@ -5,10 +5,13 @@
 import { type Bridge, Status } from "./bridge.js";
 import type { GenericDatabaseWriter } from "./context.js";
 import type { AnyDataModel, GenericDocument } from "./data_model.js";
-import { describe } from "./describe.js";
+import { describe, describeError } from "./describe.js";
+import type { DocumentEncoder } from "./encode.js";
 import { HoldfastError } from "./errors.js";
+import { pathOfExcess, type Place, placed } from "./place.js";
 import { queryTable, requireArgument, requireText } from "./query.js";
 import { drive, Executor, type Reader } from "./reads.js";
+import { Writes } from "./writes.js";
 
 /** Methods that change a document, as in src/browser/writing.rs. */
 const METHODS = { patch: 1, replace: 2, delete: 3 } as const;
@@ -25,6 +28,8 @@ class RunAgain extends Error {
 /** One run of a function: what its `ctx.db` stands on. */
 export class Run implements Reader {
   readonly transaction: number;
+  /** What its writes have come to. */
+  readonly writes = new Writes();
   /** Whether the function has to run again, whatever it makes of that. */
   isLost = false;
   /** How it is limited, if it is a mutation. */
@@ -58,6 +63,11 @@ export class Run implements Reader {
 
   end(): void {
     this.#isOver = true;
+  }
+
+  /** Whether its transaction is at an end, or may be. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 }
 
@@ -93,90 +103,138 @@ export class TransactionDatabase {
     return newId(this.#bridge, this.#run.transaction, tableName);
   }
 
-  async insert(tableName: string, value: unknown): Promise<string> {
-    requireText(tableName, "insert", "table");
-    requireArgument(value, "insert", "value", 2);
-    const [id] = await this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, [value]));
-    return id!;
+  insert(tableName: string, value: unknown): Promise<string> {
+    return this.#write(() => {
+      requireText(tableName, "insert", "table");
+      requireArgument(value, "insert", "value", 2);
+      const ids = this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, [value], false));
+      return ids instanceof Promise ? ids.then(([id]) => id!) : ids[0]!;
+    });
   }
 
-  async insertMany(tableName: string, values: readonly unknown[]): Promise<string[]> {
-    requireText(tableName, "insertMany", "table");
-    return this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, listOf(values)));
+  insertMany(tableName: string, values: readonly unknown[]): Promise<string[]> {
+    return this.#write(() => {
+      requireText(tableName, "insertMany", "table");
+      return this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, listOf(values), true));
+    });
   }
 
-  async patch(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
-    const [tableName, id, changes] = targetAndValue("patch", tableOrId, idOrValue, value);
-    await this.changeEncoded("patch", tableName, id, encodeChange(this.#bridge, "patch", tableName, id, changes));
+  patch(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
+    return this.#change("patch", tableOrId, idOrValue, value);
   }
 
-  async replace(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
-    const [tableName, id, document] = targetAndValue("replace", tableOrId, idOrValue, value);
-    await this.changeEncoded("replace", tableName, id, encodeChange(this.#bridge, "replace", tableName, id, document));
+  replace(tableOrId: string, idOrValue: unknown, value?: unknown): Promise<void> {
+    return this.#change("replace", tableOrId, idOrValue, value);
   }
 
-  async delete(tableOrId: string, id?: string): Promise<void> {
-    const [tableName, text] = target("delete", tableOrId, id);
-    await this.changeEncoded("delete", tableName, text, NO_CHANGE);
+  delete(tableOrId: string, id?: string): Promise<void> {
+    return this.#write(() => {
+      const [tableName, text] = target("delete", tableOrId, id);
+      return this.changeEncoded("delete", tableName, text, NO_CHANGE);
+    });
+  }
+
+  #change(method: "patch" | "replace", tableOrId: string, idOrValue: unknown, value: unknown): Promise<void> {
+    return this.#write(() => {
+      const [tableName, id, content] = targetAndValue(method, tableOrId, idOrValue, value);
+      return this.changeEncoded(method, tableName, id, encodeChange(this.#bridge, method, tableName, id, content));
+    });
+  }
+
+  /** What comes after the function's end belongs to nobody. */
+  #write<T>(write: () => T | Promise<T>): Promise<T> {
+    const { isOver, writes } = this.#run;
+    return isOver ? (async () => write())() : writes.begin(write);
   }
 
   /** Inserts documents as {@link encodeDocuments} has made them: all or none. */
-  async insertEncoded(tableName: string, documents: Uint8Array): Promise<string[]> {
+  insertEncoded(tableName: string, documents: Documents): string[] | Promise<string[]> {
     const bridge = this.#bridge;
     const { transaction } = this.#run;
     const ids: string[] = [];
     let done = 0;
-    for (;;) {
-      this.#run.check();
-      if (done === documents.length) return ids;
+    const call = () => {
       const table = bridge.table(tableName);
       const { input } = bridge;
       input.clear();
-      const rest = documents.subarray(done);
+      const rest = documents.bytes.subarray(done);
       input.ensure(rest.length);
       input.bytes.set(rest);
       const status = bridge.engine.insert(transaction, table, 0, rest.length);
-      if (status === Status.Failed) {
-        const error = bridge.error();
-        for (const id of ids) bridge.engine.change(transaction, METHODS.delete, bridge.writeText(id), 0, 0);
-        throw error;
-      }
-      done += bridge.number();
+      const reached = done + bridge.number();
+      if (status === Status.Failed) throw notInserted(bridge.error(), tableName, documents, reached);
+      done = reached;
       pushIds(ids, bridge.text());
-      if (status === Status.Missing) await bridge.ready(bridge.read());
-      else if (status === Status.Stale) this.#run.lost();
-      else if (status !== Status.Done) throw unexpected(status);
-    }
+      return status;
+    };
+    const takeBack = () => {
+      if (this.#run.isOver || bridge.isClosed) return;
+      for (const id of ids) bridge.engine.change(transaction, METHODS.delete, bridge.writeText(id), 0, 0);
+    };
+    const waiting = this.#call(call);
+    return waiting === undefined
+      ? ids
+      : waiting.then(
+          () => ids,
+          (error: unknown) => {
+            takeBack();
+            throw error;
+          },
+        );
   }
 
   /** Changes a document by what {@link encodeChange} has made. */
-  async changeEncoded(method: Method, tableName: string | undefined, id: string, change: Change): Promise<void> {
-    if (change.creationTime !== undefined) {
-      const document = await this.#get(tableName, id);
-      if (document !== null && document["_creationTime"] !== change.creationTime) {
-        throw new HoldfastError(
-          "InvalidArgument",
-          `Provided creation time ${describe(change.creationTime)} doesn't match '_creationTime' field ` +
-            `${describe(document["_creationTime"])} of document ${id}.`,
-        );
-      }
-    }
+  changeEncoded(
+    method: Method,
+    tableName: string | undefined,
+    id: string,
+    { bytes, creationTime, value }: Change,
+  ): void | Promise<void> {
     const bridge = this.#bridge;
-    for (;;) {
-      this.#run.check();
+    const call = () => {
       const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
       const length = bridge.writeText(id);
       const { input } = bridge;
-      input.ensure(change.bytes.length);
-      input.bytes.set(change.bytes, length);
+      input.ensure(bytes.length);
+      input.bytes.set(bytes, length);
       const { transaction } = this.#run;
-      const status = bridge.engine.change(transaction, METHODS[method], length, table, change.bytes.length);
-      if (status === Status.Done) return;
-      if (status === Status.Missing) await bridge.ready(bridge.read());
-      else if (status === Status.Stale) this.#run.lost();
-      else if (status === Status.Failed) throw bridge.error();
-      else throw unexpected(status);
-    }
+      const status = bridge.engine.change(transaction, METHODS[method], length, table, bytes.length);
+      if (status !== Status.Failed) return status;
+      const error = bridge.error();
+      throw placed(located(error, value), placeOf(bridge, error, tableName, id));
+    };
+    if (creationTime === undefined) return this.#call(call);
+    return this.#get(tableName, id).then((document) => {
+      if (document !== null && document["_creationTime"] !== creationTime) {
+        throw new HoldfastError(
+          "InvalidArgument",
+          `Provided creation time ${describe(creationTime)} doesn't match '_creationTime' field ` +
+            `${describe(document["_creationTime"])} of document ${id}.`,
+        );
+      }
+      return this.#call(call);
+    });
+  }
+
+  /** Calls the engine until it has done what it was asked for: at once, unless pages have to be waited for. */
+  #call(call: () => number): undefined | Promise<void> {
+    this.#run.check();
+    return this.#isDone(call()) ? undefined : this.#callAgain(call);
+  }
+
+  async #callAgain(call: () => number): Promise<void> {
+    do {
+      await this.#bridge.ready(this.#bridge.read());
+      this.#run.check();
+    } while (!this.#isDone(call()));
+  }
+
+  /** Whether a write is done; else it has to wait for pages. */
+  #isDone(status: number): boolean {
+    if (status === Status.Done) return true;
+    if (status === Status.Missing) return false;
+    if (status === Status.Stale) this.#run.lost();
+    throw unexpected(status);
   }
 
   #get(tableName: string | undefined, id: string): Promise<GenericDocument | null> {
@@ -185,7 +243,9 @@ export class TransactionDatabase {
     return drive(bridge, this.#run, {
       start: () => {
         const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
-        return bridge.engine.getIn(this.#run.transaction, bridge.writeText(id), table);
+        const status = bridge.engine.getIn(this.#run.transaction, bridge.writeText(id), table);
+        if (status === Status.Failed) throw notFound(bridge, tableName, id);
+        return status;
       },
       take: () => bridge.takeFresh(rows),
       discard: () => (rows.length = 0),
@@ -194,9 +254,20 @@ export class TransactionDatabase {
   }
 }
 
+/** Encoded documents to insert. */
+export interface Documents {
+  readonly bytes: Uint8Array;
+  /** What they were made of, for errors. */
+  readonly values: readonly unknown[];
+  /** Whether the caller gave several, so that an error says which. */
+  readonly isMany: boolean;
+}
+
 /** An encoded change of a document. */
 export interface Change {
   readonly bytes: Uint8Array;
+  /** What it was made of, for errors. */
+  readonly value: unknown;
   /** A `_creationTime` that was given and has to be that of the document. */
   readonly creationTime: unknown;
 }
@@ -204,48 +275,116 @@ export interface Change {
 /** The documents of an `insertMany`, in an array of our own: nobody's iterator runs while they are written. */
 export function listOf(values: unknown): unknown[] {
   requireArgument(values, "insertMany", "values", 2);
-  if (!Array.isArray(values)) {
-    throw new HoldfastError("InvalidArgument", "Arg 2 `values` to `insertMany` must be an array of documents");
+  try {
+    if (Array.isArray(values)) {
+      const { length } = values as unknown[];
+      if (length > DOCUMENTS_MAX) {
+        const message = `One \`insertMany\` takes ${DOCUMENTS_MAX} documents at most, not ${length}; split it into several.`;
+        throw new HoldfastError("TransactionTooLarge", message);
+      }
+      return Array.from<unknown>(values);
+    }
+  } catch (cause) {
+    if (cause instanceof HoldfastError) throw cause;
+    const message = `Arg 2 \`values\` to \`insertMany\` could not be read: ${describeError(cause)}`;
+    throw new HoldfastError("InvalidArgument", message, { cause });
   }
-  return Array.from<unknown>(values);
+  throw new HoldfastError("InvalidArgument", "Arg 2 `values` to `insertMany` must be an array of documents");
 }
 
+/** No record holds more, so that a wrong length is refused before anything is read. */
+const DOCUMENTS_MAX = 1 << 21;
+
 /** What deletes a document. */
-export const NO_CHANGE: Change = { bytes: new Uint8Array(0), creationTime: undefined };
+export const NO_CHANGE: Change = { bytes: new Uint8Array(0), value: undefined, creationTime: undefined };
 
 /**
  * Encodes documents to insert. A mutation that runs again inserts the same ones, whatever became of the objects.
  */
-export function encodeDocuments(bridge: Bridge, tableName: string, values: readonly unknown[]): Uint8Array {
+export function encodeDocuments(
+  bridge: Bridge,
+  tableName: string,
+  values: readonly unknown[],
+  isMany: boolean,
+): Documents {
   const encoder = bridge.encoder(tableName);
   const { input } = bridge;
   input.clear();
-  for (const value of values) {
-    const start = input.position;
-    input.ensure(8);
-    input.position += 8;
-    encoder.encode(input, value, "insert");
-    const { id, creationTime } = encoder;
-    if (creationTime !== undefined) {
-      throw new HoldfastError(
-        "InvalidArgument",
-        "`_creationTime` is set by the database; a document can't bring its own.",
-      );
-    }
-    const documentEnd = input.position;
-    let idLength = 0;
-    if (id !== undefined) {
-      if (typeof id !== "string" || id === "") {
-        throw new HoldfastError("InvalidId", `The _id of a document must be an id, but got ${describe(id)}.`);
-      }
-      idLength = bridge.appendText(id);
-    }
-    input.ensure(0);
-    const { bytes } = input;
-    writeLength(bytes, start, idLength);
-    writeLength(bytes, start + 4, documentEnd - start - 8);
+  let index = 0;
+  try {
+    for (; index < values.length; index += 1) appendDocument(bridge, encoder, values[index]);
+  } catch (error) {
+    throw placed(error, { table: tableName, index: isMany ? index : undefined });
   }
-  return input.written().slice();
+  return { bytes: input.written().slice(), values, isMany };
+}
+
+/** Appends the lengths of id and document, the document and the id. */
+function appendDocument(bridge: Bridge, encoder: DocumentEncoder, value: unknown): void {
+  const { input } = bridge;
+  const start = input.position;
+  input.ensure(8);
+  input.position += 8;
+  encoder.encode(input, value, "insert");
+  const { id, creationTime } = encoder;
+  if (creationTime !== undefined) {
+    throw new HoldfastError(
+      "InvalidArgument",
+      "`_creationTime` is set by the database; a document can't bring its own.",
+      { details: { path: "._creationTime" } },
+    );
+  }
+  const documentEnd = input.position;
+  let idLength = 0;
+  if (id !== undefined) {
+    if (typeof id !== "string" || id === "") {
+      const message = `The _id of a document must be an id, but got ${describe(id)}.`;
+      throw new HoldfastError("InvalidId", message, { details: { path: "._id" } });
+    }
+    idLength = bridge.appendText(id);
+  }
+  input.ensure(0);
+  const { bytes } = input;
+  writeLength(bytes, start, idLength);
+  writeLength(bytes, start + 4, documentEnd - start - 8);
+}
+
+/** Why documents were not inserted; the one to blame begins at `position`. */
+function notInserted(
+  error: HoldfastError,
+  table: string,
+  { bytes, values, isMany }: Documents,
+  position: number,
+): unknown {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  let index = 0;
+  for (let at = 0; at < position && at + 8 <= bytes.length; index += 1)
+    at += 8 + view.getUint32(at, true) + view.getUint32(at + 4, true);
+  const isAboutId = ID_CODES.has(error.code) || error.code === "DuplicateId";
+  const there = isAboutId ? withPath(error, "._id") : located(error, values[index]);
+  return placed(there, { table, index: isMany ? index : undefined });
+}
+
+/** What is wrong with an id. */
+const ID_CODES: ReadonlySet<string> = new Set(["InvalidId", "WrongTable", "NonexistentDocument"]);
+
+function placeOf(bridge: Bridge, { code }: HoldfastError, tableName: string | undefined, id: string): Place {
+  return { table: tableName ?? bridge.tableOf(id), id: ID_CODES.has(code) ? id : undefined };
+}
+
+/** Why no document was found, at once: {@link Status.Failed}. */
+export function notFound(bridge: Bridge, tableName: string | undefined, id: string): unknown {
+  const error = bridge.error();
+  return placed(error, placeOf(bridge, error, tableName, id));
+}
+
+/** An error of the engine about a document, with the field where a limit is met. */
+function located(error: HoldfastError, document: unknown): HoldfastError {
+  return error.code === "ValueTooLarge" ? withPath(error, pathOfExcess(document, error.message)) : error;
+}
+
+function withPath(error: HoldfastError, path: string | undefined): HoldfastError {
+  return path ? new HoldfastError(error.code, error.message, { details: { path } }) : error;
 }
 
 /** Encodes what a document is changed by. */
@@ -256,16 +395,21 @@ export function encodeChange(
   id: string,
   value: unknown,
 ): Change {
-  const encoder = bridge.encoder(tableName ?? bridge.tableOf(id) ?? "");
+  const table = tableName ?? bridge.tableOf(id);
+  const encoder = bridge.encoder(table ?? "");
   bridge.input.clear();
-  encoder.encode(bridge.input, value, method === "patch" ? "patch" : "insert");
+  try {
+    encoder.encode(bridge.input, value, method === "patch" ? "patch" : "insert");
+  } catch (error) {
+    throw placed(error, { table });
+  }
   if (encoder.id !== undefined && encoder.id !== id) {
     throw new HoldfastError(
       "InvalidArgument",
       `Provided document ID ${id} doesn't match '_id' field ${describe(encoder.id)}.`,
     );
   }
-  return { bytes: bridge.input.written().slice(), creationTime: encoder.creationTime };
+  return { bytes: bridge.input.written().slice(), value, creationTime: encoder.creationTime };
 }
 
 function writeLength(bytes: Uint8Array, at: number, length: number): void {
@@ -415,21 +559,27 @@ export async function read<T>(bridge: Bridge, action: (database: TransactionData
   }
 }
 
-/** Waits for a function, but not beyond its time limit or the end of the database. */
+/** Waits for a function and its writes, but not beyond its time limit or the end of the database. */
 async function within<T>(
   bridge: Bridge,
-  { transaction }: Run,
+  { transaction, writes }: Run,
   options: MutationOptions | undefined,
   running: Promise<T> | T,
 ): Promise<T> {
-  if (typeof (running as PromiseLike<T> | null | undefined)?.then !== "function") return running;
+  const isPromise = typeof (running as PromiseLike<T> | null | undefined)?.then === "function";
+  if (!isPromise && !writes.isOpen) return running;
+  const whole = async () => {
+    const result = await running;
+    if (writes.isOpen) await writes.end();
+    return result;
+  };
   let timer: ReturnType<typeof setTimeout> | undefined;
   const end = new Promise<never>((_, reject) => {
     bridge.runs(transaction, reject);
     if (options?.timeoutMs) timer = setTimeout(() => reject(timeout(options)), options.timeoutMs);
   });
   try {
-    return await Promise.race([running, end]);
+    return await Promise.race([whole(), end]);
   } finally {
     clearTimeout(timer);
     bridge.ran(transaction);

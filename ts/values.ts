@@ -9,6 +9,7 @@
  * The classes are told apart by `kind`, never by `instanceof`: a validator may come from another copy of this package or
  * from Convex's. They check nothing themselves; the engine does.
  */
+import { isSimpleObject } from "./checked.js";
 import type { Expand, GenericId } from "./data_model.js";
 import { HoldfastError } from "./errors.js";
 import { literalToJson, type JsonValue } from "./json.js";
@@ -271,6 +272,7 @@ export class VArray<
   constructor({ isOptional, element }: { isOptional: IsOptional; element: Element }) {
     super({ isOptional });
     if (element === undefined) throw undefinedValidator("v.array()");
+    if (!isValidator(element)) throw invalid("The element of v.array() must be a validator");
     this.element = element;
   }
   /** @internal */
@@ -303,14 +305,12 @@ export class VRecord<
     super({ isOptional });
     if (key === undefined) throw undefinedValidator("v.record()", "key");
     if (value === undefined) throw undefinedValidator("v.record()", "value");
+    if (!isValidator(key) || !isValidator(value)) throw invalid("Key and value of v.record() must be validators");
     // The types forbid it; schemas written without them reach this.
     if ((key.isOptional as OptionalProperty) === "optional")
       throw invalid("Record validator cannot have optional keys");
     if ((value.isOptional as OptionalProperty) === "optional") {
       throw invalid("Record validator cannot have optional values");
-    }
-    if (!key.isConvexValidator || !value.isConvexValidator) {
-      throw invalid("Key and value of v.record() must be validators");
     }
     this.key = key;
     this.value = value;
@@ -346,7 +346,7 @@ export class VUnion<
     super({ isOptional });
     members.forEach((member: Validator<any, "required", any> | undefined, index) => {
       if (member === undefined) throw undefinedValidator("v.union()", `member at index ${index}`);
-      if (!member.isConvexValidator) throw invalid("All members of v.union() must be validators");
+      if (!isValidator(member)) throw invalid("All members of v.union() must be validators");
     });
     this.members = members;
   }
@@ -381,9 +381,9 @@ export class VObject<
   /** Use `v.object(fields)`. */
   constructor({ isOptional, fields }: { isOptional: IsOptional; fields: Fields }) {
     super({ isOptional });
-    for (const [name, validator] of Object.entries(fields) as [string, GenericValidator | undefined][]) {
+    for (const [name, validator] of entriesOf(fields, "v.object() takes an object of validators")) {
       if (validator === undefined) throw undefinedValidator("v.object()", name);
-      if (!validator.isConvexValidator) throw invalid("v.object() entries must be validators");
+      if (!isValidator(validator)) throw invalid("v.object() entries must be validators");
     }
     this.fields = fields;
   }
@@ -565,6 +565,7 @@ export const v = {
   /** A field that may be missing. */
   optional: <T extends GenericValidator>(value: T): VOptional<T> => {
     if (value === undefined) throw undefinedValidator("v.optional()");
+    if (!isValidator(value)) throw invalid("v.optional() takes a validator");
     return value.asOptional() as VOptional<T>;
   },
   /** A value that passes, or `null`. */
@@ -574,8 +575,24 @@ export const v = {
 
 /** Whether something is a validator, ours or Convex's. */
 export function isValidator(candidate: unknown): candidate is GenericValidator {
-  // Compared to `true`, because a map of fields may have a field of this name, whose value is then a validator.
-  return (candidate as { isConvexValidator?: unknown } | null | undefined)?.isConvexValidator === true;
+  try {
+    // Compared to `true`, because a map of fields may have a field of this name, whose value is then a validator.
+    return (candidate as { isConvexValidator?: unknown } | null | undefined)?.isConvexValidator === true;
+  } catch {
+    return false; // a proxy
+  }
+}
+
+/** @internal What an object holds by name; anything else, and a proxy that can't be read, is what `problem` says. */
+export function entriesOf(candidate: unknown, problem: string): [string, unknown][] {
+  try {
+    if (typeof candidate === "object" && candidate !== null && isSimpleObject(candidate)) {
+      return Object.entries(candidate);
+    }
+  } catch (cause) {
+    throw new HoldfastError("InvalidSchema", `${problem}.`, { cause });
+  }
+  throw invalid(`${problem}.`);
 }
 
 /** The validator itself, or the object validator of a map of fields. */

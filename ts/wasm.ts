@@ -3,6 +3,7 @@
  */
 import type * as files from "node:fs/promises";
 import init, { deleteDatabase, Engine } from "../pkg/holdfast.js";
+import { isInstance } from "./checked.js";
 import { HoldfastError } from "./errors.js";
 
 export type { Engine };
@@ -22,31 +23,80 @@ export type WasmSource = string | URL | BufferSource | WebAssembly.Module;
 
 let loading: Promise<Wasm> | undefined;
 
+/** @internal Whether something can be a binary, going by its kind. */
+export function isWasmSource(source: unknown): source is WasmSource {
+  if (typeof source === "string" || ArrayBuffer.isView(source)) return true;
+  return [URL, ArrayBuffer, WebAssembly.Module].some((kind) => isInstance(source, kind));
+}
+
 /**
  * @internal Loads the engine, once for a page: later calls get the first one, wherever it came from. A failed load can
  * be tried again.
  */
-export function loadWasm(source?: WasmSource): Promise<Wasm> {
+export function loadWasm(source: WasmSource = new URL("./holdfast_bg.wasm", import.meta.url)): Promise<Wasm> {
   loading ??= load(source).catch((cause: unknown) => {
     loading = undefined;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new HoldfastError("EngineFault", `Holdfast's WebAssembly binary could not be loaded: ${reason}`, { cause });
+    throw unavailable(source, cause);
   });
   return loading;
 }
 
-async function load(source: WasmSource = new URL("./holdfast_bg.wasm", import.meta.url)): Promise<Wasm> {
-  let binary: WasmSource = source;
-  if (
-    (typeof binary === "string" && binary.startsWith("file:")) ||
-    (binary instanceof URL && binary.protocol === "file:")
-  ) {
+async function load(source: WasmSource): Promise<Wasm> {
+  const binary = isAddress(source) ? await fetched(source) : source;
+  const { memory } = await init({ module_or_path: binary });
+  return { Engine, deleteDatabase, memory };
+}
+
+function isAddress(source: WasmSource): source is string | URL {
+  return typeof source === "string" || source instanceof URL;
+}
+
+async function fetched(address: string | URL): Promise<Response | BufferSource> {
+  const text = String(address);
+  if (text.startsWith("file:")) {
     // Node's fetch knows no files. The name is put together so that bundlers for browsers don't look for it; of two
     // constants they would do that themselves.
     const name = ["node:fs", "promises"].join("/");
-    const { readFile } = (await import(/* @vite-ignore */ name)) as typeof files;
-    binary = new Uint8Array(await readFile(new URL(binary)));
+    const { readFile } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as typeof files;
+    return new Uint8Array(await readFile(new URL(text)));
   }
-  const { memory } = await init({ module_or_path: binary });
-  return { Engine, deleteDatabase, memory };
+  let response: Response;
+  try {
+    response = await fetch(address);
+  } catch (cause) {
+    throw new Error(
+      `it was not reached (${reasonOf(cause)}). The device may be offline, or the page's Content-Security-Policy ` +
+        "does not have this address in connect-src.",
+      { cause },
+    );
+  }
+  if (!response.ok) throw new Error(`the server answered ${response.status}.`);
+  const type = response.headers.get("content-type") ?? "";
+  if (type.startsWith("application/wasm")) return response;
+  // Servers for single-page apps give the app's page for whatever is not there.
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (bytes[0] === 0x3c) {
+    throw new Error(
+      "there is a web page and no WebAssembly: the bundler has moved the script and not the binary beside it. " +
+        'With Vite 5 to 7, `optimizeDeps: { exclude: ["holdfast"] }` mends it; else give the address: ' +
+        "`openDatabase({ …, wasmUrl })`.",
+    );
+  }
+  return bytes;
+}
+
+function unavailable(source: WasmSource, cause: unknown): HoldfastError {
+  const reason = reasonOf(cause);
+  const isForbidden = /unsafe-eval|content.security.policy|\bCSP\b/i.test(reason) && !reason.includes("connect-src");
+  const remedy = isForbidden ? " The page's Content-Security-Policy needs 'wasm-unsafe-eval' in script-src." : "";
+  const from = isAddress(source) ? ` from ${String(source)}` : "";
+  return new HoldfastError(
+    "EngineUnavailable",
+    `Holdfast's WebAssembly binary could not be loaded${from}: ${reason}${remedy}`,
+    isForbidden ? { cause, retryable: false } : { cause },
+  );
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }

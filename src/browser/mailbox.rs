@@ -22,9 +22,11 @@ pub(crate) enum Word {
     Text = 9,
     /// How many bytes the input buffer holds.
     Capacity = 11,
+    /// Where in a document the error is; empty where that says nothing.
+    Path = 12,
 }
 
-const WORDS: usize = 12;
+const WORDS: usize = 14;
 
 /// How a call ended. `ts/bridge.ts` names them in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

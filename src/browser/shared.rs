@@ -60,6 +60,8 @@ pub(crate) struct Inner {
     pub(crate) results: Vec<u32>,
     /// An error's message, ids, a cursor.
     pub(crate) text: Vec<u8>,
+    /// An error's path.
+    pub(crate) path: Vec<u8>,
     pub(crate) rows: Rows,
     pub(crate) active: Vec<Option<Active>>,
     /// Names of tables by the numbers that JavaScript uses for them.
@@ -105,6 +107,7 @@ impl Shared {
             output: Vec::new(),
             results: Vec::new(),
             text: Vec::new(),
+            path: Vec::new(),
             rows: Rows::new(row_cache_bytes),
             active: Vec::new(),
             tables: Vec::new(),
@@ -581,6 +584,8 @@ impl Inner {
         self.mailbox.set(Word::Code, code as u32);
         self.text = error.message.into_bytes();
         self.mailbox.set_bytes(Word::Text, &self.text);
+        self.path = error.path.into_bytes();
+        self.mailbox.set_bytes(Word::Path, &self.path);
         Status::Failed
     }
 

@@ -73,7 +73,7 @@ impl Engine {
     /// Inserts the documents in the input buffer from the position of the word `Number` on; each is a u32
     /// length of an id (0: make one) and one of the document, then the document and the id. The ids of those
     /// inserted are in the text, a line each, and the word `Number` says up to where they were; an obstacle may leave some over. When one
-    /// can't be inserted, none of this call is.
+    /// can't be inserted, none of this call is, and the word says where it begins.
     pub fn insert(&self, transaction: u32, table: u32, start: u32, end: u32) -> u32 {
         self.shared.enter(|inner| inner.insert(TransactionId(transaction), table, start, end)) as u32
     }
@@ -140,6 +140,7 @@ impl Inner {
                     let ids = std::mem::take(&mut self.text);
                     status = self.meet(transaction, obstacle);
                     if status == Status::Failed {
+                        self.mailbox.set(Word::Number, position as u32);
                         self.take_back(transaction, table, &inserted);
                         return status;
                     }

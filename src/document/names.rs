@@ -101,7 +101,7 @@ const LONGEST_NAME: usize = 1024;
 /// Convex's rules for the name of a field, with its texts. `_id` and `_creationTime` are system fields
 /// and not written by anyone.
 pub(crate) fn check_name(name: &str, on_top: bool) -> Result<(), Error> {
-    let refuse = |message: String| Err(Error::new(Code::InvalidValue, message));
+    let refuse = |message: String| Err(Error::new(Code::InvalidValue, message).at(format!(".{name}")));
     // As JavaScript counts; only matters for names that the last rule refuses.
     if name.len() > LONGEST_NAME && name.encode_utf16().count() > LONGEST_NAME {
         return refuse(format!("Field name {name} exceeds maximum field name length {LONGEST_NAME}."));

@@ -7,13 +7,18 @@ use crate::error::{Code, Error};
 use crate::schema::numbers::TableNumbers;
 use crate::schema::validator::{Field, IdFit, Validator, find_field, fit_id, write_fields, write_literal};
 use crate::value::Value;
-use crate::value::show::{Quoted, Show};
+use crate::value::show::{Brief, Quoted, Show};
 
 /// Why a validator rejected a value; displays as Convex's text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mismatch {
     /// The value is not what the validator wants.
-    Rejected(String),
+    Rejected {
+        /// Why, as text.
+        reason: String,
+        /// The field, as in [`Error::path`].
+        path: String,
+    },
     /// The bytes of the stored document are damaged.
     Damaged(Malformed),
 }
@@ -22,12 +27,13 @@ impl Mismatch {
     /// The error of a write to `table`.
     pub fn write_error(&self, table: &str) -> Error {
         match self {
-            Mismatch::Rejected(reason) => Error::new(
+            Mismatch::Rejected { reason, path } => Error::new(
                 Code::SchemaEnforcementError,
                 format!(
                     "Failed to insert or update a document in table \"{table}\" because it does not match the schema: {reason}"
                 ),
-            ),
+            )
+            .at(path.clone()),
             Mismatch::Damaged(Malformed(part)) => {
                 Error::new(Code::InvalidValue, format!("A document for table \"{table}\" is malformed: {part}."))
             }
@@ -37,7 +43,7 @@ impl Mismatch {
     /// The error of adopting a schema that a stored document doesn't match.
     pub fn stored_error(&self, table: &str, id_text: &str) -> Error {
         match self {
-            Mismatch::Rejected(reason) => Error::new(
+            Mismatch::Rejected { reason, .. } => Error::new(
                 Code::SchemaDoesNotFit,
                 format!("Document with ID \"{id_text}\" in table \"{table}\" does not match the schema: {reason}"),
             ),
@@ -52,7 +58,7 @@ impl Mismatch {
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Mismatch::Rejected(reason) => f.write_str(reason),
+            Mismatch::Rejected { reason, .. } => f.write_str(reason),
             Mismatch::Damaged(Malformed(part)) => write!(f, "The document is damaged: {part}."),
         }
     }
@@ -61,7 +67,8 @@ impl fmt::Display for Mismatch {
 impl Validator {
     /// Checks a value that is no document: an argument of a function, its result.
     pub fn check_value(&self, value: &Value, tables: &TableNumbers) -> Result<(), Mismatch> {
-        explain(self, Found::of(value), tables).map_err(|finding| Mismatch::Rejected(finding.to_string()))
+        explain(self, Found::of(value), tables)
+            .map_err(|finding| Mismatch::Rejected { reason: finding.to_string(), path: finding.field() })
     }
 }
 
@@ -106,6 +113,18 @@ impl<'a> Finding<'a> {
     fn under(mut self, segment: Segment<'a>) -> Self {
         self.path.push(segment);
         self
+    }
+
+    /// The field that is wrong, missing or too many.
+    fn field(&self) -> String {
+        let mut path = String::new();
+        // Writing to a text can't fail.
+        let _ = Path(&self.path).write(&mut path);
+        if let Reason::MissingField { name, .. } | Reason::ExtraField { name, .. } = self.reason {
+            path.push('.');
+            path.push_str(name);
+        }
+        path
     }
 }
 
@@ -177,15 +196,17 @@ fn explain<'a>(validator: &'a Validator, value: Found<'a>, tables: &'a TableNumb
 impl fmt::Display for Finding<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = Path(&self.path);
+        // Convex's sentences about ids and literals run into the path.
+        let gap = if self.path.is_empty() { "" } else { "\n" };
         match &self.reason {
             Reason::OtherTable { id, found, wanted } => write!(
                 f,
-                "Found ID \"{id}\" from table `{found}`, which does not match the table name in validator `v.id(\"{wanted}\")`.{path}"
+                "Found ID \"{id}\" from table `{found}`, which does not match the table name in validator `v.id(\"{wanted}\")`.{gap}{path}"
             ),
             Reason::OtherLiteral { value, literal } => {
                 write!(f, "`{value}` does not match literal validator `v.literal(")?;
                 write_literal(f, literal)?;
-                write!(f, ")`.{path}")
+                write!(f, ")`.{gap}{path}")
             }
             Reason::MissingField { name, object, fields } => {
                 write!(
@@ -219,12 +240,18 @@ impl fmt::Display for Path<'_> {
             return Ok(());
         }
         f.write_str("Path: ")?;
+        self.write(f)
+    }
+}
+
+impl Path<'_> {
+    fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         for segment in self.0.iter().rev() {
             match segment {
-                Segment::Field(name) => write!(f, ".{name}")?,
-                Segment::Element(position) => write!(f, "[{position}]")?,
-                Segment::Keys => f.write_str(".keys()")?,
-                Segment::Values => f.write_str(".values()")?,
+                Segment::Field(name) => write!(out, ".{name}")?,
+                Segment::Element(position) => write!(out, "[{position}]")?,
+                Segment::Keys => out.write_str(".keys()")?,
+                Segment::Values => out.write_str(".values()")?,
             }
         }
         Ok(())
@@ -234,8 +261,8 @@ impl fmt::Display for Path<'_> {
 impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Found::Text(text) => Quoted(text).fmt(f),
-            Found::Value(value) => Show(value).fmt(f),
+            Found::Text(text) => Brief(Quoted(text)).fmt(f),
+            Found::Value(value) => Brief(Show(value)).fmt(f),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::random::Random;
 use crate::read_set::ReadSet;
 use crate::schema::{IndexKeys, Schema, Table};
 use crate::store::{PageCache, ReadError};
-use crate::value::show::Quoted;
+use crate::value::show::{Brief, Quoted};
 use std::rc::Rc;
 
 /// Names a transaction; a mutation keeps its name when it runs again.
@@ -319,14 +319,14 @@ impl Tab {
                 Code::InvalidId,
                 format!(
                     "Invalid argument `id` for `db.{method}`: Unable to decode ID: {} is not a document id.",
-                    Quoted(text)
+                    Brief(Quoted(text))
                 ),
             ));
         };
         let table = schema.table_by_number(number).ok_or_else(|| {
             Error::new(
                 Code::InvalidId,
-                format!("Invalid argument `id` for `db.{method}`: Unable to decode ID: no table has the number {number} of {}.", Quoted(text)),
+                format!("Invalid argument `id` for `db.{method}`: Unable to decode ID: no table has the number {number} of {}.", Brief(Quoted(text))),
             )
         })?;
         if let Some(expected) = expected.filter(|expected| *expected != table.name) {

@@ -94,6 +94,41 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// The beginning of what would be long: an error is read by people, and a document may have a megabyte.
+pub(crate) struct Brief<T>(pub(crate) T);
+
+const LONGEST: usize = 200;
+
+impl<T: fmt::Display> fmt::Display for Brief<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut short = Short { out: f, left: LONGEST };
+        match write!(short, "{}", self.0) {
+            // Ends the writing of the rest.
+            Err(_) if short.left == 0 => f.write_str("[...truncated]"),
+            written => written,
+        }
+    }
+}
+
+struct Short<'a, 'b> {
+    out: &'a mut fmt::Formatter<'b>,
+    /// Characters, and one more.
+    left: usize,
+}
+
+impl Write for Short<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for letter in text.chars() {
+            self.left -= 1;
+            if self.left == 0 {
+                return Err(fmt::Error);
+            }
+            self.out.write_char(letter)?;
+        }
+        Ok(())
+    }
+}
+
 /// A character between quotes.
 pub(crate) struct QuotedChar(pub(crate) char);
 
@@ -129,6 +164,15 @@ fn is_invisible(letter: char) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_is_long_is_cut() {
+        assert_eq!(Brief(Quoted("short")).to_string(), "\"short\"");
+        assert_eq!(Brief("é".repeat(199)).to_string(), "é".repeat(199));
+        assert_eq!(Brief("é".repeat(200)).to_string(), "é".repeat(199) + "[...truncated]");
+        let many = Value::Array(vec![Value::String("a".repeat(1_000)); 1_000]);
+        assert_eq!(Brief(Show(&many)).to_string(), format!("[\"{}[...truncated]", "a".repeat(197)));
+    }
 
     proptest! {
         #[test]

@@ -287,3 +287,29 @@ test("a database that is deleted while the engine is on its way is made anew", a
   await bob.evaluate(() => db.insert("tasks", { title: "after", n: 3 }));
   expect(await bob.evaluate(async () => (await db.verify()).rows)).toBe(1);
 });
+
+test("an engine that can't be had, or may not run, has a code of its own and says what to do", async ({ context }) => {
+  const page = await tab(context);
+  const failure = () =>
+    page.evaluate(() =>
+      openTasks().then(
+        () => ["it has opened"],
+        (error: { code: string; retryable: boolean; message: string }) => [error.code, error.retryable, error.message],
+      ),
+    );
+  await page.route("**/*.wasm*", (route) => route.abort());
+  expect(await failure()).toEqual(["EngineUnavailable", true, expect.stringContaining("offline")]);
+  await page.unroute("**/*.wasm*");
+  await page.route("**/*.wasm*", (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html>" }));
+  expect(await failure()).toEqual(["EngineUnavailable", true, expect.stringContaining("optimizeDeps")]);
+  await page.unroute("**/*.wasm*");
+  await open(page);
+  await page.route(process.env["HOLDFAST_PAGES"]!, async (route) => {
+    const response = await route.fetch();
+    const headers = { ...response.headers(), "content-security-policy": "script-src 'self'" };
+    await route.fulfill({ response, headers });
+  });
+  await page.reload();
+  await page.waitForFunction(() => document.title === "ready");
+  expect(await failure()).toEqual(["EngineUnavailable", false, expect.stringContaining("'wasm-unsafe-eval'")]);
+});

@@ -247,7 +247,15 @@ test("bad values are refused in Convex's words", () => {
     if (text === undefined || text.startsWith("no error")) continue;
     const sink = heapSink();
     const error = errorOf(() => encodeValue(sink, make()));
-    assert.equal(error.message, text, what);
+    // Convex says up to sixteen kilobytes of a value.
+    const long = /[xy]{1000,}/.exec(text)?.[0] ?? "";
+    if (long === "") assert.equal(error.message, text, what);
+    else {
+      const [before, after] = text.split(long) as [string, string];
+      assert.ok(error.message.startsWith(`${before}${long.slice(0, 150)}`), what);
+      assert.ok(error.message.endsWith(`[...truncated]${after.replace("[...truncated]", "")}`), what);
+      assert.ok(error.message.length < 500, what);
+    }
     assert.equal(error.code, "InvalidValue", what);
     assert.equal(sink.position, 0, "the sink is as before");
     // The same inside a document, where the path begins with the field.
@@ -261,7 +269,7 @@ test("bad values that Convex has no words for", () => {
   for (const lone of ["\ud800", "a\udc00", "x".repeat(300) + "\ud83d", "\udc00\ud800"]) {
     assert.match(
       encode({ text: lone }).message,
-      /^String ".*" has a lone surrogate at index \d+, which is not valid Unicode/s,
+      /^String ".*("|\[\.\.\.truncated\]) has a lone surrogate at index \d+, which is not valid Unicode/s,
     );
   }
   assert.match(encode({ a: { t: "\ud800" } }).message, /\(present at path \.a\.t in original object/);

@@ -40,6 +40,120 @@ test("mistakes that Convex has no words for", () => {
   assert.throws(() => v.optional(undefined as never), /A validator is undefined in v\.optional\(\)/);
 });
 
+test("definitions of anything else are refused, and named", () => {
+  const any = holdfast as unknown as {
+    defineSchema(tables: unknown, options?: unknown): unknown;
+    defineTable(
+      fields: unknown,
+    ): { index(...values: unknown[]): unknown } & Record<string, (...values: unknown[]) => unknown>;
+    v: Record<string, (...values: unknown[]) => { optional(): unknown }>;
+  };
+  const table = () => any.defineTable({ a: v.string() });
+  const endless = new Array(4294967295);
+  const revoked = () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  };
+  const cases: [string, () => unknown, RegExp][] = [
+    ...[5, null, "t", { a: v.string() }, v.object({}), [], () => 1].map((value): [string, () => unknown, RegExp] => [
+      `a table of ${typeof value}`,
+      () => any.defineSchema({ things: value }),
+      /Table "things" .*defineTable\(\)/,
+    ]),
+    ...[undefined, null, 5, "schema", [table()], new Map()].map((value): [string, () => unknown, RegExp] => [
+      `a schema of ${typeof value}`,
+      () => any.defineSchema(value),
+      /defineSchema\(\) takes an object/,
+    ]),
+    ...[undefined, null, 5, "text", [], () => 1].map((value): [string, () => unknown, RegExp] => [
+      `a table of ${typeof value}`,
+      () => any.defineTable(value),
+      /defineTable\(\) takes/,
+    ]),
+    ["a revoked table", () => any.defineSchema({ things: revoked() }), /things/],
+    ["revoked fields", () => any.defineTable(revoked()), /defineTable\(\) takes/],
+    ...[null, 5, "text", {}, [v.string()], () => 1, revoked()].flatMap((value): [string, () => unknown, RegExp][] => [
+      ["v.optional", () => any.v["optional"]!(value), /v\.optional\(\)/],
+      ["v.array", () => any.v["array"]!(value), /v\.array\(\)/],
+      ["v.nullable", () => any.v["nullable"]!(value), /v\.union\(\)/],
+      ["v.union", () => any.v["union"]!(v.string(), value), /v\.union\(\)/],
+      ["v.record key", () => any.v["record"]!(value, v.string()), /v\.record\(\)/],
+      ["v.record value", () => any.v["record"]!(v.string(), value), /v\.record\(\)/],
+      ["v.object", () => any.v["object"]!({ a: value }), /v\.object\(\)/],
+    ]),
+    ...[undefined, null, 5, "text", [], revoked()].map((value): [string, () => unknown, RegExp] => [
+      "v.object of no object",
+      () => any.v["object"]!(value),
+      /v\.object\(\)/,
+    ]),
+    ...[undefined, null, 5, {}, ["name"]].map((value): [string, () => unknown, RegExp] => [
+      "an index's name",
+      () => table().index(value, ["a"]),
+      /name of an index/,
+    ]),
+    ...[undefined, null, 5, "a", {}, [5], [undefined], { fields: "a" }, endless, { fields: endless }].map(
+      (value): [string, () => unknown, RegExp] => ["an index's fields", () => table().index("x", value), /index "x"/],
+    ),
+    ["a search index", () => table()["searchIndex"]!("x", null), /index "x"/],
+    ["a search index", () => table()["searchIndex"]!("x", { searchField: 5 }), /index "x"/],
+    ["a search index", () => table()["searchIndex"]!("x", { searchField: "a", filterFields: endless }), /index "x"/],
+    ["a vector index", () => table()["vectorIndex"]!("x", undefined), /index "x"/],
+    ["a vector index", () => table()["vectorIndex"]!("x", { vectorField: {}, dimensions: 3 }), /index "x"/],
+    ["a vector index", () => table()["vectorIndex"]!("x", { vectorField: "a", dimensions: "3" }), /index "x"/],
+    ["a staged table", () => table()["staged"]!(null), /staged/],
+    ["a staged table", () => table()["staged"]!({ b: 5 }), /v\.object\(\)/],
+  ];
+  for (const [what, make, message] of cases) {
+    assert.throws(make, (error) => {
+      assert.ok(error instanceof HoldfastError, `${what}: ${String(error)}`);
+      assert.equal(error.code, "InvalidSchema", what);
+      assert.match(error.message, message, what);
+      return true;
+    });
+  }
+});
+
+test("an id of a table that there is not is a typing mistake", () => {
+  const message = 'Table "tasks", field "list.owner": v.id("people") names a table that the schema does not have.';
+  const tables = {
+    users: defineTable({ name: v.string() }),
+    tasks: defineTable({
+      parent: v.optional(v.id("tasks")),
+      file: v.id("_storage"),
+      list: v.optional(v.union(v.null(), v.array(v.object({ owner: v.record(v.string(), v.id("people")) })))),
+    }),
+  };
+  assert.throws(() => defineSchema(tables), { code: "InvalidSchema", message });
+  assert.throws(() => defineSchema({ a: defineTable(v.union(v.object({ b: v.id("c") }))) }), { code: "InvalidSchema" });
+  // Without validation nothing is claimed.
+  const loose = defineSchema(tables, { schemaValidation: false });
+  assert.equal(toDefinition(loose).tables.length, 2);
+  // A schema of Convex's package comes as it is exported.
+  const foreign = {
+    tables: {},
+    export: () => loose.export().replace('"schemaValidation":false', '"schemaValidation":true'),
+  };
+  assert.throws(() => toDefinition(foreign), { code: "InvalidSchema", message });
+});
+
+test("a schema that can't export itself says so", () => {
+  const thrown = new Error("mine");
+  const cases = [
+    () => {
+      throw thrown;
+    },
+    () => "not JSON",
+    () => "5",
+    () => "null",
+    () => '{"tables": 5}',
+    () => '{"tables": [5]}',
+  ];
+  for (const each of cases) {
+    assert.throws(() => toDefinition({ tables: {}, export: each } as never), { code: "InvalidSchema" }, String(each));
+  }
+});
+
 test("validators look as Convex's do", () => {
   const validator = v.object({ a: v.id("tasks"), b: v.optional(v.array(v.string())) });
   assert.equal(validator.kind, "object");

@@ -1,6 +1,7 @@
 // Mutations and reads: conflicts, runs again, rollback, time limits, contexts after their end.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { defineSchema, defineTable, openDatabase, v } from "../../ts/index.js";
 import { codeOf, freshName, open, seed } from "../fixtures/database.js";
 
 const pause = (milliseconds = 0) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -202,6 +203,139 @@ test("a mistake inside a function leaves it usable if it is caught", async (t) =
     (await db.query("tasks").collect()).map((row) => row.title),
     ["one", "three"],
   );
+});
+
+test("a write that failed and that nobody waited for rejects the mutation, and nothing is saved", async (t) => {
+  const db = await open(t);
+  const { user, task } = await seed(db);
+  const id = await db.insert("tasks", task("before"));
+  type Context = Parameters<Parameters<typeof db.mutate>[0]>[0];
+  const bad = (ctx: Context) => ctx.db.insert("tasks", { ...task("bad"), priority: "urgent" as never });
+  const ways: Record<string, (ctx: Context) => unknown> = {
+    insert: (ctx) => void bad(ctx),
+    "insert before others": async (ctx) => {
+      void bad(ctx);
+      await ctx.db.insert("tasks", task("later"));
+    },
+    insertMany: (ctx) => void ctx.db.insertMany("tasks", [task("good"), { ...task("bad"), title: 7 as never }]),
+    patch: (ctx) => void ctx.db.patch(id, { title: 7 as never }),
+    replace: (ctx) => void ctx.db.replace(id, {} as never),
+    "delete of nothing": async (ctx) => {
+      await ctx.db.delete(id);
+      void ctx.db.delete(id);
+    },
+    "a wrong argument": (ctx) => void ctx.db.insert(5 as never, {} as never),
+    "only what follows on success": (ctx) => void bad(ctx).then(() => 1),
+    "only what follows in any case": (ctx) => void bad(ctx).finally(() => 1),
+    "an array of promises": (ctx) => [bad(ctx)],
+    awaited: (ctx) => bad(ctx),
+    "all at once": (ctx) => Promise.all([ctx.db.insert("tasks", task("good")), bad(ctx)]),
+  };
+  const codes: Record<string, string> = {};
+  for (const [name, way] of Object.entries(ways)) {
+    codes[name] = await codeOf(
+      db.mutate(async (ctx) => {
+        await ctx.db.insert("tasks", task("first"));
+        return way(ctx);
+      }),
+    );
+  }
+  const expected = Object.fromEntries(Object.keys(ways).map((name) => [name, "SchemaEnforcementError"]));
+  assert.deepEqual(codes, {
+    ...expected,
+    "delete of nothing": "NonexistentDocument",
+    "a wrong argument": "InvalidArgument",
+  });
+  assert.equal(await codeOf(db.mutate((ctx) => void bad(ctx))), "SchemaEnforcementError");
+  assert.deepEqual(
+    (await db.query("tasks").collect()).map((row) => row.title),
+    ["before"],
+  );
+  assert.ok(user);
+});
+
+test("a write that failed and was caught, in whatever way, is the function's affair", async (t) => {
+  const db = await open(t);
+  const { task } = await seed(db);
+  type Context = Parameters<Parameters<typeof db.mutate>[0]>[0];
+  const bad = (ctx: Context) => ctx.db.insert("tasks", { ...task("bad"), priority: "urgent" as never });
+  const ways: ((ctx: Context) => unknown)[] = [
+    (ctx) => bad(ctx).catch(() => 1),
+    (ctx) => void bad(ctx).catch(() => 1),
+    (ctx) => void bad(ctx).then(undefined, () => 1),
+    (ctx) =>
+      void bad(ctx)
+        .then(() => 1)
+        .catch(() => 2),
+    (ctx) =>
+      void bad(ctx)
+        .finally(() => 1)
+        .catch(() => 2),
+    (ctx) => Promise.allSettled([bad(ctx)]),
+    async (ctx) => {
+      const failing = bad(ctx);
+      await ctx.db.insert("tasks", task("meanwhile"));
+      await failing.catch(() => 1);
+      await ctx.db.delete((await ctx.db.query("tasks").order("desc").first())!._id);
+    },
+  ];
+  for (const way of ways) {
+    await db.mutate(async (ctx) => {
+      await ctx.db.insert("tasks", task("good"));
+      await way(ctx);
+    });
+  }
+  assert.equal(await db.query("tasks").count(), ways.length);
+});
+
+/** A database whose documents are in pages that this tab has not read. */
+async function cold() {
+  const schema = defineSchema({ things: defineTable({ n: v.number() }) });
+  const name = freshName();
+  const warm = await openDatabase({ name, schema, tuning: { checkpointLogRecords: 1, idleMs: 1 } });
+  const ids = await warm.insertMany(
+    "things",
+    Array.from({ length: 2_000 }, (_, n) => ({ n })),
+  );
+  while (warm.stats().logRecords > 0) await pause(1);
+  const db = await openDatabase({ name, schema });
+  return { db, ids, close: () => Promise.all([warm.close(), db.close()]) };
+}
+
+test("an insertMany that fails after it waited for pages leaves nothing behind", async (t) => {
+  const { db, ids, close } = await cold();
+  t.after(close);
+  await db.mutate(async (ctx) => {
+    // The first needs no page; the second waits for the one that says that its id is taken.
+    const failing = ctx.db.insertMany("things", [{ n: -1 }, { _id: ids[0]!, n: -2 }]);
+    assert.equal(await codeOf(failing), "DuplicateId");
+    await ctx.db.insert("things", { n: -3 });
+  });
+  const news = await db
+    .query("things")
+    .filter((q) => q.lt(q.field("n"), 0))
+    .collect();
+  assert.deepEqual(
+    news.map((row) => row.n),
+    [-3],
+  );
+});
+
+test("a write that still waits for pages when the function ends belongs to it", async (t) => {
+  const { db, ids, close } = await cold();
+  t.after(close);
+  await db.mutate((ctx) => {
+    void ctx.db.patch(ids[5]!, { n: -5 });
+  });
+  assert.equal((await db.get(ids[5]!))?.n, -5);
+  const { db: other, ids: others, close: closeOther } = await cold();
+  t.after(closeOther);
+  const failing = other.mutate(async (ctx) => {
+    await ctx.db.insert("things", { n: -1 });
+    void ctx.db.insert("things", { _id: others[7]!, n: -2 });
+  });
+  assert.equal(await codeOf(failing), "DuplicateId");
+  assert.equal(await other.query("things").count(), 2_000);
 });
 
 test("objects that change after a call was made do not change what is written", async (t) => {

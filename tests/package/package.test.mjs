@@ -69,13 +69,14 @@ function vite() {
 
 test("the package holds what its package.json names, and nothing else", () => {
   const folder = join(app, "node_modules", "holdfast");
-  const { exports, dependencies, scripts } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const { exports, types, dependencies, scripts } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const files = readdirSync(folder, { recursive: true }).map((file) => file.replaceAll("\\", "/"));
   for (const target of Object.values(exports).flatMap((one) =>
     typeof one === "string" ? [one] : Object.values(one),
   )) {
     assert.ok(files.includes(target.slice(2)), `${target} is missing`);
   }
+  assert.equal(types, exports["."].types, "who doesn't read `exports` finds the types as well");
   const foreign = files.filter(
     (file) => !/^(dist(\/|$)|package\.json$|README\.md$|CHANGELOG\.md$|LICENSE$)/.test(file),
   );
@@ -88,6 +89,20 @@ test("the app passes the type check, the library's declarations included", async
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const { ok, output } = await attempt(process.execPath, [tsc, "-p", "."], { cwd: app });
   assert.ok(ok, output);
+});
+
+test("the declarations say nothing that only the newest TypeScript knows", () => {
+  const folder = join(app, "node_modules", "holdfast", "dist");
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".d.ts"))) {
+    // Typed arrays have a parameter since 5.7.
+    const found = /\w+Array<ArrayBuffer\w*>|\[Symbol\.dispose\]/.exec(readFileSync(join(folder, file), "utf8"));
+    assert.equal(found?.[0], undefined, file);
+  }
+});
+
+test("bundlers are told to leave the import for Node alone", () => {
+  const script = readFileSync(join(app, "node_modules", "holdfast", "dist", "index.js"), "utf8");
+  assert.match(script, /import\(\s*\/\* @vite-ignore \*\/\s*\/\* webpackIgnore: true \*\/\s*\w+\s*\)/);
 });
 
 test("the app works as vite builds it", async () => {

@@ -1,5 +1,6 @@
 // Functions written for Convex's `ctx.db`, and what must not compile in them.
 import type {
+  Database,
   DataModelFromSchemaDefinition,
   Doc,
   GenericDatabaseReader,
@@ -187,3 +188,22 @@ export const usesWriter = (db: GenericDatabaseWriter<DataModel>): Promise<unknow
 
 // @ts-expect-error: a reader can't write
 export const cantWrite = (ctx: QueryCtx): unknown => ctx.db.insert;
+
+export async function database(db: Database<DataModel>): Promise<void> {
+  const found = await db.get("tasks", taskId);
+  assertType<IsExact<typeof found, Task | null>>();
+  await db.patch("tasks", taskId, { title: "t" });
+  await db.delete("tasks", taskId);
+  const either = await db.get(taskId as Id<"tasks"> | Id<"users">);
+  assertType<IsExact<typeof either, Task | Doc<typeof schema, "users"> | null>>();
+  const task = { projectId, title: "t", status: "todo", priority: "low", createdAt: 1, updatedAt: 1 } as const;
+  await db.replace("tasks", taskId, task);
+  // @ts-expect-error: another table's id
+  await db.get("users", taskId);
+  // @ts-expect-error: another table's id
+  await db.patch("users", taskId, { name: "n" });
+  // @ts-expect-error: another table's id
+  await db.replace("tasks", projectId, task);
+  // @ts-expect-error: another table's id
+  await db.delete("users", taskId);
+}

@@ -81,24 +81,24 @@ fn every_mismatch_is_told_in_the_words_of_convex() {
         (
             v_object([("a", v_literal("x"))]),
             object([("a", "y".into())]),
-            Some("`\"y\"` does not match literal validator `v.literal(\"x\")`.Path: .a".into()),
+            Some("`\"y\"` does not match literal validator `v.literal(\"x\")`.\nPath: .a".into()),
         ),
         (
             v_object([("a", Validator::Literal(5i64.into()))]),
             object([("a", 5.0.into())]),
-            Some("`5.0` does not match literal validator `v.literal(<bigint>)`.Path: .a".into()),
+            Some("`5.0` does not match literal validator `v.literal(<bigint>)`.\nPath: .a".into()),
         ),
         (
             v_object([("a", Validator::Literal(1.0.into()))]),
             object([("a", Value::Null)]),
-            Some("`null` does not match literal validator `v.literal(1.0)`.Path: .a".into()),
+            Some("`null` does not match literal validator `v.literal(1.0)`.\nPath: .a".into()),
         ),
         (v_object([("a", Validator::Id("users".into()))]), object([("a", user.as_str().into())]), None),
         (
             v_object([("a", Validator::Id("users".into()))]),
             object([("a", own.as_str().into())]),
             Some(format!(
-                "Found ID \"{own}\" from table `t`, which does not match the table name in validator `v.id(\"users\")`.Path: .a"
+                "Found ID \"{own}\" from table `t`, which does not match the table name in validator `v.id(\"users\")`.\nPath: .a"
             )),
         ),
         (
@@ -112,7 +112,7 @@ fn every_mismatch_is_told_in_the_words_of_convex() {
             v_object([("a", Validator::Id("_storage".into()))]),
             object([("a", user.as_str().into())]),
             Some(format!(
-                "Found ID \"{user}\" from table `users`, which does not match the table name in validator `v.id(\"_storage\")`.Path: .a"
+                "Found ID \"{user}\" from table `users`, which does not match the table name in validator `v.id(\"_storage\")`.\nPath: .a"
             )),
         ),
         // One member speaks for itself, several only say no.
@@ -148,7 +148,8 @@ fn every_mismatch_is_told_in_the_words_of_convex() {
 
 #[test]
 fn a_stored_document_that_does_not_fit_is_named() {
-    let error = Mismatch::Rejected("Value does not match validator.".into()).stored_error("t", "abc");
+    let error = Mismatch::Rejected { reason: "Value does not match validator.".into(), path: String::new() }
+        .stored_error("t", "abc");
     assert_eq!(error.code, Code::SchemaDoesNotFit);
     assert_eq!(
         error.message,

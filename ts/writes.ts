@@ -1,0 +1,103 @@
+/**
+ * The writes of a function, and whether somebody takes care of those that fail. A function that forgets an `await` must
+ * not save half of what it meant: a failure that nobody has heard of when it ends is the function's own.
+ *
+ * Promises tell nobody whether they are listened to, so a write that fails, or that has to wait and may fail, gives a
+ * promise of a class of its own, whose `then` says so; `await`, `catch` and `Promise.all` call it. One that has succeeded
+ * at once, as nearly all do, gives an ordinary promise.
+ */
+
+/** What the writes of one run have come to. */
+export class Writes {
+  /** Failures that nobody has heard of, by the promises that nobody listens to. */
+  readonly #failures = new Map<Write<unknown>, unknown>();
+  /** Writes that wait for pages, or whose failure has not reached its promise. */
+  readonly #waiting = new Set<Promise<unknown>>();
+
+  /** Begins a write. It answers at once, unless it has to wait. */
+  begin<T>(write: () => T | Promise<T>): Promise<T> {
+    let outcome: T | Promise<T>;
+    try {
+      outcome = write();
+    } catch (error) {
+      outcome = rejected(error);
+    }
+    return outcome instanceof Promise ? this.follow(outcome, outcome) : Promise.resolve(outcome);
+  }
+
+  /** @internal A promise that fails when `write` does, and tells whether anybody listens to it. */
+  follow<T>(promise: Promise<T>, write: Promise<unknown>): Promise<T> {
+    const followed = new Write<T>((resolve) => resolve(promise));
+    followed.told = { writes: this, write };
+    this.#waiting.add(write);
+    write.then(
+      () => this.#waiting.delete(write),
+      (error: unknown) => {
+        this.#waiting.delete(write);
+        if (followed.isHeard) return;
+        this.#failures.set(followed, error);
+        // It is told by the function; the platform need not complain as well.
+        followed.silence();
+      },
+    );
+    return followed;
+  }
+
+  /** @internal Somebody listens to this promise. */
+  heard(promise: Write<unknown>): void {
+    this.#failures.delete(promise);
+  }
+
+  /** Whether there is something that {@link Writes.end} has to wait for or to tell. */
+  get isOpen(): boolean {
+    return this.#waiting.size + this.#failures.size > 0;
+  }
+
+  /** Waits for writes that nobody has waited for. Throws the first failure that nobody has heard of. */
+  async end(): Promise<void> {
+    while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
+    for (const error of this.#failures.values()) throw error;
+  }
+}
+
+async function rejected(error: unknown): Promise<never> {
+  throw error;
+}
+
+/** The promise of a write that may fail. */
+class Write<T> extends Promise<T> {
+  told: { writes: Writes; write: Promise<unknown> } | undefined;
+  isHeard = false;
+
+  /** What `then` makes is an ordinary promise. */
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  override then<Success = T, Failure = never>(
+    success?: ((value: T) => Success | PromiseLike<Success>) | null,
+    failure?: ((reason: unknown) => Failure | PromiseLike<Failure>) | null,
+  ): Promise<Success | Failure> {
+    const next = super.then(success, failure);
+    this.#hear();
+    // Who says only what follows on success hands the failure on.
+    return typeof failure === "function" ? next : this.#handOn(next);
+  }
+
+  override finally(action?: (() => void) | null): Promise<T> {
+    return this.#handOn(super.finally(action));
+  }
+
+  silence(): void {
+    super.then(undefined, () => undefined);
+  }
+
+  #hear(): void {
+    this.isHeard = true;
+    this.told?.writes.heard(this);
+  }
+
+  #handOn<U>(next: Promise<U>): Promise<U> {
+    return this.told === undefined ? next : this.told.writes.follow(next, this.told.write);
+  }
+}
