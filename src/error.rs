@@ -95,19 +95,19 @@ pub struct Error {
     pub code: Code,
     /// What people read: it names the field, table or index.
     pub message: String,
-    /// Where in the document, as `.settings.tags[2]`; empty where that says nothing.
-    pub path: String,
+    /// Where in the document, as `.settings.tags[2]`, if that says something.
+    pub path: Option<Box<str>>,
 }
 
 impl Error {
     /// Makes an error.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: message.into(), path: String::new() }
+        Error { code, message: message.into(), path: None }
     }
 
     /// Says where in the document it is.
     pub(crate) fn at(self, path: String) -> Self {
-        Error { path, ..self }
+        Error { path: Some(path.into()), ..self }
     }
 }
 

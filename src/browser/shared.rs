@@ -584,7 +584,7 @@ impl Inner {
         self.mailbox.set(Word::Code, code as u32);
         self.text = error.message.into_bytes();
         self.mailbox.set_bytes(Word::Text, &self.text);
-        self.path = error.path.into_bytes();
+        self.path = error.path.map_or_else(Vec::new, |path| path.into_string().into_bytes());
         self.mailbox.set_bytes(Word::Path, &self.path);
         Status::Failed
     }
