@@ -2,11 +2,12 @@
 //!
 //! Every seed is a world: its options, its faults, its tabs and what their programs do. Effects of a tab are
 //! performed one by one at random times, their answers come at random times; in between tabs die and freeze,
-//! connections break, clocks jump, locks are stolen, the power fails. Checkers look at every record that
+//! connections break, clocks jump, locks are stolen, the power fails, pages are damaged and repaired. Checkers look at every record that
 //! enters the log ([`history`]), at what programs see ([`program`]) and at what is left when the storm is over
 //! ([`calm`]). Their complaints begin with a word in brackets:
 //!
-//! - `[lost]`: a commit that was told to be saved is not in the log, or a tab holds another record;
+//! - `[lost]`: a commit that was told to be saved is not in the log, or a tab holds another record; or a repair has lost a
+//!   row that was in no damaged page;
 //! - `[twice]`: a mutation is in the log two times;
 //! - `[serializable]`: a record is not what its programs write when they run one after the other;
 //! - `[consistent]`: a program sees what no state of the database can show;

@@ -277,7 +277,10 @@ impl Shared {
             }
             Effect::ReserveAttempt => connection.reserve_attempt(self.answer()),
             Effect::WritePages { pages } => connection.write_pages(&pages, self.answer()),
-            Effect::Publish { generation, manifest } => connection.publish(generation, manifest, self.answer()),
+            Effect::InspectLog { read } => connection.inspect_log(read, self.answer()),
+            Effect::Publish { generation, manifest, fence } => {
+                connection.publish(generation, manifest, fence, self.answer())
+            }
             Effect::Trim { log_upto, manifests_below, pages } => {
                 let trim = Trim::new(log_upto, manifests_below, pages);
                 trim_on(Rc::downgrade(self), connection, trim).map(|is_complete| Input::Trimmed { is_complete })
@@ -371,7 +374,7 @@ impl Shared {
                         inner.tab.handle(now(), input);
                     }
                 } else if let Some(start) = head_start.take() {
-                    let tail = tail_of(&start.manifest(), &start.numbers(), &start.records());
+                    let tail = tail_of(start.generation(), &start.manifest(), &start.numbers(), &start.records());
                     inner.tab.handle(now(), Input::LogRead(tail));
                     if start.is_old() {
                         inner.tab.refresh();
@@ -513,7 +516,7 @@ fn trim_on(shared: Weak<Shared>, connection: &Connection, trim: Trim) -> Option<
 fn failed(effect: Effect) -> Option<Input> {
     let message = || "the connection is closed.".to_owned();
     match effect {
-        Effect::Load { read, .. } => Some(Input::LoadFailed { read, message: message() }),
+        Effect::Load { read, .. } | Effect::InspectLog { read } => Some(Input::LoadFailed { read, message: message() }),
         Effect::ReadLog { .. } => Some(Input::ReadLogFailed { message: message() }),
         Effect::Append { .. } | Effect::Rebase { .. } => Some(Input::OutcomeUnknown),
         Effect::ReserveAttempt | Effect::WritePages { .. } | Effect::Publish { .. } => {

@@ -59,6 +59,8 @@ pub(super) struct Alive {
     /// Finished mutations whose outcome is open.
     pub(super) finished: BTreeMap<TransactionId, Running>,
     pub(super) has_founded: bool,
+    /// Whether it may come upon damage.
+    pub(super) may_be_damaged: bool,
     pub(super) is_stepping: bool,
     /// A query of the current state, under way.
     pub(super) reading: Option<Reading>,
@@ -219,6 +221,7 @@ impl World {
             running: Vec::new(),
             finished: BTreeMap::new(),
             has_founded: false,
+            may_be_damaged: self.history.is_damaged,
             is_stepping: false,
             reading: None,
             known_rows: BTreeMap::new(),
@@ -290,7 +293,7 @@ impl World {
                 matches!(
                     error.code,
                     Code::StorageUnavailable | Code::StorageFailed | Code::QuotaExceeded | Code::SchemaDoesNotFit
-                ),
+                ) || (error.code == Code::Corrupt && alive.may_be_damaged),
                 "[closed] tab {tab} closed: {error}"
             );
             self.kill(tab, true);
@@ -377,7 +380,7 @@ impl World {
                     }
                 }
                 if let Err(error) = result {
-                    check_code(&error);
+                    check_code(&error, alive.may_be_damaged);
                 }
                 self.keep_stepping(tab);
             }
@@ -389,8 +392,17 @@ impl World {
                 }
                 self.keep_stepping(tab);
             }
-            Event::Problem(error) => panic!("[closed] tab {tab} has a problem: {error}"),
-            Event::Repaired(result) => panic!("[closed] tab {tab} repaired {result:?}"),
+            Event::Problem(error) => {
+                assert!(
+                    error.code == Code::Corrupt && alive.may_be_damaged,
+                    "[closed] tab {tab} has a problem: {error}"
+                );
+            }
+            Event::Repaired(result) => {
+                if let Err(error) = result {
+                    check_code(&error, false);
+                }
+            }
         }
     }
 
@@ -422,7 +434,7 @@ impl World {
             }
             Outcome::Rejected(error) => {
                 if !is_closed {
-                    check_code(&error);
+                    check_code(&error, alive.may_be_damaged);
                     assert!(!is_saved, "[lost] {transaction:?} of tab {tab} is in the log and was rejected: {error}");
                 }
             }
@@ -531,7 +543,7 @@ impl World {
                         }
                     }
                     Err(error) => {
-                        check_code(&error);
+                        check_code(&error, alive.may_be_damaged);
                         alive.finished.remove(&transaction);
                     }
                 }
@@ -548,7 +560,7 @@ impl World {
                         return;
                     }
                     Stop::Error(error) => {
-                        check_code(&error);
+                        check_code(&error, alive.may_be_damaged);
                         self.trace.say(|| format!("{:>12} tab {tab} gives {transaction:?} up: {error}", self.now_us));
                         alive.tab.abandon(transaction);
                         return;
@@ -587,7 +599,7 @@ impl Alive {
         match self.tab.rerun(running.transaction) {
             Ok(()) => true,
             Err(error) => {
-                check_code(&error);
+                check_code(&error, self.may_be_damaged);
                 false
             }
         }
@@ -598,21 +610,22 @@ impl Alive {
     }
 }
 
-/// Errors that a tab may give although its caller did nothing wrong and nothing is damaged.
-pub(super) fn check_code(error: &Error) {
+/// Errors that a tab may give although its caller did nothing wrong, and `Corrupt` if something may be damaged.
+pub(super) fn check_code(error: &Error, may_be_damaged: bool) {
     assert!(
-        matches!(
-            error.code,
-            Code::SchemaChanged
-                | Code::SchemaEnforcementError
-                | Code::IndexNotFound
-                | Code::TableNotFound
-                | Code::TooManyConflicts
-                | Code::QuotaExceeded
-                | Code::StorageFailed
-                | Code::StorageUnavailable
-                | Code::DatabaseClosed
-        ),
+        (may_be_damaged && error.code == Code::Corrupt)
+            || matches!(
+                error.code,
+                Code::SchemaChanged
+                    | Code::SchemaEnforcementError
+                    | Code::IndexNotFound
+                    | Code::TableNotFound
+                    | Code::TooManyConflicts
+                    | Code::QuotaExceeded
+                    | Code::StorageFailed
+                    | Code::StorageUnavailable
+                    | Code::DatabaseClosed
+            ),
         "[closed] {error}"
     );
 }
@@ -621,7 +634,7 @@ pub(super) fn check_code(error: &Error) {
 pub(super) fn lost(input: Input) -> Input {
     let message = || "the connection was lost".to_string();
     match input {
-        Input::PagesLoaded { read, .. } | Input::LoadFailed { read, .. } => {
+        Input::PagesLoaded { read, .. } | Input::LogInspected { read, .. } | Input::LoadFailed { read, .. } => {
             Input::LoadFailed { read, message: message() }
         }
         Input::LogRead(_) | Input::ReadLogFailed { .. } => Input::ReadLogFailed { message: message() },

@@ -364,8 +364,8 @@ impl Tab {
     /// Takes in what was read of manifest and log.
     pub(crate) fn absorb(&mut self, now_ms: f64, tail: LogTail) -> Result<()> {
         let manifest = match tail.manifest {
-            Some(bytes) => {
-                let manifest = decode_manifest(&bytes)?;
+            Some((generation, bytes)) => {
+                let manifest = decode_manifest(generation, &bytes)?;
                 if manifest.generation > self.generation() { Some(Rc::new(manifest)) } else { None }
             }
             None => None,
@@ -396,8 +396,13 @@ impl Tab {
 
         let own_landed = self.find_own(&records, manifest.as_deref(), has_gap)?;
         let mut foreign = Vec::new();
-        let mut is_everything = has_gap;
-        let mut has_progress = has_gap;
+        // After a repair rows may be gone, and indexes further: no record tells of it.
+        let is_repaired = manifest.as_ref().is_some_and(|manifest| manifest.repaired > self.generation());
+        let mut is_everything = has_gap || is_repaired;
+        let mut has_progress = is_everything;
+        if is_repaired {
+            self.maintenance.mended();
+        }
         let schema_before = self.committed.schema.clone();
         for record in records {
             if record.record.commit.session != self.session {
@@ -492,6 +497,17 @@ impl Tab {
         self.restack();
     }
 
+    /// Goes over to the manifest of a repair by this tab: rows may be gone, so whatever read anything runs again.
+    pub(crate) fn adopt_repaired(&mut self, state: State, fence: TailRecord) {
+        let schema_before = self.current.schema.clone();
+        self.sequence = fence.sequence;
+        self.push_tail(fence);
+        self.committed = state;
+        self.drop_tail();
+        self.events.push_back(Event::SchemaChanged);
+        self.sort_queue(Vec::new(), Vec::new(), schema_before, true, true);
+    }
+
     /// Puts the queue on top of the committed state again, without a change of content.
     fn restack(&mut self) {
         let mut state = self.committed.clone();
@@ -580,7 +596,7 @@ impl Tab {
 /// Whether the log still holds every record after `sequence` that this manifest has taken in. Records go some
 /// time after the checkpoint that took them in; once they may be gone, their numbers may even be taken by a
 /// stray record of a tab that slept.
-fn is_log_whole(manifest: &Manifest, sequence: u64, options: &Options, now_ms: f64) -> bool {
+pub(super) fn is_log_whole(manifest: &Manifest, sequence: u64, options: &Options, now_ms: f64) -> bool {
     if manifest.sequence <= sequence {
         return true;
     }
@@ -627,14 +643,15 @@ pub(crate) fn decode_record(sequence: u64, bytes: Vec<u8>) -> Result<Record> {
     }
 }
 
-/// Reads a manifest, or says what is wrong with it.
-pub(crate) fn decode_manifest(bytes: &[u8]) -> Result<Manifest> {
-    Manifest::decode(bytes).map_err(|error| match error {
-        ManifestError::NewerFormat(_) => newer_format(),
-        ManifestError::Malformed(malformed) => {
-            Error::new(Code::Corrupt, format!("The manifest is damaged ({}).", malformed.0))
-        }
-    })
+/// Reads the manifest that is stored under a key, or says what is wrong with it.
+pub(crate) fn decode_manifest(generation: u64, bytes: &[u8]) -> Result<Manifest> {
+    let damaged = |what| Error::new(Code::Corrupt, format!("The manifest is damaged ({what})."));
+    match Manifest::decode(bytes) {
+        Ok(manifest) if manifest.generation == generation => Ok(manifest),
+        Ok(_) => Err(damaged("its generation is not its key")),
+        Err(ManifestError::NewerFormat(_)) => Err(newer_format()),
+        Err(ManifestError::Malformed(malformed)) => Err(damaged(malformed.0)),
+    }
 }
 
 pub(crate) fn schema_unreadable(malformed: &Malformed) -> Error {

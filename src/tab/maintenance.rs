@@ -5,9 +5,10 @@
 use super::effect::{Effect, Failure, Outcome, ReadId};
 use super::job::{IndexJob, JobStep};
 use super::repair::Repair;
-use super::state::State;
+use super::state::{State, TailRecord};
 use super::{Status, Tab};
 use crate::error::{Code, Error};
+use crate::keyspace::IndexId;
 use crate::log::Record;
 use crate::schema::Schema;
 use crate::store::{Checkpoint, Manifest, Overlay, PageId, ReadError, Session, Step, View};
@@ -19,6 +20,8 @@ const IDLE_RECORDS: usize = 16;
 const IDLE_BYTES: usize = 64 << 10;
 /// A log of so many times the size that is worth a checkpoint does not wait for a lull.
 const LOG_MOST: f64 = 4.0;
+/// How often a repair begins again, or is published again, because others write.
+const REPAIR_ROUNDS: u32 = 100;
 /// After a failed checkpoint, the next try waits this long.
 const PAUSE_MS: f64 = 5_000.0;
 
@@ -35,7 +38,8 @@ enum Stage {
     Building,
     LoadingForCheckpoint(ReadId),
     Writing,
-    Publishing(Rc<Manifest>),
+    /// The manifest and, after a repair, the record that fences off what others write without knowing of it.
+    Publishing(Rc<Manifest>, Option<TailRecord>),
     Job,
     LoadingForJob(ReadId),
     /// A step of index work is in the queue.
@@ -64,6 +68,7 @@ pub(crate) struct Maintenance {
     /// A repair was asked for; what is lost already.
     repair_wanted: Option<Vec<String>>,
     repair: Option<Repair>,
+    repair_rounds: u32,
     attempt: u64,
     /// The attempt that made the manifest which this one goes on from.
     base_attempt: u64,
@@ -82,6 +87,8 @@ pub(crate) struct Maintenance {
     pause_until_ms: f64,
     /// Checkpoints have stopped: a page that they need is damaged.
     pub(crate) is_stopped: bool,
+    /// Indexes whose work came upon a damaged page, and what is to be said about it.
+    unfinished: Vec<(IndexId, Error)>,
     /// What was deleted last.
     trimmed: Option<Trimmed>,
 }
@@ -105,6 +112,28 @@ impl Maintenance {
 
     pub(crate) fn request_repair(&mut self, lost: Vec<String>) {
         self.repair_wanted = Some(lost);
+        self.repair_rounds = 0;
+    }
+
+    /// A repair has made the tree anew: what was impossible may be possible.
+    pub(crate) fn mended(&mut self) {
+        self.is_stopped = false;
+        self.unfinished.clear();
+        self.pause_until_ms = 0.0;
+    }
+
+    /// Why an index can't be built.
+    pub(crate) fn why_unfinished(&self, index: IndexId) -> Option<&Error> {
+        self.unfinished.iter().find(|(unfinished, _)| *unfinished == index).map(|(_, error)| error)
+    }
+
+    /// Whether writes wait for a repair: for the moment in which it comes into force; and if records of the log
+    /// are lost, from the beginning, since nothing may be written after them before that is settled.
+    fn holds_writes(&self) -> bool {
+        let is_log_lost = |lost: &[String]| !lost.is_empty();
+        self.repair_wanted.as_deref().is_some_and(is_log_lost)
+            || self.repair.as_ref().is_some_and(|repair| repair.is_done() || is_log_lost(repair.lost_before()))
+            || matches!(self.stage, Stage::Publishing(_, Some(_)))
     }
 
     /// Whether somebody waits for a repair.
@@ -122,7 +151,7 @@ impl Maintenance {
             Stage::Building => "building",
             Stage::LoadingForCheckpoint(_) => "loading for a checkpoint",
             Stage::Writing => "writing",
-            Stage::Publishing(_) => "publishing",
+            Stage::Publishing(..) => "publishing",
             Stage::Job => "job",
             Stage::LoadingForJob(_) => "loading for a job",
             Stage::Committing => "committing",
@@ -147,7 +176,7 @@ impl Tab {
     /// queue and for whatever is before it, and begins only when the database is open.
     pub(crate) fn are_writes_held(&self) -> bool {
         self.status == Status::Open
-            && self.must_wait_for_checkpoint()
+            && (self.must_wait_for_checkpoint() || self.maintenance.holds_writes())
             && !matches!(self.maintenance.stage, Stage::Committing)
     }
 
@@ -192,13 +221,16 @@ impl Tab {
     }
 
     fn index_work(&self) -> Option<IndexJob> {
-        if self.damaged.is_empty() { IndexJob::find(&self.current.schema, self.version) } else { None }
+        let is_possible = |index| self.maintenance.why_unfinished(index).is_none();
+        IndexJob::find(&self.current.schema, self.version, is_possible)
     }
 
     /// Starts to make the store anew from what can be read; an event `Repaired` follows.
     pub fn start_repair(&mut self, now_ms: f64) -> crate::error::Result<()> {
         self.check_open()?;
-        self.maintenance.request_repair(Vec::new());
+        if self.maintenance.repair_wanted.is_none() {
+            self.maintenance.request_repair(Vec::new());
+        }
         self.maintenance.pause_until_ms = 0.0;
         self.now_ms = now_ms;
         self.advance(now_ms);
@@ -206,7 +238,7 @@ impl Tab {
     }
 
     fn has_work(&self, now_ms: f64) -> bool {
-        self.maintenance.repair_wanted.is_some()
+        (self.maintenance.repair_wanted.is_some() && now_ms >= self.maintenance.pause_until_ms)
             || self.wants_checkpoint(now_ms)
             || self.due(now_ms).is_some()
             || (now_ms >= self.maintenance.pause_until_ms && self.index_work().is_some())
@@ -235,7 +267,9 @@ impl Tab {
                 self.wake_after(self.options.lock_patience_ms);
             }
             Stage::WaitingForLock(since, _) if !self.maintenance.has_stolen => {
-                let is_urgent = self.must_wait_for_checkpoint() || self.wants_checkpoint(now_ms);
+                let is_urgent = self.must_wait_for_checkpoint()
+                    || self.wants_checkpoint(now_ms)
+                    || self.maintenance.repair_wanted.is_some();
                 let patience = self.options.lock_patience_ms * f64::from(1_u32 << self.maintenance.losses.min(6));
                 let left = patience - (now_ms - since).abs();
                 if is_urgent && left <= 0.0 {
@@ -246,7 +280,12 @@ impl Tab {
                 }
             }
             Stage::Building => self.build_checkpoint(now_ms),
-            Stage::Job => self.step_job(now_ms),
+            Stage::Job => {
+                // Until it waits for something: one index may be impossible, and the next not.
+                while matches!(self.maintenance.stage, Stage::Job) {
+                    self.step_job(now_ms);
+                }
+            }
             _ => {}
         }
     }
@@ -284,7 +323,7 @@ impl Tab {
             Stage::Idle | Stage::WaitingForLock(..) => return,
             // Whatever was asked for may still happen, and its answer must not be taken for that of the next
             // attempt. A manifest may come into force: its pages must stay.
-            Stage::Reserving | Stage::Writing | Stage::Publishing(_) | Stage::Committing | Stage::Trimming => {
+            Stage::Reserving | Stage::Writing | Stage::Publishing(..) | Stage::Committing | Stage::Trimming => {
                 self.maintenance.is_lock_lost = true;
             }
             Stage::CatchingUp
@@ -320,7 +359,27 @@ impl Tab {
 
     fn choose_work(&mut self, now_ms: f64) {
         if self.maintenance.is_lock_lost {
+            self.abandon_attempt();
             self.end_maintenance();
+        } else if let Some(repair) = &self.maintenance.repair {
+            // It was to be published, and something had been written that it does not know.
+            let mut news = self.tail.iter().filter(|record| record.sequence > repair.sequence());
+            let is_disturbed = repair.base_generation() != self.generation()
+                || news.any(|record| repair.is_disturbed_by(&record.record));
+            self.maintenance.repair_rounds += 1;
+            if self.maintenance.repair_rounds > REPAIR_ROUNDS {
+                self.abandon_attempt();
+                self.end_maintenance();
+            } else if is_disturbed {
+                let lost = repair.lost_before().to_vec();
+                self.maintenance.repair = None;
+                self.delete_attempt();
+                self.maintenance.repair_wanted = Some(lost);
+                self.maintenance.stage = Stage::Reserving;
+                self.effects.push(Effect::ReserveAttempt);
+            } else {
+                self.maintenance.stage = Stage::Building;
+            }
         } else if self.maintenance.repair_wanted.is_some() || self.wants_checkpoint(now_ms) {
             self.maintenance.stage = Stage::Reserving;
             self.effects.push(Effect::ReserveAttempt);
@@ -388,12 +447,22 @@ impl Tab {
     fn build_checkpoint(&mut self, now_ms: f64) {
         let slice = self.options.checkpoint_slice_bytes;
         let is_repair = self.maintenance.repair.is_some();
-        let step = match (&mut self.maintenance.repair, &mut self.maintenance.checkpoint) {
-            (Some(repair), _) => repair.step(&mut self.cache, slice, now_ms),
-            (None, Some(checkpoint)) => checkpoint.step(&mut self.cache, slice),
-            (None, None) => return,
+        let step = loop {
+            let step = match (&mut self.maintenance.repair, &mut self.maintenance.checkpoint) {
+                (Some(repair), _) => repair.step(&mut self.cache, slice, now_ms),
+                (None, Some(checkpoint)) => checkpoint.step(&mut self.cache, slice),
+                (None, None) => return,
+            };
+            let Err(ReadError::Missing(pages)) = &step else { break step };
+            let gone = pages.iter().filter(|page| self.absent.contains_key(page));
+            if !is_repair || gone.clone().next().is_none() {
+                break step;
+            }
+            gone.for_each(|page| self.cache.insert_damaged(*page));
         };
         match step {
+            // No number is next in the log while an append of this tab is under way.
+            Ok(Step::Done { .. }) if is_repair && self.flight.is_some() => {}
             Ok(Step::Pages(pages)) => {
                 self.maintenance.stage = Stage::Writing;
                 let pages = pages.into_iter().map(|(page, bytes)| (page, bytes.to_vec())).collect();
@@ -410,16 +479,15 @@ impl Tab {
                     manifest.free(now_ms, &freed);
                     manifest.free_attempts_since(self.maintenance.base_attempt);
                 }
-                self.maintenance.stage = Stage::Publishing(Rc::new(manifest.clone()));
-                self.effects.push(Effect::Publish { generation: manifest.generation, manifest: manifest.encode() });
+                let fence = is_repair.then(|| self.fence());
+                let record = fence.as_ref().map(|fence| (fence.sequence, fence.record.encode()));
+                let (generation, bytes) = (manifest.generation, manifest.encode());
+                self.maintenance.stage = Stage::Publishing(Rc::new(manifest), fence);
+                self.effects.push(Effect::Publish { generation, manifest: bytes, fence: record });
             }
             Err(ReadError::Missing(pages)) => {
-                let gone: Vec<PageId> = pages.iter().copied().filter(|page| self.absent.contains_key(page)).collect();
-                if is_repair && !gone.is_empty() {
-                    for page in gone {
-                        self.cache.insert_damaged(page);
-                    }
-                } else if let Some(&page) = gone.first() {
+                let gone = pages.iter().copied().find(|page| self.absent.contains_key(page));
+                if let Some(page) = gone {
                     self.stop_checkpoints(page);
                 } else {
                     let read = self.load(pages);
@@ -428,6 +496,12 @@ impl Tab {
             }
             Err(ReadError::Corrupt { page, .. }) => self.stop_checkpoints(page),
         }
+    }
+
+    /// An empty record under the log's next number.
+    fn fence(&mut self) -> TailRecord {
+        let record = Record { commit: self.next_commit(), ..Record::empty() };
+        TailRecord { sequence: self.sequence + 1, bytes: record.encode().len(), record }
     }
 
     fn stop_checkpoints(&mut self, page: PageId) {
@@ -472,25 +546,31 @@ impl Tab {
     }
 
     pub(crate) fn published(&mut self, now_ms: f64) {
-        if !matches!(self.maintenance.stage, Stage::Publishing(_)) {
+        if !matches!(self.maintenance.stage, Stage::Publishing(..)) {
             return;
         }
-        let Stage::Publishing(manifest) = std::mem::take(&mut self.maintenance.stage) else { return };
+        let Stage::Publishing(manifest, fence) = std::mem::take(&mut self.maintenance.stage) else { return };
         self.maintenance.checkpoint = None;
         self.maintenance.losses = 0;
-        if let Some(repair) = self.maintenance.repair.take() {
+        let repair = self.maintenance.repair.take();
+        if repair.is_some() {
             self.damaged.clear();
             self.absent.clear();
             self.cache.clear();
-            self.maintenance.is_stopped = false;
-            self.events.push_back(super::Event::Repaired(Ok(repair.report)));
+            self.maintenance.mended();
         }
         if manifest.generation == self.generation() + 1 {
             let beyond = self.maintenance.beyond.take().unwrap_or_else(|| self.replayed(&manifest));
-            self.adopt_own(manifest, beyond);
+            match fence {
+                Some(fence) => self.adopt_repaired(State { view: View { manifest, ..beyond.view }, ..beyond }, fence),
+                None => self.adopt_own(manifest, beyond),
+            }
         } else {
             // Its news has overtaken it.
             self.catch_up();
+        }
+        if let Some(repair) = repair {
+            self.events.push_back(super::Event::Repaired(Ok(repair.into_report())));
         }
         self.effects.push(Effect::Announce { generation: self.generation(), sequence: self.sequence });
         self.maintenance.stage = Stage::CatchingUp;
@@ -509,42 +589,56 @@ impl Tab {
     }
 
     pub(crate) fn publish_conflict(&mut self) {
-        if matches!(self.maintenance.stage, Stage::Publishing(_)) {
+        if !matches!(self.maintenance.stage, Stage::Publishing(..)) {
+            return;
+        }
+        if self.maintenance.repair.is_some() {
+            self.maintenance.stage = Stage::CatchingUp;
+        } else {
             self.abandon_attempt();
             self.end_maintenance();
-            self.catch_up();
         }
+        self.catch_up();
     }
 
     /// Deletes the pages of an attempt that comes to nothing.
     fn abandon_attempt(&mut self) {
         self.maintenance.beyond = None;
-        let is_repair = self.maintenance.repair.take().is_some();
-        if is_repair {
-            self.repair_interrupted();
-        }
+        let is_repair = self.interrupt_repair("nothing has changed. Try again.");
         if self.maintenance.checkpoint.take().is_some() || is_repair {
-            let pages = crate::store::attempt_pages(self.maintenance.attempt);
-            self.maintenance.stray_trims += 1;
-            self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
+            self.delete_attempt();
         }
     }
 
-    fn repair_interrupted(&mut self) {
-        let error = Error::new(Code::StorageFailed, "The repair was interrupted; nothing has changed. Try again.");
-        self.events.push_back(super::Event::Repaired(Err(error)));
+    fn delete_attempt(&mut self) {
+        let pages = crate::store::attempt_pages(self.maintenance.attempt);
+        self.maintenance.stray_trims += 1;
+        self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
+    }
+
+    /// Gives up the repair under way, if there is one.
+    fn interrupt_repair(&mut self, so: &str) -> bool {
+        let Some(repair) = self.maintenance.repair.take() else { return false };
+        if repair.lost_before().is_empty() {
+            let error = Error::new(Code::StorageFailed, format!("The repair was interrupted; {so}"));
+            self.events.push_back(super::Event::Repaired(Err(error)));
+        } else {
+            // Nothing can be written before it has succeeded.
+            self.maintenance.request_repair(repair.lost_before().to_vec());
+            self.maintenance.pause_until_ms = self.now_ms + PAUSE_MS;
+            self.wake_after(PAUSE_MS);
+        }
+        true
     }
 
     pub(crate) fn maintenance_failed(&mut self, failure: Failure) {
         let _ = failure;
         match self.maintenance.stage {
-            Stage::Publishing(_) => {
+            Stage::Publishing(..) => {
                 // If the connection was lost the manifest may be in force, so its pages stay. If it is not, the
                 // next one notes them as superseded.
                 self.maintenance.checkpoint = None;
-                if self.maintenance.repair.take().is_some() {
-                    self.repair_interrupted();
-                }
+                self.interrupt_repair("`verify` tells whether it was done. Try again.");
                 self.catch_up();
             }
             Stage::Reserving | Stage::Writing => self.abandon_attempt(),
@@ -587,21 +681,31 @@ impl Tab {
                 self.pump();
             }
             JobStep::Missing(pages) => {
-                if pages.iter().any(|page| self.absent.contains_key(page) || self.damaged.contains_key(page)) {
-                    self.maintenance.pause_until_ms = now_ms + PAUSE_MS;
-                    self.end_maintenance();
-                    self.catch_up();
-                    return;
+                let gone = pages.iter().find(|page| self.absent.contains_key(page) || self.damaged.contains_key(page));
+                match gone {
+                    None => {
+                        let read = self.load(pages);
+                        self.maintenance.job = Some(job);
+                        self.maintenance.stage = Stage::LoadingForJob(read);
+                    }
+                    // Its state is an old one: begin again with the next.
+                    Some(_) if job.generation() < self.generation() => self.choose_work(now_ms),
+                    Some(&page) => self.stop_index(job.index, page, now_ms),
                 }
-                let read = self.load(pages);
-                self.maintenance.job = Some(job);
-                self.maintenance.stage = Stage::LoadingForJob(read);
             }
-            JobStep::Corrupt => {
-                self.maintenance.pause_until_ms = f64::INFINITY;
-                self.end_maintenance();
-            }
+            JobStep::Corrupt(page) => self.stop_index(job.index, page, now_ms),
         }
+    }
+
+    /// A page that the work on an index needs is damaged: whoever waits for the index shall hear of it.
+    fn stop_index(&mut self, index: IndexId, page: PageId, now_ms: f64) {
+        let name = super::verify::index_name(&self.current.schema, index).unwrap_or_default();
+        let message = format!("Page {page} is damaged, so {name} can't be finished until `db.repair()`.");
+        let error = Error::new(Code::Corrupt, message);
+        self.maintenance.unfinished.push((index, error.clone()));
+        self.events.push_back(super::Event::Problem(error));
+        self.events.push_back(super::Event::SchemaChanged);
+        self.choose_work(now_ms);
     }
 
     /// A step of index work was saved, or has to be made again.

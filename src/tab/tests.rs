@@ -19,6 +19,10 @@ pub(crate) struct World {
     pauses: Vec<f64>,
     /// Whether nothing can be deleted.
     trims_fail: bool,
+    /// Whether nobody hears what others announce.
+    is_silent: bool,
+    /// Manifests that are to be published, while that is held up.
+    held: Option<Vec<(usize, Effect)>>,
     lock: Option<usize>,
     lock_queue: Vec<usize>,
 }
@@ -76,6 +80,18 @@ impl RowSink for Collected {
 
 use crate::keyspace::Place;
 
+/// All of an index, ascending.
+fn all_of(tab: &Tab, index: &str) -> query::Plan {
+    let source = object(&[
+        ("type", string("IndexRange")),
+        ("indexName", string(&format!("items.{index}"))),
+        ("range", Value::from(Vec::new())),
+        ("order", string("asc")),
+    ]);
+    let query = object(&[("source", source), ("operators", Value::from(Vec::new()))]);
+    query::plan(tab.schema(), &query).expect("a plan")
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         World {
@@ -85,6 +101,8 @@ impl World {
             events: Vec::new(),
             pauses: Vec::new(),
             trims_fail: false,
+            is_silent: false,
+            held: None,
             lock: None,
             lock_queue: Vec::new(),
         }
@@ -120,6 +138,10 @@ impl World {
 
     fn perform(&mut self, index: usize, effect: Effect) {
         let now = self.now_ms;
+        if let (Some(held), Effect::Publish { .. }) = (&mut self.held, &effect) {
+            held.push((index, effect));
+            return;
+        }
         let input = match effect {
             Effect::Load { read, generation, pages } => {
                 let (pages, newer_manifest) = self.storage.load(generation, &pages);
@@ -169,8 +191,9 @@ impl World {
                 self.storage.write_pages(pages);
                 Input::PagesWritten
             }
-            Effect::Publish { generation, manifest } => {
-                if self.storage.publish(generation, manifest) {
+            Effect::InspectLog { read } => Input::LogInspected { read, tail: self.storage.read_log(0, 0, true) },
+            Effect::Publish { generation, manifest, fence } => {
+                if self.storage.publish(generation, manifest, fence) {
                     Input::Published
                 } else {
                     Input::PublishConflict
@@ -191,7 +214,7 @@ impl World {
             Effect::Reopen => Input::Reopened,
             Effect::Announce { generation, sequence } => {
                 for other in 0..self.tabs.len() {
-                    if other != index {
+                    if other != index && !self.is_silent {
                         self.tabs[other].handle(now, Input::Announced { generation, sequence });
                     }
                 }
@@ -224,15 +247,8 @@ impl World {
     }
 
     pub(crate) fn scan(&mut self, tab: usize, index: &str) -> Vec<(Place, Value)> {
-        let source = object(&[
-            ("type", string("IndexRange")),
-            ("indexName", string(&format!("items.{index}"))),
-            ("range", Value::from(Vec::new())),
-            ("order", string("asc")),
-        ]);
-        let query = object(&[("source", source), ("operators", Value::from(Vec::new()))]);
         let schema = self.tabs[tab].schema().clone();
-        let plan = query::plan(&schema, &query).expect("a plan");
+        let plan = all_of(&self.tabs[tab], index);
         let expected = plan.clone();
         let mut run = self.tabs[tab].start_query(Source::Current, plan).expect("open");
         let mut rows = Collected::default();
@@ -273,6 +289,8 @@ fn small() -> Options {
         ..Options::default()
     }
 }
+
+mod damage;
 
 #[test]
 fn what_one_tab_saves_another_reads() {
