@@ -36,7 +36,7 @@ mod reference;
 mod tests;
 mod text;
 
-pub(crate) use canonical::{Purpose, canonicalize};
+pub(crate) use canonical::{Purpose, canonicalize, check_stored_form};
 #[cfg(test)]
 pub(crate) use encode::encode_patch;
 pub(crate) use encode::{decode_deep_value, decode_value, encode, encode_value};

@@ -82,6 +82,9 @@ pub fn row_prefix(table: TableId) -> [u8; PREFIX_LENGTH] {
     prefix(ROW, table.0)
 }
 
+/// The first key that is behind the rows of all tables.
+pub const AFTER_ROWS: &[u8] = &[ID];
+
 /// What all id places of a table start with.
 pub fn id_prefix(table: TableId) -> [u8; PREFIX_LENGTH] {
     prefix(ID, table.0)

@@ -2,11 +2,13 @@
 //!
 //! Every seed is a world: its options, its faults, its tabs and what their programs do. Effects of a tab are
 //! performed one by one at random times, their answers come at random times; in between tabs die and freeze,
-//! connections break, clocks jump, locks are stolen, the disk is full for a while, the power fails. Checkers
-//! look at every record that enters the log ([`history`]), at what programs see ([`program`]) and at what is
-//! left when the storm is over ([`calm`]). Their complaints begin with a word in brackets:
+//! connections break, clocks jump, locks are stolen, the disk is full for a while, the power fails, pages are
+//! damaged and repaired. Checkers look at every record that enters the log ([`history`]), at what programs see
+//! ([`program`]) and at what is left when the storm is over ([`calm`]). Their complaints begin with a word in
+//! brackets:
 //!
-//! - `[lost]`: a record that was in the log is not, or a tab holds another one;
+//! - `[lost]`: a record that was in the log is not, or a tab holds another one; or a repair has lost a row that was
+//!   in no damaged page;
 //! - `[early]`: a mutation was told to be saved and is not in the log, nor does it rest on what is;
 //! - `[twice]`: a mutation is in the log two times;
 //! - `[serializable]`: a record is not what its programs read and write when they run one after the other;

@@ -24,9 +24,11 @@ impl MemoryStorage {
     /// The newest manifest if newer than `generation`, and the records after `after`, or after what that
     /// manifest covers when `from_manifest` is set.
     pub fn read_log(&self, generation: u64, after: u64, from_manifest: bool) -> LogTail {
-        let manifest = self.manifests.from(&(generation + 1)).last().map(|(_, bytes)| bytes.clone());
-        let covered =
-            manifest.as_ref().filter(|_| from_manifest).and_then(|bytes| crate::store::Manifest::peek_sequence(bytes));
+        let manifest = self.manifests.from(&(generation + 1)).last().cloned();
+        let covered = manifest
+            .as_ref()
+            .filter(|_| from_manifest)
+            .and_then(|(_, bytes)| crate::store::Manifest::peek_sequence(bytes));
         let after = after.max(covered.unwrap_or(0));
         LogTail { manifest, records: self.log.from(&(after + 1)).to_vec() }
     }
@@ -57,10 +59,15 @@ impl MemoryStorage {
         self.pages.extend(pages);
     }
 
-    /// Adds a manifest if it follows the newest one.
-    pub fn publish(&mut self, generation: u64, manifest: Vec<u8>) -> bool {
+    /// Adds a manifest if it follows the newest one, and a record if its number is free: both or none.
+    pub fn publish(&mut self, generation: u64, manifest: Vec<u8>, fence: Option<(u64, Vec<u8>)>) -> bool {
         let newest = self.manifests.keys().next_back().copied().unwrap_or(0);
         if newest + 1 != generation {
+            return false;
+        }
+        if let Some((sequence, record)) = fence
+            && !self.append(sequence, record)
+        {
             return false;
         }
         self.manifests.insert(generation, manifest);

@@ -87,5 +87,17 @@ pub enum ReadError {
     },
 }
 
+/// The keys of a leaf; `None` for other pages.
+#[cfg(test)]
+pub(crate) fn keys_of_leaf(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let Ok(page::Page::Leaf(leaf)) = page::Page::parse(crate::bytes::Bytes::from(bytes)) else { return None };
+    let mut group = page::Group::default();
+    let key = |index: usize| {
+        leaf.unpack(page::Leaf::group_of(index), &mut group);
+        group.get(index).0.to_vec()
+    };
+    Some((0..leaf.len()).map(key).collect())
+}
+
 #[cfg(test)]
 mod tests;

@@ -189,6 +189,8 @@ pub struct Tab {
     /// Reads of pages as they are stored, under way and answered.
     inspecting: FlatMap<ReadId, ()>,
     inspected: FlatMap<ReadId, LoadedPages>,
+    /// Manifest and log as they are stored, for the last check that asked.
+    inspected_log: Option<(ReadId, LogTail)>,
     /// Reads that found a page gone and wait for the newer manifest.
     waiting_reads: Vec<ReadId>,
 
@@ -294,6 +296,7 @@ impl Tab {
             next_read: 1,
             inspecting: FlatMap::new(),
             inspected: FlatMap::new(),
+            inspected_log: None,
             waiting_reads: Vec::new(),
             effects: vec![Effect::ReadLog { generation: 0, after: 0, from_manifest: true }],
             events: VecDeque::new(),
@@ -307,7 +310,9 @@ impl Tab {
     pub fn handle(&mut self, now_ms: f64, input: Input) {
         if let Status::Closed(error) = &self.status {
             // Whoever waits for pages hears of the end as well.
-            if let Input::PagesLoaded { read, .. } | Input::LoadFailed { read, .. } = input {
+            if let Input::PagesLoaded { read, .. } | Input::LogInspected { read, .. } | Input::LoadFailed { read, .. } =
+                input
+            {
                 self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
             }
             return;
@@ -318,6 +323,7 @@ impl Tab {
             Input::PagesLoaded { read, pages, newer_manifest } => self.pages_loaded(read, pages, newer_manifest),
             Input::LoadFailed { read, message } => self.load_failed(read, message),
             Input::LogRead(tail) => self.log_read(now_ms, tail),
+            Input::LogInspected { read, tail } => self.log_inspected(read, tail),
             Input::ReadLogFailed { message } => self.log_read_failed(message),
             Input::Appended => self.appended(now_ms),
             Input::AppendConflict => self.append_conflict(),
@@ -503,7 +509,7 @@ impl Tab {
         self.fail(error(""));
     }
 
-    fn next_commit(&mut self) -> CommitId {
+    pub(crate) fn next_commit(&mut self) -> CommitId {
         self.counter += 1;
         CommitId { session: self.session, counter: self.counter }
     }

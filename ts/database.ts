@@ -387,7 +387,10 @@ export class Database<DataModel extends GenericDataModel> {
     return this.#bridge.engine.stats() as DatabaseStats;
   }
 
-  /** Checks everything that is stored: pages, ids and index entries. Blocks nobody. */
+  /**
+   * Checks everything that is stored: manifest, log and pages are read from the disk, and documents, ids and index
+   * entries have to be what the schema and the documents say. Blocks nobody.
+   */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     const { onProgress } = readOptions(options, "The options of `verify`", ["onProgress"]);
     if (onProgress !== undefined && typeof onProgress !== "function") throw invalid("`onProgress` must be a function.");
@@ -399,7 +402,9 @@ export class Database<DataModel extends GenericDataModel> {
   }
 
   /**
-   * Makes the store anew from the documents that can be read. What can't is lost, which the caller has to accept.
+   * Makes the store anew from the documents that can be read, on the disk or in this tab's memory. What can't is lost,
+   * for all tabs, which the caller has to accept. Functions that have read anything run again, in all tabs. When other
+   * tabs write without a pause it may fail with `StorageFailed` and has changed nothing.
    */
   async repair(options: { accept: "lose-unreadable" }): Promise<RepairReport> {
     const { accept } = readOptions<{ accept?: unknown }>(options, "The options of `repair`", ["accept"]);

@@ -15,8 +15,9 @@ export class HeadStart {
   isOld = false;
   /** Whether the connection is closed: the database was deleted, or the browser has lost it. */
   isClosed = false;
-  /** The newest manifest, if there is one. */
+  /** The newest manifest, if there is one, and its key. */
   manifest: unknown;
+  generation = 0;
   /** The numbers of the log records beyond it, ascending. */
   numbers: IDBValidKey[] = [];
   /** The records. */
@@ -53,6 +54,7 @@ export class HeadStart {
       const newest = transaction.objectStore("meta").openCursor(above(0), "prev");
       newest.onsuccess = () => {
         this.manifest = newest.result?.value;
+        this.generation = Number(newest.result?.key ?? 0);
         const log = transaction.objectStore("log");
         const beyond = above(coveredBy(this.manifest));
         const records = log.getAll(beyond);

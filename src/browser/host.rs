@@ -41,6 +41,8 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn manifest(this: &HeadStart) -> JsValue;
     #[wasm_bindgen(method, getter)]
+    pub fn generation(this: &HeadStart) -> f64;
+    #[wasm_bindgen(method, getter)]
     pub fn numbers(this: &HeadStart) -> JsValue;
     #[wasm_bindgen(method, getter)]
     pub fn records(this: &HeadStart) -> JsValue;

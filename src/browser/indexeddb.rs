@@ -160,16 +160,37 @@ impl Connection {
     /// Reads the newest manifest, if newer than `generation`, and the log after `after`, or after what that
     /// manifest covers.
     pub(crate) fn read_log(&self, generation: u64, after: u64, from_manifest: bool, answer: Answer) -> Option<Input> {
+        self.read_tail(None, generation, after, from_manifest, answer)
+    }
+
+    /// Reads the newest manifest and the log after what it covers, for somebody who looks whether they are whole.
+    pub(crate) fn inspect_log(&self, read: ReadId, answer: Answer) -> Option<Input> {
+        self.read_tail(Some(read), 0, 0, true, answer)
+    }
+
+    fn read_tail(
+        &self,
+        inspection: Option<ReadId>,
+        generation: u64,
+        after: u64,
+        from_manifest: bool,
+        answer: Answer,
+    ) -> Option<Input> {
+        let found = move |tail| match inspection {
+            Some(read) => Input::LogInspected { read, tail },
+            None => Input::LogRead(tail),
+        };
+        let failed = move |message| match inspection {
+            Some(read) => Input::LoadFailed { read, message },
+            None => Input::ReadLogFailed { message },
+        };
         let once = Once::new(answer);
-        let failed = |message| Input::ReadLogFailed { message };
         let running = match self.begin(&[LOG, META], Mode::Read) {
             Ok(running) => running,
             Err(error) => return Some(failed(describe(&error))),
         };
         let given = once.clone();
-        if let Err(error) =
-            read_tail(&running, generation, after, from_manifest, move |tail| given.give(Input::LogRead(tail)))
-        {
+        if let Err(error) = read_tail(&running, generation, after, from_manifest, move |tail| given.give(found(tail))) {
             running.abort();
             return Some(failed(describe(&error)));
         }
@@ -262,11 +283,18 @@ impl Connection {
         end_maintenance(started, answer, || Input::PagesWritten)
     }
 
-    /// Puts a manifest in force, if it follows the newest one.
-    pub(crate) fn publish(&self, generation: u64, manifest: Vec<u8>, answer: Answer) -> Option<Input> {
+    /// Puts a manifest in force, if it follows the newest one, and with it this record in the log.
+    pub(crate) fn publish(
+        &self,
+        generation: u64,
+        manifest: Vec<u8>,
+        fence: Option<(u64, Vec<u8>)>,
+        answer: Answer,
+    ) -> Option<Input> {
         let is_refused = Rc::new(RefCell::new(false));
         let refused = is_refused.clone();
-        let started = self.begin(&[META], Mode::Strict).and_then(|running| {
+        let stores: &[&str] = if fence.is_some() { &[META, LOG] } else { &[META] };
+        let started = self.begin(stores, Mode::Strict).and_then(|running| {
             let meta = running.store(META)?;
             let newest = meta.open_key_cursor_with_range_and_direction(&numbers_after(0)?, IdbCursorDirection::Prev)?;
             let inner = running.clone();
@@ -274,7 +302,8 @@ impl Connection {
                 let newest =
                     cursor.dyn_ref::<IdbCursor>().and_then(|cursor| cursor.key().ok()?.as_f64()).unwrap_or(0.0);
                 if newest as u64 + 1 == generation {
-                    if add(&inner, META, generation, &manifest).is_err() {
+                    let fenced = fence.map_or(Ok(()), |(sequence, record)| put_new(&inner, LOG, sequence, &record));
+                    if fenced.and_then(|()| add(&inner, META, generation, &manifest)).is_err() {
                         inner.abort();
                     }
                 } else {
@@ -340,7 +369,7 @@ fn read_tail(
     let inner = running.clone();
     running.after(&newest, move |cursor| {
         let manifest = manifest_of(&cursor);
-        let covered = manifest.as_deref().and_then(Manifest::peek_sequence).unwrap_or(0);
+        let covered = manifest.as_ref().and_then(|(_, bytes)| Manifest::peek_sequence(bytes)).unwrap_or(0);
         let requests = numbers_after(after.max(covered))
             .and_then(|range| Ok((log.get_all_with_key(&range)?, log.get_all_keys_with_key(&range)?)));
         match requests {
@@ -354,13 +383,16 @@ fn read_tail(
 }
 
 /// What was read of the log by somebody else: the newest manifest, if there is one, numbers and records.
-pub(crate) fn tail_of(manifest: &JsValue, numbers: &JsValue, records: &JsValue) -> LogTail {
-    LogTail { manifest: (!manifest.is_undefined()).then(|| bytes_of(manifest)), records: records_of(numbers, records) }
+pub(crate) fn tail_of(generation: f64, manifest: &JsValue, numbers: &JsValue, records: &JsValue) -> LogTail {
+    let manifest = (!manifest.is_undefined()).then(|| (generation as u64, bytes_of(manifest)));
+    LogTail { manifest, records: records_of(numbers, records) }
 }
 
-fn manifest_of(cursor: &JsValue) -> Option<Vec<u8>> {
+fn manifest_of(cursor: &JsValue) -> Option<(u64, Vec<u8>)> {
     // A cursor that found nothing is null.
-    cursor.dyn_ref::<IdbCursorWithValue>().map(|cursor| bytes_of(&cursor.value().unwrap_or(JsValue::UNDEFINED)))
+    let cursor = cursor.dyn_ref::<IdbCursorWithValue>()?;
+    let generation = cursor.key().ok().and_then(|key| key.as_f64()).unwrap_or(0.0) as u64;
+    Some((generation, bytes_of(&cursor.value().unwrap_or(JsValue::UNDEFINED))))
 }
 
 fn records_of(keys: &JsValue, values: &JsValue) -> Vec<(u64, Vec<u8>)> {
@@ -376,8 +408,14 @@ fn bytes_of(value: &JsValue) -> Vec<u8> {
 
 /// Adds a record and starts the commit.
 fn add(running: &Running, store: &str, key: u64, value: &[u8]) -> Result<(), JsValue> {
-    running.store(store)?.add_with_key(&Uint8Array::from(value), &(key as f64).into())?;
+    put_new(running, store, key, value)?;
     running.commit();
+    Ok(())
+}
+
+/// Adds a record; the transaction fails if there is one already.
+fn put_new(running: &Running, store: &str, key: u64, value: &[u8]) -> Result<(), JsValue> {
+    running.store(store)?.add_with_key(&Uint8Array::from(value), &(key as f64).into())?;
     Ok(())
 }
 

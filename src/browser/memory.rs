@@ -87,8 +87,9 @@ impl Seat {
                 storage.write_pages(pages);
                 Input::PagesWritten
             }
-            Effect::Publish { generation, manifest } => {
-                if storage.publish(generation, manifest) {
+            Effect::InspectLog { read } => Input::LogInspected { read, tail: storage.read_log(0, 0, true) },
+            Effect::Publish { generation, manifest, fence } => {
+                if storage.publish(generation, manifest, fence) {
                     Input::Published
                 } else {
                     Input::PublishConflict

@@ -283,7 +283,10 @@ impl Shared {
             }
             Effect::ReserveAttempt { after } => connection.reserve_attempt(after, self.answer()),
             Effect::WritePages { pages } => connection.write_pages(&pages, self.answer()),
-            Effect::Publish { generation, manifest } => connection.publish(generation, manifest, self.answer()),
+            Effect::InspectLog { read } => connection.inspect_log(read, self.answer()),
+            Effect::Publish { generation, manifest, fence } => {
+                connection.publish(generation, manifest, fence, self.answer())
+            }
             Effect::Trim { log_upto, manifests_below, pages } => {
                 let trim = Trim::new(log_upto, manifests_below, pages);
                 trim_on(Rc::downgrade(self), connection, trim).map(|is_complete| Input::Trimmed { is_complete })
@@ -377,7 +380,7 @@ impl Shared {
                         inner.handle(input);
                     }
                 } else if let Some(start) = head_start.take() {
-                    let tail = tail_of(&start.manifest(), &start.numbers(), &start.records());
+                    let tail = tail_of(start.generation(), &start.manifest(), &start.numbers(), &start.records());
                     inner.handle(Input::LogRead(tail));
                     if start.is_old() {
                         inner.tab.refresh();
@@ -522,7 +525,7 @@ fn trim_on(shared: Weak<Shared>, connection: &Connection, trim: Trim) -> Option<
 fn failed(effect: Effect) -> Option<Input> {
     let message = || "the connection is closed.".to_owned();
     match effect {
-        Effect::Load { read, .. } => Some(Input::LoadFailed { read, message: message() }),
+        Effect::Load { read, .. } | Effect::InspectLog { read } => Some(Input::LoadFailed { read, message: message() }),
         Effect::ReadLog { .. } => Some(Input::ReadLogFailed { message: message() }),
         Effect::Append { .. } | Effect::Rebase { .. } => Some(Input::OutcomeUnknown),
         Effect::ReserveAttempt { .. } | Effect::WritePages { .. } | Effect::Publish { .. } => {

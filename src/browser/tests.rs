@@ -178,20 +178,35 @@ async fn pages_come_back_whichever_way_they_are_asked_for() {
 }
 
 #[wasm_bindgen_test]
+async fn a_manifest_and_its_fence_are_added_together_or_not_at_all() {
+    let (connection, _) = connect("holdfast-fence").await;
+    assert_eq!(ask(|answer| connection.append(1, b"one", answer)).await, Input::Appended);
+    let fence = |sequence| Some((sequence, b"fence".to_vec()));
+    assert_eq!(ask(|answer| connection.publish(1, manifest(1, 1), fence(1), answer)).await, Input::PublishConflict);
+    assert_eq!(log_of(&connection, 0).await.manifest, None);
+    assert_eq!(ask(|answer| connection.publish(2, manifest(2, 1), fence(2), answer)).await, Input::PublishConflict);
+    assert_eq!(log_of(&connection, 1).await.records, []);
+    assert_eq!(ask(|answer| connection.publish(1, manifest(1, 1), fence(2), answer)).await, Input::Published);
+    let read = ReadId(7);
+    let tail = LogTail { manifest: Some((1, manifest(1, 1))), records: vec![(2, b"fence".to_vec())] };
+    assert_eq!(ask(|answer| connection.inspect_log(read, answer)).await, Input::LogInspected { read, tail });
+}
+
+#[wasm_bindgen_test]
 async fn manifests_follow_each_other_and_the_newest_is_found() {
     let (connection, _) = connect("holdfast-manifests").await;
     for attempt in 1..=3 {
         assert_eq!(ask(|answer| connection.reserve_attempt(0, answer)).await, Input::AttemptReserved { attempt });
     }
-    assert_eq!(ask(|answer| connection.publish(2, manifest(2, 9), answer)).await, Input::PublishConflict);
-    assert_eq!(ask(|answer| connection.publish(1, manifest(1, 2), answer)).await, Input::Published);
-    assert_eq!(ask(|answer| connection.publish(1, manifest(1, 3), answer)).await, Input::PublishConflict);
-    assert_eq!(ask(|answer| connection.publish(2, manifest(2, 3), answer)).await, Input::Published);
+    assert_eq!(ask(|answer| connection.publish(2, manifest(2, 9), None, answer)).await, Input::PublishConflict);
+    assert_eq!(ask(|answer| connection.publish(1, manifest(1, 2), None, answer)).await, Input::Published);
+    assert_eq!(ask(|answer| connection.publish(1, manifest(1, 3), None, answer)).await, Input::PublishConflict);
+    assert_eq!(ask(|answer| connection.publish(2, manifest(2, 3), None, answer)).await, Input::Published);
     for sequence in 1..=5 {
         ask(|answer| connection.append(sequence, &[sequence as u8], answer)).await;
     }
     let tail = log_of(&connection, 1).await;
-    assert_eq!(tail.manifest, Some(manifest(2, 3)));
+    assert_eq!(tail.manifest, Some((2, manifest(2, 3))));
     assert_eq!(tail.records.len(), 4);
     // From the manifest: only what it does not cover.
     let Input::LogRead(tail) = ask(|answer| connection.read_log(0, 0, true, answer)).await else { panic!("a log") };
@@ -217,7 +232,7 @@ async fn a_trim_deletes_exactly_what_it_is_told() {
     let connection = Rc::new(connection);
     ask(|answer| connection.reserve_attempt(0, answer)).await;
     for generation in 1..=3 {
-        ask(|answer| connection.publish(generation, manifest(generation, generation), answer)).await;
+        ask(|answer| connection.publish(generation, manifest(generation, generation), None, answer)).await;
     }
     for sequence in 1..=5 {
         ask(|answer| connection.append(sequence, &[0], answer)).await;
@@ -252,7 +267,7 @@ async fn a_foreign_value_is_an_empty_one() {
         panic!("pages");
     };
     assert_eq!((pages, newer_manifest), (vec![(1, Some(Vec::new()))], true));
-    assert_eq!(log_of(&connection, 0).await.manifest, Some(Vec::new()));
+    assert_eq!(log_of(&connection, 0).await.manifest, Some((1, Vec::new())));
     assert_eq!(ask(|answer| connection.reserve_attempt(0, answer)).await, Input::AttemptReserved { attempt: 1 });
     let reserved = ask(|answer| connection.reserve_attempt(8, answer)).await;
     assert_eq!(reserved, Input::AttemptReserved { attempt: 9 });

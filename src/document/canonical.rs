@@ -17,6 +17,18 @@ pub(crate) enum Purpose {
     Insert,
     /// It changes a row: its top fields may be `undefined`, which removes them.
     Patch,
+    /// It is a row already: names that it has as text may have got numbers since.
+    Stored,
+}
+
+/// Whether a stored document is what [`canonicalize`] once let in; all that reads documents relies on it.
+pub(crate) fn check_stored_form(document: &[u8], names: &Names) -> std::result::Result<(), String> {
+    let mut copy = document.to_vec();
+    match canonicalize(&mut copy, names, Purpose::Stored) {
+        Err(error) => Err(error.message),
+        Ok(()) if copy != document => Err("Malformed document: a value in another form than it is written in".into()),
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Checks bytes that came from outside and brings them to canonical form in place: string tags, the one
@@ -77,7 +89,7 @@ impl Check<'_> {
         if self.deepest > DOCUMENT_NESTING {
             return refuse(too_nested("Document", self.deepest, DOCUMENT_NESTING));
         }
-        if self.purpose == Purpose::Insert {
+        if self.purpose != Purpose::Patch {
             self.size += SYSTEM_FIELDS_SIZE;
         }
         if self.size > DOCUMENT_SIZE {
@@ -145,7 +157,7 @@ impl Check<'_> {
             return malformed("field name is not Unicode");
         };
         check_name(text, on_top)?;
-        if self.names.id(text).is_some() {
+        if self.purpose != Purpose::Stored && self.names.id(text).is_some() {
             return malformed("field name that has a number");
         }
         Ok((prefix(text.as_bytes()), Name::Text(start, end), end - start))

@@ -7,9 +7,11 @@ use super::program::{Query, Row, Stop, fields_of_index};
 use super::running::{current_count, current_rows};
 use super::schemas::definition;
 use super::world::{Happening, World};
+use crate::bytes::Bytes;
+use crate::keyspace::{Place, TableId};
 use crate::schema::IndexState;
 use crate::storage::MemoryStorage;
-use crate::store::Manifest;
+use crate::store::{Manifest, ReadError};
 use crate::tab::{Effect, Input, Options, Tab, VerifyStep};
 use std::rc::Rc;
 
@@ -33,6 +35,8 @@ impl World {
         self.setting.pace_ms = 5.0;
         let now_us = self.now_us;
         let unit = self.setting.options.lock_patience_ms + 10_000.0;
+        self.repair_damage(unit);
+        let now_us = self.now_us.max(now_us);
         let mut is_asleep = false;
         if self.random.below(2) == 0 {
             for alive in self.tabs.values_mut().filter(|alive| alive.frozen_until_us > now_us) {
@@ -57,6 +61,9 @@ impl World {
             self.last_trouble(unit);
         }
         self.pass(unit * 40.0);
+        for alive in self.tabs.values_mut() {
+            alive.may_be_damaged = false;
+        }
         self.check_settled("in the end");
         // Ordinary work in a healthy world, so that checkpoints clear up after those that failed.
         self.programs_left = 40;
@@ -106,7 +113,26 @@ impl World {
         self.trouble = None;
     }
 
-    fn newest(&self) -> Manifest {
+    /// What is damaged is repaired, whoever sleeps or dies.
+    fn repair_damage(&mut self, unit: f64) {
+        for _ in 0..20 {
+            if !self.history.is_damaged {
+                return;
+            }
+            if self.tabs.is_empty() {
+                self.plan(1, Happening::Open);
+            }
+            let now_us = self.now_us;
+            let awake = self.tabs.iter().find(|(_, alive)| alive.is_open && alive.frozen_until_us <= now_us);
+            if let Some(tab) = awake.map(|(tab, _)| *tab) {
+                self.ask_for_repair(tab);
+            }
+            self.pass(unit * 5.0);
+        }
+        panic!("[progress] no repair comes to an end");
+    }
+
+    pub(super) fn newest(&self) -> Manifest {
         let newest = self.storage.manifests.values().next_back();
         newest.map_or_else(Manifest::empty, |bytes| {
             Manifest::decode(bytes).expect("[final] the newest manifest is readable")
@@ -278,30 +304,54 @@ impl World {
     }
 }
 
-/// Opens the store as it is now, beside the world, and looks at every page, row and entry of it.
-pub(super) fn check_store(storage: &MemoryStorage, history: &History) {
+/// Opens the store as it is now, beside the world.
+fn open_aside(storage: &MemoryStorage, history: &History) -> Tab {
     let options = Options { job_slice_rows: 100_000, ..Options::default() };
     let mut tab = Tab::new(options, definition(history.version), [5; 32]);
-    let answer = |tab: &mut Tab| {
-        for effect in tab.take_effects() {
-            match effect {
-                Effect::ReadLog { generation, after, from_manifest } => {
-                    tab.handle(1.0, Input::LogRead(storage.read_log(generation, after, from_manifest)));
-                }
-                Effect::Load { read, generation, pages } => {
-                    let (pages, newer_manifest) = storage.load(generation, &pages);
-                    tab.handle(1.0, Input::PagesLoaded { read, pages, newer_manifest });
-                }
-                _ => {}
+    answer_aside(&mut tab, storage);
+    tab
+}
+
+/// Answers what it wants to read.
+fn answer_aside(tab: &mut Tab, storage: &MemoryStorage) {
+    for effect in tab.take_effects() {
+        match effect {
+            Effect::ReadLog { generation, after, from_manifest } => {
+                tab.handle(1.0, Input::LogRead(storage.read_log(generation, after, from_manifest)));
             }
+            Effect::InspectLog { read } => {
+                tab.handle(1.0, Input::LogInspected { read, tail: storage.read_log(0, 0, true) });
+            }
+            Effect::Load { read, generation, pages } => {
+                let (pages, newer_manifest) = storage.load(generation, &pages);
+                tab.handle(1.0, Input::PagesLoaded { read, pages, newer_manifest });
+            }
+            _ => {}
         }
-    };
-    answer(&mut tab);
+    }
+}
+
+/// All rows that are stored, after a repair.
+pub(super) fn rows_aside(storage: &MemoryStorage, history: &History) -> Vec<(TableId, Place, Bytes)> {
+    let mut tab = open_aside(storage, history);
+    loop {
+        match tab.saved_rows() {
+            Ok(rows) => return rows,
+            Err(ReadError::Missing(pages)) => drop(tab.load(pages)),
+            Err(error) => panic!("[store] a repaired page is damaged: {error:?}"),
+        }
+        answer_aside(&mut tab, storage);
+    }
+}
+
+/// Looks at every page, row and entry of the store as it is now.
+pub(super) fn check_store(storage: &MemoryStorage, history: &History) {
+    let mut tab = open_aside(storage, history);
     let Ok(mut run) = tab.start_verify() else { return };
     let report = loop {
         match tab.step_verify(&mut run) {
             Ok(VerifyStep::Done(report)) => break report,
-            Ok(_) => answer(&mut tab),
+            Ok(_) => answer_aside(&mut tab, storage),
             Err(error) => panic!("[store] record {}: {error}", history.sequence()),
         }
     };

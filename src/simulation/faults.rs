@@ -36,6 +36,10 @@ pub(super) struct Faults {
     pub(super) slow: u64,
     /// For every finished program: its caller thinks better of it.
     pub(super) abandon: u64,
+    /// A stored page is damaged or gone.
+    pub(super) damage: u64,
+    /// A tab is asked for a repair.
+    pub(super) repair: u64,
     /// Something is wrong with the disk for a while.
     pub(super) trouble: u64,
 }
@@ -107,6 +111,8 @@ impl Setting {
             slow: rate(random, 60_000),
             abandon: rate(random, 100_000),
             trouble: if random.below(3) == 0 { rate(random, 40_000) } else { 0 },
+            damage: if random.below(3) == 0 { rate(random, 60_000) } else { 0 },
+            repair: if random.below(3) == 0 { rate(random, 60_000) } else { 0 },
         };
         let defaults = Options::default();
         // Virtual time costs nothing, but steps do: short spans make freezes and grace meet more often.

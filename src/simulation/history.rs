@@ -1,15 +1,15 @@
 //! What the log has ever held, judged record by record: nothing lost, nothing twice, and every record is what
 //! its programs write when they run one after the other.
 
-use super::model::{Model, ModelRun, Written};
+use super::model::{Model, ModelRun, Stored, Written};
 use super::program::{Answer, Call, Database, Program, Stop};
 use super::running::{Running, fields_of};
 use crate::bytes::Bytes;
-use crate::keyspace::{RowId, TableId};
+use crate::keyspace::{Place, RowId, TableId};
 use crate::log::{ChangeKind, CommitId, Record, RowChange};
 use crate::schema::Schema;
 use crate::tab::TransactionId;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 /// A mutation that a record holds.
@@ -37,6 +37,9 @@ pub(super) struct History {
     pub(super) schema: Schema,
     /// The version of the app whose schema is in force.
     pub(super) version: u64,
+    /// Whether a page of the tree may be damaged, and the rows that a repair may lose with such pages.
+    pub(super) is_damaged: bool,
+    pub(super) endangered: BTreeSet<(TableId, RowId)>,
 }
 
 impl History {
@@ -48,6 +51,8 @@ impl History {
             states: VecDeque::from([(0, Rc::default())]),
             schema: Schema::empty(),
             version,
+            is_damaged: false,
+            endangered: BTreeSet::new(),
         }
     }
 
@@ -114,6 +119,34 @@ impl History {
         if self.states.len() > STATES {
             self.states.pop_front();
         }
+    }
+
+    /// A repair has come into force, and this is what is stored: nothing is lost but what was in damaged pages, and
+    /// everything else is as it was.
+    pub(super) fn repaired(&mut self, rows: &[(TableId, Place, Bytes)]) {
+        let mut stored: BTreeMap<(TableId, RowId), Stored> = BTreeMap::new();
+        for (table, place, document) in rows {
+            let row = Stored { time: place.creation_time, fields: fields_of(document, &self.schema) };
+            let before = stored.insert((*table, place.id), row);
+            assert!(before.is_none(), "[twice] a repair has two rows of one id");
+        }
+        for (name, rows) in &mut self.model.tables {
+            let table = self.schema.tables().iter().find(|table| table.name == *name);
+            let table = table.expect("[final] a table that was written to is in the schema").id;
+            rows.retain(|id, row| {
+                let found = stored.remove(&(table, *id));
+                assert!(
+                    found.is_some() || self.endangered.contains(&(table, *id)),
+                    "[lost] a repair has lost {id:?} of {name}, which was in no damaged page"
+                );
+                assert!(found.as_ref().is_none_or(|found| found == row), "[final] repaired {found:?}, not {row:?}");
+                found.is_some()
+            });
+        }
+        assert!(stored.is_empty(), "[final] a repair has made up {stored:?}");
+        self.is_damaged = false;
+        self.endangered.clear();
+        self.keep_state(self.sequence());
     }
 
     /// Runs the programs on the model and compares what they read and write.

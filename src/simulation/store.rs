@@ -1,12 +1,14 @@
 //! Effects reach the store, one transaction at a time; messages reach other tabs; things go wrong.
 
-use super::calm::check_store;
+use super::calm::{check_store, rows_aside};
 use super::faults::Trouble;
 use super::history::Carried;
 use super::program::{Query, check_sum};
 use super::running::{Running, Standing, current_count, current_rows};
 use super::world::{Alive, Happening, Reading, Sent, World, check_code, lost};
+use crate::keyspace::{Kind, RowId, TableId, kind, place_of};
 use crate::random::Random;
+use crate::store::{PAGE_INDEX_BITS, keys_of_leaf};
 use crate::tab::{Effect, Failure, Input};
 
 const LOG: u8 = 1;
@@ -19,9 +21,10 @@ const LOCK: u8 = 8;
 fn scope(effect: &Effect) -> (u8, bool) {
     match effect {
         Effect::Load { .. } => (PAGES | META, false),
-        Effect::ReadLog { .. } => (LOG | META, false),
+        Effect::ReadLog { .. } | Effect::InspectLog { .. } => (LOG | META, false),
         Effect::Append { .. } => (LOG, true),
         Effect::Rebase { .. } => (LOG | META, true),
+        Effect::Publish { fence: Some(_), .. } => (LOG | META, true),
         Effect::ReserveAttempt { .. } | Effect::Publish { .. } => (META, true),
         Effect::WritePages { .. } => (PAGES, true),
         Effect::Trim { log_upto, manifests_below, .. } => match (log_upto, manifests_below) {
@@ -165,13 +168,14 @@ impl World {
                 self.storage.write_pages(pages);
                 Input::PagesWritten
             }
-            Effect::Publish { generation, manifest } => {
+            Effect::InspectLog { read } => Input::LogInspected { read, tail: self.storage.read_log(0, 0, true) },
+            Effect::Publish { generation, manifest, fence } => {
                 let fails = self.chance(faults.maintenance);
                 if fails && self.random.below(2) == 0 {
                     return Some(Input::MaintenanceFailed(aborted()));
                 }
-                let is_added = self.storage.publish(generation, manifest);
-                if is_added && generation % 4 == 1 {
+                let is_added = self.publish(tab, sent.version, generation, manifest, fence);
+                if is_added && generation % 4 == 1 && !self.history.is_damaged {
                     check_store(&self.storage, &self.history);
                 }
                 match is_added {
@@ -237,12 +241,35 @@ impl World {
                 self.storage.reserve_attempt(after);
             }
             Effect::WritePages { pages } => self.storage.write_pages(pages),
-            Effect::Publish { generation, manifest } => {
-                self.storage.publish(generation, manifest);
+            Effect::Publish { generation, manifest, fence } => {
+                let _ = self.publish(tab, sent.version, generation, manifest, fence);
             }
             Effect::Trim { log_upto, manifests_below, pages } => drop(self.trim(log_upto, manifests_below, pages)),
             _ => {}
         }
+    }
+
+    fn publish(
+        &mut self,
+        tab: u64,
+        version: u64,
+        generation: u64,
+        manifest: Vec<u8>,
+        fence: Option<(u64, Vec<u8>)>,
+    ) -> bool {
+        if !self.storage.publish(generation, manifest, fence.clone()) {
+            return false;
+        }
+        if let Some((sequence, record)) = fence {
+            assert!(
+                self.history.append(tab, version, sequence, &record, &[]),
+                "[lost] the fence of a repair is a stray"
+            );
+            self.commits += 1;
+            let rows = rows_aside(&self.storage, &self.history);
+            self.history.repaired(&rows);
+        }
+        true
     }
 
     pub(super) fn append(
@@ -436,6 +463,12 @@ impl World {
                 Input::Announced { generation: self.random.below(1 << shift), sequence: self.random.below(1 << shift) };
             self.plan(1, Happening::Deliver { tab, connection: None, stores: 0, input });
         }
+        if self.chance(faults.damage) {
+            self.damage();
+        }
+        if self.chance(faults.repair) {
+            self.ask_for_repair(tab);
+        }
         if self.chance(faults.clock_of_one) {
             let half = (self.setting.skew_ms / 2.0) as u64;
             let skew = self.random.below(half * 2 + 1) as f64 - half as f64;
@@ -463,6 +496,51 @@ impl World {
         if self.chance(faults.power) {
             self.lose_power();
         }
+    }
+
+    /// A page of the tree loses a bit, or is gone. Those with accounts are spared: programs check their sum.
+    fn damage(&mut self) {
+        let newest = self.newest();
+        let pages: Vec<u64> = self.storage.pages.keys().copied().collect();
+        let Some(&page) = pages.get(self.random.below(pages.len().max(1) as u64) as usize) else { return };
+        if page >> PAGE_INDEX_BITS > newest.attempt {
+            return;
+        }
+        let Some(bytes) = self.storage.pages.get_mut(&page) else { return };
+        let accounts = self.history.schema.table("accounts").map(|table| table.id);
+        let rows: Vec<(TableId, RowId)> = keys_of_leaf(bytes)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|key| match (kind(key), place_of(key)) {
+                (Some(Kind::Row(table)), Some(place)) => Some((table, place.id)),
+                _ => None,
+            })
+            .collect();
+        if rows.iter().any(|(table, _)| Some(*table) == accounts) {
+            return;
+        }
+        self.trace.say(|| format!("{:>12} page {page} is damaged, with {} rows", self.now_us, rows.len()));
+        self.history.endangered.extend(rows);
+        self.history.is_damaged = true;
+        if self.random.below(3) == 0 {
+            self.storage.pages.remove(&page);
+        } else {
+            let position = self.random.below(bytes.len() as u64) as usize;
+            bytes[position] ^= 1 << self.random.below(8);
+        }
+        for alive in self.tabs.values_mut() {
+            alive.may_be_damaged = true;
+        }
+    }
+
+    pub(super) fn ask_for_repair(&mut self, tab: u64) {
+        let now_ms = match self.tabs.get(&tab) {
+            Some(alive) if alive.is_open && alive.frozen_until_us <= self.now_us => self.clock_of(alive),
+            _ => return,
+        };
+        self.trace.say(|| format!("{:>12} tab {tab} is asked for a repair", self.now_us));
+        self.with(tab, |_, alive| drop(alive.tab.start_repair(now_ms)));
+        self.after(tab);
     }
 
     fn freeze(&mut self, tab: u64) {
@@ -520,7 +598,9 @@ impl Ending {
 /// What a lost connection says about an effect.
 fn lost_answer(effect: &Effect) -> Input {
     match effect {
-        Effect::Load { read, .. } => lost(Input::LoadFailed { read: *read, message: String::new() }),
+        Effect::Load { read, .. } | Effect::InspectLog { read } => {
+            lost(Input::LoadFailed { read: *read, message: String::new() })
+        }
         Effect::ReadLog { .. } => lost(Input::ReadLogFailed { message: String::new() }),
         Effect::Append { .. } | Effect::Rebase { .. } => Input::OutcomeUnknown,
         Effect::Trim { .. } => Input::Trimmed { is_complete: false },
@@ -566,7 +646,7 @@ impl Alive {
                 self.reading = Some(reading);
             }
             Err(Stop::Building) => {}
-            Err(Stop::Error(error)) => check_code(&error),
+            Err(Stop::Error(error)) => check_code(&error, self.may_be_damaged),
             Err(Stop::Diverged) => panic!("[panic] only the model diverges"),
         }
     }

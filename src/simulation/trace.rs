@@ -72,9 +72,11 @@ impl Trace {
                     self.add_bytes(bytes);
                 }
             }
-            Effect::Publish { generation, manifest } => {
+            Effect::InspectLog { read } => self.add(u64::from(read.0) << 8 | 14),
+            Effect::Publish { generation, manifest, fence } => {
                 self.add(generation << 8 | 9);
                 self.add_bytes(manifest);
+                self.add(fence.as_ref().map_or(0, |(sequence, _)| *sequence));
             }
             Effect::Trim { log_upto, manifests_below, pages } => {
                 self.add(log_upto << 32 ^ manifests_below << 8 | 10);
@@ -96,7 +98,7 @@ impl Trace {
                 }
             }
             Input::LogRead(tail) => {
-                self.add_bytes(tail.manifest.as_deref().unwrap_or_default());
+                self.add_bytes(tail.manifest.as_ref().map_or(&[], |(_, bytes)| bytes));
                 for (sequence, bytes) in &tail.records {
                     self.add(*sequence);
                     self.add_bytes(bytes);
@@ -133,7 +135,7 @@ pub(super) fn name_of_effect(effect: &Effect) -> String {
         Effect::WritePages { pages } => {
             format!("WritePages {:?}", pages.iter().map(|(page, _)| *page).collect::<Vec<_>>())
         }
-        Effect::Publish { generation, manifest } => {
+        Effect::Publish { generation, manifest, .. } => {
             let sequence = crate::store::Manifest::peek_sequence(manifest);
             format!("Publish g{generation} upto {sequence:?}")
         }

@@ -8,6 +8,7 @@
 //!             freed:varint (at_ms:f64 sequence:varint ranges:varint (gap:varint length:varint)*)*
 //!             sessions:varint (session:u64 counter:varint sequence:varint)*
 //!             extension:bytes checksum:u32
+//! extension := [0x01 repaired:varint] rest
 //! ```
 //! `bytes` is a varint length and that many bytes. A range of freed pages starts `gap` ids after the end of
 //! the one before. The checksum is over everything before it, in every version of the format, so that a
@@ -25,6 +26,8 @@ const KIND: u8 = 3;
 const EMBEDDED_BYTES: usize = 64 * 1024;
 /// A tree of interior pages with two children each would be lower than this.
 const MOST_LEVELS: u8 = 64;
+/// What the extension begins with when there was a repair.
+const REPAIRED: u8 = 1;
 /// How many sessions are remembered.
 pub const MANIFEST_SESSIONS: usize = 256;
 
@@ -49,7 +52,10 @@ pub struct Manifest {
     pub freed: Vec<Freed>,
     /// The last commits of recent sessions, the most recent last.
     pub sessions: Vec<Session>,
-    /// Room for later versions: kept as it was read.
+    /// The generation of the last repair, or 0. A repair may have lost rows: whoever knows an older state than
+    /// that can't tell from the log what is different.
+    pub repaired: u64,
+    /// Room for later versions: kept as it was read. Does not begin with 0x01.
     pub extension: Vec<u8>,
     /// Interior pages from the root down, sorted by id.
     embedded: Vec<(PageId, Rc<Interior>)>,
@@ -122,6 +128,7 @@ impl Manifest {
             attempt,
             sequence,
             freed: self.freed.clone(),
+            repaired: self.repaired,
             extension: self.extension.clone(),
             ..Manifest::default()
         }
@@ -149,10 +156,11 @@ impl Manifest {
         old
     }
 
-    /// Notes that everything before an attempt is superseded: the tree was made anew.
-    pub fn free_before(&mut self, now_ms: f64, attempt: u64) {
-        let everything = super::attempt_pages(attempt).start;
-        self.freed = vec![Freed { at_ms: now_ms, sequence: self.sequence, ranges: vec![(0, everything)] }];
+    /// Notes that everything before its attempt is superseded, and these pages of it: the tree was made anew.
+    pub fn free_before(&mut self, now_ms: f64, pages: &[PageId]) {
+        let mut freed = Freed::new(now_ms, self.sequence, pages);
+        freed.ranges.insert(0, (0, super::attempt_pages(self.attempt).start));
+        self.freed = vec![freed];
     }
 
     /// Sets the last commits of sessions; the most recent ones are kept.
@@ -228,7 +236,13 @@ impl Manifest {
             out.put_varint(session.counter);
             out.put_varint(session.sequence);
         }
-        out.put_bytes(&self.extension);
+        let mut extension = Vec::new();
+        if self.repaired > 0 {
+            extension.push(REPAIRED);
+            extension.put_varint(self.repaired);
+        }
+        extension.extend_from_slice(&self.extension);
+        out.put_bytes(&extension);
         out.put_u32(checksum(&out));
         out
     }
@@ -309,7 +323,14 @@ impl Manifest {
                 sequence: reader.varint("session sequence")?,
             });
         }
-        manifest.extension = reader.bytes("extension")?.to_vec();
+        let extension = reader.bytes("extension")?;
+        if extension.first() == Some(&REPAIRED) {
+            let mut parts = Reader::new(&extension[1..]);
+            manifest.repaired = parts.varint("generation of a repair")?;
+            manifest.extension = extension[1 + parts.position()..].to_vec();
+        } else {
+            manifest.extension = extension.to_vec();
+        }
         reader.finish("bytes after the manifest")?;
         Ok(manifest)
     }

@@ -3,7 +3,7 @@
 use super::effect::{Effect, Event, Failure, LogTail, Outcome};
 use super::job::patch_progress;
 use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
-use super::{Status, Tab, TransactionId};
+use super::{Options, Status, Tab, TransactionId};
 use crate::bytes::{Bytes, Malformed};
 use crate::change::touches;
 use crate::document::Document;
@@ -171,8 +171,7 @@ impl Tab {
         // The add may have been held up for so long (a tab put to sleep in between) that the log was cut
         // meanwhile and its number was free again. Then only the log can tell.
         let Some(flight) = &self.flight else { return };
-        let most = self.options.log_grace_ms - self.options.fresh_ms;
-        if self.clock.elapsed_ms() - flight.started_ms >= most {
+        if self.clock.elapsed_ms() - flight.started_ms >= safe_ms(&self.options) {
             self.status = Status::Resolving;
             self.read_log();
             return;
@@ -417,8 +416,8 @@ impl Tab {
     /// Takes in what was read of manifest and log.
     pub(crate) fn absorb(&mut self, now_ms: f64, tail: LogTail) -> Result<()> {
         let manifest = match tail.manifest {
-            Some(bytes) => {
-                let manifest = decode_manifest(&bytes)?;
+            Some((generation, bytes)) => {
+                let manifest = decode_manifest(generation, &bytes)?;
                 if manifest.generation > self.generation() { Some(Rc::new(manifest)) } else { None }
             }
             None => None,
@@ -453,8 +452,13 @@ impl Tab {
         let under_way = self.flight.as_ref().map(|flight| flight.record.commit);
         let own_landed = self.find_own(&records, manifest.as_deref(), has_gap)?;
         let mut foreign = Vec::new();
-        let mut is_everything = has_gap;
-        let mut has_progress = has_gap;
+        // After a repair rows may be gone, and indexes further: no record tells of it.
+        let is_repaired = manifest.as_ref().is_some_and(|manifest| manifest.repaired > self.generation());
+        let mut is_everything = has_gap || is_repaired;
+        let mut has_progress = is_everything;
+        if is_repaired {
+            self.maintenance.mended();
+        }
         let schema_before = self.committed.schema.clone();
         for record in records {
             if Some(record.record.commit) != under_way {
@@ -501,20 +505,13 @@ impl Tab {
         Ok(())
     }
 
-    /// Whether the log still holds every record after the last known one that this manifest has taken in. Records go
-    /// some time after the checkpoint that took them in; once they may be gone, their numbers may even be taken by a
-    /// stray record of a tab that slept.
+    /// Whether the log still holds every record after the last known one that this manifest has taken in.
     fn is_log_whole(&self, manifest: &Manifest) -> bool {
-        let safe_ms = self.options.log_grace_ms - self.options.fresh_ms;
-        if manifest.sequence <= self.sequence || self.clock.elapsed_ms() - self.synced_ms < safe_ms {
-            return true;
-        }
-        let is_list_complete = manifest.freed.len() as u64 == manifest.generation
-            || manifest.freed.first().is_some_and(|freed| freed.sequence <= self.sequence);
-        let first = manifest.freed.iter().find(|freed| freed.sequence > self.sequence);
-        is_list_complete
-            && self.clock.is_trusted_since(self.options.log_grace_ms)
-            && first.is_some_and(|freed| (0.0..safe_ms).contains(&(self.now_ms - freed.at_ms)))
+        let is_soon = self.clock.elapsed_ms() - self.synced_ms < safe_ms(&self.options);
+        let is_trusted = self.clock.is_trusted_since(self.options.log_grace_ms);
+        manifest.sequence <= self.sequence
+            || is_soon
+            || is_trusted && is_log_whole(manifest, self.sequence, &self.options, self.now_ms)
     }
 
     /// How many mutations of the flight are found to be in the log or below the manifest.
@@ -559,6 +556,17 @@ impl Tab {
         self.committed = State { view: View { manifest, ..beyond.view }, ..beyond };
         self.drop_tail();
         self.restack();
+    }
+
+    /// Goes over to the manifest of a repair by this tab: rows may be gone, so whatever read anything runs again.
+    pub(crate) fn adopt_repaired(&mut self, state: State, fence: TailRecord) {
+        let schema_before = self.current.schema.clone();
+        self.sequence = fence.sequence;
+        self.push_tail(fence);
+        self.committed = state;
+        self.drop_tail();
+        self.events.push_back(Event::SchemaChanged);
+        self.sort_queue(Vec::new(), Vec::new(), schema_before, true, true);
     }
 
     /// Puts the queue on top of the committed state again, without a change of content.
@@ -647,6 +655,24 @@ impl Tab {
     }
 }
 
+/// Whether the log still holds every record after `sequence` that this manifest has taken in, by the times in its list.
+/// Records go some time after the checkpoint that took them in; once they may be gone, their numbers may even be
+/// taken by a stray record of a tab that slept.
+pub(super) fn is_log_whole(manifest: &Manifest, sequence: u64, options: &Options, now_ms: f64) -> bool {
+    if manifest.sequence <= sequence {
+        return true;
+    }
+    let is_list_complete = manifest.freed.len() as u64 == manifest.generation
+        || manifest.freed.first().is_some_and(|freed| freed.sequence <= sequence);
+    let first = manifest.freed.iter().find(|freed| freed.sequence > sequence);
+    is_list_complete && first.is_some_and(|freed| (0.0..safe_ms(options)).contains(&(now_ms - freed.at_ms)))
+}
+
+/// For so long after it was looked at, the log is as it was, or longer.
+fn safe_ms(options: &Options) -> f64 {
+    options.log_grace_ms - options.fresh_ms
+}
+
 fn has_hole(records: &[(u64, Vec<u8>)], wanted: RangeInclusive<u64>) -> bool {
     let held = records.iter().filter(|(sequence, _)| wanted.contains(sequence)).count();
     held < wanted.count()
@@ -707,14 +733,15 @@ pub(crate) fn decode_record(sequence: u64, bytes: Vec<u8>) -> Result<Record> {
     }
 }
 
-/// Reads a manifest, or says what is wrong with it.
-pub(crate) fn decode_manifest(bytes: &[u8]) -> Result<Manifest> {
-    Manifest::decode(bytes).map_err(|error| match error {
-        ManifestError::NewerFormat(_) => newer_format(),
-        ManifestError::Malformed(malformed) => {
-            Error::new(Code::Corrupt, format!("The manifest is damaged ({}).", malformed.0))
-        }
-    })
+/// Reads the manifest that is stored under a key, or says what is wrong with it.
+pub(crate) fn decode_manifest(generation: u64, bytes: &[u8]) -> Result<Manifest> {
+    let damaged = |what| Error::new(Code::Corrupt, format!("The manifest is damaged ({what})."));
+    match Manifest::decode(bytes) {
+        Ok(manifest) if manifest.generation == generation => Ok(manifest),
+        Ok(_) => Err(damaged("its generation is not its key")),
+        Err(ManifestError::NewerFormat(_)) => Err(newer_format()),
+        Err(ManifestError::Malformed(malformed)) => Err(damaged(malformed.0)),
+    }
 }
 
 pub(crate) fn schema_unreadable(malformed: &Malformed) -> Error {

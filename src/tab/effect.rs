@@ -29,6 +29,9 @@ pub enum Effect {
     /// callback, calls `Tab::rebase`, issues the `add` that it returns and `commit()`. Answer: as for
     /// `Append` if there was something to add, else [`Input::RebasedToNothing`].
     Rebase { generation: u64, after: u64 },
+    /// One readonly transaction over `log` and `meta`: the newest manifest, and the log records beyond what it
+    /// covers, to be looked at. Answer: [`Input::LogInspected`] or [`Input::LoadFailed`].
+    InspectLog { read: ReadId },
     /// Ask for the maintenance lock. Answer: [`Input::LockGranted`], perhaps much later. With `steal`, take
     /// it from a holder that does not wake up.
     Lock { steal: bool },
@@ -41,9 +44,10 @@ pub enum Effect {
     /// [`Input::MaintenanceFailed`].
     WritePages { pages: Vec<(PageId, Vec<u8>)> },
     /// One strict readwrite transaction over `meta`: if the newest manifest is that of the generation before
-    /// (in the callback), add this one. Answer: [`Input::Published`], [`Input::PublishConflict`] or
+    /// (in the callback), add this one. With a `fence` over `log` too, where this record is added under this
+    /// number: both or none. Answer: [`Input::Published`], [`Input::PublishConflict`] or
     /// [`Input::MaintenanceFailed`].
-    Publish { generation: u64, manifest: Vec<u8> },
+    Publish { generation: u64, manifest: Vec<u8>, fence: Option<(u64, Vec<u8>)> },
     /// Small readwrite transactions: delete log records up to `log_upto`, manifests below `manifests_below`
     /// and these pages. Answer: [`Input::Trimmed`] whatever happens; what was not deleted is deleted another
     /// time, if the answer says so.
@@ -69,8 +73,8 @@ pub enum Failure {
 /// What was read of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogTail {
-    /// The newest manifest, if it is newer than the one asked about.
-    pub manifest: Option<Vec<u8>>,
+    /// The newest manifest with its key, if it is newer than the one asked about.
+    pub manifest: Option<(u64, Vec<u8>)>,
     /// Records after the sequence number asked about, ascending. With a newer manifest they still start there.
     pub records: Vec<(u64, Vec<u8>)>,
 }
@@ -84,6 +88,8 @@ pub enum Input {
     LoadFailed { read: ReadId, message: String },
     /// The log was read.
     LogRead(LogTail),
+    /// Manifest and log as they are stored.
+    LogInspected { read: ReadId, tail: LogTail },
     /// The log could not be read.
     ReadLogFailed { message: String },
     /// The record is in the log.
@@ -106,7 +112,7 @@ pub enum Input {
     PagesWritten,
     /// The manifest is in force.
     Published,
-    /// Another manifest of that generation was there first. Nothing was written.
+    /// Another manifest of that generation was there first, or another record. Nothing was written.
     PublishConflict,
     /// A maintenance transaction failed; nothing of it was written, or it does not matter.
     MaintenanceFailed(Failure),

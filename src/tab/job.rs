@@ -17,13 +17,14 @@ const PAGES_AHEAD: usize = 32;
 pub(crate) enum JobStep {
     Commit(Box<Pending>),
     Missing(Vec<PageId>),
-    Corrupt,
+    /// This page is damaged.
+    Corrupt(PageId),
 }
 
 /// One step of building or removing an index.
 pub(crate) struct IndexJob {
     table: TableId,
-    index: IndexId,
+    pub(crate) index: IndexId,
     is_building: bool,
     from: Option<Bytes>,
     /// The version of the tab's state that it began with.
@@ -36,12 +37,13 @@ pub(crate) struct IndexJob {
 }
 
 impl IndexJob {
-    /// The next index that is not as it should be.
-    pub(crate) fn find(schema: &Schema, version: u64) -> Option<IndexJob> {
+    /// The next index that is not as it should be, and for which something can be done.
+    pub(crate) fn find(schema: &Schema, version: u64, is_possible: impl Fn(IndexId) -> bool) -> Option<IndexJob> {
         schema.tables().iter().flat_map(|table| table.indexes().iter().map(move |index| (table, index))).find_map(
             |(table, index)| {
                 let (is_building, from) = match &index.state {
                     IndexState::Ready => return None,
+                    _ if !is_possible(index.id) => return None,
                     IndexState::Building { after } => (true, after.as_deref().map(Bytes::from)),
                     IndexState::Dropping => (false, None),
                 };
@@ -58,6 +60,11 @@ impl IndexJob {
                 })
             },
         )
+    }
+
+    /// The manifest of the state that the step under way reads.
+    pub(crate) fn generation(&self) -> u64 {
+        self.started.as_ref().map_or(0, |(state, ..)| state.view.manifest.generation)
     }
 
     pub(crate) fn step(&mut self, current: &State, cache: &mut PageCache, most: usize) -> JobStep {
@@ -95,7 +102,7 @@ impl IndexJob {
                     self.started = Some((state, scan, range));
                     return JobStep::Missing(pages);
                 }
-                Err(ReadError::Corrupt { .. }) => return JobStep::Corrupt,
+                Err(ReadError::Corrupt { page, .. }) => return JobStep::Corrupt(page),
             }
         };
         crate::sort::sort_by(&mut self.keys, |a, b| a[..].cmp(&b[..]));

@@ -7,9 +7,10 @@ use super::effect::{Effect, Event, Failure, Outcome, ReadId};
 use super::failures::Failures;
 use super::job::{IndexJob, JobStep};
 use super::repair::Repair;
-use super::state::{Pending, State};
+use super::state::{Pending, State, TailRecord};
 use super::{Status, Tab};
 use crate::error::{Code, Error};
+use crate::keyspace::IndexId;
 use crate::log::Record;
 use crate::schema::Schema;
 use crate::store::{ATTEMPTS_END, Checkpoint, Freed, Manifest, Overlay, PageId, ReadError, Session, Step, View};
@@ -21,6 +22,8 @@ const IDLE_RECORDS: usize = 16;
 const IDLE_BYTES: usize = 64 << 10;
 /// A log of so many times the size that is worth a checkpoint does not wait for a lull.
 const LOG_MOST: f64 = 4.0;
+/// How often a repair begins again, or is published again, because others write.
+const REPAIR_ROUNDS: u32 = 100;
 /// After something else than a checkpoint failed, everything but checkpoints waits this long.
 const PAUSE_MS: f64 = 5_000.0;
 
@@ -37,7 +40,8 @@ enum Stage {
     Building,
     LoadingForCheckpoint(ReadId),
     Writing,
-    Publishing(Rc<Manifest>),
+    /// The manifest and, after a repair, the record that fences off what others write without knowing of it.
+    Publishing(Rc<Manifest>, Option<TailRecord>),
     Job,
     LoadingForJob(ReadId),
     /// A step of index work is in the queue.
@@ -76,6 +80,7 @@ pub(crate) struct Maintenance {
     /// A repair was asked for; what is lost already.
     repair_wanted: Option<Vec<String>>,
     repair: Option<Repair>,
+    repair_rounds: u32,
     attempt: u64,
     /// The attempt that made the manifest which this one goes on from.
     base_attempt: u64,
@@ -100,6 +105,8 @@ pub(crate) struct Maintenance {
     ahead: Option<Ahead>,
     /// Checkpoints have stopped: a page that they need is damaged.
     pub(crate) is_stopped: bool,
+    /// Indexes whose work came upon a damaged page, and what is to be said about it.
+    unfinished: Vec<(IndexId, Error)>,
     /// What was deleted last.
     trimmed: Option<Trimmed>,
 }
@@ -139,6 +146,28 @@ impl Maintenance {
 
     pub(crate) fn request_repair(&mut self, lost: Vec<String>) {
         self.repair_wanted = Some(lost);
+        self.repair_rounds = 0;
+    }
+
+    /// A repair has made the tree anew: what was impossible may be possible.
+    pub(crate) fn mended(&mut self) {
+        self.is_stopped = false;
+        self.unfinished.clear();
+        self.pause = Default::default();
+    }
+
+    /// Why an index can't be built.
+    pub(crate) fn why_unfinished(&self, index: IndexId) -> Option<&Error> {
+        self.unfinished.iter().find(|(unfinished, _)| *unfinished == index).map(|(_, error)| error)
+    }
+
+    /// Whether writes wait for a repair: for the moment in which it comes into force; and if records of the log
+    /// are lost, from the beginning, since nothing may be written after them before that is settled.
+    fn holds_writes(&self) -> bool {
+        let is_log_lost = |lost: &[String]| !lost.is_empty();
+        self.repair_wanted.as_deref().is_some_and(is_log_lost)
+            || self.repair.as_ref().is_some_and(|repair| repair.is_done() || is_log_lost(repair.lost_before()))
+            || matches!(self.stage, Stage::Publishing(_, Some(_)))
     }
 
     /// Whether somebody waits for a repair.
@@ -156,7 +185,7 @@ impl Maintenance {
             Stage::Building => "building",
             Stage::LoadingForCheckpoint(_) => "loading for a checkpoint",
             Stage::Writing => "writing",
-            Stage::Publishing(_) => "publishing",
+            Stage::Publishing(..) => "publishing",
             Stage::Job => "job",
             Stage::LoadingForJob(_) => "loading for a job",
             Stage::Committing => "committing",
@@ -180,14 +209,17 @@ impl Tab {
     /// Whether writes wait for that checkpoint now. Maintenance itself waits for a step of index work in the
     /// queue and for whatever is before it, and begins only when the database is open.
     pub(crate) fn are_writes_held(&self) -> bool {
-        self.is_over_budget()
-            && !(self.lets_deletions_through() && self.queue.front().is_some_and(Pending::is_deletion))
+        self.maintenance.holds_writes() && self.can_hold_writes()
+            || self.is_over_budget()
+                && !(self.lets_deletions_through() && self.queue.front().is_some_and(Pending::is_deletion))
     }
 
     fn is_over_budget(&self) -> bool {
-        self.status == Status::Open
-            && self.must_wait_for_checkpoint()
-            && !matches!(self.maintenance.stage, Stage::Committing)
+        self.must_wait_for_checkpoint() && self.can_hold_writes()
+    }
+
+    fn can_hold_writes(&self) -> bool {
+        self.status == Status::Open && !matches!(self.maintenance.stage, Stage::Committing)
     }
 
     /// Where there is no room for a checkpoint, a deletion is what may make some: of what is not in the tree yet,
@@ -272,7 +304,8 @@ impl Tab {
     }
 
     fn index_work(&self) -> Option<IndexJob> {
-        if self.damaged.is_empty() { IndexJob::find(&self.current.schema, self.version) } else { None }
+        let is_possible = |index| self.maintenance.why_unfinished(index).is_none();
+        IndexJob::find(&self.current.schema, self.version, is_possible)
     }
 
     /// Index work that need not wait. It writes, which is no good while checkpoints fail.
@@ -284,15 +317,21 @@ impl Tab {
     /// Starts to make the store anew from what can be read; an event `Repaired` follows.
     pub fn start_repair(&mut self, now_ms: f64) -> crate::error::Result<()> {
         self.check_open()?;
-        self.maintenance.request_repair(Vec::new());
+        if self.maintenance.repair_wanted.is_none() {
+            self.maintenance.request_repair(Vec::new());
+        }
         self.maintenance.pause_for(now_ms, 0.0);
         self.now_ms = now_ms;
         self.advance(now_ms);
         Ok(())
     }
 
+    fn wants_repair(&self, now_ms: f64) -> bool {
+        self.maintenance.repair_wanted.is_some() && self.maintenance.pause_left_ms(now_ms) <= 0.0
+    }
+
     fn has_work(&self, now_ms: f64) -> bool {
-        self.maintenance.repair_wanted.is_some()
+        self.wants_repair(now_ms)
             || self.wants_checkpoint(now_ms)
             || self.due(now_ms).is_some()
             || self.index_work_now(now_ms).is_some()
@@ -332,7 +371,7 @@ impl Tab {
                 self.wake_after(self.options.lock_patience_ms);
             }
             Stage::WaitingForLock(since, _) if !self.maintenance.has_stolen => {
-                let is_urgent = self.wants_checkpoint(now_ms);
+                let is_urgent = self.wants_checkpoint(now_ms) || self.wants_repair(now_ms);
                 let patience = self.options.lock_patience_ms * f64::from(1_u32 << self.maintenance.losses.min(6));
                 let left = patience - (now_ms - since).abs();
                 if is_urgent && left <= 0.0 {
@@ -343,7 +382,12 @@ impl Tab {
                 }
             }
             Stage::Building => self.build_checkpoint(now_ms),
-            Stage::Job => self.step_job(now_ms),
+            Stage::Job => {
+                // Until it waits for something: one index may be impossible, and the next not.
+                while matches!(self.maintenance.stage, Stage::Job) {
+                    self.step_job(now_ms);
+                }
+            }
             _ => {}
         }
     }
@@ -381,7 +425,7 @@ impl Tab {
             Stage::Idle | Stage::WaitingForLock(..) => return,
             // Whatever was asked for may still happen, and its answer must not be taken for that of the next
             // attempt. A manifest may come into force: its pages must stay.
-            Stage::Reserving | Stage::Writing | Stage::Publishing(_) | Stage::Committing | Stage::Trimming => {
+            Stage::Reserving | Stage::Writing | Stage::Publishing(..) | Stage::Committing | Stage::Trimming => {
                 self.maintenance.is_lock_lost = true;
             }
             Stage::CatchingUp
@@ -423,11 +467,31 @@ impl Tab {
     }
 
     fn choose_work(&mut self, now_ms: f64) {
-        let wants_checkpoint = self.maintenance.repair_wanted.is_some() || self.wants_checkpoint(now_ms);
+        let wants_checkpoint = self.wants_repair(now_ms) || self.wants_checkpoint(now_ms);
         // Deleting makes room, which may be what a checkpoint has failed of.
         let is_trim_first = !wants_checkpoint || self.maintenance.failures.times() > 0;
         if self.maintenance.is_lock_lost {
+            self.abandon_attempt();
             self.end_maintenance();
+        } else if let Some(repair) = &self.maintenance.repair {
+            // It was to be published, and something had been written that it does not know.
+            let mut news = self.tail.iter().filter(|record| record.sequence > repair.sequence());
+            let is_disturbed = repair.base_generation() != self.generation()
+                || news.any(|record| repair.is_disturbed_by(&record.record));
+            self.maintenance.repair_rounds += 1;
+            if self.maintenance.repair_rounds > REPAIR_ROUNDS {
+                self.abandon_attempt();
+                self.end_maintenance();
+            } else if is_disturbed {
+                let lost = repair.lost_before().to_vec();
+                self.maintenance.repair = None;
+                self.delete_attempt();
+                self.maintenance.repair_wanted = Some(lost);
+                self.maintenance.stage = Stage::Reserving;
+                self.reserve_attempt();
+            } else {
+                self.maintenance.stage = Stage::Building;
+            }
         } else if let Some((log_upto, pages)) = self.due(now_ms).filter(|_| is_trim_first) {
             self.maintenance.stage = Stage::Trimming;
             let (generation, page_ranges) = (self.generation(), pages.len());
@@ -504,12 +568,22 @@ impl Tab {
     fn build_checkpoint(&mut self, now_ms: f64) {
         let slice = self.options.checkpoint_slice_bytes;
         let is_repair = self.maintenance.repair.is_some();
-        let step = match (&mut self.maintenance.repair, &mut self.maintenance.checkpoint) {
-            (Some(repair), _) => repair.step(&mut self.cache, slice, now_ms),
-            (None, Some(checkpoint)) => checkpoint.step(&mut self.cache, slice),
-            (None, None) => return,
+        let step = loop {
+            let step = match (&mut self.maintenance.repair, &mut self.maintenance.checkpoint) {
+                (Some(repair), _) => repair.step(&mut self.cache, slice, now_ms),
+                (None, Some(checkpoint)) => checkpoint.step(&mut self.cache, slice),
+                (None, None) => return,
+            };
+            let Err(ReadError::Missing(pages)) = &step else { break step };
+            let gone = pages.iter().filter(|page| self.absent.contains_key(page));
+            if !is_repair || gone.clone().next().is_none() {
+                break step;
+            }
+            gone.for_each(|page| self.cache.insert_damaged(*page));
         };
         match step {
+            // No number is next in the log while an append of this tab is under way.
+            Ok(Step::Done { .. }) if is_repair && self.flight.is_some() => {}
             Ok(Step::Pages(pages)) => {
                 self.maintenance.stage = Stage::Writing;
                 let pages = pages.into_iter().map(|(page, bytes)| (page, bytes.to_vec())).collect();
@@ -528,16 +602,15 @@ impl Tab {
                     manifest.free(now_ms, &freed);
                     manifest.free_attempts_since(self.maintenance.base_attempt);
                 }
-                self.maintenance.stage = Stage::Publishing(Rc::new(manifest.clone()));
-                self.effects.push(Effect::Publish { generation: manifest.generation, manifest: manifest.encode() });
+                let fence = is_repair.then(|| self.fence());
+                let record = fence.as_ref().map(|fence| (fence.sequence, fence.record.encode()));
+                let (generation, bytes) = (manifest.generation, manifest.encode());
+                self.maintenance.stage = Stage::Publishing(Rc::new(manifest), fence);
+                self.effects.push(Effect::Publish { generation, manifest: bytes, fence: record });
             }
             Err(ReadError::Missing(pages)) => {
-                let gone: Vec<PageId> = pages.iter().copied().filter(|page| self.absent.contains_key(page)).collect();
-                if is_repair && !gone.is_empty() {
-                    for page in gone {
-                        self.cache.insert_damaged(page);
-                    }
-                } else if let Some(&page) = gone.first() {
+                let gone = pages.iter().copied().find(|page| self.absent.contains_key(page));
+                if let Some(page) = gone {
                     self.stop_checkpoints(page);
                 } else {
                     let read = self.load(pages);
@@ -546,6 +619,13 @@ impl Tab {
             }
             Err(ReadError::Corrupt { page, .. }) => self.stop_checkpoints(page),
         }
+    }
+
+    /// An empty record under the log's next number.
+    fn fence(&mut self) -> TailRecord {
+        let record = Record { commit: self.next_commit(), ..Record::empty() };
+        let (sequence, bytes) = (self.sequence + 1, record.encode().len());
+        TailRecord { sequence, bytes, record, learned_ms: self.now_ms }
     }
 
     fn stop_checkpoints(&mut self, page: PageId) {
@@ -598,26 +678,32 @@ impl Tab {
     }
 
     pub(crate) fn published(&mut self, now_ms: f64) {
-        if !matches!(self.maintenance.stage, Stage::Publishing(_)) {
+        if !matches!(self.maintenance.stage, Stage::Publishing(..)) {
             return;
         }
-        let Stage::Publishing(manifest) = std::mem::take(&mut self.maintenance.stage) else { return };
+        let Stage::Publishing(manifest, fence) = std::mem::take(&mut self.maintenance.stage) else { return };
         self.maintenance.checkpoint = None;
         self.maintenance.losses = 0;
         self.maintenance.succeeded();
-        if let Some(repair) = self.maintenance.repair.take() {
+        let repair = self.maintenance.repair.take();
+        if repair.is_some() {
             self.damaged.clear();
             self.absent.clear();
             self.cache.clear();
-            self.maintenance.is_stopped = false;
-            self.events.push_back(Event::Repaired(Ok(repair.report)));
+            self.maintenance.mended();
         }
         if manifest.generation == self.generation() + 1 {
             let beyond = self.maintenance.beyond.take().unwrap_or_else(|| self.replayed(&manifest));
-            self.adopt_own(manifest, beyond);
+            match fence {
+                Some(fence) => self.adopt_repaired(State { view: View { manifest, ..beyond.view }, ..beyond }, fence),
+                None => self.adopt_own(manifest, beyond),
+            }
         } else {
             // Its news has overtaken it.
             self.catch_up();
+        }
+        if let Some(repair) = repair {
+            self.events.push_back(super::Event::Repaired(Ok(repair.into_report())));
         }
         self.effects.push(Effect::Announce { generation: self.generation(), sequence: self.sequence });
         self.maintenance.stage = Stage::CatchingUp;
@@ -636,11 +722,16 @@ impl Tab {
     }
 
     pub(crate) fn publish_conflict(&mut self) {
-        if matches!(self.maintenance.stage, Stage::Publishing(_)) {
+        if !matches!(self.maintenance.stage, Stage::Publishing(..)) {
+            return;
+        }
+        if self.maintenance.repair.is_some() {
+            self.maintenance.stage = Stage::CatchingUp;
+        } else {
             self.abandon_attempt();
             self.end_maintenance();
-            self.catch_up();
         }
+        self.catch_up();
     }
 
     /// Deletes the pages of an attempt that comes to nothing.
@@ -654,20 +745,39 @@ impl Tab {
     /// The same, and what whoever waits for a repair is told.
     fn abandon_attempt_for(&mut self, error: Error) {
         self.maintenance.beyond = None;
-        let is_repair = self.maintenance.repair.take().is_some();
-        if is_repair {
-            self.events.push_back(Event::Repaired(Err(error)));
-        }
+        let is_repair = self.interrupt_repair(error);
         if self.maintenance.checkpoint.take().is_some() || is_repair {
-            let pages = crate::store::attempt_pages(self.maintenance.attempt);
-            self.maintenance.stray_trims += 1;
-            self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
+            self.delete_attempt();
         }
+    }
+
+    fn delete_attempt(&mut self) {
+        let pages = crate::store::attempt_pages(self.maintenance.attempt);
+        self.maintenance.stray_trims += 1;
+        self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
+    }
+
+    /// Gives up the repair under way, if there is one.
+    fn interrupt_repair(&mut self, error: Error) -> bool {
+        let Some(repair) = self.maintenance.repair.take() else { return false };
+        if repair.lost_before().is_empty() {
+            self.events.push_back(Event::Repaired(Err(error)));
+        } else {
+            self.repair_later(repair.lost_before().to_vec());
+        }
+        true
+    }
+
+    /// Nothing can be written before a repair of the log has succeeded.
+    fn repair_later(&mut self, lost: Vec<String>) {
+        self.maintenance.request_repair(lost);
+        self.maintenance.pause_for(self.now_ms, PAUSE_MS);
+        self.wake_after(PAUSE_MS);
     }
 
     pub(crate) fn maintenance_failed(&mut self, failure: Failure) {
         let is_publishing = match self.maintenance.stage {
-            Stage::Publishing(_) => true,
+            Stage::Publishing(..) => true,
             Stage::Reserving | Stage::Writing => false,
             _ => return,
         };
@@ -676,6 +786,7 @@ impl Tab {
             // If the connection was lost the manifest may be in force, so its pages stay. If it is not, the
             // next one notes them as superseded.
             self.maintenance.checkpoint = None;
+            self.interrupt_repair(told("`verify` tells whether the repair was done. Try again."));
         }
         self.attempt_failed(
             told("The log can't be folded away; this will be tried again."),
@@ -690,8 +801,14 @@ impl Tab {
     /// A checkpoint failed of the storage, or a repair did, and this is said of it.
     fn attempt_failed(&mut self, problem: Error, of_repair: Error) {
         // Who asked for a repair hears how it ended, and may ask again.
-        if matches!(self.maintenance.stage, Stage::Reserving) && self.maintenance.repair_wanted.take().is_some() {
-            self.events.push_back(Event::Repaired(Err(of_repair.clone())));
+        if matches!(self.maintenance.stage, Stage::Reserving)
+            && let Some(lost) = self.maintenance.repair_wanted.take()
+        {
+            if lost.is_empty() {
+                self.events.push_back(Event::Repaired(Err(of_repair.clone())));
+            } else {
+                self.repair_later(lost);
+            }
         }
         self.abandon_attempt_for(of_repair);
         if self.maintenance.failures.note(self.now_ms) {
@@ -751,21 +868,31 @@ impl Tab {
                 self.pump();
             }
             JobStep::Missing(pages) => {
-                if pages.iter().any(|page| self.absent.contains_key(page) || self.damaged.contains_key(page)) {
-                    self.maintenance.pause_for(now_ms, PAUSE_MS);
-                    self.end_maintenance();
-                    self.catch_up();
-                    return;
+                let gone = pages.iter().find(|page| self.absent.contains_key(page) || self.damaged.contains_key(page));
+                match gone {
+                    None => {
+                        let read = self.load(pages);
+                        self.maintenance.job = Some(job);
+                        self.maintenance.stage = Stage::LoadingForJob(read);
+                    }
+                    // Its state is an old one: begin again with the next.
+                    Some(_) if job.generation() < self.generation() => self.choose_work(now_ms),
+                    Some(&page) => self.stop_index(job.index, page, now_ms),
                 }
-                let read = self.load(pages);
-                self.maintenance.job = Some(job);
-                self.maintenance.stage = Stage::LoadingForJob(read);
             }
-            JobStep::Corrupt => {
-                self.maintenance.pause_for(now_ms, f64::INFINITY);
-                self.end_maintenance();
-            }
+            JobStep::Corrupt(page) => self.stop_index(job.index, page, now_ms),
         }
+    }
+
+    /// A page that the work on an index needs is damaged: whoever waits for the index shall hear of it.
+    fn stop_index(&mut self, index: IndexId, page: PageId, now_ms: f64) {
+        let name = super::verify::index_name(&self.current.schema, index).unwrap_or_default();
+        let message = format!("Page {page} is damaged, so {name} can't be finished until `db.repair()`.");
+        let error = Error::new(Code::Corrupt, message);
+        self.maintenance.unfinished.push((index, error.clone()));
+        self.events.push_back(super::Event::Problem(error));
+        self.events.push_back(super::Event::SchemaChanged);
+        self.choose_work(now_ms);
     }
 
     /// A step of index work was saved, or has to be made again.

@@ -84,8 +84,8 @@ impl Tab {
     fn try_load(&mut self, now_ms: f64, tail: LogTail) -> Result<()> {
         let mut state = self.committed.clone();
         let mut sequence = 0;
-        if let Some(bytes) = &tail.manifest {
-            let manifest = decode_manifest(bytes).map_err(beyond_repair)?;
+        if let Some((generation, bytes)) = &tail.manifest {
+            let manifest = decode_manifest(*generation, bytes).map_err(beyond_repair)?;
             sequence = manifest.sequence;
             let schema = Schema::decode(&manifest.schema).map_err(|error| beyond_repair(schema_unreadable(&error)))?;
             state =

@@ -2,8 +2,11 @@
 
 use super::state::Author;
 use super::{Status, Tab, TransactionId};
+use crate::bytes::Bytes;
 use crate::error::Error;
+use crate::keyspace::{AFTER_ROWS, Kind, Place, TableId, kind, place_of};
 use crate::log::CommitId;
+use crate::store::{Direction, ReadError};
 
 impl Tab {
     /// The mutations that the append under way holds, in order.
@@ -21,6 +24,22 @@ impl Tab {
     /// The last log record that this tab holds, and who it believes to have written it.
     pub(crate) fn last_commit(&self) -> Option<(u64, CommitId)> {
         self.tail.back().map(|record| (record.sequence, record.record.commit))
+    }
+
+    /// All rows of the saved state, or what their reading lacks.
+    pub(crate) fn saved_rows(&mut self) -> Result<Vec<(TableId, Place, Bytes)>, ReadError> {
+        let mut scan = self.committed.view.scan(&[], Some(AFTER_ROWS), Direction::Ascending, 64);
+        let mut rows = Vec::new();
+        while let Some(item) = scan.next(&mut self.cache)? {
+            let (Some(Kind::Row(table)), Some(place)) = (kind(item.key), place_of(item.key)) else { continue };
+            rows.push((table, place, item.keep()));
+        }
+        Ok(rows)
+    }
+
+    /// The schema of the saved state.
+    pub(crate) fn saved_schema(&self) -> &crate::schema::Schema {
+        &self.committed.schema
     }
 
     /// Why it is closed, if it is.

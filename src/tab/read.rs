@@ -195,7 +195,7 @@ impl Tab {
     pub fn step_query(&mut self, run: &mut QueryRun, sink: &mut dyn RowSink) -> Result<RunStep> {
         self.check_open()?;
         if let Some(index) = building(&run.plan, &run.state.schema) {
-            return Ok(RunStep::Building(index));
+            return self.wait_for_index(index);
         }
         let outcome = self.step_inner(run, sink);
         self.note_reads(run)?;
@@ -258,7 +258,9 @@ impl Tab {
                 }
                 // What was read so far can be given first.
                 Err(ReadError::Missing(_)) if !run.places.is_empty() => break,
-                Err(error) => return Err(self.obstacle(error, run.plan.table)),
+                Err(error) => {
+                    return Err(self.obstacle(error, run.state.view.manifest.generation, run.plan.table));
+                }
             }
         }
         Ok(())
@@ -298,7 +300,7 @@ impl Tab {
                         is_blocked = true;
                         continue;
                     }
-                    Err(error) => return Err(self.obstacle(error, table)),
+                    Err(error) => return Err(self.obstacle(error, run.state.view.manifest.generation, table)),
                 }
             }
             if is_blocked {
@@ -366,14 +368,23 @@ impl Tab {
             }
         };
         if let Some(index) = building(plan, &state.schema) {
-            return Ok(Err(RunStep::Building(index)));
+            return self.wait_for_index(index).map(Err);
         }
+        let generation = state.view.manifest.generation;
         match state.view.count(&mut self.cache, &plan.start, Some(&plan.end)) {
             Ok(count) => Ok(Ok(count)),
-            Err(error) => match self.obstacle(error, plan.table) {
+            Err(error) => match self.obstacle(error, generation, plan.table) {
                 Obstacle::Error(error) => Err(error),
-                Obstacle::Missing(pages) => self.missing(state.view.manifest.generation, pages, plan.table).map(Err),
+                Obstacle::Missing(pages) => self.missing(generation, pages, plan.table).map(Err),
             },
+        }
+    }
+
+    /// What a read does about an index that is being built, unless it never will be.
+    fn wait_for_index(&self, index: IndexId) -> Result<RunStep> {
+        match self.maintenance.why_unfinished(index) {
+            Some(error) => Err(error.clone()),
+            None => Ok(RunStep::Building(index)),
         }
     }
 
@@ -387,7 +398,7 @@ impl Tab {
         self.show_writes();
         match super::transaction::find_row(&self.current, &mut self.cache, &mut self.places, table, row) {
             Ok(row) => Ok(Ok(row)),
-            Err(error) => match self.obstacle(error, table) {
+            Err(error) => match self.obstacle(error, self.generation(), table) {
                 Obstacle::Error(error) => Err(error),
                 Obstacle::Missing(pages) => self.missing(self.generation(), pages, table).map(Err),
             },
@@ -396,21 +407,12 @@ impl Tab {
 
     /// What to do about pages that are not in memory: load them, unless it is known that they are gone.
     pub(crate) fn missing(&self, generation: u64, pages: Vec<PageId>, table: TableId) -> Result<RunStep> {
-        if let Some(page) = pages.iter().find(|page| self.damaged.contains_key(page)) {
-            return Err(self.damaged_page(*page, table));
-        }
-        match pages.iter().find(|page| self.absent.contains_key(page)) {
+        let is_known_bad = |page: &&PageId| self.damaged.contains_key(*page) || self.absent.contains_key(*page);
+        match pages.iter().find(is_known_bad) {
             None => Ok(RunStep::Missing(pages)),
+            // It may be in order again, as after a repair, or not be needed any more.
             Some(_) if generation < self.generation() => Ok(RunStep::Stale),
-            Some(page) => Err(self.damaged_page(*page, table)),
-        }
-    }
-
-    fn damaged_page(&self, page: PageId, table: TableId) -> Error {
-        let (start, end) = (Vec::new(), None);
-        match self.obstacle(ReadError::Corrupt { page, start, end }, table) {
-            Obstacle::Error(error) => error,
-            Obstacle::Missing(_) => unreachable!("a damaged page is an error"),
+            Some(page) => Err(self.damaged_page(*page, table, None)),
         }
     }
 
@@ -431,9 +433,14 @@ impl Tab {
 
     /// Asks for pages; an event [`Event::ReadReady`] follows.
     pub fn load(&mut self, pages: Vec<PageId>) -> ReadId {
+        let read = self.next_read();
+        self.effects.push(Effect::Load { read, generation: self.generation(), pages });
+        read
+    }
+
+    pub(crate) fn next_read(&mut self) -> ReadId {
         let read = ReadId(self.next_read);
         self.next_read += 1;
-        self.effects.push(Effect::Load { read, generation: self.generation(), pages });
         read
     }
 

@@ -2,14 +2,21 @@
 //!
 //! Rows are the only thing that can be lost: ids and index entries are derived from them. The new tree is
 //! made like a checkpoint and published like one, so a repair that is interrupted changes nothing.
+//!
+//! Other tabs may have in memory what is lost, and write on top of it. So the manifest is published together
+//! with an empty record under the log's next number: whoever writes after it has to look first, and finds that
+//! everything may have changed. What was written before it must not be about anything that is lost; otherwise
+//! the repair begins again, and keeps what the record says.
 
 use super::state::State;
-use super::verify::describe;
+use super::verify::{describe, readable};
+use crate::bytes::Bytes;
 use crate::change::Operations;
-use crate::keyspace::{self, Kind};
-use crate::log::{ChangeKind, RowChange};
+use crate::keyspace;
+use crate::log::{ChangeKind, Record, RowChange};
 use crate::schema::{IndexState, Schema};
-use crate::store::{Checkpoint, Direction, Manifest, Overlay, PageCache, ReadError, Scan, Session, Step, View};
+use crate::store::{Checkpoint, Direction, Manifest, Overlay, PageCache, PageId, ReadError, Scan, Session, Step, View};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Bytes of rows that are gathered before pages are made of them.
@@ -29,21 +36,45 @@ pub struct RepairReport {
 /// A repair in the making.
 pub(crate) struct Repair {
     base: State,
+    /// Rows that can be read; behind a damaged page what the log has of its range, until that is given.
     scan: Scan,
+    /// Where the scan goes on behind a damaged page.
+    resume: Option<Vec<u8>>,
+    /// The last key read.
+    last: Vec<u8>,
     is_scanned: bool,
     schema: Rc<Schema>,
     schema_bytes: Vec<u8>,
     sessions: Vec<Session>,
     attempt: u64,
     sequence: u64,
-    generation: u64,
     /// What was made of the rows so far; nobody knows it yet.
     manifest: Rc<Manifest>,
     checkpoint: Option<Checkpoint>,
     before: Option<Checkpoint>,
+    /// Pages of this attempt that it has superseded itself.
+    freed: Vec<PageId>,
     overlay: Overlay,
     operations: Operations,
-    pub(crate) report: RepairReport,
+    /// What was lost before it began: records of the log.
+    lost_before: Vec<String>,
+    /// Where rows are lost.
+    gaps: Vec<Range<Vec<u8>>>,
+    report: RepairReport,
+}
+
+/// The rows of a view, or those that the log alone has.
+fn rows(view: &View, start: &[u8], end: &[u8], in_log_only: bool) -> Scan {
+    let manifest = if in_log_only { Rc::new(Manifest::empty()) } else { view.manifest.clone() };
+    let view = View { overlay: view.overlay.clone(), manifest };
+    view.scan(start, Some(end), Direction::Ascending, PAGES_AHEAD)
+}
+
+/// The first key after another.
+fn key_after(key: &[u8]) -> Vec<u8> {
+    let mut after = key.to_vec();
+    after.push(0);
+    after
 }
 
 impl Repair {
@@ -67,39 +98,44 @@ impl Repair {
             }
         }
         Repair {
-            scan: base.view.scan(&[], None, Direction::Ascending, PAGES_AHEAD),
+            scan: rows(&base.view, &[], keyspace::AFTER_ROWS, false),
+            resume: None,
+            last: Vec::new(),
             is_scanned: false,
             schema_bytes: schema.encode(),
             schema: Rc::new(schema),
             sessions,
             attempt,
             sequence,
-            generation: base.view.manifest.generation,
             manifest: Rc::new(Manifest::empty()),
             checkpoint: None,
             before: None,
+            freed: Vec::new(),
             overlay: Overlay::new(),
             operations: Operations::default(),
+            lost_before: lost.clone(),
+            gaps: Vec::new(),
             report: RepairReport { rows: 0, lost },
             base,
         }
     }
 
-    /// As [`Checkpoint::step`]. Missing pages that do not exist have to be marked as damaged in the cache.
+    /// As [`Checkpoint::step`]; once it is done it says so again. Missing pages that do not exist have to be
+    /// marked as damaged in the cache.
     pub(crate) fn step(&mut self, cache: &mut PageCache, slice: usize, now_ms: f64) -> Result<Step, ReadError> {
         loop {
             if let Some(checkpoint) = &mut self.checkpoint {
                 match checkpoint.step(cache, slice)? {
                     Step::Pages(pages) => return Ok(Step::Pages(pages)),
-                    Step::Done { manifest, .. } => {
+                    Step::Done { manifest, freed } => {
                         self.manifest = Rc::new(manifest);
+                        self.freed.extend(freed);
                         self.before = self.checkpoint.take();
-                        if self.is_scanned {
-                            return Ok(self.finished(now_ms));
-                        }
-                        continue;
                     }
                 }
+            }
+            if self.is_done() {
+                return Ok(self.finished(now_ms));
             }
             self.gather(cache)?;
             let view = View { overlay: std::mem::take(&mut self.overlay), manifest: self.manifest.clone() };
@@ -112,10 +148,50 @@ impl Repair {
         }
     }
 
+    /// Whether all its pages are made.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_scanned && self.checkpoint.is_none()
+    }
+
+    /// The log record up to which it knows the rows.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The manifest that it began with.
+    pub(crate) fn base_generation(&self) -> u64 {
+        self.base.view.manifest.generation
+    }
+
+    /// What was lost before it began.
+    pub(crate) fn lost_before(&self) -> &[String] {
+        &self.lost_before
+    }
+
+    pub(crate) fn into_report(self) -> RepairReport {
+        self.report
+    }
+
+    /// Whether a record that came meanwhile says something about what is lost, or about indexes, whose states
+    /// are others now: then it can't be read on top of what this repair has made.
+    pub(crate) fn is_disturbed_by(&self, record: &Record) -> bool {
+        let is_lost = |change: &RowChange| {
+            let key = keyspace::row_key(change.table, &change.place);
+            change.kind != ChangeKind::Insert
+                && self.gaps.iter().any(|gap| gap.start.as_slice() <= &key[..] && &key[..] < gap.end.as_slice())
+        };
+        !self.lost_before.is_empty()
+            || record.schema.is_some()
+            || record.progress.is_some()
+            || record.rows().any(is_lost)
+    }
+
     fn finished(&self, now_ms: f64) -> Step {
         let mut manifest = (*self.manifest).clone();
-        manifest.generation = self.generation + 1;
-        manifest.free_before(now_ms, self.attempt);
+        manifest.generation = self.base_generation() + 1;
+        manifest.repaired = manifest.generation;
+        manifest.extension = self.base.view.manifest.extension.clone();
+        manifest.free_before(now_ms, &self.freed);
         Step::Done { manifest, freed: Vec::new() }
     }
 
@@ -124,34 +200,49 @@ impl Repair {
         while self.overlay.bytes() < BATCH_BYTES {
             match self.scan.next(cache) {
                 Ok(Some(item)) => {
-                    let Some(Kind::Row(table)) = keyspace::kind(item.key) else { continue };
-                    let Some(place) = keyspace::place_of(item.key) else { continue };
+                    self.last.clear();
+                    self.last.extend_from_slice(item.key);
                     let document = item.keep();
-                    self.report.rows += 1;
-                    let change = RowChange { table, place, kind: ChangeKind::Insert, document, old_keys: Vec::new() };
-                    self.operations.add_row(&self.schema, &change);
-                    self.operations.apply(&mut self.overlay);
+                    self.take(document);
                 }
-                Ok(None) => {
-                    self.is_scanned = true;
-                    return Ok(());
-                }
-                Err(ReadError::Corrupt { page, start, end }) => {
-                    let range = describe(&self.base, &start, end.as_deref());
-                    self.report.lost.push(format!("Page {page} could not be read: {range}."));
-                    match end {
-                        Some(end) => {
-                            self.scan = self.base.view.scan(&end, None, Direction::Ascending, PAGES_AHEAD);
-                        }
-                        None => {
-                            self.is_scanned = true;
-                            return Ok(());
-                        }
+                Ok(None) => match self.resume.take() {
+                    Some(start) => self.scan = rows(&self.base.view, &start, keyspace::AFTER_ROWS, false),
+                    None => {
+                        self.is_scanned = true;
+                        return Ok(());
                     }
+                },
+                Err(ReadError::Corrupt { page, start, end }) => {
+                    let range = describe(&self.base.schema, &start, end.as_deref());
+                    self.report.lost.push(format!("Page {page} could not be read: {range}."));
+                    let end = end.filter(|end| end.as_slice() < keyspace::AFTER_ROWS);
+                    let end = end.unwrap_or_else(|| keyspace::AFTER_ROWS.to_vec());
+                    // The scan may have waited for the page with what the log has of rows before it.
+                    let from = if self.last.is_empty() { Vec::new() } else { key_after(&self.last) };
+                    self.scan = rows(&self.base.view, &from, &end, true);
+                    self.gaps.push(start..end.clone());
+                    self.resume = Some(end);
                 }
                 Err(missing) => return Err(missing),
             }
         }
         Ok(())
+    }
+
+    /// Takes in the row whose key was read last, if it is one.
+    fn take(&mut self, document: Bytes) {
+        let key = &self.last;
+        match readable(&self.schema, key, &document) {
+            Ok((table, place)) => {
+                self.report.rows += 1;
+                let change = RowChange { table, place, kind: ChangeKind::Insert, document, old_keys: Vec::new() };
+                self.operations.add_row(&self.schema, &change);
+                self.operations.apply(&mut self.overlay);
+            }
+            Err(problem) => {
+                self.report.lost.push(problem);
+                self.gaps.push(key.clone()..key_after(key));
+            }
+        }
     }
 }

@@ -36,6 +36,10 @@ pub(crate) struct World {
     fails: Fails,
     /// Every effect that was asked for.
     asked: Vec<Effect>,
+    /// Whether nobody hears what others announce.
+    is_silent: bool,
+    /// Manifests that are to be published, while that is held up.
+    held: Option<Vec<(usize, Effect)>>,
     lock: Option<usize>,
     lock_queue: Vec<usize>,
 }
@@ -93,6 +97,18 @@ impl RowSink for Collected {
 
 use crate::keyspace::Place;
 
+/// All of an index, ascending.
+fn all_of(tab: &Tab, index: &str) -> query::Plan {
+    let source = object(&[
+        ("type", string("IndexRange")),
+        ("indexName", string(&format!("items.{index}"))),
+        ("range", Value::from(Vec::new())),
+        ("order", string("asc")),
+    ]);
+    let query = object(&[("source", source), ("operators", Value::from(Vec::new()))]);
+    query::plan(tab.schema(), &query).expect("a plan")
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         World {
@@ -107,6 +123,8 @@ impl World {
             trims_fail: false,
             fails: Box::new(|_| None),
             asked: Vec::new(),
+            is_silent: false,
+            held: None,
             lock: None,
             lock_queue: Vec::new(),
         }
@@ -145,6 +163,10 @@ impl World {
 
     fn perform(&mut self, index: usize, effect: Effect) {
         let now = self.now_ms;
+        if let (Some(held), Effect::Publish { .. }) = (&mut self.held, &effect) {
+            held.push((index, effect));
+            return;
+        }
         self.asked.push(effect.clone());
         if let Some(input) = (self.fails)(&effect) {
             self.tabs[index].handle(now, input);
@@ -199,8 +221,9 @@ impl World {
                 self.storage.write_pages(pages);
                 Input::PagesWritten
             }
-            Effect::Publish { generation, manifest } => {
-                if self.storage.publish(generation, manifest) {
+            Effect::InspectLog { read } => Input::LogInspected { read, tail: self.storage.read_log(0, 0, true) },
+            Effect::Publish { generation, manifest, fence } => {
+                if self.storage.publish(generation, manifest, fence) {
                     Input::Published
                 } else {
                     Input::PublishConflict
@@ -222,7 +245,7 @@ impl World {
             Effect::Reopen => Input::Reopened,
             Effect::Announce { generation, sequence } => {
                 for other in 0..self.tabs.len() {
-                    if other != index && self.is_deaf != Some(other) {
+                    if other != index && self.is_deaf != Some(other) && !self.is_silent {
                         self.tabs[other].handle(now, Input::Announced { generation, sequence });
                     }
                 }
@@ -290,15 +313,8 @@ impl World {
     }
 
     pub(crate) fn scan(&mut self, tab: usize, index: &str) -> Vec<(Place, Value)> {
-        let source = object(&[
-            ("type", string("IndexRange")),
-            ("indexName", string(&format!("items.{index}"))),
-            ("range", Value::from(Vec::new())),
-            ("order", string("asc")),
-        ]);
-        let query = object(&[("source", source), ("operators", Value::from(Vec::new()))]);
         let schema = self.tabs[tab].schema().clone();
-        let plan = query::plan(&schema, &query).expect("a plan");
+        let plan = all_of(&self.tabs[tab], index);
         let expected = plan.clone();
         let mut run = self.tabs[tab].start_query(Source::Current, plan).expect("open");
         let mut rows = Collected::default();
@@ -339,6 +355,8 @@ fn small() -> Options {
         ..Options::default()
     }
 }
+
+mod damage;
 
 #[test]
 fn what_one_tab_saves_another_reads() {

@@ -13,7 +13,7 @@ use crate::keyspace::{self, Place, RowId, TableId};
 use crate::random::Random;
 use crate::read_set::ReadSet;
 use crate::schema::{IndexKeys, Schema, Table};
-use crate::store::{PageCache, ReadError};
+use crate::store::{PageCache, PageId, ReadError};
 use crate::value::show::{Brief, Quoted};
 use std::rc::Rc;
 
@@ -79,7 +79,7 @@ pub struct Row {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Obstacle {
     /// Load these pages and ask again.
-    Missing(Vec<crate::store::PageId>),
+    Missing(Vec<PageId>),
     /// Give up.
     Error(Error),
 }
@@ -355,21 +355,31 @@ impl Tab {
             return Ok(changed.after.clone().map(|document| Row { table, place: changed.place, document }));
         }
         let found = find_row(&transaction.state, &mut self.cache, &mut self.places, table, row);
-        found.map_err(|error| self.obstacle(error, table))
+        let generation = transaction.state.view.manifest.generation;
+        found.map_err(|error| self.obstacle(error, generation, table))
     }
 
-    /// Turns a failed read of the store into what the caller can do about it.
-    pub(crate) fn obstacle(&self, error: ReadError, table: TableId) -> Obstacle {
+    /// Turns a failed read of a state of this generation into what the caller can do about it.
+    pub(crate) fn obstacle(&mut self, error: ReadError, generation: u64, table: TableId) -> Obstacle {
         match error {
             ReadError::Missing(pages) => Obstacle::Missing(pages),
-            ReadError::Corrupt { page, .. } => {
-                let name = self.current.schema.table_by_id(table).map_or("?", |table| &table.name);
-                Obstacle::Error(Error::new(
-                    Code::Corrupt,
-                    format!("Page {page} of table \"{name}\" is damaged; documents in its range can't be read."),
-                ))
+            ReadError::Corrupt { page, .. } if generation < self.generation() => {
+                // Found missing, it makes the state a stale one.
+                self.damaged.insert(page, ());
+                Obstacle::Missing(vec![page])
+            }
+            ReadError::Corrupt { page, start, end } => {
+                let range = super::verify::describe(&self.current.schema, &start, end.as_deref());
+                Obstacle::Error(self.damaged_page(page, table, Some(range)))
             }
         }
+    }
+
+    /// What is said of a damaged page that a read of this table needs, and of what it holds, if that is known.
+    pub(crate) fn damaged_page(&self, page: PageId, table: TableId, range: Option<String>) -> Error {
+        let name = self.current.schema.table_by_id(table).map_or("?", |table| &table.name);
+        let range = range.unwrap_or_else(|| format!("a part of table \"{name}\""));
+        Error::new(Code::Corrupt, format!("Page {page} is damaged and can't be read: {range}."))
     }
 
     /// An id that no document of this table has: of the transaction's own stream, so that a run again makes

@@ -1,18 +1,21 @@
-//! Checking a database as it is stored: every page, and that ids and index entries are what the rows say.
+//! Checking a database as it is stored: manifest and log, every page, every document, and that ids and index
+//! entries are what the rows say.
 //!
-//! It reads one state from beginning to end, in slices, and blocks nobody.
+//! Manifest, log and pages are read from the store; then one state is read from beginning to end, in slices. It
+//! blocks nobody.
 
-use super::effect::{Effect, ReadId};
+use super::commit::{decode_manifest, decode_record};
+use super::effect::{Effect, Event, LogTail, ReadId};
 use super::state::State;
 use super::{RunStep, Tab};
 use crate::bytes::Bytes;
 use crate::change::Operations;
-use crate::document::Document;
+use crate::document;
 use crate::error::{Code, Error, Result};
 use crate::flat_map::FlatMap;
-use crate::keyspace::{self, IndexId, Kind, TableId};
+use crate::keyspace::{self, IndexId, Kind, Place, TableId};
 use crate::log::{ChangeKind, RowChange};
-use crate::schema::IndexState;
+use crate::schema::{IndexState, Schema};
 use crate::store::{Direction, PageId, ReadError, Scan, Verify};
 use crate::value::show::Number;
 
@@ -67,6 +70,8 @@ impl Tally {
 }
 
 enum Stage {
+    /// Reading manifest and log; all records up to this one have to be there.
+    Log(u64),
     /// Walking the stored pages.
     Pages(Box<Verify>),
     /// Reading all keys in order: rows, then ids, then entries.
@@ -105,10 +110,13 @@ impl Tab {
     /// Starts to check what is stored.
     pub fn start_verify(&mut self) -> Result<VerifyRun> {
         self.check_open()?;
+        let read = self.next_read();
+        self.inspecting.insert(read, ());
+        self.effects.push(Effect::InspectLog { read });
         Ok(VerifyRun {
             state: self.committed.clone(),
-            stage: Stage::Pages(Box::new(Verify::new(&self.committed.view.manifest))),
-            waiting: None,
+            stage: Stage::Log(self.sequence),
+            waiting: Some((read, true)),
             report: VerifyReport::default(),
             expected: FlatMap::new(),
             found: FlatMap::new(),
@@ -117,11 +125,22 @@ impl Tab {
         })
     }
 
+    /// Manifest and log as they are stored have come.
+    pub(crate) fn log_inspected(&mut self, read: ReadId, tail: LogTail) {
+        self.inspecting.remove(&read);
+        self.inspected_log = Some((read, tail));
+        self.events.push_back(Event::ReadReady { read, result: Ok(()) });
+    }
+
     /// Goes on with a check, by one slice.
     pub fn step_verify(&mut self, run: &mut VerifyRun) -> Result<VerifyStep> {
         self.check_open()?;
         if let Some((read, is_raw)) = run.waiting {
-            if is_raw {
+            if let (true, Stage::Log(upto)) = (is_raw, &run.stage) {
+                let came = self.inspected_log.take_if(|(answered, _)| *answered == read);
+                let Some((_, tail)) = came else { return Ok(VerifyStep::Waiting(read)) };
+                verify_log(run, *upto, tail);
+            } else if is_raw {
                 let Some(pages) = self.inspected.remove(&read) else { return Ok(VerifyStep::Waiting(read)) };
                 let Stage::Pages(verify) = &mut run.stage else { return Ok(VerifyStep::Continue) };
                 if pages.iter().any(|(_, bytes)| bytes.is_none())
@@ -137,6 +156,10 @@ impl Tab {
             run.waiting = None;
         }
         match &mut run.stage {
+            Stage::Log(_) => {
+                run.stage = Stage::Pages(Box::new(Verify::new(&run.state.view.manifest)));
+                Ok(VerifyStep::Continue)
+            }
             Stage::Pages(verify) => {
                 let wanted = verify.wanted(PAGES_AT_ONCE);
                 if !wanted.is_empty() {
@@ -147,7 +170,7 @@ impl Tab {
                 let damage = verify.damage().to_vec();
                 let is_whole = damage.is_empty();
                 for damage in damage {
-                    let range = describe(&run.state, &damage.start, damage.end.as_deref());
+                    let range = describe(&run.state.schema, &damage.start, damage.end.as_deref());
                     run.problem(format!("Page {} is damaged ({}): {range}.", damage.page, damage.problem));
                 }
                 if !is_whole {
@@ -181,7 +204,7 @@ impl Tab {
                     }
                 }
                 Err(ReadError::Corrupt { page, start, end }) => {
-                    let range = describe(&run.state, &start, end.as_deref());
+                    let range = describe(&run.state.schema, &start, end.as_deref());
                     run.problem(format!("Page {page} is damaged: {range}."));
                     return Ok(VerifyStep::Done(std::mem::take(&mut run.report)));
                 }
@@ -205,24 +228,52 @@ impl Tab {
 
     /// Asks for pages as they are stored, past the cache.
     fn inspect(&mut self, pages: Vec<PageId>) -> ReadId {
-        let read = ReadId(self.next_read);
-        self.next_read += 1;
+        let read = self.next_read();
         self.inspecting.insert(read, ());
         self.effects.push(Effect::Load { read, generation: self.generation(), pages });
         read
     }
 }
 
+/// Looks at manifest and log as they are stored: up to which record this tab knows them, they have to be whole.
+fn verify_log(run: &mut VerifyRun, upto: u64, tail: LogTail) {
+    let mut last = 0;
+    let known = &run.state.view.manifest;
+    match tail.manifest {
+        Some((generation, bytes)) => match decode_manifest(generation, &bytes) {
+            Ok(manifest) => {
+                last = manifest.sequence;
+                if generation < known.generation || (generation == known.generation && bytes != known.encode()) {
+                    run.problem("The stored manifest is not the one that is in force.".into());
+                }
+            }
+            // Where the log begins is not known either.
+            Err(error) => return run.problem(error.message),
+        },
+        None if known.generation > 0 => return run.problem("The manifest is missing.".into()),
+        None => {}
+    }
+    for (number, bytes) in tail.records {
+        if number > last + 1 {
+            run.problem(format!("Log record {} is missing.", last + 1));
+        }
+        last = number;
+        if let Err(error) = decode_record(number, bytes) {
+            run.problem(error.message);
+        }
+    }
+    if last < upto {
+        run.problem(format!("Log record {} is missing.", last + 1));
+    }
+}
+
 /// Takes in one key: a row says what ids and entries there should be, the others are what there is.
 fn verify_key(run: &mut VerifyRun, key: &[u8], value: &Bytes) {
-    let Some(kind) = keyspace::kind(key) else {
-        run.problem(format!("A key is of no known kind: {key:02x?}."));
-        return;
-    };
+    let Some(kind) = keyspace::kind(key) else { return run.problem("A key is of no known kind.".into()) };
     match kind {
-        Kind::Row(table) => {
+        Kind::Row(_) => {
             run.report.rows += 1;
-            verify_row(run, table, key, value);
+            verify_row(run, key, value);
         }
         Kind::Id(_) | Kind::Entry(_) => {
             if matches!(kind, Kind::Entry(_)) {
@@ -239,16 +290,12 @@ fn prefix(key: &[u8]) -> [u8; keyspace::PREFIX_LENGTH] {
     key[..keyspace::PREFIX_LENGTH].try_into().expect("a key is longer than its prefix")
 }
 
-fn verify_row(run: &mut VerifyRun, table: TableId, key: &[u8], document: &Bytes) {
+fn verify_row(run: &mut VerifyRun, key: &[u8], document: &Bytes) {
     let schema = run.state.schema.clone();
-    let name = schema.table_by_id(table).map_or_else(|| format!("number {}", table.0), |table| table.name.clone());
-    let Some(place) = keyspace::place_of(key) else {
-        run.problem(format!("A row of table \"{name}\" has a damaged key."));
-        return;
+    let (table, place) = match readable(&schema, key, document) {
+        Ok(row) => row,
+        Err(problem) => return run.problem(problem),
     };
-    if let Err(malformed) = Document::new(document).to_value(&schema.names) {
-        run.problem(format!("A document of table \"{name}\" is damaged ({}).", malformed.0));
-    }
     let change = RowChange { table, place, kind: ChangeKind::Insert, document: document.clone(), old_keys: Vec::new() };
     run.operations.add_row(&schema, &change);
     let expected = &mut run.expected;
@@ -292,14 +339,32 @@ fn compare(run: &mut VerifyRun) -> VerifyReport {
     std::mem::take(&mut run.report)
 }
 
+/// Where the row of a key is, if it is one that all that reads can read; otherwise what is wrong.
+pub(crate) fn readable(schema: &Schema, key: &[u8], document: &[u8]) -> std::result::Result<(TableId, Place), String> {
+    let Some(Kind::Row(id)) = keyspace::kind(key) else { return Err("A key is of no known kind.".into()) };
+    let Some(table) = schema.table_by_id(id) else {
+        return Err(format!("A document is in table number {}, which there is not.", id.0));
+    };
+    let place = keyspace::place_of(key).filter(|place| place.creation_time.is_finite());
+    let Some(place) = place.filter(|_| key.len() == keyspace::PREFIX_LENGTH + keyspace::PLACE_LENGTH) else {
+        return Err(format!("A document of table \"{}\" has a damaged key.", table.name));
+    };
+    document::check_stored_form(document, &schema.names).map_err(|problem| {
+        format!(
+            "Document {} of table \"{}\" is damaged: {problem}.",
+            crate::id::encode(table.number, &place.id),
+            table.name
+        )
+    })?;
+    Ok((id, place))
+}
+
 /// Says for people what lies between two keys.
-pub(crate) fn describe(state: &State, start: &[u8], end: Option<&[u8]>) -> String {
+pub(crate) fn describe(schema: &Schema, start: &[u8], end: Option<&[u8]>) -> String {
     let name = |key: &[u8]| match keyspace::kind(key) {
-        Some(Kind::Row(table)) => state.schema.table_by_id(table).map(|table| format!("table \"{}\"", table.name)),
-        Some(Kind::Id(table)) => {
-            state.schema.table_by_id(table).map(|table| format!("the ids of table \"{}\"", table.name))
-        }
-        Some(Kind::Entry(index)) => index_name(state, index),
+        Some(Kind::Row(table)) => schema.table_by_id(table).map(|table| format!("table \"{}\"", table.name)),
+        Some(Kind::Id(table)) => schema.table_by_id(table).map(|table| format!("the ids of table \"{}\"", table.name)),
+        Some(Kind::Entry(index)) => index_name(schema, index),
         None => None,
     };
     let time = |key: &[u8]| {
@@ -320,6 +385,6 @@ pub(crate) fn describe(state: &State, start: &[u8], end: Option<&[u8]>) -> Strin
     }
 }
 
-fn index_name(state: &State, index: IndexId) -> Option<String> {
-    state.schema.index_by_id(index).map(|(table, index)| format!("index \"{}.{}\"", table.name, index.name))
+pub(crate) fn index_name(schema: &Schema, index: IndexId) -> Option<String> {
+    schema.index_by_id(index).map(|(table, index)| format!("index \"{}.{}\"", table.name, index.name))
 }

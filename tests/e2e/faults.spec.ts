@@ -3,6 +3,7 @@ import { type BrowserContext, expect, type Page as Tab, test } from "@playwright
 import type { Page } from "./pages/page.js";
 
 declare const openTasks: Page["openTasks"];
+declare const openMore: Page["openMore"];
 declare const sleep: Page["sleep"];
 declare const until: Page["until"];
 declare const codeOf: Page["codeOf"];
@@ -374,6 +375,25 @@ const damage = (page: Tab, store: string, kind: string) =>
     { store, change: `(${String(garbage[kind])})` },
   );
 
+/** Flips a bit in every page that has this title: the leaf of its document, and one of an index. */
+const damageOf = (page: Tab, title: string) =>
+  page.evaluate(
+    (title) =>
+      raw("test", async (database) => {
+        const pages = database.transaction("pages", "readwrite").objectStore("pages");
+        const done = <T>(request: IDBRequest<T>) =>
+          new Promise<T>((resolve) => (request.onsuccess = () => resolve(request.result)));
+        for (const key of await done(pages.getAllKeys())) {
+          const bytes = (await done(pages.get(key))) as Uint8Array;
+          if (!String.fromCharCode(...bytes).includes(title)) continue;
+          bytes[bytes.length >> 1]! ^= 1;
+          await done(pages.put(bytes, key));
+        }
+        database.close();
+      }),
+    title,
+  );
+
 for (const kind of Object.keys(garbage)) {
   test(`a damaged page: ${kind}`, async ({ context }) => {
     const page = await tab(context);
@@ -431,6 +451,92 @@ for (const kind of Object.keys(garbage)) {
     }
   });
 }
+
+for (const store of ["log", "meta"]) {
+  test(`a check finds what is damaged in ${store} meanwhile, and a repair writes it again`, async ({ context }) => {
+    const page = await tab(context);
+    await filled(page);
+    await open(page);
+    expect(await page.evaluate(async () => (await db.verify()).problems)).toEqual([]);
+    await damage(page, store, "a bit");
+    const result = await page.evaluate(async () => {
+      const { problems } = await db.verify();
+      const { rows, lost } = await db.repair({ accept: "lose-unreadable" });
+      const after = await db.verify();
+      await db.close();
+      return { problems, rows, lost, after: after.problems };
+    });
+    expect(result.problems.join()).toMatch(store === "log" ? /Log record \d+ is damaged/ : /The manifest is damaged/);
+    expect(result).toMatchObject({ rows: 2_005, lost: [], after: [] });
+    await open(page);
+    expect(await page.evaluate(() => db.query("tasks").count())).toBe(2_005);
+  });
+}
+
+test("a repair that loses documents is news to all tabs, whatever they have in memory", async ({ context }) => {
+  const [one, two] = [await tab(context), await tab(context)];
+  await filled(one);
+  await open(two);
+  const ids = await two.evaluate(async () => {
+    const ids = (await db.query("tasks").collect()).map((task) => task._id);
+    let openGate = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (openGate = resolve));
+    let runs = 0;
+    const lost = ids[1_000]!;
+    const running = db.mutate(
+      async (ctx) => {
+        runs += 1;
+        const task = await ctx.db.get(lost);
+        await gate;
+        if (task) await ctx.db.patch(lost, { n: -9 });
+        return task === null;
+      },
+      { timeoutMs: 0 },
+    );
+    Object.assign(globalThis, { finish: async () => (openGate(), [await running, runs]) });
+    return ids;
+  });
+  await damageOf(one, "t1000");
+  await open(one);
+  const repaired = await one.evaluate(() => db.repair({ accept: "lose-unreadable" }));
+  expect(repaired.lost).toHaveLength(1);
+  expect(repaired.rows).toBeLessThan(2_005);
+  // The other tab has the document, and is told that it is gone: the function runs again.
+  expect(await two.evaluate(() => (globalThis as unknown as { finish(): Promise<unknown> }).finish())).toEqual([
+    true,
+    2,
+  ]);
+  for (const page of [one, two]) {
+    const seen = await page.evaluate(async (ids) => {
+      const found = await Promise.all(ids.map((id) => db.get(id)));
+      return [
+        found.filter((task) => task !== null).length,
+        (await db.query("tasks").collect()).length,
+        await db.query("tasks").withIndex("by_title").count(),
+        (await db.verify()).problems,
+      ];
+    }, ids);
+    expect(seen).toEqual([repaired.rows, repaired.rows, repaired.rows, []]);
+  }
+});
+
+test("a query that waits for an index hears that a damaged page is in its way", async ({ context }) => {
+  const page = await tab(context);
+  await filled(page);
+  await damageOf(page, "t1000");
+  const result = await page.evaluate(async () => {
+    const problems: string[] = [];
+    const db = await openMore({ onProblem: (error) => problems.push(`${error.code}: ${error.message}`) });
+    const waiting = () => db.query("tasks").withIndex("by_text").collect();
+    const codes = await Promise.all([codeOf(waiting()), codeOf(db.query("tasks").withIndex("by_text").count())]);
+    const { rows } = await db.repair({ accept: "lose-unreadable" });
+    return { codes, problems, rows, found: (await waiting()).length };
+  });
+  expect(result.codes).toEqual(["Corrupt", "Corrupt"]);
+  expect(result.problems).toHaveLength(1);
+  expect(result.problems[0]).toMatch(/^Corrupt: Page \d+ is damaged, so index "tasks.by_text" can't be finished/);
+  expect(result.found).toBe(result.rows);
+});
 
 test("a damaged count of checkpoints does no harm", async ({ context }) => {
   const page = await tab(context);

@@ -21,9 +21,12 @@ fn freed_pages_become_ranges() {
 
 #[test]
 fn an_extension_survives() {
-    let manifest = Manifest { extension: vec![1, 2, 3], ..Manifest::empty() };
-    let read = Manifest::decode(&manifest.encode()).expect("a manifest");
-    assert_eq!(read.successor(1, 1).extension, [1, 2, 3]);
+    for repaired in [0, 300] {
+        let manifest = Manifest { repaired, extension: vec![2, 1, 3], ..Manifest::empty() };
+        let read = Manifest::decode(&manifest.encode()).expect("a manifest");
+        let next = read.successor(1, 1);
+        assert_eq!((next.repaired, next.extension), (repaired, vec![2, 1, 3]));
+    }
 }
 
 /// As many interior pages ride along as fit, those near the root first.

@@ -63,4 +63,12 @@ fn manifests() {
     });
     let read = Manifest::decode(&check("manifest-full", manifest.encode())).expect("a manifest");
     assert_eq!(format!("{read:?}"), format!("{manifest:?}"));
+
+    let mut manifest = Manifest::empty();
+    (manifest.generation, manifest.sequence, manifest.attempt) = (12, 345, 13);
+    manifest.repaired = 300;
+    manifest.extension = vec![0xee; 3];
+    manifest.free_before(1_700_000_000_000.0, &[13 << PAGE_INDEX_BITS | 2]);
+    let read = Manifest::decode(&check("manifest-repaired", manifest.encode())).expect("a manifest");
+    assert_eq!(format!("{read:?}"), format!("{manifest:?}"));
 }

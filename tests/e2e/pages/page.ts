@@ -7,15 +7,28 @@ const schema = defineSchema({
     .index("by_title", ["title"]),
 });
 
+/** The same with one more index. */
+const more = defineSchema({
+  tasks: defineTable({ title: v.string(), n: v.number(), text: v.optional(v.string()) })
+    .index("by_n", ["n"])
+    .index("by_title", ["title"])
+    .index("by_text", ["text"]),
+});
+
 type Tables = typeof openTasks extends (...args: never[]) => Promise<Database<infer Model>> ? Model : never;
 
 function openTasks(options: Partial<OpenDatabaseOptions<typeof schema>> = {}) {
   return openDatabase({ name: "test", ...options, schema });
 }
 
+function openMore(options: Partial<OpenDatabaseOptions<typeof more>> = {}) {
+  return openDatabase({ name: "test", ...options, schema: more });
+}
+
 /** What is in the page. */
 export interface Page {
   openTasks: typeof openTasks;
+  openMore: typeof openMore;
   db: Database<Tables>;
   sleep(milliseconds: number): Promise<void>;
   until(condition: () => boolean | Promise<boolean>, milliseconds?: number): Promise<void>;
@@ -26,6 +39,7 @@ export interface Page {
 
 const page: Omit<Page, "db"> = {
   openTasks,
+  openMore,
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   async until(condition, milliseconds = 15_000) {
     const end = performance.now() + milliseconds;
