@@ -27,6 +27,9 @@ const binaries = [{ name: "holdfast", features: [] }];
 const entries = { index: "ts/index.ts" };
 
 const optimize = [
+  // Statements one by one, and loops made anew: a third of a percent for gzip.
+  "--flatten",
+  "--rereloop",
   "-Os",
   "--converge",
   // Inlining what has one caller makes the binary smaller by a percent, and what gzip makes of it larger by five.
@@ -60,6 +63,8 @@ async function compile({ features }) {
   const flags = [
     `--remap-path-prefix=${join(cargoHome, "registry", "src")}=registry`,
     `--remap-path-prefix=${root}=holdfast`,
+    // Inline half as much as opt-level "s" would: 2 percent of the size, for at most as much of the speed.
+    "-Cllvm-args=-inline-threshold=25",
   ];
   const inherited = process.env.CARGO_ENCODED_RUSTFLAGS?.split("\x1f") ?? process.env.RUSTFLAGS?.split(" ") ?? [];
   const args = [

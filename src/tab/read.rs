@@ -150,10 +150,12 @@ impl Tab {
         })
     }
 
-    /// Whether an index is being built, by the state that this tab shows.
+    /// Whether it makes sense to wait for an index: it is being built, by the state that this tab shows, and nothing is
+    /// known that keeps it from being finished.
     pub fn is_building(&self, index: IndexId) -> bool {
         let found = self.current.schema.index_by_id(index);
-        found.is_some_and(|(_, index)| matches!(index.state, IndexState::Building { .. }))
+        let is_unfinished = found.is_some_and(|(_, index)| matches!(index.state, IndexState::Building { .. }));
+        is_unfinished && self.maintenance.why_unfinished(index).is_none()
     }
 
     /// Starts to answer a query.
