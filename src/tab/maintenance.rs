@@ -2,6 +2,9 @@
 //! removing of indexes, and deleting what is superseded. Nothing depends on the lock for its correctness:
 //! two tabs that both believe they hold it lose work, never data.
 
+mod index_work;
+mod trimming;
+
 use super::commit::storage_error;
 use super::effect::{Effect, Event, Failure, Outcome, ReadId};
 use super::failures::Failures;
@@ -14,8 +17,8 @@ use crate::keyspace::IndexId;
 use crate::log::Record;
 use crate::schema::Schema;
 use crate::store::{ATTEMPTS_END, Checkpoint, Freed, Manifest, Overlay, PageId, ReadError, Session, Step, View};
-use std::ops::Range;
 use std::rc::Rc;
+use trimming::{Ahead, Trimmed};
 
 /// A small tail is left alone when idle: a checkpoint of it would write more than it saves.
 const IDLE_RECORDS: usize = 16;
@@ -47,27 +50,6 @@ enum Stage {
     /// A step of index work is in the queue.
     Committing,
     Trimming,
-}
-
-/// What was deleted of that which a manifest lists as superseded.
-struct Trimmed {
-    /// That of the manifest.
-    generation: u64,
-    /// Log records up to here.
-    log_upto: u64,
-    /// So many ranges of pages: all that were due.
-    page_ranges: usize,
-    at_ms: f64,
-    ahead: Option<Ahead>,
-}
-
-/// Times in the manifest's list that are still to come: a clock was wrong, and what they stand for would not
-/// be deleted until then. Somebody may have looked at the log a moment ago all the same, so they count from
-/// when this tab first saw them.
-#[derive(Clone, Copy)]
-struct Ahead {
-    newest_ms: f64,
-    since_ms: f64,
 }
 
 /// Maintenance of one tab.
@@ -255,63 +237,6 @@ impl Tab {
             || fill >= LOG_MOST
             || (fill >= 1.0 && quiet_ms >= self.options.lull_ms)
             || (quiet_ms >= self.options.idle_ms && (self.tail.len() >= IDLE_RECORDS || self.tail_bytes >= IDLE_BYTES))
-    }
-
-    /// What may be deleted now, by the list in the manifest.
-    fn due(&self, now_ms: f64) -> Option<(u64, Vec<Range<PageId>>)> {
-        // The answers to other deletions must not be taken for that to this one.
-        if self.maintenance.pause_left_ms(now_ms) > 0.0 || self.maintenance.stray_trims > 0 {
-            return None;
-        }
-        let manifest = &self.committed.view.manifest;
-        let mut log_upto = 0;
-        let mut pages = Vec::new();
-        for freed in &manifest.freed {
-            let age_ms = self.age_ms(now_ms, self.maintenance.ahead, freed);
-            if age_ms >= self.options.log_grace_ms {
-                log_upto = log_upto.max(freed.sequence);
-            }
-            if age_ms >= self.options.page_grace_ms {
-                pages.extend(freed.ranges.iter().map(|&(first, length)| first..first + length));
-            }
-        }
-        let is_done = self.maintenance.trimmed.as_ref().is_some_and(|trimmed| {
-            (trimmed.generation, trimmed.log_upto, trimmed.page_ranges) == (manifest.generation, log_upto, pages.len())
-        });
-        if is_done || (log_upto == 0 && pages.is_empty()) { None } else { Some((log_upto, pages)) }
-    }
-
-    /// How long ago something was superseded.
-    fn age_ms(&self, now_ms: f64, ahead: Option<Ahead>, freed: &Freed) -> f64 {
-        match ahead {
-            Some(ahead) if self.is_ahead(now_ms, freed) && freed.at_ms <= ahead.newest_ms => now_ms - ahead.since_ms,
-            _ => now_ms - freed.at_ms,
-        }
-    }
-
-    /// The clocks of two tabs may differ a little: that passes soon.
-    fn is_ahead(&self, now_ms: f64, freed: &Freed) -> bool {
-        freed.at_ms - now_ms > self.options.log_grace_ms
-    }
-
-    fn note_times_ahead(&mut self, now_ms: f64) {
-        let list = &self.committed.view.manifest.freed;
-        let times = list.iter().filter(|freed| self.is_ahead(now_ms, freed)).map(|freed| freed.at_ms);
-        self.maintenance.ahead = times.reduce(f64::max).map(|newest_ms| match self.maintenance.ahead {
-            Some(known) if newest_ms <= known.newest_ms && known.since_ms <= now_ms => known,
-            _ => Ahead { newest_ms, since_ms: now_ms },
-        });
-    }
-
-    fn index_work(&self) -> Option<IndexJob> {
-        let is_possible = |index| self.maintenance.why_unfinished(index).is_none();
-        IndexJob::find(&self.current.schema, self.version, is_possible)
-    }
-
-    /// Index work that need not wait. It writes, which is no good while checkpoints fail.
-    fn index_work_now(&self, now_ms: f64) -> Option<IndexJob> {
-        let pause = self.maintenance.pause_left_ms(now_ms).max(self.checkpoint_pause_ms(now_ms));
-        if pause > 0.0 { None } else { self.index_work() }
     }
 
     /// Starts to make the store anew from what can be read; an event `Repaired` follows.
@@ -835,75 +760,5 @@ impl Tab {
         let (kept, removed): (Vec<_>, Vec<_>) = queue.into_iter().partition(Pending::is_deletion);
         self.queue = kept.into();
         self.reject(removed, |_| error.clone());
-    }
-
-    pub(crate) fn trimmed(&mut self, now_ms: f64, is_complete: bool) {
-        if self.maintenance.stray_trims > 0 {
-            // The next manifest lists what attempts before it have left behind.
-            self.maintenance.stray_trims -= 1;
-        } else if matches!(self.maintenance.stage, Stage::Trimming) {
-            if !is_complete {
-                // It stays in the manifest's list, and is due again after a pause.
-                self.maintenance.trimmed = None;
-                self.maintenance.pause_for(now_ms, PAUSE_MS);
-            }
-            self.maintenance.stage = Stage::CatchingUp;
-            self.choose_work(now_ms);
-        }
-    }
-
-    fn step_job(&mut self, now_ms: f64) {
-        self.show_writes();
-        // What happened while it waited for pages is not in the state that it began with.
-        let job = self.maintenance.job.take().filter(|job| job.version == self.version);
-        let Some(mut job) = job.or_else(|| self.index_work()) else {
-            self.end_maintenance();
-            return;
-        };
-        let step = job.step(&self.current, &mut self.cache, self.options.job_slice_rows);
-        match step {
-            JobStep::Commit(pending) => {
-                self.maintenance.stage = Stage::Committing;
-                self.enqueue(*pending, None);
-                self.pump();
-            }
-            JobStep::Missing(pages) => {
-                let gone = pages.iter().find(|page| self.absent.contains_key(page) || self.damaged.contains_key(page));
-                match gone {
-                    None => {
-                        let read = self.load(pages);
-                        self.maintenance.job = Some(job);
-                        self.maintenance.stage = Stage::LoadingForJob(read);
-                    }
-                    // Its state is an old one: begin again with the next.
-                    Some(_) if job.generation() < self.generation() => self.choose_work(now_ms),
-                    Some(&page) => self.stop_index(job.index, page, now_ms),
-                }
-            }
-            JobStep::Corrupt(page) => self.stop_index(job.index, page, now_ms),
-        }
-    }
-
-    /// A page that the work on an index needs is damaged: whoever waits for the index shall hear of it.
-    fn stop_index(&mut self, index: IndexId, page: PageId, now_ms: f64) {
-        let name = super::verify::index_name(&self.current.schema, index).unwrap_or_default();
-        let message = format!("Page {page} is damaged, so {name} can't be finished until `db.repair()`.");
-        let error = Error::new(Code::Corrupt, message);
-        self.maintenance.unfinished.push((index, error.clone()));
-        self.events.push_back(super::Event::Problem(error));
-        self.events.push_back(super::Event::SchemaChanged);
-        self.choose_work(now_ms);
-    }
-
-    /// A step of index work was saved, or has to be made again.
-    pub(crate) fn maintenance_settled(&mut self, outcome: Outcome) {
-        if !matches!(self.maintenance.stage, Stage::Committing) {
-            return;
-        }
-        self.maintenance.stage = Stage::CatchingUp;
-        if let Outcome::Rejected(_) = outcome {
-            self.maintenance.pause_for(self.now_ms, PAUSE_MS);
-        }
-        self.choose_work(self.now_ms);
     }
 }

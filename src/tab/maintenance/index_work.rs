@@ -1,0 +1,77 @@
+//! Building and removing indexes, a step at a time between other work.
+
+use super::{PAUSE_MS, Stage};
+use crate::error::{Code, Error};
+use crate::keyspace::IndexId;
+use crate::store::PageId;
+use crate::tab::Tab;
+use crate::tab::effect::{Event, Outcome};
+use crate::tab::job::{IndexJob, JobStep};
+
+impl Tab {
+    pub(super) fn index_work(&self) -> Option<IndexJob> {
+        let is_possible = |index| self.maintenance.why_unfinished(index).is_none();
+        IndexJob::find(&self.current.schema, self.version, is_possible)
+    }
+
+    /// Index work that need not wait. It writes, which is no good while checkpoints fail.
+    pub(super) fn index_work_now(&self, now_ms: f64) -> Option<IndexJob> {
+        let pause = self.maintenance.pause_left_ms(now_ms).max(self.checkpoint_pause_ms(now_ms));
+        if pause > 0.0 { None } else { self.index_work() }
+    }
+
+    pub(super) fn step_job(&mut self, now_ms: f64) {
+        self.show_writes();
+        // What happened while it waited for pages is not in the state that it began with.
+        let job = self.maintenance.job.take().filter(|job| job.version == self.version);
+        let Some(mut job) = job.or_else(|| self.index_work()) else {
+            self.end_maintenance();
+            return;
+        };
+        let step = job.step(&self.current, &mut self.cache, self.options.job_slice_rows);
+        match step {
+            JobStep::Commit(pending) => {
+                self.maintenance.stage = Stage::Committing;
+                self.enqueue(*pending, None);
+                self.pump();
+            }
+            JobStep::Missing(pages) => {
+                let gone = pages.iter().find(|page| self.absent.contains_key(page) || self.damaged.contains_key(page));
+                match gone {
+                    None => {
+                        let read = self.load(pages);
+                        self.maintenance.job = Some(job);
+                        self.maintenance.stage = Stage::LoadingForJob(read);
+                    }
+                    // Its state is an old one: begin again with the next.
+                    Some(_) if job.generation() < self.generation() => self.choose_work(now_ms),
+                    Some(&page) => self.stop_index(job.index, page, now_ms),
+                }
+            }
+            JobStep::Corrupt(page) => self.stop_index(job.index, page, now_ms),
+        }
+    }
+
+    /// A page that the work on an index needs is damaged: whoever waits for the index shall hear of it.
+    pub(super) fn stop_index(&mut self, index: IndexId, page: PageId, now_ms: f64) {
+        let name = crate::tab::verify::index_name(&self.current.schema, index).unwrap_or_default();
+        let message = format!("Page {page} is damaged, so {name} can't be finished until `db.repair()`.");
+        let error = Error::new(Code::Corrupt, message);
+        self.maintenance.unfinished.push((index, error.clone()));
+        self.events.push_back(Event::Problem(error));
+        self.events.push_back(Event::SchemaChanged);
+        self.choose_work(now_ms);
+    }
+
+    /// A step of index work was saved, or has to be made again.
+    pub(crate) fn maintenance_settled(&mut self, outcome: Outcome) {
+        if !matches!(self.maintenance.stage, Stage::Committing) {
+            return;
+        }
+        self.maintenance.stage = Stage::CatchingUp;
+        if let Outcome::Rejected(_) = outcome {
+            self.maintenance.pause_for(self.now_ms, PAUSE_MS);
+        }
+        self.choose_work(self.now_ms);
+    }
+}
