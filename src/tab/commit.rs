@@ -571,6 +571,7 @@ impl Tab {
 
     /// Puts the queue on top of the committed state again, without a change of content.
     fn restack(&mut self) {
+        self.show_writes();
         let mut state = self.committed.clone();
         for pending in &mut self.queue {
             pending.apply(&mut state);
@@ -588,6 +589,8 @@ impl Tab {
         is_everything: bool,
         has_progress: bool,
     ) {
+        // Whoever waited for one that has just settled may have joined the queue a moment ago.
+        self.show_writes();
         let mut scratch = IndexKeys::new();
         let mut moved: Vec<Rc<Vec<RowChange>>> = foreign;
         let foreign_parts = moved.len();
