@@ -409,6 +409,11 @@ impl Tab {
         self.give_up_catching_up();
         let under_way = self.flight.take().map_or(0, |flight| flight.count);
         error.message += " The write was rolled back; nothing was saved.";
+        // Those that wait for one that is alone are not in the queue yet.
+        for transaction in std::mem::take(&mut self.waiting) {
+            self.transactions.remove(transaction);
+            self.events.push_back(Event::Settled { transaction, outcome: Outcome::Rejected(error.clone()) });
+        }
         let removed: Vec<Pending> = std::mem::take(&mut self.queue).into();
         self.reject(removed, |position| if position < under_way { unknown_outcome() } else { error.clone() });
     }
