@@ -219,7 +219,13 @@ impl Replay<'_> {
 
 impl Database for Replay<'_> {
     fn call(&mut self, call: Call) -> Result<Answer, Stop> {
-        let answer = self.run.call(call)?;
-        if self.answers.next() == Some(&answer) { Ok(answer) } else { Err(Stop::Diverged) }
+        let answer = self.run.call(call.clone())?;
+        match self.answers.next() {
+            Some(told) if *told == answer => Ok(answer),
+            told => {
+                let (call, by_tab) = (Box::new(call), told.cloned().map(Box::new));
+                Err(Stop::Told { call, by_tab, by_model: Box::new(answer) })
+            }
+        }
     }
 }

@@ -157,6 +157,12 @@ pub(super) enum Stop {
     Error(crate::error::Error),
     /// The model did not get as far as the tab did.
     Diverged,
+    /// The tab was told another thing than the model.
+    Told {
+        call: Box<Call>,
+        by_tab: Option<Box<Answer>>,
+        by_model: Box<Answer>,
+    },
 }
 
 pub(super) trait Database {

@@ -647,7 +647,7 @@ impl Alive {
             }
             Err(Stop::Building) => {}
             Err(Stop::Error(error)) => check_code(&error, self.may_be_damaged),
-            Err(Stop::Diverged) => panic!("[panic] only the model diverges"),
+            Err(Stop::Diverged | Stop::Told { .. }) => panic!("[panic] only the model diverges"),
         }
     }
 

@@ -591,7 +591,7 @@ impl World {
                         alive.tab.abandon(transaction);
                         return;
                     }
-                    Stop::Diverged => panic!("[panic] only the model diverges"),
+                    Stop::Diverged | Stop::Told { .. } => panic!("[panic] only the model diverges"),
                 };
                 alive.running.push(running);
             }

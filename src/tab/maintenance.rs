@@ -24,8 +24,6 @@ const IDLE_RECORDS: usize = 16;
 const IDLE_BYTES: usize = 64 << 10;
 /// A log of so many times the size that is worth a checkpoint does not wait for a lull.
 const LOG_MOST: f64 = 4.0;
-/// How often a repair begins again, or is published again, because others write.
-const REPAIR_ROUNDS: u32 = 100;
 /// After something else than a checkpoint failed, everything but checkpoints waits this long.
 const PAUSE_MS: f64 = 5_000.0;
 
@@ -397,25 +395,9 @@ impl Tab {
         if self.maintenance.is_lock_lost {
             self.abandon_attempt();
             self.end_maintenance();
-        } else if let Some(repair) = &self.maintenance.repair {
-            // It was to be published, and something had been written that it does not know.
-            let mut news = self.tail.iter().filter(|record| record.sequence > repair.sequence());
-            let is_disturbed = repair.base_generation() != self.generation()
-                || news.any(|record| repair.is_disturbed_by(&record.record));
-            self.maintenance.repair_rounds += 1;
-            if self.maintenance.repair_rounds > REPAIR_ROUNDS {
-                self.abandon_attempt();
-                self.end_maintenance();
-            } else if is_disturbed {
-                let lost = repair.lost_before().to_vec();
-                self.maintenance.repair = None;
-                self.delete_attempt();
-                self.maintenance.repair_wanted = Some(lost);
-                self.maintenance.stage = Stage::Reserving;
-                self.reserve_attempt();
-            } else {
-                self.maintenance.stage = Stage::Building;
-            }
+        } else if self.maintenance.repair.is_some() {
+            // It was to be published, and somebody has written meanwhile.
+            self.maintenance.stage = Stage::Building;
         } else if let Some((log_upto, pages)) = self.due(now_ms).filter(|_| is_trim_first) {
             self.maintenance.stage = Stage::Trimming;
             let (generation, page_ranges) = (self.generation(), pages.len());

@@ -38,8 +38,8 @@ pub(crate) struct World {
     asked: Vec<Effect>,
     /// Whether nobody hears what others announce.
     is_silent: bool,
-    /// Manifests that are to be published, while that is held up.
-    held: Option<Vec<(usize, Effect)>>,
+    /// What is held up, and the effects that were asked for and are.
+    held: Option<(fn(&Effect) -> bool, Vec<(usize, Effect)>)>,
     lock: Option<usize>,
     lock_queue: Vec<usize>,
 }
@@ -163,7 +163,9 @@ impl World {
 
     fn perform(&mut self, index: usize, effect: Effect) {
         let now = self.now_ms;
-        if let (Some(held), Effect::Publish { .. }) = (&mut self.held, &effect) {
+        if let Some((is_held, held)) = &mut self.held
+            && is_held(&effect)
+        {
             held.push((index, effect));
             return;
         }

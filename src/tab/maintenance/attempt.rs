@@ -12,6 +12,9 @@ use crate::tab::repair::Repair;
 use crate::tab::state::{State, TailRecord};
 use std::rc::Rc;
 
+/// How often a repair begins again, or is published again, because somebody writes.
+const REPAIR_ROUNDS: u32 = 100;
+
 impl Tab {
     pub(super) fn reserve_attempt(&mut self) {
         self.effects.push(Effect::ReserveAttempt { after: self.committed.view.manifest.attempt });
@@ -88,6 +91,11 @@ impl Tab {
         match step {
             // No number is next in the log while an append of this tab is under way.
             Ok(Step::Done { .. }) if is_repair && self.flight.is_some() => {}
+            Ok(Step::Done { .. }) if is_repair && self.maintenance.repair_rounds > REPAIR_ROUNDS => {
+                self.abandon_attempt();
+                self.end_maintenance();
+            }
+            Ok(Step::Done { .. }) if is_repair && self.is_repair_outdated() => self.repair_again(),
             Ok(Step::Pages(pages)) => {
                 self.maintenance.stage = Stage::Writing;
                 let pages = pages.into_iter().map(|(page, bytes)| (page, bytes.to_vec())).collect();
@@ -123,6 +131,23 @@ impl Tab {
             }
             Err(ReadError::Corrupt { page, .. }) => self.stop_checkpoints(page),
         }
+    }
+
+    /// Whether something was written, by this tab or others, that can't stand on top of what the repair has made.
+    fn is_repair_outdated(&self) -> bool {
+        let Some(repair) = &self.maintenance.repair else { return false };
+        let mut news = self.tail.iter().filter(|record| record.sequence > repair.sequence());
+        repair.base_generation() != self.generation() || news.any(|record| repair.is_disturbed_by(&record.record))
+    }
+
+    /// Begins the repair again, on what is there now.
+    fn repair_again(&mut self) {
+        let Some(repair) = self.maintenance.repair.take() else { return };
+        self.maintenance.repair_rounds += 1;
+        self.delete_attempt();
+        self.maintenance.repair_wanted = Some(repair.lost_before().to_vec());
+        self.maintenance.stage = Stage::Reserving;
+        self.reserve_attempt();
     }
 
     /// An empty record under the log's next number.
@@ -205,6 +230,7 @@ impl Tab {
             return;
         }
         if self.maintenance.repair.is_some() {
+            self.maintenance.repair_rounds += 1;
             self.maintenance.stage = Stage::CatchingUp;
         } else {
             self.abandon_attempt();

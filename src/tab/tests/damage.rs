@@ -43,7 +43,7 @@ impl World {
 
     /// Lets what was held up happen.
     fn release(&mut self) {
-        for (index, effect) in self.held.take().unwrap_or_default() {
+        for (index, effect) in self.held.take().expect("something is held up").1 {
             self.perform(index, effect);
         }
         self.settle();
@@ -204,40 +204,44 @@ fn a_tab_that_has_not_heard_of_a_repair_writes_nothing_about_what_is_lost() {
     assert_eq!(world.check() as u64, report.rows);
 }
 
-#[test]
-fn what_is_written_about_a_lost_row_while_it_is_repaired_brings_it_back() {
+fn is_publishing(effect: &Effect) -> bool {
+    matches!(effect, Effect::Publish { .. })
+}
+
+/// Bob repairs the loss of `k100`, and is held up, while Alice, who has it in memory, patches the row of `k`.
+fn patched_while_repaired(k: &str, is_held: fn(&Effect) -> bool) -> (World, usize, usize, RowId) {
     let (mut world, alice) = stored();
-    let (row, _) = world.row_of(alice, "k100").expect("it is there");
+    let (row, _) = world.row_of(alice, k).expect("it is there");
     world.damage("k100");
     let bob = world.open(calm(), definition(INDEXES));
-    let now = world.now_ms;
-    world.held = Some(Vec::new());
-    world.tabs[bob].start_repair(now).expect("open");
+    world.held = Some((is_held, Vec::new()));
+    world.tabs[bob].start_repair(world.now_ms).expect("open");
     world.settle();
-    let attempts = world.storage.attempts;
     let patched = world.begin_patch(alice, row, 1000.0);
-    assert_eq!(world.tabs[alice].finish(now, patched), Ok(Finished::Queued));
-    world.settle();
-    world.release();
-    let report = world.repaired(bob);
-    assert_eq!(world.storage.attempts, attempts + 1, "it began again");
-    assert_eq!(world.row_of(bob, "k100"), Some((row, 1000.0)));
-    assert_eq!(world.check() as u64, report.rows);
+    assert_eq!(world.tabs[alice].finish(world.now_ms, patched), Ok(Finished::Queued));
+    (world, alice, bob, row)
+}
+
+/// Whether the record comes in the way of the repair's, or Bob has read it while his pages were being written.
+#[test]
+fn what_is_written_about_a_lost_row_while_it_is_repaired_brings_it_back() {
+    let is_writing = |effect: &Effect| matches!(effect, Effect::WritePages { .. });
+    for is_held in [is_publishing as fn(&Effect) -> bool, is_writing] {
+        let (mut world, _, bob, row) = patched_while_repaired("k100", is_held);
+        let attempts = world.storage.attempts;
+        world.settle();
+        world.release();
+        let report = world.repaired(bob);
+        assert_eq!(world.storage.attempts, attempts + 1, "it began again");
+        assert_eq!(world.row_of(bob, "k100"), Some((row, 1000.0)));
+        assert_eq!(world.check() as u64, report.rows);
+    }
 }
 
 #[test]
 fn other_writes_meanwhile_do_not_make_a_repair_begin_again() {
-    let (mut world, alice) = stored();
-    let (row, _) = world.row_of(alice, "k010").expect("it is there");
-    world.damage("k100");
-    let bob = world.open(calm(), definition(INDEXES));
-    let now = world.now_ms;
-    world.held = Some(Vec::new());
-    world.tabs[bob].start_repair(now).expect("open");
-    world.settle();
+    let (mut world, alice, bob, row) = patched_while_repaired("k010", is_publishing);
     let attempts = world.storage.attempts;
-    let patched = world.begin_patch(alice, row, 1000.0);
-    assert_eq!(world.tabs[alice].finish(now, patched), Ok(Finished::Queued));
     world.insert(alice, "meanwhile", 1.0, Some(2.0));
     let own = world.insert(bob, "own", 1.0, Some(2.0));
     world.settle();
@@ -526,7 +530,7 @@ fn an_accepted_loss_of_records_holds_for_tabs_that_have_them_in_memory() {
     record[middle] ^= 1;
     let (early, _) = world.row_of(alice, "k1").expect("it is there");
     let (late, _) = world.row_of(alice, "k9").expect("it is there");
-    world.held = Some(Vec::new());
+    world.held = Some((is_publishing, Vec::new()));
     let carol = world.open(Options { accept_loss: true, ..calm() }, definition(INDEXES));
     assert!(world.events[carol].contains(&Event::Opened(Ok(()))), "{:?}", world.events[carol]);
     // Nothing is written behind what is lost before that is settled.
