@@ -102,15 +102,17 @@ impl Tab {
                 self.effects.push(Effect::WritePages { pages });
             }
             Ok(Step::Done { mut manifest, freed }) => {
-                if let Some(trimmed) = &self.maintenance.trimmed
-                    && trimmed.generation == self.generation()
-                {
-                    // Deleted under the manifest before this one; it has to be listed no more.
-                    let is_deleted =
-                        |freed: &Freed| self.age_ms(trimmed.at_ms, trimmed.ahead, freed) >= self.options.page_grace_ms;
-                    manifest.take_freed(is_deleted);
-                }
+                // The list of a repair begins anew.
                 if !is_repair {
+                    if let Some(trimmed) = &self.maintenance.trimmed
+                        && trimmed.generation == self.generation()
+                    {
+                        // Deleted under the manifest before this one; it has to be listed no more.
+                        let is_deleted = |freed: &Freed| {
+                            self.age_ms(trimmed.at_ms, trimmed.ahead, freed) >= self.options.page_grace_ms
+                        };
+                        manifest.take_freed(is_deleted);
+                    }
                     manifest.free(now_ms, &freed);
                     manifest.free_attempts_since(self.maintenance.base_attempt);
                 }
