@@ -8,7 +8,9 @@
 //! number. Whoever loses the race reads what came before it inside the transaction that it holds, keeps
 //! what is untouched by it and adds that, in one callback; so some commit always succeeds.
 
+mod catch_up;
 mod changed_rows;
+mod checks;
 mod clock;
 mod commit;
 mod effect;
@@ -22,6 +24,7 @@ mod probe;
 mod read;
 mod repair;
 mod state;
+mod stored;
 mod transaction;
 mod transactions;
 mod verify;

@@ -3,23 +3,20 @@
 use super::effect::{Effect, Event, Failure, LogTail, Outcome};
 use super::job::patch_progress;
 use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
+use super::stored::{check_stored, decode_manifest, decode_record, schema_unreadable};
 use super::{Options, Status, Tab, TransactionId};
-use crate::bytes::{Bytes, Malformed};
 use crate::change::touches;
-use crate::document::Document;
 use crate::error::{Code, Error, Result};
-use crate::keyspace::RowId;
-use crate::log::{Record, RecordError, RowChange};
+use crate::log::{Record, RowChange};
 use crate::read_set::ReadSet;
-use crate::schema::{IndexKeys, Schema, Table};
-use crate::store::{Manifest, ManifestError, Overlay, View};
+use crate::schema::{IndexKeys, Schema};
+use crate::store::{Manifest, Overlay, View};
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 /// After a lost race, this many appends begin with the rebase, which always succeeds.
 const RIVAL_APPENDS: u32 = 8;
-/// How often an append is tried again after failures that may pass.
-const APPEND_FAILURES: u32 = 3;
 
 impl Tab {
     /// Brings `current` up to date with the last mutation that finished. Whoever performs effects calls this
@@ -55,6 +52,13 @@ impl Tab {
         }
         self.note_change(vec![pending.changes.clone()], schema_before, is_everything, false);
         self.queue.push_back(pending);
+    }
+
+    /// Takes the queue to rebuild it. Whoever waited for one that has just settled may have joined it a moment ago, and
+    /// what is not shown yet would be shown twice.
+    pub(crate) fn take_queue(&mut self) -> VecDeque<Pending> {
+        self.show_writes();
+        std::mem::take(&mut self.queue)
     }
 
     /// Lets a mutation that writes nothing wait for those before it.
@@ -258,6 +262,7 @@ impl Tab {
             self.pump();
             return;
         }
+        self.show_writes();
         let Some(pending) = self.queue.pop_front() else { return };
         self.alone_next = self.alone_next.saturating_sub(1);
         self.reject(vec![pending], |_| error.clone());
@@ -274,148 +279,6 @@ impl Tab {
         for (position, pending) in removed.into_iter().enumerate() {
             self.settle(pending.author, Outcome::Rejected(error(position)));
         }
-    }
-
-    pub(crate) fn outcome_unknown(&mut self) {
-        if self.status == Status::Open {
-            self.append_failures += 1;
-            self.status = Status::Reopening;
-            self.effects.push(Effect::Reopen);
-        } else if self.status == Status::Opening {
-            self.fail(Error::new(
-                Code::StorageUnavailable,
-                "The connection was lost while the database was being opened.",
-            ));
-        }
-    }
-
-    pub(crate) fn reopened(&mut self) {
-        if self.status == Status::Reopening {
-            self.status = Status::Resolving;
-            if self.is_catching_up {
-                // A read from before is still under way. Its answer may be old, and two at once would let a
-                // write begin in between.
-                self.wants_catch_up = true;
-            } else {
-                self.read_log();
-            }
-        }
-    }
-
-    fn read_log(&mut self) {
-        self.is_catching_up = true;
-        self.read_began_ms = self.clock.elapsed_ms();
-        self.effects.push(Effect::ReadLog {
-            generation: self.generation(),
-            after: self.sequence,
-            from_manifest: false,
-        });
-    }
-
-    /// Reads what others may have written before this tab listened to them.
-    pub fn refresh(&mut self) {
-        self.catch_up();
-    }
-
-    /// Reads what others wrote, soon.
-    pub(crate) fn catch_up(&mut self) {
-        // What was stored is being read: the answer to another request must not be taken for it.
-        let is_loading = self.opening.as_ref().is_some_and(|opening| !opening.is_loaded());
-        if is_loading || self.is_catching_up || self.flight.is_some() {
-            self.wants_catch_up = true;
-        } else if matches!(self.status, Status::Open | Status::Opening) {
-            self.wants_catch_up = false;
-            self.read_log();
-        }
-    }
-
-    pub(crate) fn log_read(&mut self, now_ms: f64, tail: LogTail) {
-        if self.opening.as_ref().is_some_and(|opening| !opening.is_loaded()) {
-            self.load_opening(now_ms, tail);
-            return;
-        }
-        self.is_catching_up = false;
-        self.read_failures.end();
-        if let Err(error) = self.absorb(now_ms, tail) {
-            self.fail(error);
-            return;
-        }
-        // The answer may have been waiting for a tab that slept: it tells how things were when it was asked for.
-        self.synced_ms = self.read_began_ms;
-        self.absent.extend(std::mem::take(&mut self.gone).into_iter().map(|page| (page, ())));
-        if self.status == Status::Resolving {
-            self.status = if self.opening.is_some() { Status::Opening } else { Status::Open };
-            // Whatever was under way and is not in the log by now never will be.
-            if self.flight.is_some() && self.append_failures > APPEND_FAILURES {
-                self.append_failures = 0;
-                self.append_failed(Failure::Aborted("the connection is lost again and again.".into()));
-            } else {
-                self.flight = None;
-            }
-        }
-        for read in std::mem::take(&mut self.waiting_reads) {
-            self.events.push_back(Event::ReadReady { read, result: Ok(()) });
-            self.opening_pages_loaded(read);
-        }
-        self.caught_up(now_ms);
-    }
-
-    pub(crate) fn log_read_failed(&mut self, message: String) {
-        self.is_catching_up = false;
-        let error = Error::new(Code::StorageFailed, format!("The log could not be read: {message}"));
-        if self.opening.as_ref().is_some_and(|opening| !opening.is_loaded()) {
-            self.fail(error);
-            return;
-        }
-        for read in std::mem::take(&mut self.waiting_reads) {
-            self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
-            self.opening_pages_loaded(read);
-        }
-        if self.status == Status::Reopening {
-            // It was lost with the connection.
-            return;
-        }
-        self.status = Status::Reopening;
-        self.reopens_later = true;
-        if self.read_failures.note(self.now_ms) {
-            self.events.push_back(Event::Problem(error.clone()));
-        }
-        if self.read_failures.are_many() {
-            self.give_up_reading(error);
-        }
-    }
-
-    /// Makes another connection after the log could not be read, at once for the first time.
-    pub(crate) fn reopen_in_time(&mut self) {
-        if !self.reopens_later {
-            return;
-        }
-        let is_first = self.read_failures.times() <= 1;
-        let pause = self.read_failures.pause_ms(self.now_ms, !self.queue.is_empty());
-        if is_first || pause <= 0.0 {
-            self.reopens_later = false;
-            self.effects.push(Effect::Reopen);
-        } else {
-            self.wake_after(pause);
-        }
-    }
-
-    /// Nobody shall wait any longer for a log that can't be read.
-    fn give_up_reading(&mut self, mut error: Error) {
-        if self.opening.is_some() {
-            self.fail(error);
-            return;
-        }
-        self.give_up_catching_up();
-        let under_way = self.flight.take().map_or(0, |flight| flight.count);
-        error.message += " The write was rolled back; nothing was saved.";
-        // Those that wait for one that is alone are not in the queue yet.
-        for transaction in std::mem::take(&mut self.waiting) {
-            self.transactions.remove(transaction);
-            self.events.push_back(Event::Settled { transaction, outcome: Outcome::Rejected(error.clone()) });
-        }
-        let removed: Vec<Pending> = std::mem::take(&mut self.queue).into();
-        self.reject(removed, |position| if position < under_way { unknown_outcome() } else { error.clone() });
     }
 
     /// Takes in what was read of manifest and log.
@@ -594,8 +457,6 @@ impl Tab {
         is_everything: bool,
         has_progress: bool,
     ) {
-        // Whoever waited for one that has just settled may have joined the queue a moment ago.
-        self.show_writes();
         let mut scratch = IndexKeys::new();
         let mut moved: Vec<Rc<Vec<RowChange>>> = foreign;
         let foreign_parts = moved.len();
@@ -603,7 +464,7 @@ impl Tab {
         let mut state = self.committed.clone();
         let mut again = Vec::new();
         let mut rejected = Vec::new();
-        for mut pending in std::mem::take(&mut self.queue) {
+        for mut pending in self.take_queue() {
             let is_touched = is_everything
                 || (!pending.reads.is_empty()
                     && moved
@@ -698,7 +559,7 @@ pub(crate) fn storage_error(failure: &Failure, consequence: &str) -> Error {
     }
 }
 
-fn unknown_outcome() -> Error {
+pub(super) fn unknown_outcome() -> Error {
     Error::new(
         Code::OutcomeUnknown,
         "The connection was lost during this write, and it can no longer be found out whether it was saved.",
@@ -723,52 +584,4 @@ fn fits(schema: &Schema, parts: &[Rc<Vec<RowChange>>]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Reads a log record and checks the schema that it may carry, or says what is wrong with it.
-pub(crate) fn decode_record(sequence: u64, bytes: Vec<u8>) -> Result<Record> {
-    let damaged = |malformed: Malformed| {
-        Error::new(Code::Corrupt, format!("Log record {sequence} is damaged ({}).", malformed.0))
-    };
-    let record = Record::decode(&Bytes::new(bytes)).map_err(|error| match error {
-        RecordError::Newer => newer_format(),
-        RecordError::Malformed(malformed) => damaged(malformed),
-    })?;
-    match record.schema.as_ref().map(|schema| Schema::decode(schema)) {
-        Some(Err(Schema::NEWER_FORMAT)) => Err(newer_format()),
-        Some(Err(malformed)) => Err(damaged(malformed)),
-        Some(Ok(_)) | None => Ok(record),
-    }
-}
-
-/// Reads the manifest that is stored under a key, or says what is wrong with it.
-pub(crate) fn decode_manifest(generation: u64, bytes: &[u8]) -> Result<Manifest> {
-    let damaged = |what| Error::new(Code::Corrupt, format!("The manifest is damaged ({what})."));
-    match Manifest::decode(bytes) {
-        Ok(manifest) if manifest.generation == generation => Ok(manifest),
-        Ok(_) => Err(damaged("its generation is not its key")),
-        Err(ManifestError::NewerFormat(_)) => Err(newer_format()),
-        Err(ManifestError::Malformed(malformed)) => Err(damaged(malformed.0)),
-    }
-}
-
-pub(crate) fn schema_unreadable(malformed: &Malformed) -> Error {
-    if *malformed == Schema::NEWER_FORMAT {
-        newer_format()
-    } else {
-        Error::new(Code::Corrupt, format!("The stored schema is damaged ({}).", malformed.0))
-    }
-}
-
-/// Checks a stored document against a schema that is about to be adopted.
-pub(crate) fn check_stored(schema: &Schema, table: &Table, document: &[u8], id: &RowId) -> Result<()> {
-    let checked = schema.check(table, &Document::new(document));
-    checked.map_err(|mismatch| mismatch.stored_error(&table.name, &crate::id::encode(table.number, id)))
-}
-
-fn newer_format() -> Error {
-    Error::new(
-        Code::NewerFormat,
-        "This database was written by a newer version of Holdfast. Reload the page to get it.",
-    )
 }

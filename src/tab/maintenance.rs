@@ -452,9 +452,7 @@ impl Tab {
             return;
         }
         error.message += " The write was rolled back; nothing was saved.";
-        self.show_writes();
-        let queue = std::mem::take(&mut self.queue);
-        let (kept, removed): (Vec<_>, Vec<_>) = queue.into_iter().partition(Pending::is_deletion);
+        let (kept, removed): (Vec<_>, Vec<_>) = self.take_queue().into_iter().partition(Pending::is_deletion);
         self.queue = kept.into();
         self.reject(removed, |_| error.clone());
     }

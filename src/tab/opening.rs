@@ -1,8 +1,8 @@
 //! Opening: read manifest and log, then adopt the app's schema, checking stored rows if it narrows.
 
-use super::commit::{check_stored, decode_manifest, decode_record, schema_unreadable};
 use super::effect::{Event, LogTail, Outcome, ReadId};
 use super::state::{Author, Pending, State, System, TailRecord};
+use super::stored::{check_stored, decode_manifest, decode_record, schema_unreadable};
 use super::{Status, Tab};
 use crate::change::rows_range;
 use crate::error::{Code, Error, Result};

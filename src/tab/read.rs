@@ -142,8 +142,8 @@ impl Tab {
         query::plan(&schema, query).map_err(|error| {
             let is_only_gone = matches!(error.code, Code::IndexNotFound | Code::TableNotFound);
             if is_only_gone && query::plan(&self.own_schema, query).is_ok() {
-                let rest = "Reload the page.";
-                let message = format!("Another tab runs another version of this app. {} {rest}", error.message);
+                let message =
+                    format!("Another tab runs another version of this app. {} Reload the page.", error.message);
                 return Error::new(Code::SchemaChanged, message);
             }
             error

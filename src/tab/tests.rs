@@ -16,6 +16,9 @@ mod failing;
 
 type Fails = Box<dyn FnMut(&Effect) -> Option<Input>>;
 
+/// Chooses effects.
+pub(crate) type Filter = fn(&Effect) -> bool;
+
 /// Tabs over one store, every effect performed as soon as it is asked for.
 pub(crate) struct World {
     pub(crate) storage: MemoryStorage,
@@ -39,7 +42,7 @@ pub(crate) struct World {
     /// Whether nobody hears what others announce.
     is_silent: bool,
     /// What is held up, and the effects that were asked for and are.
-    held: Option<(fn(&Effect) -> bool, Vec<(usize, Effect)>)>,
+    held: Option<(Filter, Vec<(usize, Effect)>)>,
     lock: Option<usize>,
     lock_queue: Vec<usize>,
 }

@@ -4,9 +4,9 @@
 //! Manifest, log and pages are read from the store; then one state is read from beginning to end, in slices. It
 //! blocks nobody.
 
-use super::commit::{decode_manifest, decode_record};
 use super::effect::{Effect, Event, LogTail, ReadId};
 use super::state::State;
+use super::stored::{decode_manifest, decode_record};
 use super::{RunStep, Tab};
 use crate::bytes::Bytes;
 use crate::change::Operations;

@@ -209,7 +209,7 @@ fn is_publishing(effect: &Effect) -> bool {
 }
 
 /// Bob repairs the loss of `k100`, and is held up, while Alice, who has it in memory, patches the row of `k`.
-fn patched_while_repaired(k: &str, is_held: fn(&Effect) -> bool) -> (World, usize, usize, RowId) {
+fn patched_while_repaired(k: &str, is_held: Filter) -> (World, usize, usize, RowId) {
     let (mut world, alice) = stored();
     let (row, _) = world.row_of(alice, k).expect("it is there");
     world.damage("k100");
@@ -226,7 +226,7 @@ fn patched_while_repaired(k: &str, is_held: fn(&Effect) -> bool) -> (World, usiz
 #[test]
 fn what_is_written_about_a_lost_row_while_it_is_repaired_brings_it_back() {
     let is_writing = |effect: &Effect| matches!(effect, Effect::WritePages { .. });
-    for is_held in [is_publishing as fn(&Effect) -> bool, is_writing] {
+    for is_held in [is_publishing as Filter, is_writing] {
         let (mut world, _, bob, row) = patched_while_repaired("k100", is_held);
         let attempts = world.storage.attempts;
         world.settle();
