@@ -36,10 +36,9 @@ impl World {
         self.trouble = None;
         self.setting.faults = Default::default();
         self.setting.pace_ms = 5.0;
-        let now_us = self.now_us;
         let unit = self.setting.options.lock_patience_ms + 10_000.0;
         self.repair_damage(unit);
-        let now_us = self.now_us.max(now_us);
+        let now_us = self.now_us;
         let mut is_asleep = false;
         if self.random.below(2) == 0 {
             for alive in self.tabs.values_mut().filter(|alive| alive.frozen_until_us > now_us) {
@@ -185,7 +184,8 @@ impl World {
             stats.sequence,
             self.history.sequence()
         );
-        assert!(*schema == self.stored_schema(tab), "[final] tab {tab} has another schema");
+        let stored = open_aside(&self.storage, &self.history);
+        assert!(*schema == *stored.saved_schema(), "[final] tab {tab} has another schema");
         for table in schema.tables() {
             for index in table.indexes() {
                 assert!(
@@ -229,12 +229,6 @@ impl World {
         let rows: usize = model.tables.values().map(|rows| rows.len()).sum();
         assert!(report.rows == rows as u64, "[final] tab {tab} has {} rows of {rows}", report.rows);
         self.check_pages(report.pages);
-    }
-
-    /// The schema that the manifest and the log make.
-    fn stored_schema(&self, tab: u64) -> crate::schema::Schema {
-        let first = self.tabs.keys().next().copied().unwrap_or(tab);
-        (**self.tabs[&first].tab.schema()).clone()
     }
 
     /// Pages are reachable or listed to be deleted; others would stay for ever.

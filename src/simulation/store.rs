@@ -651,7 +651,6 @@ impl Alive {
         }
     }
 
-    #[allow(dead_code)] // for traces
     pub(super) fn standings(&self) -> Vec<Standing> {
         self.running.iter().map(|running: &Running| running.standing).collect()
     }

@@ -5,7 +5,7 @@ use super::world::World;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Seeds of an ordinary run and of `npm run test:long`, and how long they may take.
@@ -18,7 +18,7 @@ const MOST_HAPPENINGS: u64 = 40_000;
 const KEPT_SEEDS: &str = include_str!("../../tests/simulation/seeds.txt");
 
 /// What became of a world.
-pub(super) struct Ended {
+struct Ended {
     hash: u64,
     happenings: u64,
     commits: u64,
@@ -38,7 +38,7 @@ fn live(seed: u64, most_lines: usize) -> (u64, u64, u64, u64) {
 }
 
 /// Lives through a world; a panic is a complaint.
-pub(super) fn run(seed: u64, most_lines: usize) -> Ended {
+fn run(seed: u64, most_lines: usize) -> Ended {
     match catch_unwind(AssertUnwindSafe(|| live(seed, most_lines))) {
         Ok((hash, happenings, commits, strays)) => Ended { hash, happenings, commits, strays, complaint: None },
         Err(panic) => {
@@ -82,25 +82,18 @@ fn number_from(variable: &str) -> Option<u64> {
 type Complaints = BTreeMap<String, (u64, u64, String)>;
 
 /// Runs seeds on all processors, as long as there is time; how many ran, and what failed.
-fn run_many(
-    seeds: &[u64],
-    until: Option<Instant>,
-    stop_at_first: bool,
-    prepare: impl Fn() + Sync,
-) -> (u64, [u64; 3], Complaints) {
+fn run_many(seeds: &[u64], until: Option<Instant>) -> (u64, [u64; 3], Complaints) {
     let next = AtomicU64::new(0);
     let totals = [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)];
     let ran = AtomicU64::new(0);
-    let is_over = AtomicBool::new(false);
     let complaints: Mutex<Complaints> = Mutex::new(BTreeMap::new());
     let threads = std::thread::available_parallelism().map_or(2, |number| number.get());
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                prepare();
                 loop {
                     let position = next.fetch_add(1, Ordering::Relaxed) as usize;
-                    if is_over.load(Ordering::Relaxed) || until.is_some_and(|until| Instant::now() > until) {
+                    if until.is_some_and(|until| Instant::now() > until) {
                         return;
                     }
                     let Some(&seed) = seeds.get(position) else { return };
@@ -118,7 +111,6 @@ fn run_many(
                         if seed < entry.1 {
                             (entry.1, entry.2) = (seed, complaint);
                         }
-                        is_over.store(stop_at_first, Ordering::Relaxed);
                     }
                 }
             });
@@ -154,7 +146,7 @@ fn a_simulation_of_tabs_over_a_faulty_store() {
         let mut seeds = kept_seeds();
         seeds.extend(first..first + wanted.unwrap_or(number));
         let until = wanted.is_none().then(|| started + most_time);
-        run_many(&seeds, until, false, || ())
+        run_many(&seeds, until)
     });
     println!("{ran} seeds, {} happenings, {} commits, {} strays", totals[0], totals[1], totals[2]);
     if complaints.is_empty() {

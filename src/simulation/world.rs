@@ -2,7 +2,6 @@
 
 use super::faults::{Setting, Trouble};
 use super::history::{Carried, History};
-use super::model::Tables;
 use super::program::{Program, Row, Stop};
 use super::running::{Running, Standing, Taken};
 use super::schemas::{SCHEMAS, definition};
@@ -596,11 +595,6 @@ impl World {
                 alive.running.push(running);
             }
         }
-    }
-
-    /// The model's rows of one table, in order of creation.
-    pub(super) fn model_tables(&self) -> &Tables {
-        &self.history.model.tables
     }
 }
 
