@@ -412,11 +412,6 @@ impl Tab {
         &self.current.schema
     }
 
-    /// The page cache.
-    pub fn cache(&self) -> &PageCache {
-        &self.cache
-    }
-
     /// Numbers about the store.
     pub fn stats(&self) -> Stats {
         Stats {
@@ -450,11 +445,6 @@ impl Tab {
     /// Ends the tab: whatever was not saved is rejected, nothing is answered any more.
     pub fn close(&mut self) {
         self.fail(Error::new(Code::DatabaseClosed, "The database was closed."));
-    }
-
-    /// Whether everything that was finished is saved and nothing is under way.
-    pub fn is_quiet(&self) -> bool {
-        self.queue.is_empty() && self.flight.is_none() && self.waiting.is_empty() && self.maintenance.is_idle()
     }
 
     pub(crate) fn generation(&self) -> u64 {

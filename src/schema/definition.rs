@@ -79,12 +79,6 @@ impl SchemaDefinition {
             None => Ok(SchemaDefinition { tables, enforced }),
         }
     }
-
-    /// Names of the tables with more indexes than Convex's documentation allows (32), though its server
-    /// takes 64: worth a warning.
-    pub fn tables_over_documented_limits(&self) -> impl Iterator<Item = &str> {
-        self.tables.iter().filter(|(_, table)| table.indexes.len() > 32).map(|(name, _)| name.as_str())
-    }
 }
 
 /// A key that is missing or `null`: exports write both.

@@ -88,11 +88,6 @@ impl IndexPlan {
 }
 
 impl Table {
-    /// The fields that maintained indexes need, sorted, each once.
-    pub fn indexed_paths(&self) -> &[FieldPath] {
-        &self.plan.paths
-    }
-
     /// Whether a change of these fields, those of a patch, moves no entry: no index looks at them.
     pub(crate) fn is_unindexed(&self, patch: &Document<'_>, names: &Names) -> bool {
         let Ok(changed) = patch.object() else { return false };

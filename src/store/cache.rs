@@ -87,11 +87,6 @@ impl PageCache {
         self.slots.len()
     }
 
-    /// Whether no page is here.
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
-    }
-
     /// Changes the budget, and evicts what is above it.
     pub fn set_budget(&mut self, budget_bytes: usize) {
         self.budget = budget_bytes;

@@ -4,7 +4,7 @@ use super::effect::{Effect, Event, Failure, LogTail, Outcome};
 use super::job::patch_progress;
 use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
 use super::stored::{check_stored, decode_manifest, decode_record, schema_unreadable};
-use super::{Options, Status, Tab, TransactionId};
+use super::{Options, Status, Tab};
 use crate::change::touches;
 use crate::error::{Code, Error, Result};
 use crate::log::{Record, RowChange};
@@ -517,10 +517,6 @@ impl Tab {
         for (author, error) in rejected {
             self.settle(author, Outcome::Rejected(error));
         }
-    }
-
-    pub(crate) fn remove_from_queue(&mut self, transaction: TransactionId) -> bool {
-        self.queue.iter().any(|pending| pending.author == Author::Mutation(transaction))
     }
 }
 

@@ -171,10 +171,6 @@ impl Maintenance {
             Stage::Trimming => "trimming",
         }
     }
-
-    pub(crate) fn is_idle(&self) -> bool {
-        matches!(self.stage, Stage::Idle)
-    }
 }
 
 impl Tab {

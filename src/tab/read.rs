@@ -117,11 +117,6 @@ impl QueryRun {
         &self.last_scanned
     }
 
-    /// How many rows were given.
-    pub fn given(&self) -> usize {
-        self.given
-    }
-
     /// Whether the range has no rows after the last one given.
     pub fn is_exhausted(&self) -> bool {
         self.is_scanned && self.next == self.places.len()

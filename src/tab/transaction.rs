@@ -301,11 +301,6 @@ impl Tab {
         }
     }
 
-    /// Whether a transaction can only run again.
-    pub fn is_stale(&self, id: TransactionId) -> bool {
-        self.transactions.get(id).is_some_and(|transaction| transaction.is_stale)
-    }
-
     /// Decodes an id and finds its table.
     pub fn resolve_id(
         &self,

@@ -272,16 +272,6 @@ fn a_deployments_system_tables_may_be_pinned() {
 }
 
 #[test]
-fn thirty_three_indexes_are_worth_a_warning() {
-    let crowd = (0..33).map(|position| index(&format!("i{position}"), &[&format!("f{position}")])).collect();
-    let wanted = schema([
-        with(table("t", &Validator::Any, []), "indexes", Value::Array(crowd)),
-        table("s", &Validator::Any, []),
-    ]);
-    assert_eq!(define(&wanted).tables_over_documented_limits().collect::<Vec<_>>(), ["t"]);
-}
-
-#[test]
 fn nesting_without_end_is_refused() {
     let mut json = export(&Validator::Null);
     for _ in 0..1000 {
