@@ -24,12 +24,15 @@
 //! many. Seeds that once failed are in `tests/simulation/seeds.txt`, and run first.
 
 mod calm;
+mod chaos;
+mod connection;
 mod faults;
 mod history;
 mod model;
 mod program;
 mod running;
 mod schemas;
+mod steps;
 mod store;
 mod tests;
 mod trace;

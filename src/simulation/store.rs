@@ -1,24 +1,20 @@
-//! Effects reach the store, one transaction at a time; messages reach other tabs; things go wrong.
+//! Effects reach the store, one transaction at a time; messages reach other tabs.
 
 use super::calm::{check_store, rows_aside};
+use super::connection::lost_answer;
 use super::faults::Trouble;
 use super::history::Carried;
-use super::program::{Query, check_sum};
-use super::running::{Running, Standing, current_count, current_rows};
-use super::world::{Alive, Happening, Reading, Sent, World, check_code, lost};
-use crate::keyspace::{Kind, RowId, TableId, kind, place_of};
-use crate::random::Random;
-use crate::store::{PAGE_INDEX_BITS, keys_of_leaf};
+use super::world::{Happening, Sent, World};
 use crate::tab::{Effect, Failure, Input};
 
 const LOG: u8 = 1;
 const META: u8 = 2;
 const PAGES: u8 = 4;
 /// Not a store, but requests for the lock keep their order too.
-const LOCK: u8 = 8;
+pub(super) const LOCK: u8 = 8;
 
 /// The stores of an effect's transaction, and whether it writes.
-fn scope(effect: &Effect) -> (u8, bool) {
+pub(super) fn scope(effect: &Effect) -> (u8, bool) {
     match effect {
         Effect::Load { .. } => (PAGES | META, false),
         Effect::ReadLog { .. } | Effect::InspectLog { .. } => (LOG | META, false),
@@ -98,7 +94,7 @@ impl World {
     }
 
     /// Plans the delivery of an answer, not before earlier answers of the same stores.
-    fn deliver_soon(&mut self, tab: u64, connection: Option<u64>, stores: u8, input: Input) {
+    pub(super) fn deliver_soon(&mut self, tab: u64, connection: Option<u64>, stores: u8, input: Input) {
         let mut at = self.now_us + self.short_us();
         if self.chance(self.setting.faults.slow / 2) {
             at += self.long_us();
@@ -227,7 +223,7 @@ impl World {
     }
 
     /// An effect of a tab that is gone: it happens, and nobody is told.
-    fn perform_unasked(&mut self, tab: u64, sent: Sent) {
+    pub(super) fn perform_unasked(&mut self, tab: u64, sent: Sent) {
         self.trace
             .say(|| format!("{:>12} ghost of tab {tab}: {}", self.now_us, super::trace::name_of_effect(&sent.effect)));
         match sent.effect {
@@ -384,192 +380,6 @@ impl World {
             }
         }
     }
-
-    fn reopen(&mut self, tab: u64) {
-        let fails = self.chance(self.setting.faults.reopen_failed);
-        let Some(alive) = self.tabs.get_mut(&tab) else { return };
-        // Transactions of the old connection that are not through yet end before those of the new one begin:
-        // they stay in order. Those that were lost with it have been answered.
-        alive.is_connected = true;
-        let input = if fails { Input::ReopenFailed { message: "for no reason".into() } } else { Input::Reopened };
-        self.deliver_soon(tab, None, 0, input);
-    }
-
-    /// The connection breaks: what is under way has happened or not, and nobody can tell.
-    fn disconnect(&mut self, tab: u64) {
-        let Some(alive) = self.tabs.get_mut(&tab) else { return };
-        if !alive.is_connected {
-            return;
-        }
-        self.trace.say(|| format!("{:>12} tab {tab} loses its connection", self.now_us));
-        let numbers: Vec<u64> = alive
-            .sent
-            .iter()
-            .filter(|(_, sent)| scope(&sent.effect).0 & !LOCK != 0)
-            .map(|(number, _)| *number)
-            .collect();
-        let connection = alive.connection;
-        for number in numbers {
-            let Some(sent) = self.tabs.get_mut(&tab).and_then(|alive| alive.sent.remove(&number)) else { continue };
-            let stores = scope(&sent.effect).0;
-            let answer = lost_answer(&sent.effect);
-            if self.random.below(2) == 0 {
-                self.perform_unasked(tab, sent);
-            }
-            self.deliver_soon(tab, Some(connection), stores, answer);
-        }
-        if let Some(alive) = self.tabs.get_mut(&tab) {
-            alive.is_connected = false;
-            alive.connection += 1;
-        }
-    }
-
-    /// Anything may happen now.
-    pub(super) fn chaos(&mut self) {
-        if self.is_calm {
-            return;
-        }
-        let faults = self.setting.faults.clone();
-        let pause = (self.setting.chaos_ms * 1_000.0) as u64;
-        let pause = self.random.below(pause * 2) + 1;
-        self.plan(pause, Happening::Chaos);
-        let tabs: Vec<u64> = self.tabs.keys().copied().collect();
-        let Some(&tab) = tabs.get(self.random.below(tabs.len().max(1) as u64) as usize) else { return };
-        if self.chance(faults.crash) {
-            self.kill(tab, false);
-            self.reopen_later();
-        }
-        if self.chance(faults.disconnect) {
-            self.disconnect(tab);
-        }
-        if self.chance(faults.freeze) {
-            self.freeze(tab);
-        }
-        if self.chance(faults.lock_theft) {
-            // Somebody else gets the lock, and the holder may hear of it much later.
-            let holder = self.lock_holder.take();
-            self.grant_lock();
-            if let Some(holder) = holder {
-                let later = self.long_us();
-                self.plan(
-                    later,
-                    Happening::Deliver { tab: holder, connection: None, stores: 0, input: Input::LockLost },
-                );
-            }
-        }
-        if self.chance(faults.announcement_absurd) {
-            let shift = self.random.below(40);
-            let input =
-                Input::Announced { generation: self.random.below(1 << shift), sequence: self.random.below(1 << shift) };
-            self.plan(1, Happening::Deliver { tab, connection: None, stores: 0, input });
-        }
-        if self.chance(faults.damage) {
-            self.damage();
-        }
-        if self.chance(faults.repair) {
-            self.ask_for_repair(tab);
-        }
-        if self.chance(faults.clock_of_one) {
-            let half = (self.setting.skew_ms / 2.0) as u64;
-            let skew = self.random.below(half * 2 + 1) as f64 - half as f64;
-            if let Some(alive) = self.tabs.get_mut(&tab) {
-                alive.clock_ms = skew;
-            }
-        }
-        if self.chance(faults.clock_of_all) {
-            let hours = [1.0, 60.0, 1_000.0][self.random.below(3) as usize];
-            let jump_ms = hours * self.random.below((self.setting.options.log_grace_ms * 3.0) as u64) as f64;
-            let is_back = self.random.below(3) == 0;
-            self.clock_ms += if is_back { -jump_ms } else { jump_ms };
-        }
-        if self.chance(faults.trouble) {
-            let until = self.now_us + self.long_us();
-            self.trouble = Some((Trouble::draw(&mut self.random), until));
-            self.trace.say(|| format!("{:>12} the disk is in trouble: {:?}", self.now_us, self.trouble));
-        }
-        if faults.power > 0 && self.random.below(20) == 0 {
-            self.snapshots.push_back((self.storage.clone(), self.history.clone()));
-            if self.snapshots.len() > 2 {
-                self.snapshots.pop_front();
-            }
-        }
-        if self.chance(faults.power) {
-            self.lose_power();
-        }
-    }
-
-    /// A page of the tree loses a bit, or is gone. Those with accounts are spared: programs check their sum.
-    fn damage(&mut self) {
-        let newest = self.newest();
-        let pages: Vec<u64> = self.storage.pages.keys().copied().collect();
-        let Some(&page) = pages.get(self.random.below(pages.len().max(1) as u64) as usize) else { return };
-        if page >> PAGE_INDEX_BITS > newest.attempt {
-            return;
-        }
-        let Some(bytes) = self.storage.pages.get_mut(&page) else { return };
-        let accounts = self.history.schema.table("accounts").map(|table| table.id);
-        let rows: Vec<(TableId, RowId)> = keys_of_leaf(bytes)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|key| match (kind(key), place_of(key)) {
-                (Some(Kind::Row(table)), Some(place)) => Some((table, place.id)),
-                _ => None,
-            })
-            .collect();
-        if rows.iter().any(|(table, _)| Some(*table) == accounts) {
-            return;
-        }
-        self.trace.say(|| format!("{:>12} page {page} is damaged, with {} rows", self.now_us, rows.len()));
-        self.history.endangered.extend(rows);
-        self.history.is_damaged = true;
-        if self.random.below(3) == 0 {
-            self.storage.pages.remove(&page);
-        } else {
-            let position = self.random.below(bytes.len() as u64) as usize;
-            bytes[position] ^= 1 << self.random.below(8);
-        }
-        for alive in self.tabs.values_mut() {
-            alive.may_be_damaged = true;
-        }
-    }
-
-    pub(super) fn ask_for_repair(&mut self, tab: u64) {
-        let now_ms = match self.tabs.get(&tab) {
-            Some(alive) if alive.is_open && alive.frozen_until_us <= self.now_us => self.clock_of(alive),
-            _ => return,
-        };
-        self.trace.say(|| format!("{:>12} tab {tab} is asked for a repair", self.now_us));
-        self.with(tab, |_, alive| drop(alive.tab.start_repair(now_ms)));
-        self.after(tab);
-    }
-
-    fn freeze(&mut self, tab: u64) {
-        let until = self.now_us + self.long_us();
-        let Some(alive) = self.tabs.get_mut(&tab) else { return };
-        alive.frozen_until_us = until;
-        let numbers: Vec<u64> = alive.sent.keys().copied().collect();
-        self.trace.say(|| format!("{:>12} tab {tab} freezes until {until}", self.now_us));
-        for number in numbers {
-            let is_held = self.random.below(2) == 0;
-            if let Some(sent) = self.tabs.get_mut(&tab).and_then(|alive| alive.sent.get_mut(&number)) {
-                sent.is_held = is_held;
-            }
-        }
-    }
-
-    fn lose_power(&mut self) {
-        let Some((storage, history)) = self.snapshots.pop_back() else { return };
-        self.trace.say(|| format!("{:>12} power loss: back to record {}", self.now_us, history.sequence()));
-        self.snapshots.clear();
-        let tabs: Vec<u64> = self.tabs.keys().copied().collect();
-        for tab in tabs {
-            self.kill(tab, false);
-            self.reopen_later();
-        }
-        self.ghosts.clear();
-        self.storage = storage;
-        self.history = history;
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -592,66 +402,5 @@ impl Ending {
             Ending::UnknownDone | Ending::UnknownUndone => Input::OutcomeUnknown,
             Ending::Well => panic!("[panic] it went well"),
         }
-    }
-}
-
-/// What a lost connection says about an effect.
-fn lost_answer(effect: &Effect) -> Input {
-    match effect {
-        Effect::Load { read, .. } | Effect::InspectLog { read } => {
-            lost(Input::LoadFailed { read: *read, message: String::new() })
-        }
-        Effect::ReadLog { .. } => lost(Input::ReadLogFailed { message: String::new() }),
-        Effect::Append { .. } | Effect::Rebase { .. } => Input::OutcomeUnknown,
-        Effect::Trim { .. } => Input::Trimmed { is_complete: false },
-        _ => lost(Input::PagesWritten),
-    }
-}
-
-impl Reading {
-    pub(super) fn some(random: &mut Random) -> Self {
-        let index = ["by_creation_time", "by_name", "by_balance"][random.below(3) as usize];
-        Reading { query: Query::all("accounts", index), run: None, standing: Standing::Ready }
-    }
-}
-
-impl Alive {
-    /// Goes on with a query of what this tab shows.
-    pub(super) fn read_current(&mut self) {
-        use super::program::Stop;
-        let Some(mut reading) = self.reading.take() else { return };
-        if let Standing::Waiting(_) = reading.standing {
-            self.reading = Some(reading);
-            return;
-        }
-        match current_rows(&mut self.tab, &reading.query, &mut reading.run) {
-            Ok(rows) => {
-                check_sum(&rows);
-                if let Ok(count) = current_count(&mut self.tab, &reading.query) {
-                    // Another version may be current by now, but accounts never come or go.
-                    assert!(
-                        rows.is_empty() || count == rows.len() as u64,
-                        "[consistent] {} accounts, counted {count}",
-                        rows.len()
-                    );
-                }
-            }
-            Err(Stop::Wait(read)) => {
-                reading.standing = Standing::Waiting(read);
-                self.reading = Some(reading);
-            }
-            Err(Stop::Again | Stop::Pause) => {
-                reading.standing = Standing::Ready;
-                reading.run = None;
-                self.reading = Some(reading);
-            }
-            Err(Stop::Building) => {}
-            Err(Stop::Error(error)) => check_code(&error, self.may_be_damaged),
-            Err(Stop::Diverged | Stop::Told { .. }) => panic!("[panic] only the model diverges"),
-        }
-    }
-
-    pub(super) fn standings(&self) -> Vec<Standing> {
-        self.running.iter().map(|running: &Running| running.standing).collect()
     }
 }
