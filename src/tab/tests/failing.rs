@@ -62,9 +62,7 @@ fn is_try(effect: &Effect) -> bool {
 fn write_much(world: &mut World, tab: usize) {
     let id = world.tabs[tab].begin(world.now_ms, false).expect("open");
     for n in 0..100 {
-        let fields = object(&[("k", string("much")), ("n", Value::from(f64::from(n)))]);
-        let mut bytes = document::encode(&fields, &world.tabs[tab].schema().names);
-        world.tabs[tab].insert(id, "items", None, &mut bytes).expect("inserted");
+        world.put(tab, id, "much", f64::from(n), None);
     }
     assert_eq!(world.tabs[tab].finish(world.now_ms, id), Ok(Finished::Queued));
     world.settle();
@@ -420,39 +418,6 @@ fn a_repair_without_room_says_so() {
     }
 }
 
-#[test]
-fn what_was_superseded_under_a_clock_far_ahead_is_deleted_all_the_same() {
-    let mut world = World::new();
-    let alice = world.open(small(), definition(INDEXES));
-    let day_ms = 86_400_000.0;
-    let now = world.now_ms;
-    world.now_ms += day_ms;
-    for n in 0..100 {
-        world.insert(alice, &format!("k{n:03}"), f64::from(n), None);
-        world.settle();
-    }
-    // The clock is set right.
-    world.now_ms = now;
-    let bob = world.open(small(), definition(INDEXES));
-    world.alarms[alice] = None;
-    let stored = world.storage.log.len();
-    // Not at once: somebody may have looked at the log just before.
-    world.run_for(20_000.0);
-    assert_eq!(world.storage.log.len(), stored);
-    world.run_for(200_000.0);
-    assert!(world.storage.log.len() < 8, "{} of {stored}", world.storage.log.len());
-    let report = world.verify(bob);
-    assert_eq!(report.problems, Vec::<String>::new());
-    assert_eq!(world.storage.pages.len() as u64, report.pages, "every page that is stored is needed");
-    // And the next manifest lists it no more.
-    for n in 0..20 {
-        world.insert(bob, &format!("l{n:03}"), f64::from(n), None);
-        world.settle();
-    }
-    let freed = &world.tabs[bob].committed.view.manifest.freed;
-    assert_eq!(freed.iter().filter(|freed| freed.at_ms > now + day_ms / 2.0).count(), 0);
-}
-
 /// The next effects that concern the store.
 fn stored_effects(world: &mut World, tab: usize) -> Vec<Effect> {
     let effects = world.tabs[tab].take_effects();
@@ -603,11 +568,4 @@ fn checkpoints_end_with_their_numbers() {
     world.run_for(600_000.0);
     assert!((1..50).contains(&world.count_asked(is_try)), "{}", world.count_asked(is_try));
     assert_eq!(world.heard(alice).1, [Code::StorageFailed]);
-}
-
-#[test]
-fn a_count_of_attempts_that_is_damaged_is_not_believed() {
-    use crate::store::next_attempt;
-    assert_eq!([next_attempt(0, 0), next_attempt(7, 7), next_attempt(9, 7)], [1, 8, 10]);
-    assert_eq!([next_attempt(6, 7), next_attempt(1 << 33, 7), next_attempt(u64::MAX, 7)], [8, 8, 8]);
 }

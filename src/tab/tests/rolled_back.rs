@@ -12,20 +12,11 @@ fn a_new_row_that_is_taken_back_counts_as_changed() {
     world.insert(bob, "bob", 1.0, None);
     world.settle();
     world.tabs[alice].take_changed_rows();
-    let schema = world.tabs[alice].schema().clone();
-    let table = schema.table("items").expect("it is there").id;
+    let table = world.tabs[alice].schema().table("items").expect("it is there").id;
     let transaction = world.tabs[alice].begin(world.now_ms, false).expect("open");
-    let source = object(&[
-        ("type", string("IndexRange")),
-        ("indexName", string("items.by_k")),
-        ("range", Value::from(Vec::new())),
-        ("order", string("asc")),
-    ]);
-    let all = object(&[("source", source), ("operators", Value::from(Vec::new()))]);
-    let plan = query::plan(&schema, &all).expect("a plan");
+    let plan = all_of(&world.tabs[alice], "by_k");
     assert_eq!(world.tabs[alice].count(Source::Transaction(transaction), &plan), Ok(Ok(0)));
-    let mut row = document::encode(&object(&[("k", string("count")), ("n", Value::from(0.0))]), &schema.names);
-    let id = world.tabs[alice].insert(transaction, "items", None, &mut row).expect("inserted");
+    let id = world.put(alice, transaction, "count", 0.0, None);
     assert_eq!(world.tabs[alice].finish(world.now_ms, transaction), Ok(Finished::Queued));
     assert_eq!(world.scan(alice, "by_k").len(), 1, "it is shown at once");
     assert_eq!(world.tabs[alice].take_changed_rows(), (Vec::new(), false), "nobody can have kept it before");

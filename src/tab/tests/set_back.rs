@@ -70,7 +70,7 @@ fn a_stray_record_is_not_taken_for_the_one_that_was_deleted() {
     assert!(world.tabs[bob].read_row(reader, table, place.id).expect("readable").is_some());
     // Alice changes what Bob has read.
     let writer = world.tabs[alice].begin(world.now_ms, false).expect("open");
-    super::limited::patch(&mut world, alice, writer, place.id);
+    world.patch(alice, writer, place.id, 99.0);
     assert_eq!(world.tabs[alice].finish(world.now_ms, writer), Ok(Finished::Queued));
     world.settle();
     let change = world.tabs[alice].stats().sequence;
@@ -86,8 +86,6 @@ fn a_stray_record_is_not_taken_for_the_one_that_was_deleted() {
     let Stats { generation, .. } = world.tabs[alice].stats();
     world.tabs[bob].handle(world.now_ms, Input::Announced { generation, sequence: change });
     world.settle();
-    let mut note =
-        document::encode(&object(&[("k", string("z")), ("n", Value::from(1.0))]), &world.tabs[bob].schema().names);
-    world.tabs[bob].insert(reader, "items", None, &mut note).expect("inserted");
+    world.put(bob, reader, "z", 1.0, None);
     assert_eq!(world.tabs[bob].finish(world.now_ms, reader), Ok(Finished::RunAgain));
 }
