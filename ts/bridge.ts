@@ -103,7 +103,7 @@ export class Bridge {
   readonly #mutations = new Map<number, (settlement: Settlement) => void>();
   /** Functions that run, by their transactions: how they are told that the database has ended. */
   readonly #running = new Map<number, (error: HoldfastError) => void>();
-  /** Whether somebody else has deleted the database. */
+  /** Whether the database was deleted. */
   isDeleted = false;
   /** Reads that were over before anyone could wait for them. */
   #early = new Map<number, HoldfastError | undefined>();

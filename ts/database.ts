@@ -427,7 +427,8 @@ export class Database<DataModel extends GenericDataModel> {
 
   /**
    * Closes the database and deletes it with all documents. Whoever else has it open, in other tabs too, loses it. Does
-   * nothing when somebody else has deleted it: what has the name now is another database.
+   * nothing when it was deleted already: what has the name now is another database. Fails with `StorageFailed` when a
+   * page that sleeps holds it up for 5 seconds; it is deleted when that page is closed.
    */
   async destroy(): Promise<void> {
     this.#bridge.close();
@@ -436,6 +437,7 @@ export class Database<DataModel extends GenericDataModel> {
     await this.#wasm.deleteDatabase(this.name, this.storage === "memory").catch((problem: unknown) => {
       throw thrownError(problem);
     });
+    this.#bridge.isDeleted = true;
   }
 }
 

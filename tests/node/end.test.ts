@@ -149,6 +149,15 @@ test("deleting what is closed deletes it for the others", async (t) => {
   await refuses(two, user);
 });
 
+test("who has deleted a database once does not delete the next one of its name", async (t) => {
+  const { name, one } = await pair(t);
+  await one.destroy();
+  const next = await open(t, { name });
+  await seed(next);
+  await one.destroy();
+  assert.equal(await next.query("users").count(), 1);
+});
+
 test("an app's onProblem that throws harms nobody", async (t) => {
   const name = freshName();
   const [one, two] = [await open(t, { name }), await open(t, { name, onProblem: () => assert.fail("on purpose") })];
