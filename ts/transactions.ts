@@ -94,7 +94,6 @@ export class TransactionDatabase {
   }
 
   normalizeId(tableName: string, id: string): string | null {
-    requireArgument(id, "normalizeId", "id", 2);
     return normalizeId(this.#bridge, tableName, id);
   }
 
@@ -456,6 +455,7 @@ export function targetAndValue(
 /** The string as an id if it is one of this table, else null. */
 export function normalizeId(bridge: Bridge, tableName: string, id: string): string | null {
   requireText(tableName, "normalizeId", "tableName");
+  requireArgument(id, "normalizeId", "id", 2);
   if (typeof id !== "string") return null;
   const table = bridge.table(tableName);
   return bridge.engine.isIdOf(bridge.writeText(id), table) ? id : null;
