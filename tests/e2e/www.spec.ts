@@ -542,6 +542,12 @@ test("nothing can close the database while tasks are generated, and the page say
   await expect(page.locator("#state")).toHaveText("Saving…");
   await expect(page.getByLabel("Durability")).toBeDisabled();
   await expect(page.getByRole("button", { name: "Delete database" })).toBeDisabled();
+  // A check that ends meanwhile changes nothing about that.
+  await page.getByRole("button", { name: "Verify" }).click();
+  await expect(page.locator(".report")).toContainText(/ read in /, { timeout: 30_000 });
+  await expect(page.getByRole("button", { name: "Verify" })).toBeEnabled();
+  await expect(page.locator("#state")).toHaveText("Saving…");
+  await expect(page.getByLabel("Durability")).toBeDisabled();
   await page.getByRole("button", { name: "Cancel" }).click();
   await expect(page.locator("#state")).toHaveText("All saved");
   await expect(page.getByLabel("Durability")).toBeEnabled();
