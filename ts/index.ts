@@ -90,21 +90,14 @@ export type {
 } from "./data_model.js";
 
 // Queries and contexts.
+export type { Cursor, OrderedQuery, PaginationOptions, PaginationResult, Query, QueryInitializer } from "./query.js";
 export type {
-  Cursor,
-  Expression,
-  ExpressionOrValue,
-  FilterBuilder,
   IndexRange,
   IndexRangeBuilder,
   LowerBoundIndexRangeBuilder,
-  OrderedQuery,
-  PaginationOptions,
-  PaginationResult,
-  Query,
-  QueryInitializer,
   UpperBoundIndexRangeBuilder,
-} from "./query.js";
+} from "./index_range.js";
+export type { Expression, ExpressionOrValue, FilterBuilder } from "./filter.js";
 export type {
   GenericDatabaseReader,
   GenericDatabaseWriter,
