@@ -4,13 +4,14 @@
  */
 import { decodeRows, freezeRows } from "./decode.js";
 import type { GenericDocument } from "./data_model.js";
-import { DocumentEncoder, encodeTrusted, nameIds, type NameIds } from "./encode.js";
+import { DocumentEncoder, encodeTrusted } from "./encode.js";
+import { nameIds, type NameIds } from "./encode_plan.js";
 import { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
 import type { HeadStart } from "./head_start.js";
 import type { SchemaJson } from "./schema.js";
 import type { SerializedQuery } from "./serialized_query.js";
 import { heapSink, Sink } from "./sink.js";
-import type { ValidatorJson } from "./values.js";
+import type { ValidatorJson } from "./validators.js";
 import type { Engine, Wasm } from "./wasm.js";
 
 /** How a call ended, as in src/browser/mailbox.rs. */
