@@ -75,7 +75,7 @@ export function ensureRust() {
 }
 
 /** Rust's standard library for WebAssembly. */
-export async function ensureWasmTarget() {
+async function ensureWasmTarget() {
   ensureRust();
   const folder = ask("rustc", ["--print", "target-libdir", "--target", wasmTarget]);
   if (folder && existsSync(folder)) return;
@@ -101,7 +101,7 @@ export async function ensureRustComponents() {
 }
 
 /** wasm-bindgen and its test runner in the crate's version, in front of PATH when they are the clone's own. */
-export async function ensureWasmBindgen() {
+async function ensureWasmBindgen() {
   const version = wasmBindgenVersion();
   const fits = (command) => ask(command, ["--version"])?.split(" ")[1] === version;
   if (fits("wasm-bindgen") && fits("wasm-bindgen-test-runner")) return;

@@ -4,13 +4,14 @@
  */
 import { decodeRows, freezeRows } from "./decode.js";
 import type { GenericDocument } from "./data_model.js";
-import { DocumentEncoder, encodeTrusted, nameIds, type NameIds } from "./encode.js";
+import { DocumentEncoder, encodeTrusted } from "./encode.js";
+import { nameIds, type NameIds } from "./encode_plan.js";
 import { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
 import type { HeadStart } from "./head_start.js";
-import type { SerializedQuery } from "./query.js";
 import type { SchemaJson } from "./schema.js";
+import type { SerializedQuery } from "./serialized_query.js";
 import { heapSink, Sink } from "./sink.js";
-import type { ValidatorJson } from "./values.js";
+import type { ValidatorJson } from "./validators.js";
 import type { Engine, Wasm } from "./wasm.js";
 
 /** How a call ended, as in src/browser/mailbox.rs. */
@@ -83,6 +84,11 @@ function errorOf(code: string, message: string): HoldfastError {
   return new HoldfastError(code as ErrorCode, message);
 }
 
+/** Why nothing can be done with a database that was closed. */
+export function closed(): HoldfastError {
+  return new HoldfastError("DatabaseClosed", "The database was closed.");
+}
+
 /** What an export of the engine has thrown: `[code, message]`. */
 export function thrownError(problem: unknown): unknown {
   return Array.isArray(problem) ? errorOf(String(problem[0]), String(problem[1])) : problem;
@@ -103,7 +109,7 @@ export class Bridge {
   readonly #mutations = new Map<number, (settlement: Settlement) => void>();
   /** Functions that run, by their transactions: how they are told that the database has ended. */
   readonly #running = new Map<number, (error: HoldfastError) => void>();
-  /** Whether somebody else has deleted the database. */
+  /** Whether the database was deleted. */
   isDeleted = false;
   /** Reads that were over before anyone could wait for them. */
   #early = new Map<number, HoldfastError | undefined>();
@@ -190,7 +196,7 @@ export class Bridge {
 
   /** The engine, unless the database is closed. */
   get engine(): Engine {
-    if (this.#engine === undefined) throw new HoldfastError("DatabaseClosed", "The database was closed.");
+    if (this.#engine === undefined) throw closed();
     return this.#engine;
   }
 
@@ -210,12 +216,12 @@ export class Bridge {
     this.input.close();
     this.#rows = [];
     this.#words = NO_WORDS;
-    const closed = new HoldfastError("DatabaseClosed", "The database was closed.");
-    for (const waiter of this.#reads.values()) waiter.reject(closed);
-    for (const settle of this.#mutations.values()) settle({ type: "rejected", error: closed });
-    for (const reject of this.#running.values()) reject(closed);
+    const error = closed();
+    for (const waiter of this.#reads.values()) waiter.reject(error);
+    for (const settle of this.#mutations.values()) settle({ type: "rejected", error });
+    for (const reject of this.#running.values()) reject(error);
     for (const resolve of this.#schemaWaiters) resolve();
-    for (const waiter of this.#repairs.splice(0)) waiter.reject(closed);
+    for (const waiter of this.#repairs.splice(0)) waiter.reject(error);
     this.#reads.clear();
     this.#mutations.clear();
     this.#schemaWaiters = [];
@@ -293,7 +299,7 @@ export class Bridge {
 
   /** A function runs in a transaction; `reject` ends the waiting for it. */
   runs(transaction: number, reject: (error: HoldfastError) => void): void {
-    if (this.isClosed) reject(new HoldfastError("DatabaseClosed", "The database was closed."));
+    if (this.isClosed) reject(closed());
     else this.#running.set(transaction, reject);
   }
 
@@ -459,8 +465,7 @@ export class Bridge {
 
   /** The one row of the last read of the current state. */
   takeKeptRow(): GenericDocument {
-    const results = this.#memory.buffer;
-    const result = new Uint32Array(results, this.#word(Word.Results), 1)[0]!;
+    const result = new Uint32Array(this.#memory.buffer, this.#word(Word.Results), 1)[0]!;
     if (result < REVIVE) return this.#rows[result]!;
     const rows: GenericDocument[] = [];
     this.takeKept(rows);

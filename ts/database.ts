@@ -1,7 +1,8 @@
 /**
  * An open database: what an application holds in its hands.
  */
-import { Bridge, type EngineOptions, Status, thrownError } from "./bridge.js";
+import { invalidArgument, requireArgument, requireFunction, requireText } from "./arguments.js";
+import { Bridge, closed, type EngineOptions, Status, thrownError } from "./bridge.js";
 import type { GenericMutationCtx, GenericQueryCtx, InsertValue, NonUnion, PatchValue } from "./context.js";
 import type {
   DocumentByName,
@@ -13,10 +14,10 @@ import type {
   WithOptionalSystemFields,
 } from "./data_model.js";
 import { loneSurrogate } from "./checked.js";
-import { HoldfastError } from "./errors.js";
+import type { HoldfastError } from "./errors.js";
 import { headStart } from "./head_start.js";
-import { invalid, readOptions, readSizes } from "./options.js";
-import { queryTable, type QueryInitializer, requireArgument, requireFunction, requireText } from "./query.js";
+import { readOptions, readSizes } from "./options.js";
+import { queryTable, type QueryInitializer } from "./query.js";
 import { currentReader, drive, Executor } from "./reads.js";
 import {
   type DataModelFromSchemaDefinition,
@@ -282,9 +283,9 @@ export class Database<DataModel extends GenericDataModel> {
     options: MutateOptions = {},
   ): Promise<T> {
     requireFunction(action, "mutate", "action");
-    const read = readOptions(options, "The options of `mutate`", ["name", "timeoutMs"]);
-    const { name = nameOf(action), timeoutMs = this.#timeoutMs } = read;
-    if (typeof name !== "string") throw invalid("`name` of a mutation must be a text.");
+    const given = readOptions(options, "The options of `mutate`", ["name", "timeoutMs"]);
+    const { name = nameOf(action), timeoutMs = this.#timeoutMs } = given;
+    if (typeof name !== "string") throw invalidArgument("`name` of a mutation must be a text.");
     return this.#mutate((database) => action(contextOf(database) as unknown as GenericMutationCtx<DataModel>), {
       name,
       timeoutMs: checkedTimeout("timeoutMs", timeoutMs),
@@ -393,7 +394,8 @@ export class Database<DataModel extends GenericDataModel> {
    */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     const { onProgress } = readOptions(options, "The options of `verify`", ["onProgress"]);
-    if (onProgress !== undefined && typeof onProgress !== "function") throw invalid("`onProgress` must be a function.");
+    if (onProgress !== undefined && typeof onProgress !== "function")
+      throw invalidArgument("`onProgress` must be a function.");
     const found = (await this.#bridge.verify((pages, rows) => onProgress?.({ pages, rows }))) as Omit<
       VerifyReport,
       "ok"
@@ -409,7 +411,7 @@ export class Database<DataModel extends GenericDataModel> {
   async repair(options: { accept: "lose-unreadable" }): Promise<RepairReport> {
     const { accept } = readOptions<{ accept?: unknown }>(options, "The options of `repair`", ["accept"]);
     if (accept !== "lose-unreadable") {
-      throw invalid('`repair` loses what is unreadable: say so by `{ accept: "lose-unreadable" }`.');
+      throw invalidArgument('`repair` loses what is unreadable: say so by `{ accept: "lose-unreadable" }`.');
     }
     return this.#bridge.repair();
   }
@@ -427,7 +429,8 @@ export class Database<DataModel extends GenericDataModel> {
 
   /**
    * Closes the database and deletes it with all documents. Whoever else has it open, in other tabs too, loses it. Does
-   * nothing when somebody else has deleted it: what has the name now is another database.
+   * nothing when it was deleted already: what has the name now is another database. Fails with `StorageFailed` when a
+   * page that sleeps holds it up for 5 seconds; it is deleted when that page is closed.
    */
   async destroy(): Promise<void> {
     this.#bridge.close();
@@ -436,6 +439,7 @@ export class Database<DataModel extends GenericDataModel> {
     await this.#wasm.deleteDatabase(this.name, this.storage === "memory").catch((problem: unknown) => {
       throw thrownError(problem);
     });
+    this.#bridge.isDeleted = true;
   }
 }
 
@@ -450,10 +454,6 @@ function nameOf(action: { readonly name: unknown }): string {
 
 /** One-shot writes have no function that could go on for ever. */
 const UNLIMITED: MutationOptions = { name: "", timeoutMs: undefined };
-
-function closed(): HoldfastError {
-  return new HoldfastError("DatabaseClosed", "The database was closed.");
-}
 
 const OPTIONS = [
   "name",
@@ -484,21 +484,23 @@ export async function openDatabase<Schema extends ExportableSchema>(
   const options = readOptions(given, "The options of `openDatabase`", OPTIONS);
   const { name, storage = defaultStorage(), durability = "relaxed", mutationTimeoutMs = MUTATION_TIMEOUT_MS } = options;
   if (typeof name !== "string" || name === "" || loneSurrogate(name) >= 0) {
-    throw invalid("`name` must be a well-formed text that is not empty.");
+    throw invalidArgument("`name` must be a well-formed text that is not empty.");
   }
-  if (storage !== "indexeddb" && storage !== "memory") throw invalid('`storage` must be "indexeddb" or "memory".');
-  if (durability !== "relaxed" && durability !== "strict") throw invalid('`durability` must be "relaxed" or "strict".');
+  if (storage !== "indexeddb" && storage !== "memory")
+    throw invalidArgument('`storage` must be "indexeddb" or "memory".');
+  if (durability !== "relaxed" && durability !== "strict")
+    throw invalidArgument('`durability` must be "relaxed" or "strict".');
   const timeoutMs = checkedTimeout("mutationTimeoutMs", mutationTimeoutMs);
   const budgets = readSizes(options.budgets, "budgets", ["pageCacheBytes", "rowCacheBytes", "overlayBytes"]);
   const tuning = readSizes(options.tuning, "tuning", ["checkpointLogBytes", "checkpointLogRecords", "idleMs"]);
   if (options.accept !== undefined && options.accept !== "lose-unreadable") {
-    throw invalid('`accept` must be "lose-unreadable", if anything.');
+    throw invalidArgument('`accept` must be "lose-unreadable", if anything.');
   }
   if (options.onProblem !== undefined && typeof options.onProblem !== "function") {
-    throw invalid("`onProblem` must be a function.");
+    throw invalidArgument("`onProblem` must be a function.");
   }
   if (options.wasmUrl !== undefined && !isWasmSource(options.wasmUrl)) {
-    throw invalid("`wasmUrl` must be the address of the binary, its bytes or a WebAssembly.Module.");
+    throw invalidArgument("`wasmUrl` must be the address of the binary, its bytes or a WebAssembly.Module.");
   }
   const definition = toDefinition(options.schema, options.tableNumbers);
   const loading = loadWasm(options.wasmUrl);

@@ -23,11 +23,6 @@ export function decodeRows(text: string, encodedRows: ArrayLike<number> = []): G
   return rows;
 }
 
-/** One value in Convex JSON, such as a function's result or a row of its own. */
-export function decodeValue(text: string): Value {
-  return revive(JSON.parse(text) as Value);
-}
-
 /**
  * Freezes rows all the way down, for a cache that hands the same object to everyone. An ArrayBuffer's bytes can't be
  * frozen: they must not be written to.
@@ -49,24 +44,6 @@ function freezeDeeply(value: object): void {
     }
   }
   Object.freeze(value);
-}
-
-/** A copy of a cached row for code that may change it. */
-export function mutableCopy<T extends Value>(value: T): T {
-  return copy(value) as T;
-}
-
-function copy(value: Value): Value {
-  if (typeof value !== "object" || value === null) return value;
-  if (value instanceof ArrayBuffer) return value.slice(0);
-  if (Array.isArray(value)) return value.map(copy);
-  // Spreading copies a row's layout at once; only nested values need a visit.
-  const object: { [key: string]: Value | undefined } = { ...value };
-  for (const name in object) {
-    const field = object[name];
-    if (typeof field === "object" && field !== null) object[name] = copy(field);
-  }
-  return object;
 }
 
 /** Turns Convex JSON into values in place; what JSON.parse has made belongs to us. */

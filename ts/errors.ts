@@ -90,6 +90,11 @@ export class HoldfastError extends Error {
   }
 }
 
+/** A promise that is rejected with whatever was thrown. */
+export async function rejected(error: unknown): Promise<never> {
+  throw error;
+}
+
 /** Marks a {@link ConvexError} across realms and package copies; Convex's client looks for the same symbol. */
 const IDENTIFYING_FIELD = Symbol.for("ConvexError");
 

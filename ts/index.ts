@@ -22,8 +22,8 @@ export type {
 } from "./database.js";
 export type { WasmSource } from "./wasm.js";
 
-// Schemas and validators.
-export { defineSchema, defineTable, docValidator, SchemaDefinition, TableDefinition } from "./schema.js";
+// Schemas, tables and validators.
+export { defineSchema, docValidator, SchemaDefinition } from "./schema.js";
 export type {
   DataModelFromSchemaDefinition,
   DefineSchemaOptions,
@@ -31,12 +31,14 @@ export type {
   DocValidator,
   ExportableSchema,
   GenericSchema,
-  IndexOptions,
   SystemFieldValidators,
 } from "./schema.js";
-export { asObjectValidator, isValidator, v } from "./values.js";
+export { defineTable, TableDefinition } from "./table.js";
+export type { IndexOptions } from "./table.js";
+export { asObjectValidator, v } from "./v.js";
+export type { AsObjectValidator } from "./v.js";
+export { isValidator } from "./validators.js";
 export type {
-  AsObjectValidator,
   GenericValidator,
   Infer,
   ObjectType,
@@ -58,7 +60,7 @@ export type {
   VRecord,
   VString,
   VUnion,
-} from "./values.js";
+} from "./validators.js";
 
 // Values.
 export { getConvexSize, getDocumentSize } from "./size.js";
@@ -90,21 +92,14 @@ export type {
 } from "./data_model.js";
 
 // Queries and contexts.
+export type { Cursor, OrderedQuery, PaginationOptions, PaginationResult, Query, QueryInitializer } from "./query.js";
 export type {
-  Cursor,
-  Expression,
-  ExpressionOrValue,
-  FilterBuilder,
   IndexRange,
   IndexRangeBuilder,
   LowerBoundIndexRangeBuilder,
-  OrderedQuery,
-  PaginationOptions,
-  PaginationResult,
-  Query,
-  QueryInitializer,
   UpperBoundIndexRangeBuilder,
-} from "./query.js";
+} from "./index_range.js";
+export type { Expression, ExpressionOrValue, FilterBuilder } from "./filter.js";
 export type {
   GenericDatabaseReader,
   GenericDatabaseWriter,

@@ -3,49 +3,23 @@
  *
  * Builders only collect what was said, as plain data in Convex's serialized form; nothing is read until a consumer such
  * as `collect` hands that to an executor. The types name the step one is at (`QueryInitializer`, `Query`,
- * `OrderedQuery`; `IndexRangeBuilder`, `LowerBound…`, `UpperBound…`), so that a wrong order does not compile.
+ * `OrderedQuery`), so that a wrong order does not compile.
  */
-import { checkedCopy, isInstance } from "./checked.js";
-import type {
-  DocumentByInfo,
-  FieldPaths,
-  FieldTypeFromFieldPath,
-  GenericDocument,
-  GenericIndexFields,
-  GenericTableInfo,
-  IndexNames,
-  NamedIndex,
-  NumericValue,
-  Value,
-} from "./data_model.js";
+import { invalidArgument, requireArgument, requireFunction, requireText } from "./arguments.js";
+import { isInstance } from "./checked.js";
+import type { DocumentByInfo, GenericDocument, GenericTableInfo, IndexNames, NamedIndex } from "./data_model.js";
 import { describe, describeError, shortened } from "./describe.js";
 import { HoldfastError } from "./errors.js";
-
-// ---- what a query is ----------------------------------------------------------------------------
-
-/** The order of a query's results by its index. */
-export type Order = "asc" | "desc";
-
-/** A value in a query; a missing field is `{ $undefined: null }`. */
-export type SerializedValue = Value;
-
-/** One bound of an index range. */
-export type SerializedRangeExpression = {
-  type: "Eq" | "Gt" | "Gte" | "Lt" | "Lte";
-  fieldPath: string;
-  value: SerializedValue;
-};
-
-/** A filter: `{ $eq: [l, r] }`, `{ $and: […] }`, `{ $field: "a.b" }`, `{ $literal: value }` and so on. */
-export type SerializedExpression = { [operator: string]: Value };
-
-/** Where a query's documents come from. `indexName` is `table.index`. */
-export type SerializedSource =
-  | { type: "FullTableScan"; tableName: string; order: Order }
-  | { type: "IndexRange"; indexName: string; range: SerializedRangeExpression[]; order: Order };
-
-/** A query as plain data. */
-export type SerializedQuery = { source: SerializedSource; operators: { filter: SerializedExpression }[] };
+import { type ExpressionOrValue, type FilterBuilder, filterBuilder, serializeExpression } from "./filter.js";
+import { type IndexRange, type IndexRangeBuilder, RangeBuilder } from "./index_range.js";
+import {
+  type Order,
+  type SerializedExpression,
+  type SerializedQuery,
+  type SerializedRangeExpression,
+  type SerializedSource,
+  tableOf,
+} from "./serialized_query.js";
 
 /** A place between the results of a query. Opaque, and of use with the same query only. */
 export type Cursor = string;
@@ -72,9 +46,9 @@ export interface PaginationResult<T> {
   isDone: boolean;
   /** Where the next page begins. */
   continueCursor: Cursor;
-  /** Where the page could be cut in two. */
+  /** Where the page could be cut in two; Holdfast doesn't say. */
   splitCursor?: Cursor | null;
-  /** Whether it should be, because it has grown. */
+  /** `"SplitRequired"` if `maximumRowsRead` has ended the page, else null. */
   pageStatus?: "SplitRecommended" | "SplitRequired" | null;
 }
 
@@ -122,13 +96,6 @@ export function uniqueOf(query: SerializedQuery, rows: readonly GenericDocument[
   );
 }
 
-/** The table that a query reads. */
-export function tableOf({ source }: SerializedQuery): string {
-  return source.type === "FullTableScan" ? source.tableName : source.indexName.split(".", 1)[0]!;
-}
-
-// ---- what one writes ----------------------------------------------------------------------------
-
 /** A query whose order is settled. */
 export interface OrderedQuery<TableInfo extends GenericTableInfo> extends AsyncIterable<DocumentByInfo<TableInfo>> {
   /**
@@ -171,247 +138,7 @@ export interface QueryInitializer<TableInfo extends GenericTableInfo> extends Qu
   ): Query<TableInfo>;
 }
 
-/** N + 1, up to the most fields an index may have. */
-type PlusOne<N extends number> = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16][N];
-
-/** A finished index range. */
-export abstract class IndexRange {
-  /** Makes the type nominal: only a builder's result is a range. */
-  declare private readonly _isIndexRange: undefined;
-}
-
-/**
- * Says which part of an index to read: `eq` on fields in the index's order, then at most one lower and one upper bound
- * on the next field.
- */
-export interface IndexRangeBuilder<
-  Document extends GenericDocument,
-  IndexFields extends GenericIndexFields,
-  FieldNum extends number = 0,
-> extends LowerBoundIndexRangeBuilder<Document, IndexFields[FieldNum]> {
-  /** The index's next field equals the value; `undefined` is a missing field. */
-  eq(
-    fieldName: IndexFields[FieldNum],
-    value: FieldTypeFromFieldPath<Document, IndexFields[FieldNum]>,
-  ): NextIndexRangeBuilder<Document, IndexFields, FieldNum>;
-}
-
-type NextIndexRangeBuilder<
-  Document extends GenericDocument,
-  IndexFields extends GenericIndexFields,
-  FieldNum extends number,
-> =
-  PlusOne<FieldNum> extends IndexFields["length"]
-    ? IndexRange
-    : IndexRangeBuilder<Document, IndexFields, PlusOne<FieldNum>>;
-
-/** Says where a range begins. */
-export interface LowerBoundIndexRangeBuilder<
-  Document extends GenericDocument,
-  IndexFieldName extends string,
-> extends UpperBoundIndexRangeBuilder<Document, IndexFieldName> {
-  /** The field is greater than the value. `gt(field, undefined)` means that the field is there. */
-  gt(
-    fieldName: IndexFieldName,
-    value: FieldTypeFromFieldPath<Document, IndexFieldName>,
-  ): UpperBoundIndexRangeBuilder<Document, IndexFieldName>;
-  /** The field is greater than or equal to the value. */
-  gte(
-    fieldName: IndexFieldName,
-    value: FieldTypeFromFieldPath<Document, IndexFieldName>,
-  ): UpperBoundIndexRangeBuilder<Document, IndexFieldName>;
-}
-
-/** Says where a range ends. */
-export interface UpperBoundIndexRangeBuilder<
-  Document extends GenericDocument,
-  IndexFieldName extends string,
-> extends IndexRange {
-  /** The field is less than the value. */
-  lt(fieldName: IndexFieldName, value: FieldTypeFromFieldPath<Document, IndexFieldName>): IndexRange;
-  /** The field is less than or equal to the value. */
-  lte(fieldName: IndexFieldName, value: FieldTypeFromFieldPath<Document, IndexFieldName>): IndexRange;
-}
-
-/** Something that a filter computes for each document. */
-export abstract class Expression<T extends Value | undefined> {
-  /** Makes the type nominal. */
-  declare private readonly _isExpression: undefined;
-  /** Tells expressions apart by what they compute. */
-  declare private readonly _value: T;
-}
-
-/** An expression or a constant. */
-export type ExpressionOrValue<T extends Value | undefined> = Expression<T> | T;
-
-/**
- * Builds filters. Comparisons use the order of values across all types and never fail; a missing field is `undefined`.
- */
-export interface FilterBuilder<TableInfo extends GenericTableInfo> {
-  /** l equals r. */
-  eq<T extends Value | undefined>(l: ExpressionOrValue<T>, r: ExpressionOrValue<T>): Expression<boolean>;
-  /** l does not equal r. */
-  neq<T extends Value | undefined>(l: ExpressionOrValue<T>, r: ExpressionOrValue<T>): Expression<boolean>;
-  /** l is less than r. */
-  lt<T extends Value>(l: ExpressionOrValue<T>, r: ExpressionOrValue<T>): Expression<boolean>;
-  /** l is less than or equal to r. */
-  lte<T extends Value>(l: ExpressionOrValue<T>, r: ExpressionOrValue<T>): Expression<boolean>;
-  /** l is greater than r. */
-  gt<T extends Value>(l: ExpressionOrValue<T>, r: ExpressionOrValue<T>): Expression<boolean>;
-  /** l is greater than or equal to r. */
-  gte<T extends Value>(l: ExpressionOrValue<T>, r: ExpressionOrValue<T>): Expression<boolean>;
-  /** l + r; both are numbers or both are bigints, here and below. */
-  add<T extends NumericValue>(l: ExpressionOrValue<T>, r: ExpressionOrValue<T>): Expression<T>;
-  /** l - r. */
-  sub<T extends NumericValue>(l: ExpressionOrValue<T>, r: ExpressionOrValue<T>): Expression<T>;
-  /** l * r. */
-  mul<T extends NumericValue>(l: ExpressionOrValue<T>, r: ExpressionOrValue<T>): Expression<T>;
-  /** l / r. */
-  div<T extends NumericValue>(l: ExpressionOrValue<T>, r: ExpressionOrValue<T>): Expression<T>;
-  /** l % r. */
-  mod<T extends NumericValue>(l: ExpressionOrValue<T>, r: ExpressionOrValue<T>): Expression<T>;
-  /** -x. */
-  neg<T extends NumericValue>(x: ExpressionOrValue<T>): Expression<T>;
-  /** All are true; stops at the first that is not. */
-  and(...exprs: ExpressionOrValue<boolean>[]): Expression<boolean>;
-  /** One is true; stops at the first that is. */
-  or(...exprs: ExpressionOrValue<boolean>[]): Expression<boolean>;
-  /** x is false. */
-  not(x: ExpressionOrValue<boolean>): Expression<boolean>;
-  /** The value of a field, by its name or its path as in `settings.isPublic`. */
-  field<FieldPath extends FieldPaths<TableInfo>>(
-    fieldPath: FieldPath,
-  ): Expression<FieldTypeFromFieldPath<DocumentByInfo<TableInfo>, FieldPath>>;
-}
-
-// ---- how it works -------------------------------------------------------------------------------
-
 const QUERY_OPERATORS_MAX = 256;
-/** Of the 64 levels that the engine takes, a constant at the bottom is one. */
-const FILTER_DEPTH_MAX = 63;
-
-class RangeBuilder extends IndexRange {
-  readonly #expressions: readonly SerializedRangeExpression[];
-  #consumed = false;
-
-  constructor(expressions: readonly SerializedRangeExpression[]) {
-    super();
-    this.#expressions = expressions;
-  }
-
-  eq(fieldName: string, value: unknown): RangeBuilder {
-    return this.#add("Eq", fieldName, value);
-  }
-  gt(fieldName: string, value: unknown): RangeBuilder {
-    return this.#add("Gt", fieldName, value);
-  }
-  gte(fieldName: string, value: unknown): RangeBuilder {
-    return this.#add("Gte", fieldName, value);
-  }
-  lt(fieldName: string, value: unknown): RangeBuilder {
-    return this.#add("Lt", fieldName, value);
-  }
-  lte(fieldName: string, value: unknown): RangeBuilder {
-    return this.#add("Lte", fieldName, value);
-  }
-
-  export(): SerializedRangeExpression[] {
-    this.#consume();
-    return [...this.#expressions];
-  }
-
-  #add(type: SerializedRangeExpression["type"], fieldPath: string, value: unknown): RangeBuilder {
-    requireText(fieldPath, type.toLowerCase(), "fieldName");
-    this.#consume();
-    return new RangeBuilder([...this.#expressions, { type, fieldPath, value: serializeValue(value) }]);
-  }
-
-  #consume(): void {
-    if (this.#consumed) {
-      throw new HoldfastError(
-        "InvalidIndexRange",
-        "IndexRangeBuilder has already been used! Chain your method calls like `q => q.eq(...).eq(...)`. " +
-          "See https://docs.convex.dev/using/indexes",
-      );
-    }
-    this.#consumed = true;
-  }
-}
-
-class SerializableExpression<T extends Value | undefined> extends Expression<T> {
-  readonly serialized: SerializedExpression;
-  /** How many expressions it has inside each other. */
-  readonly depth: number;
-
-  constructor(serialized: SerializedExpression, operands: readonly unknown[] = []) {
-    super();
-    this.serialized = serialized;
-    let depth = 0;
-    for (const operand of operands) {
-      if (isExpression(operand)) depth = Math.max(depth, operand.depth);
-    }
-    if (depth >= FILTER_DEPTH_MAX) {
-      throw new HoldfastError(
-        "InvalidFilter",
-        `A filter may have ${FILTER_DEPTH_MAX} expressions inside each other; \`and\` and \`or\` take any number at once.`,
-      );
-    }
-    this.depth = depth + 1;
-  }
-}
-
-function serializeValue(value: unknown): SerializedValue {
-  return value === undefined ? { $undefined: null } : checkedCopy(value);
-}
-
-function isExpression(operand: unknown): operand is SerializableExpression<Value> {
-  return isInstance(operand, SerializableExpression);
-}
-
-function serializeExpression(expression: unknown): SerializedExpression {
-  return isExpression(expression) ? expression.serialized : { $literal: serializeValue(expression) };
-}
-
-function operator<T extends Value | undefined>(name: string, ...operands: unknown[]): Expression<T> {
-  return new SerializableExpression<T>({ [name]: operands.map(serializeExpression) }, operands);
-}
-
-const operators: FilterBuilder<GenericTableInfo> = {
-  eq: (l, r) => operator("$eq", l, r),
-  neq: (l, r) => operator("$neq", l, r),
-  lt: (l, r) => operator("$lt", l, r),
-  lte: (l, r) => operator("$lte", l, r),
-  gt: (l, r) => operator("$gt", l, r),
-  gte: (l, r) => operator("$gte", l, r),
-  add: (l, r) => operator("$add", l, r),
-  sub: (l, r) => operator("$sub", l, r),
-  mul: (l, r) => operator("$mul", l, r),
-  div: (l, r) => operator("$div", l, r),
-  mod: (l, r) => operator("$mod", l, r),
-  neg: (x) => new SerializableExpression({ $neg: serializeExpression(x) }, [x]),
-  and: (...expressions) => operator("$and", ...expressions),
-  or: (...expressions) => operator("$or", ...expressions),
-  not: (x) => new SerializableExpression({ $not: serializeExpression(x) }, [x]),
-  field: (fieldPath) => {
-    requireText(fieldPath, "field", "fieldPath");
-    return new SerializableExpression({ $field: fieldPath });
-  },
-};
-
-/**
- * The builder is no document: `(q) => q.title === "a"` would compare nothing with "a" and find nothing. A constant that
- * comes from elsewhere is as good as an expression, as in Convex.
- */
-const filterBuilder = /* @__PURE__ */ new Proxy(operators, {
-  get(target, name) {
-    if (typeof name === "symbol" || name in target) return Reflect.get(target, name) as unknown;
-    throw new HoldfastError(
-      "InvalidFilter",
-      `A filter's builder has no \`${name}\`. A field of the document is \`q.field("${name}")\`, and it is compared by ` +
-        `\`q.eq(q.field("${name}"), value)\`.`,
-    );
-  },
-});
 
 /** A query under construction: as it is serialized, except that the order may be unsaid. */
 interface Draft {
@@ -439,8 +166,8 @@ class QueryBuilder implements Query<GenericTableInfo> {
   order(order: Order): QueryBuilder {
     requireArgument(order, "order", "order");
     const draft = this.#takeDraft();
-    if (draft.order !== null) throw invalid("Queries may only specify order at most once");
-    if (order !== "asc" && order !== "desc") throw invalid(`\`order\` must be "asc" or "desc".`);
+    if (draft.order !== null) throw invalidArgument("Queries may only specify order at most once");
+    if (order !== "asc" && order !== "desc") throw invalidArgument(`\`order\` must be "asc" or "desc".`);
     return new QueryBuilder(this.#executor, { ...draft, order });
   }
 
@@ -448,7 +175,7 @@ class QueryBuilder implements Query<GenericTableInfo> {
     requireFunction(predicate, "filter", "predicate");
     const draft = this.#takeDraft();
     if (draft.operators.length >= QUERY_OPERATORS_MAX) {
-      throw invalid(`Can't construct query with more than ${QUERY_OPERATORS_MAX} operators`);
+      throw invalidArgument(`Can't construct query with more than ${QUERY_OPERATORS_MAX} operators`);
     }
     const operators = [...draft.operators, { filter: serializeExpression(predicate(filterBuilder)) }];
     return new QueryBuilder(this.#executor, { ...draft, operators }) as this;
@@ -458,23 +185,25 @@ class QueryBuilder implements Query<GenericTableInfo> {
     requireArgument(options, "paginate", "options");
     const { numItems, cursor, endCursor, maximumRowsRead, maximumBytesRead } = pageOptions(options);
     if (!Number.isInteger(numItems) || numItems < 0) {
-      throw invalid(
+      throw invalidArgument(
         `\`options.numItems\` must be a positive number. Received \`${typeof numItems === "object" ? describe(numItems) : shortened(String(numItems))}\`.`,
       );
     }
     if (cursor === undefined) {
-      throw invalid("`options.cursor` must be the `continueCursor` of the page before, or null for the first page.");
+      throw invalidArgument(
+        "`options.cursor` must be the `continueCursor` of the page before, or null for the first page.",
+      );
     }
     if (maximumRowsRead !== undefined && !(Number.isInteger(maximumRowsRead) && maximumRowsRead > 0)) {
-      throw invalid(
+      throw invalidArgument(
         `\`options.maximumRowsRead\` must be a positive integer. Received \`${describe(maximumRowsRead)}\`.`,
       );
     }
     if (maximumBytesRead !== undefined) {
-      throw invalid("`options.maximumBytesRead` is not supported; `maximumRowsRead` is.");
+      throw invalidArgument("`options.maximumBytesRead` is not supported; `maximumRowsRead` is.");
     }
     const query = serialize(this.#takeDraft());
-    if (numItems === 0) throw invalid("Must request at least 1 document while paginating");
+    if (numItems === 0) throw invalidArgument("Must request at least 1 document while paginating");
     return this.#executor.paginate(query, {
       numItems,
       cursor: cursorOf(cursor),
@@ -489,7 +218,7 @@ class QueryBuilder implements Query<GenericTableInfo> {
 
   async take(n: number): Promise<GenericDocument[]> {
     requireArgument(n, "take", "n");
-    if (!Number.isInteger(n) || n < 0) throw invalid("Arg 1 `n` to `take` must be a non-negative integer");
+    if (!Number.isInteger(n) || n < 0) throw invalidArgument("Arg 1 `n` to `take` must be a non-negative integer");
     return this.#executor.take(serialize(this.#takeDraft()), n);
   }
 
@@ -528,7 +257,7 @@ class QueryBuilder implements Query<GenericTableInfo> {
   /** For a next step of the chain, which takes the query over. */
   #takeDraft(): Draft {
     if (this.#state.type !== "preparing") {
-      throw invalid("A query can only be chained once and can't be chained after iteration begins.");
+      throw invalidArgument("A query can only be chained once and can't be chained after iteration begins.");
     }
     const { draft } = this.#state;
     this.#state = { type: "closed" };
@@ -554,11 +283,11 @@ class QueryBuilder implements Query<GenericTableInfo> {
       case "preparing":
         return this.#state.draft;
       case "executing":
-        throw invalid("Iteration can only begin on a query once.");
+        throw invalidArgument("Iteration can only begin on a query once.");
       case "consumed":
-        throw invalid("This query is closed and can't emit any more values.");
+        throw invalidArgument("This query is closed and can't emit any more values.");
       case "closed":
-        throw invalid("This query has been chained with another operator and can't be reused.");
+        throw invalidArgument("This query has been chained with another operator and can't be reused.");
     }
   }
 }
@@ -642,26 +371,6 @@ export function queryTable<TableInfo extends GenericTableInfo>(
   return new TableQuery(executor, tableName) as unknown as QueryInitializer<TableInfo>;
 }
 
-/** @internal Convex's error for a missing argument, the n-th from 1. */
-export function requireArgument(value: unknown, method: string, name: string, position = 1): void {
-  if (value === undefined) throw invalid(`Must provide arg ${position} \`${name}\` to \`${method}\``);
-}
-
-/** @internal An argument that must be a string. */
-export function requireText(value: unknown, method: string, name: string, position = 1): asserts value is string {
-  requireArgument(value, method, name, position);
-  if (typeof value === "string") return;
-  throw invalid(
-    `Invalid argument \`${name}\` for \`db.${method}\`, expected string but got '${typeof value}': ${describe(value)}`,
-  );
-}
-
-/** @internal An argument that must be a function. */
-export function requireFunction(value: unknown, method: string, name: string, position = 1): void {
-  requireArgument(value, method, name, position);
-  if (typeof value !== "function") throw invalid(`Arg ${position} \`${name}\` to \`${method}\` must be a function`);
-}
-
 /** The options of a page, read once. Convex's own code adds some that mean nothing here. */
 function pageOptions(options: unknown): PaginationOptions {
   try {
@@ -680,8 +389,4 @@ function cursorOf(cursor: unknown): Cursor | null {
     "InvalidCursor",
     `A cursor must be one of an earlier page, or null. Received ${describe(cursor)}.`,
   );
-}
-
-function invalid(message: string): HoldfastError {
-  return new HoldfastError("InvalidArgument", message);
 }

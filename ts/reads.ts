@@ -4,14 +4,9 @@
  */
 import { type Bridge, Status } from "./bridge.js";
 import type { GenericDocument } from "./data_model.js";
-import { HoldfastError } from "./errors.js";
-import {
-  type PageRequest,
-  type PaginationResult,
-  type QueryExecutor,
-  type SerializedQuery,
-  uniqueOf,
-} from "./query.js";
+import { HoldfastError, rejected } from "./errors.js";
+import { type PageRequest, type PaginationResult, type QueryExecutor, uniqueOf } from "./query.js";
+import type { SerializedQuery } from "./serialized_query.js";
 
 /** Whose reads they are. */
 export interface Reader {
@@ -26,8 +21,10 @@ export interface Reader {
 /** Reads of what the tab shows. */
 export const currentReader: Reader = { transaction: 0, check: () => undefined, lost: () => undefined };
 
+/** The most that a word of the mailbox holds. */
+const WORD_MAX = 0xffffffff;
 /** The word `Run` when a call left nothing to go on with. */
-const NO_RUN = 0xffffffff;
+const NO_RUN = WORD_MAX;
 
 /** A read as steps. What a step has answered lies in the mailbox until the next call, so it is taken at once. */
 export interface Steps<T> {
@@ -52,10 +49,6 @@ export function drive<T>(bridge: Bridge, reader: Reader, steps: Steps<T>): Promi
   } catch (error) {
     return rejected(error);
   }
-}
-
-async function rejected(error: unknown): Promise<never> {
-  throw error;
 }
 
 async function goOn<T>(bridge: Bridge, reader: Reader, steps: Steps<T>, first: number): Promise<T> {
@@ -160,8 +153,8 @@ export class Executor implements QueryExecutor {
         const length = bridge.writeQuery(query, undefined);
         const cursor = request.cursor === null ? 0 : bridge.appendText(request.cursor);
         const end = request.endCursor === null ? 0 : bridge.appendText(request.endCursor);
-        const items = Math.min(Math.ceil(request.numItems), NO_RUN);
-        const rows = Math.min(request.maximumRowsRead ?? 0, NO_RUN);
+        const items = Math.min(request.numItems, WORD_MAX);
+        const rows = Math.min(request.maximumRowsRead ?? 0, WORD_MAX);
         return bridge.engine.paginate(this.#reader.transaction, length, cursor, end, items, rows);
       },
       take: () => this.#take(page),

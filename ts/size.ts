@@ -73,7 +73,7 @@ function sizeWithin(value: unknown, limit: number): number {
 }
 
 /** The length of a string in UTF-8. */
-export function utf8Length(text: string): number {
+function utf8Length(text: string): number {
   let length = text.length;
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);

@@ -2,6 +2,7 @@
  * Mutations and reads as functions over a state of their own: `ctx.db`, and the loop that runs a function until it is
  * saved.
  */
+import { invalidArgument, requireArgument, requireText } from "./arguments.js";
 import { type Bridge, Status } from "./bridge.js";
 import type { GenericDatabaseWriter } from "./context.js";
 import type { AnyDataModel, GenericDocument } from "./data_model.js";
@@ -9,7 +10,7 @@ import { describe, describeError } from "./describe.js";
 import type { DocumentEncoder } from "./encode.js";
 import { HoldfastError } from "./errors.js";
 import { pathOfExcess, type Place, placed } from "./place.js";
-import { queryTable, requireArgument, requireText } from "./query.js";
+import { queryTable } from "./query.js";
 import { drive, Executor, type Reader } from "./reads.js";
 import { Writes } from "./writes.js";
 
@@ -94,7 +95,6 @@ export class TransactionDatabase {
   }
 
   normalizeId(tableName: string, id: string): string | null {
-    requireArgument(id, "normalizeId", "id", 2);
     return normalizeId(this.#bridge, tableName, id);
   }
 
@@ -206,8 +206,7 @@ export class TransactionDatabase {
     if (creationTime === undefined) return this.#call(call);
     return this.#get(tableName, id).then((document) => {
       if (document !== null && document["_creationTime"] !== creationTime) {
-        throw new HoldfastError(
-          "InvalidArgument",
+        throw invalidArgument(
           `Provided creation time ${describe(creationTime)} doesn't match '_creationTime' field ` +
             `${describe(document["_creationTime"])} of document ${id}.`,
         );
@@ -289,7 +288,7 @@ export function listOf(values: unknown): unknown[] {
     const message = `Arg 2 \`values\` to \`insertMany\` could not be read: ${describeError(cause)}`;
     throw new HoldfastError("InvalidArgument", message, { cause });
   }
-  throw new HoldfastError("InvalidArgument", "Arg 2 `values` to `insertMany` must be an array of documents");
+  throw invalidArgument("Arg 2 `values` to `insertMany` must be an array of documents");
 }
 
 /** No record holds more, so that a wrong length is refused before anything is read. */
@@ -404,10 +403,7 @@ export function encodeChange(
     throw placed(error, { table });
   }
   if (encoder.id !== undefined && encoder.id !== id) {
-    throw new HoldfastError(
-      "InvalidArgument",
-      `Provided document ID ${id} doesn't match '_id' field ${describe(encoder.id)}.`,
-    );
+    throw invalidArgument(`Provided document ID ${id} doesn't match '_id' field ${describe(encoder.id)}.`);
   }
   return { bytes: bridge.input.written().slice(), value, creationTime: encoder.creationTime };
 }
@@ -456,6 +452,7 @@ export function targetAndValue(
 /** The string as an id if it is one of this table, else null. */
 export function normalizeId(bridge: Bridge, tableName: string, id: string): string | null {
   requireText(tableName, "normalizeId", "tableName");
+  requireArgument(id, "normalizeId", "id", 2);
   if (typeof id !== "string") return null;
   const table = bridge.table(tableName);
   return bridge.engine.isIdOf(bridge.writeText(id), table) ? id : null;
@@ -492,8 +489,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 /** A time limit as an app gives it. */
 export function checkedTimeout(name: string, milliseconds: unknown): number {
   if (typeof milliseconds === "number" && milliseconds >= 0) return milliseconds > TIMER_MAX_MS ? 0 : milliseconds;
-  throw new HoldfastError(
-    "InvalidArgument",
+  throw invalidArgument(
     `\`${name}\` must be a number of milliseconds, 0 for ever. Received ${describe(milliseconds)}.`,
   );
 }

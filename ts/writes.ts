@@ -6,6 +6,7 @@
  * promise of a class of its own, whose `then` says so; `await`, `catch` and `Promise.all` call it. One that has succeeded
  * at once, as nearly all do, gives an ordinary promise.
  */
+import { rejected } from "./errors.js";
 
 /** What the writes of one run have come to. */
 export class Writes {
@@ -58,10 +59,6 @@ export class Writes {
     while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
     for (const error of this.#failures.values()) throw error;
   }
-}
-
-async function rejected(error: unknown): Promise<never> {
-  throw error;
 }
 
 /** The promise of a write that may fail. */

@@ -144,7 +144,7 @@ export function textOf(
 }
 
 /** Whether a number is a time that the calendar knows. */
-export const isShown = (value: unknown): value is number => Math.abs(value as number) <= 8.64e15;
+const isShown = (value: unknown): value is number => Math.abs(value as number) <= 8.64e15;
 
 /** A time as a control of its kind writes it. Days are days in UTC, times are in the time of this place. */
 export function written(kind: "day" | "time", value: number): string {

@@ -48,10 +48,10 @@ const things = [
 ];
 const reasons = ["before the fair", "with the new supplier", "for the second floor", "again", "in two languages", ""];
 
-export type NewTask = InsertValue<Task>;
+type NewTask = InsertValue<Task>;
 
 /** The task of a number. It depends on nothing else than its arguments. */
-export function makeTask(n: number, projects: readonly Id<"projects">[], users: readonly Id<"users">[]): NewTask {
+function makeTask(n: number, projects: readonly Id<"projects">[], users: readonly Id<"users">[]): NewTask {
   const random = randomNumbers(n);
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
   const createdAt = epoch - Math.floor(random() * 180) * dayMs;
@@ -143,7 +143,7 @@ export async function addTasks(
   total: number,
   signal: AbortSignal,
   onProgress: (done: number) => void,
-): Promise<number> {
+): Promise<void> {
   const { db } = session;
   const projects = (await db.query("projects").collect()).map(({ _id }) => _id);
   const users = (await db.query("users").collect()).map(({ _id }) => _id);
@@ -165,7 +165,6 @@ export async function addTasks(
     result: plural(done, "row"),
     ms,
   });
-  return done;
 }
 
 /** A row of the data set as it was published. */

@@ -1,34 +1,6 @@
 // Databases in IndexedDB, in real tabs: what is saved stays, tabs share it, and failures have names.
-import { type BrowserContext, expect, type Page as Tab, test } from "@playwright/test";
-import type { Page } from "./pages/page.js";
-
-declare const openTasks: Page["openTasks"];
-declare const sleep: Page["sleep"];
-declare const until: Page["until"];
-declare const codeOf: Page["codeOf"];
-
-async function tab(context: BrowserContext): Promise<Tab> {
-  const page = await context.newPage();
-  page.on("pageerror", (error) => console.error(error));
-  await page.goto(process.env["HOLDFAST_PAGES"]!);
-  await page.waitForFunction(() => document.title === "ready");
-  return page;
-}
-
-/** Options as plain data: Playwright's types would take those of the schema apart without end. */
-interface Options {
-  tuning?: { idleMs?: number; checkpointLogRecords?: number };
-  budgets?: { pageCacheBytes?: number; rowCacheBytes?: number };
-}
-
-const open = (page: Tab, options: Options = {}) =>
-  page.evaluate(async (options) => {
-    globalThis.db = await openTasks(options);
-  }, options);
-
-declare global {
-  var db: Page["db"];
-}
+import { type BrowserContext, expect, test } from "@playwright/test";
+import { open, tab, type Tab } from "./tab.js";
 
 test("what is saved is there after a reload, from the log and from the tree", async ({ context }) => {
   const page = await tab(context);

@@ -4,11 +4,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium, expect, type Page as Tab, test } from "@playwright/test";
-import type { Page } from "./pages/page.js";
-
-declare const openTasks: Page["openTasks"];
-declare const sleep: Page["sleep"];
+import { type Browser, chromium, expect, test } from "@playwright/test";
+import type { Tab } from "./tab.js";
 
 const rounds = process.env["HOLDFAST_LONG"] === "1" ? 60 : 6;
 

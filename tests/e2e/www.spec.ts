@@ -67,16 +67,21 @@ async function addTask(page: Page, title: string): Promise<void> {
   await expect(form).toBeHidden();
 }
 
-/** Generates tasks and stops after the first batches. Answers how many there are then. */
-async function generateSome(page: Page): Promise<number> {
+/** Generates tasks and stops after the first batches. Answers how many were added. */
+async function generate(page: Page): Promise<number> {
   await page.getByRole("button", { name: "Generate 100,000 tasks" }).click();
   await page.getByText(/\d of 100,000$/).waitFor();
   await page.getByRole("button", { name: "Cancel" }).click();
   const said = page.getByText(/^Cancelled: [\d,]+ tasks in/);
   await said.waitFor();
-  const added = Number(/Cancelled: ([\d,]+)/.exec(await said.innerText())![1]!.replaceAll(",", ""));
-  await expectCount(page, "all", 24 + added);
-  return 24 + added;
+  return Number(/Cancelled: ([\d,]+)/.exec(await said.innerText())![1]!.replaceAll(",", ""));
+}
+
+/** The same beside the sample alone. Answers how many tasks there are then. */
+async function generateSome(page: Page): Promise<number> {
+  const total = 24 + (await generate(page));
+  await expectCount(page, "all", total);
+  return total;
 }
 
 async function verify(page: Page): Promise<string> {
@@ -501,14 +506,6 @@ test("two tabs see each other's changes, and both may write at once", async ({ n
     const expected = names.flatMap((n) => [`First ${n}`, `Second ${n}`]);
     expect(titles.slice(0, 10).sort()).toEqual(expected.sort());
   }
-  const generate = async (page: Page): Promise<number> => {
-    await page.getByRole("button", { name: "Generate 100,000 tasks" }).click();
-    await page.getByText(/\d of 100,000$/).waitFor();
-    await page.getByRole("button", { name: "Cancel" }).click();
-    const said = page.getByText(/^Cancelled: [\d,]+ tasks in/);
-    await said.waitFor();
-    return Number(/Cancelled: ([\d,]+)/.exec(await said.innerText())![1]!.replaceAll(",", ""));
-  };
   const added = await Promise.all([generate(first), generate(second)]);
   for (const page of [first, second]) {
     await page.getByRole("button", { name: "Refresh" }).click();
@@ -542,6 +539,12 @@ test("nothing can close the database while tasks are generated, and the page say
   await expect(page.locator("#state")).toHaveText("Saving…");
   await expect(page.getByLabel("Durability")).toBeDisabled();
   await expect(page.getByRole("button", { name: "Delete database" })).toBeDisabled();
+  // A check that ends meanwhile changes nothing about that.
+  await page.getByRole("button", { name: "Verify" }).click();
+  await expect(page.locator(".report")).toContainText(/ read in /, { timeout: 30_000 });
+  await expect(page.getByRole("button", { name: "Verify" })).toBeEnabled();
+  await expect(page.locator("#state")).toHaveText("Saving…");
+  await expect(page.getByLabel("Durability")).toBeDisabled();
   await page.getByRole("button", { name: "Cancel" }).click();
   await expect(page.locator("#state")).toHaveText("All saved");
   await expect(page.getByLabel("Durability")).toBeEnabled();

@@ -145,6 +145,9 @@ test("arguments of the wrong kind", async (t) => {
     assert.equal(await call("patch", table, user, {}), "InvalidArgument");
     assert.equal(await call("query", table), "InvalidArgument");
   }
+  assert.equal(await call("normalizeId", "users"), "InvalidArgument");
+  assert.equal(await codeOf(db.read((ctx) => ctx.db.normalizeId("users", undefined as never))), "InvalidArgument");
+  assert.equal(await codeOf(db.read((ctx) => ctx.db.normalizeId(undefined as never, user))), "InvalidArgument");
   for (const id of [null, 5, [], Object.create(null), { toString: () => fail("text") }]) {
     for (const method of ["get", "delete"]) assert.equal(await call(method, id), "InvalidArgument");
     for (const method of ["patch", "replace"]) assert.equal(await call(method, id, {}), "InvalidArgument");

@@ -1,11 +1,14 @@
-// The way out: JSON for most rows, Convex JSON for the others; frozen for the cache, fresh for those who may change it.
+// The way out: JSON for most rows, Convex JSON for the others; frozen for the cache.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decodeRows, decodeValue, freezeRows, mutableCopy } from "../../ts/decode.js";
-import type { GenericDocument, Value } from "../../ts/index.js";
+import { decodeRows, freezeRows } from "../../ts/decode.js";
+import type { GenericDocument } from "../../ts/index.js";
 import { literalToJson, toBase64 } from "../../ts/json.js";
 import { assertSame } from "../fixtures/read_document.js";
+
+/** A value that the engine has written, as a field of a row. */
+const decodeValue = (text: string): unknown => decodeRows(`[{"field":${text}}]`, [0])[0]!["field"];
 
 /** Convex JSON as the engine writes it. */
 function toJson(value: unknown): unknown {
@@ -27,11 +30,11 @@ test("Convex JSON of each kind", () => {
     [`{"$float":"AAAAAAAAAIA="}`, -0],
     [`{"$bytes":"AQL/"}`, Uint8Array.of(1, 2, 255).buffer],
     [`{"$bytes":""}`, new ArrayBuffer(0)],
-    [`[1,{"a":[{"$integer":"AQAAAAAAAAA="}],"$":0}]`, null],
+    [`[1,{"a":[{"$integer":"AQAAAAAAAAA="}],"$":0}]`, [1, { a: [1n], $: 0 }]],
   ];
   for (const [text, expected] of vectors) {
-    if (expected !== null) assertSame(decodeValue(text), expected);
-    if (expected !== null) assert.equal(JSON.stringify(toJson(expected)), text);
+    assertSame(decodeValue(text), expected);
+    assert.equal(JSON.stringify(toJson(expected)), text);
   }
   assertSame(decodeValue(`{"a":[{"b":{"$integer":"AQAAAAAAAAA="}},null,"x"]}`), { a: [{ b: 1n }, null, "x"] });
   for (const broken of [`{"$integer":"AQ=="}`, `{"$float":"AAAAAAAA8D8="}`, `{"$integer":1}`, `{"$other":"AQL/"}`]) {
@@ -66,9 +69,7 @@ test("any document comes back", () => {
       );
       assertSame(decoded, rows);
       const frozen = freezeRows(decoded);
-      const copies = frozen.map((row) => mutableCopy<Value>(row));
-      assertSame(copies, rows);
-      for (const copy of copies) assertMutable(copy);
+      assertSame(frozen, rows);
       for (const row of frozen) assertFrozen(row);
     }),
   );
@@ -78,10 +79,4 @@ function assertFrozen(value: unknown): void {
   if (typeof value !== "object" || value === null || value instanceof ArrayBuffer) return;
   assert.ok(Object.isFrozen(value));
   Object.values(value).forEach(assertFrozen);
-}
-
-function assertMutable(value: unknown): void {
-  if (typeof value !== "object" || value === null) return;
-  assert.ok(Object.isExtensible(value));
-  if (!(value instanceof ArrayBuffer)) Object.values(value).forEach(assertMutable);
 }

@@ -139,16 +139,29 @@ test("messages about large values are short, and are made without reading all of
     { ["$" + "x".repeat(100_000)]: 1 },
     { ["x".repeat(100_000)]: 1 },
     { text: 1, list: [shared, new Date(0)] },
+    { text: 1, list: [new Date(0), shared] },
     { text: Symbol("x".repeat(100_000)) },
   ];
   for (const value of values) {
     const error = await errorOf(any["insert"]!("things", value));
     assert.ok(error.message.length < 1_000, error.message.slice(0, 2_000));
   }
+  const compared = errorOf(
+    (async () =>
+      db
+        .query("things")
+        .filter((q) => q.eq(shared as never, 1))
+        .collect())(),
+  );
+  assert.equal((await compared).code, "ValueTooLarge");
   const endless = new Array(4294967295);
+  const endlessProxy = new Proxy([], { get: (_, key) => (key === "length" ? endless.length : {}) });
+  for (const values of [endless, endlessProxy]) {
+    assert.equal((await errorOf(any["insertMany"]!("things", values))).code, "TransactionTooLarge");
+  }
   for (const use of [
     () => any["insertMany"]!("things", endless),
-    () => any["insertMany"]!("things", new Proxy([], { get: (_, key) => (key === "length" ? 4294967295 : {}) })),
+    () => any["insertMany"]!("things", endlessProxy),
     () => any["insert"]!("things", endless),
     () => any["insert"]!("things", { text: 1, list: endless }),
     () => any["insert"]!("things", { text: "x".repeat(4 << 20), z: endless }),

@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { DocumentEncoder, encodeTrusted, encodeValue, nameIds } from "../../ts/encode.js";
+import { DocumentEncoder, encodeTrusted, encodeValue } from "../../ts/encode.js";
+import { nameIds } from "../../ts/encode_plan.js";
 import { HoldfastError } from "../../ts/errors.js";
 import { v } from "../../ts/index.js";
 import { heapSink, Sink } from "../../ts/sink.js";
-import type { GenericValidator, ValidatorJson } from "../../ts/values.js";
+import type { GenericValidator, ValidatorJson } from "../../ts/validators.js";
 import golden from "../fixtures/convex_golden.json";
 import { badValues } from "../fixtures/everything.js";
 import { assertSame, readDocument, readValue, withoutUndefined } from "../fixtures/read_document.js";

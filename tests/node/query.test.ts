@@ -3,13 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DataModelFromSchemaDefinition, GenericDocument, Id } from "../../ts/index.js";
 import { HoldfastError } from "../../ts/errors.js";
-import {
-  queryTable,
-  uniqueOf,
-  type QueryExecutor,
-  type QueryInitializer,
-  type SerializedQuery,
-} from "../../ts/query.js";
+import { queryTable, uniqueOf, type QueryExecutor, type QueryInitializer } from "../../ts/query.js";
+import type { SerializedQuery } from "../../ts/serialized_query.js";
 import type { schema } from "../fixtures/schema.js";
 
 type DataModel = DataModelFromSchemaDefinition<typeof schema>;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bridge, Status } from "../../ts/bridge.js";
-import type { SerializedQuery } from "../../ts/query.js";
 import { Executor, type Reader } from "../../ts/reads.js";
+import type { SerializedQuery } from "../../ts/serialized_query.js";
 
 const query: SerializedQuery = { source: { type: "FullTableScan", tableName: "t", order: "asc" }, operators: [] };
 

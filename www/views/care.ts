@@ -12,6 +12,10 @@ export interface Care {
 }
 
 export function careView(session: Session, { setDurability, destroy }: Care): View {
+  /** What another durability would take the database away from. */
+  const underWay = new Set<"generating" | "verifying">();
+  const showDurability = (): void => void (durability.disabled = underWay.size > 0);
+
   // ---- many tasks ----
 
   let cancel: AbortController | undefined;
@@ -25,7 +29,9 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
     progress.value = 0;
     progress.hidden = stop.hidden = false;
     // Both would close the database under what is being written.
-    durability.disabled = remove.disabled = true;
+    underWay.add("generating");
+    showDurability();
+    remove.disabled = true;
     durability.title = remove.title = "When the tasks are generated";
     generated.textContent = "";
     let shown = started;
@@ -51,7 +57,9 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
       session.fail(error);
     }
     progress.hidden = stop.hidden = true;
-    durability.disabled = remove.disabled = false;
+    underWay.delete("generating");
+    showDurability();
+    remove.disabled = false;
     durability.title = remove.title = "";
   });
 
@@ -70,7 +78,8 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
   const report = h("div", { class: "said report", role: "status" });
   const verify = actionButton("Verify", "Verifying…", async () => {
     checking.hidden = false;
-    durability.disabled = true;
+    underWay.add("verifying");
+    showDurability();
     report.replaceChildren();
     const started = performance.now();
     try {
@@ -91,7 +100,8 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
       session.fail(error);
     }
     checking.hidden = true;
-    durability.disabled = false;
+    underWay.delete("verifying");
+    showDurability();
   });
 
   // ---- durability, deletion ----

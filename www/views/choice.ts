@@ -137,14 +137,14 @@ function ordersOf(fields: readonly Field[], distinct: readonly string[]): (reado
 }
 
 /** One of the values that a field may have by its validator. */
-function valueFilter({ path, label, kind, none: missing }: Field, references: References): Filter {
+function valueFilter(field: Field, references: References): Filter {
+  const { path, label, kind, none: missing } = field;
   const input = select(`filter-${path}`, label, [["", "All"]]);
   const options = (): (readonly [string, string])[] => {
     if (kind.is === "id") return references.options(kind.table);
     return kind.is === "choice" ? kind.values.map((value) => [value, inWords(value)] as const) : [];
   };
-  const nobody: (readonly [string, string])[] =
-    missing === undefined ? [] : [[none, path === "assigneeId" ? "Nobody" : "None"]];
+  const nobody: (readonly [string, string])[] = missing === undefined ? [] : [[none, references.noneOf(field)]];
   return {
     elements: [labelled(label, input)],
     inputs: [input],

@@ -1,6 +1,6 @@
 /** The documents of a table: what there are, which are listed, pages of them; to add, edit and delete. */
 import type { Session, View } from "../database";
-import { actionButton, h, plural } from "../dom";
+import { actionButton, duration, h, plural } from "../dom";
 import { withValue, type Field, type Row } from "../fields";
 import { plan, type Plan } from "../plan";
 import { namedBy, type References } from "../references";
@@ -136,42 +136,31 @@ export function tableView(session: Session, table: TableName, references: Refere
 }
 
 /** What stands where there is nothing at all. */
-function startWithSample(session: Session): HTMLElement {
-  const add = actionButton("Add sample data", "Adding…", () => addSample(session).catch(session.fail), "primary");
-  return h(
-    "div",
-    { class: "empty" },
-    h("h2", {}, "An empty database"),
-    h(
-      "p",
-      {},
-      "It lives in this browser and nowhere else. Sample data fills it: six people, four projects, a few tasks. ",
+const empty = (title: string, text: string, button: HTMLButtonElement): HTMLElement =>
+  h("div", { class: "empty" }, h("h2", {}, title), h("p", {}, text), button);
+
+const startWithSample = (session: Session): HTMLElement =>
+  empty(
+    "An empty database",
+    "It lives in this browser and nowhere else. Sample data fills it: six people, four projects, a few tasks. " +
       "Later you can add 100,000 tasks more.",
-    ),
-    add,
+    actionButton("Add sample data", "Adding…", () => addSample(session).catch(session.fail), "primary"),
   );
-}
 
 function startWithMovies(session: Session): HTMLElement {
   const load = async (): Promise<void> => {
     const started = performance.now();
     try {
       const rows = await addMovies(session);
-      session.say(`Imported ${plural(rows, "movie")} in ${Math.round(performance.now() - started)} ms.`);
+      session.say(`Imported ${plural(rows, "movie")} in ${duration(performance.now() - started)}.`);
     } catch (error) {
       session.fail(error);
     }
   };
-  return h(
-    "div",
-    { class: "empty" },
-    h("h2", {}, "A data set from elsewhere"),
-    h(
-      "p",
-      {},
-      "3,201 movies from vega-datasets, as untidy as it was published: values that are missing, numbers among the titles. ",
-      "The schema says so, and the index puts them in order.",
-    ),
+  return empty(
+    "A data set from elsewhere",
+    "3,201 movies from vega-datasets, as untidy as it was published: values that are missing, numbers among the " +
+      "titles. The schema says so, and the index puts them in order.",
     actionButton("Import movies", "Importing…", load, "primary"),
   );
 }

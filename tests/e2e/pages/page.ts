@@ -34,6 +34,7 @@ export interface Page {
   until(condition: () => boolean | Promise<boolean>, milliseconds?: number): Promise<void>;
   codeOf(promise: Promise<unknown>): Promise<string>;
   raw<T>(name: string, use: (database: IDBDatabase) => T | Promise<T>, version?: number, stores?: string[]): Promise<T>;
+  done<T>(request: IDBRequest<T>): Promise<T>;
   abortAfter(method: "add" | "put" | "getAll", store: string, error?: string): () => number;
 }
 
@@ -62,12 +63,13 @@ const page: Omit<Page, "db"> = {
     request.onupgradeneeded = () => {
       for (const store of stores) request.result.createObjectStore(store);
     };
-    const database = await new Promise<IDBDatabase>((resolve, reject) => {
+    return await use(await page.done(request));
+  },
+  done: (request) =>
+    new Promise((resolve, reject) => {
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error!);
-    });
-    return await use(database);
-  },
+    }),
   /**
    * As a failing disk does it: such a request is taken, and its transaction is aborted later, with an error of this
    * name. Gives what ends the trouble, and tells how many there were.

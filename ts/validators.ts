@@ -1,5 +1,5 @@
 /**
- * Validators: what a field may hold, as a value and as a type. Convex's `v`, so that a `convex/schema.ts` needs no change.
+ * Validators: what a field may hold, as a value and as a type. `v` makes them.
  *
  * ```ts
  * const task = v.object({ title: v.string(), status: v.union(v.literal("todo"), v.literal("done")) });
@@ -79,7 +79,7 @@ export class VId<Type, IsOptional extends OptionalProperty = "required"> extends
   /** Use `v.id(tableName)`. */
   constructor({ isOptional, tableName }: { isOptional: IsOptional; tableName: TableNameFromType<Type> }) {
     super({ isOptional });
-    if (typeof tableName !== "string") throw invalid("v.id(tableName) requires a string");
+    if (typeof tableName !== "string") throw invalidSchema("v.id(tableName) requires a string");
     this.tableName = tableName;
   }
   /** @internal */
@@ -243,7 +243,7 @@ export class VLiteral<Type, IsOptional extends OptionalProperty = "required"> ex
   constructor({ isOptional, value }: { isOptional: IsOptional; value: Type }) {
     super({ isOptional });
     if (!["string", "boolean", "number", "bigint"].includes(typeof value)) {
-      throw invalid("v.literal(value) must be a string, number, or boolean");
+      throw invalidSchema("v.literal(value) must be a string, number, or boolean");
     }
     this.value = value;
   }
@@ -272,7 +272,7 @@ export class VArray<
   constructor({ isOptional, element }: { isOptional: IsOptional; element: Element }) {
     super({ isOptional });
     if (element === undefined) throw undefinedValidator("v.array()");
-    if (!isValidator(element)) throw invalid("The element of v.array() must be a validator");
+    if (!isValidator(element)) throw invalidSchema("The element of v.array() must be a validator");
     this.element = element;
   }
   /** @internal */
@@ -305,12 +305,12 @@ export class VRecord<
     super({ isOptional });
     if (key === undefined) throw undefinedValidator("v.record()", "key");
     if (value === undefined) throw undefinedValidator("v.record()", "value");
-    if (!isValidator(key) || !isValidator(value)) throw invalid("Key and value of v.record() must be validators");
+    if (!isValidator(key) || !isValidator(value)) throw invalidSchema("Key and value of v.record() must be validators");
     // The types forbid it; schemas written without them reach this.
     if ((key.isOptional as OptionalProperty) === "optional")
-      throw invalid("Record validator cannot have optional keys");
+      throw invalidSchema("Record validator cannot have optional keys");
     if ((value.isOptional as OptionalProperty) === "optional") {
-      throw invalid("Record validator cannot have optional values");
+      throw invalidSchema("Record validator cannot have optional values");
     }
     this.key = key;
     this.value = value;
@@ -346,7 +346,7 @@ export class VUnion<
     super({ isOptional });
     members.forEach((member: Validator<any, "required", any> | undefined, index) => {
       if (member === undefined) throw undefinedValidator("v.union()", `member at index ${index}`);
-      if (!isValidator(member)) throw invalid("All members of v.union() must be validators");
+      if (!isValidator(member)) throw invalidSchema("All members of v.union() must be validators");
     });
     this.members = members;
   }
@@ -383,7 +383,7 @@ export class VObject<
     super({ isOptional });
     for (const [name, validator] of entriesOf(fields, "v.object() takes an object of validators")) {
       if (validator === undefined) throw undefinedValidator("v.object()", name);
-      if (!isValidator(validator)) throw invalid("v.object() entries must be validators");
+      if (!isValidator(validator)) throw invalidSchema("v.object() entries must be validators");
     }
     this.fields = fields;
   }
@@ -472,7 +472,7 @@ export type VOptional<T extends Validator<any, OptionalProperty, any>> =
                               : never;
 
 /**
- * A validator of values of type `Type`. Make one with {@link v}; tell them apart by `kind`. Later versions may add kinds.
+ * A validator of values of type `Type`. Make one with `v`; tell them apart by `kind`. Later versions may add kinds.
  */
 export type Validator<Type, IsOptional extends OptionalProperty = "required", FieldPaths extends string = never> =
   | VId<Type, IsOptional>
@@ -511,68 +511,6 @@ export type ObjectType<Fields extends PropertyValidators> = Expand<
 /** The type of the values that pass a validator. */
 export type Infer<T extends Validator<any, OptionalProperty, any>> = T["type"];
 
-/** A validator, or the fields of an object, as {@link asObjectValidator} takes them. */
-export type AsObjectValidator<V extends Validator<any, any, any> | PropertyValidators> =
-  V extends Validator<any, any, any> ? V : V extends PropertyValidators ? Validator<ObjectType<V>> : never;
-
-const required = { isOptional: "required" } as const;
-
-/**
- * The validator builder.
- */
-export const v = {
-  /** The id of a document in the named table. The table is checked, not whether the document exists. */
-  id: <TableName extends string>(tableName: TableName): VId<GenericId<TableName>> =>
-    new VId<GenericId<TableName>>({ ...required, tableName: tableName }),
-  /** `null`. */
-  null: (): VNull => new VNull(required),
-  /** A float64: any JavaScript number. */
-  number: (): VFloat64 => new VFloat64(required),
-  /** A float64: any JavaScript number. */
-  float64: (): VFloat64 => new VFloat64(required),
-  /** @deprecated Use `v.int64()`. */
-  bigint: (): VInt64 => new VInt64(required),
-  /** A bigint from -2^63 to 2^63 - 1. */
-  int64: (): VInt64 => new VInt64(required),
-  /** An int64 that Convex assigns at commit. */
-  commitTs: (): VCommitTs => new VCommitTs(required),
-  /** `true` or `false`. */
-  boolean: (): VBoolean => new VBoolean(required),
-  /** A string of valid Unicode. */
-  string: (): VString => new VString(required),
-  /** An ArrayBuffer. */
-  bytes: (): VBytes => new VBytes(required),
-  /** Exactly this value. */
-  literal: <T extends string | number | bigint | boolean>(literal: T): VLiteral<T> =>
-    new VLiteral<T>({ ...required, value: literal }),
-  /** An array, each element of which passes. */
-  array: <T extends Validator<any, "required", any>>(element: T): VArray<T["type"][], T> =>
-    new VArray<T["type"][], T>({ ...required, element }),
-  /** An object with these fields and no others. */
-  object: <T extends PropertyValidators>(fields: T): VObject<ObjectType<T>, T> =>
-    new VObject<ObjectType<T>, T>({ ...required, fields }),
-  /** An object with any number of fields, whose names and values pass. */
-  record: <Key extends Validator<string, "required", any>, Value extends Validator<any, "required", any>>(
-    keys: Key,
-    values: Value,
-  ): VRecord<Record<Infer<Key>, Value["type"]>, Key, Value> =>
-    new VRecord<Record<Infer<Key>, Value["type"]>, Key, Value>({ ...required, key: keys, value: values }),
-  /** A value that passes one of the validators. */
-  union: <T extends Validator<any, "required", any>[]>(...members: T): VUnion<T[number]["type"], T> =>
-    new VUnion<T[number]["type"], T>({ ...required, members }),
-  /** Any value. */
-  any: (): VAny => new VAny(required),
-  /** A field that may be missing. */
-  optional: <T extends GenericValidator>(value: T): VOptional<T> => {
-    if (value === undefined) throw undefinedValidator("v.optional()");
-    if (!isValidator(value)) throw invalid("v.optional() takes a validator");
-    return value.asOptional() as VOptional<T>;
-  },
-  /** A value that passes, or `null`. */
-  nullable: <T extends Validator<any, "required", any>>(value: T): VUnion<T["type"] | null, [T, VNull]> =>
-    v.union(value, v.null()),
-};
-
 /** Whether something is a validator, ours or Convex's. */
 export function isValidator(candidate: unknown): candidate is GenericValidator {
   try {
@@ -583,7 +521,7 @@ export function isValidator(candidate: unknown): candidate is GenericValidator {
   }
 }
 
-/** @internal What an object holds by name; anything else, and a proxy that can't be read, is what `problem` says. */
+/** What an object holds by name; anything else, and a proxy that can't be read, is what `problem` says. */
 export function entriesOf(candidate: unknown, problem: string): [string, unknown][] {
   try {
     if (typeof candidate === "object" && candidate !== null && isSimpleObject(candidate)) {
@@ -592,14 +530,7 @@ export function entriesOf(candidate: unknown, problem: string): [string, unknown
   } catch (cause) {
     throw new HoldfastError("InvalidSchema", `${problem}.`, { cause });
   }
-  throw invalid(`${problem}.`);
-}
-
-/** The validator itself, or the object validator of a map of fields. */
-export function asObjectValidator<V extends Validator<any, any, any> | PropertyValidators>(
-  validatorOrFields: V,
-): AsObjectValidator<V> {
-  return (isValidator(validatorOrFields) ? validatorOrFields : v.object(validatorOrFields)) as AsObjectValidator<V>;
+  throw invalidSchema(`${problem}.`);
 }
 
 /** A new object validator with other fields; the callers' return types say what they are. */
@@ -607,13 +538,15 @@ function objectWith<Result>(like: { isOptional: OptionalProperty }, fields: Reco
   return new VObject({ isOptional: like.isOptional, fields }) as Result;
 }
 
-function invalid(message: string): HoldfastError {
+/** A definition of the wrong kind. */
+export function invalidSchema(message: string): HoldfastError {
   return new HoldfastError("InvalidSchema", message);
 }
 
-function undefinedValidator(context: string, fieldName?: string): HoldfastError {
+/** A validator that is not there yet. */
+export function undefinedValidator(context: string, fieldName?: string): HoldfastError {
   const field = fieldName === undefined ? "" : ` for field "${fieldName}"`;
-  return invalid(
+  return invalidSchema(
     `A validator is undefined${field} in ${context}. This is often caused by circular imports. ` +
       "See https://docs.convex.dev/error#undefined-validator for details.",
   );
