@@ -1,6 +1,6 @@
 // Commands that are started at the same time take turns where they write the same files.
 
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { root, say } from "./run.mjs";
 
@@ -8,6 +8,8 @@ const folder = join(root, ".cache");
 const held = new Set();
 
 const isRunning = (pid) => {
+  // No process has the number 0, which stands for a file without one: it was left by a computer that lost power.
+  if (pid === 0) return false;
   try {
     process.kill(pid, 0);
     return true;
@@ -17,22 +19,28 @@ const isRunning = (pid) => {
   }
 };
 
-/** The process that has the lock, or undefined if that can't be said. */
+/** The process that has the lock, or undefined if there is none. */
 function ownerOf(file) {
   try {
-    return Number(readFileSync(file, "utf8")) || undefined;
-  } catch {
+    return Number(readFileSync(file, "utf8")) || 0;
+  } catch (error) {
+    if (error.code !== "ENOENT") throw error;
     return undefined;
   }
 }
 
 /** Takes the lock if nobody has it. Answers whose it is then. */
 function take(file) {
+  // Linked when it is written: nobody ever sees a lock without its owner.
+  const written = `${file}.${process.pid}.new`;
+  writeFileSync(written, String(process.pid));
   try {
-    writeFileSync(file, String(process.pid), { flag: "wx" });
+    linkSync(written, file);
     return process.pid;
   } catch (error) {
     if (error.code !== "EEXIST") throw error;
+  } finally {
+    rmSync(written, { force: true });
   }
   const owner = ownerOf(file);
   if (owner === undefined || isRunning(owner)) return owner;
