@@ -13,7 +13,7 @@ import { BATCH, STATUS, Model, addSums, checksum, generate, groupBy, makeTasks, 
 const here = path.dirname(fileURLToPath(import.meta.url))
 const PAGE = 50                         // rows of a page and limit of a range
 const SHAPES = ['get', 'byProject', 'byProjectStatus', 'dueRange', 'page']
-const FLAGS = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--enable-precise-memory-info']
+export const FLAGS = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--enable-precise-memory-info']
 
 export function findBrowser() {
   const own = () => { try { return chromium.executablePath() } catch { return '' } }

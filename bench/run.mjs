@@ -10,6 +10,7 @@ const HELP = `node bench/run.mjs [options]
   --n LIST        rows, default 10000,100000
   --engines LIST  default raw-idb,holdfast,dexie,sqlite-opfs,tanstack-db; raw-idb runs before and after holdfast
   --rows LIST     groups of rows: bulk, disk, warm, scan, count, cold, writes, tabs; default all
+  --profile       where the time of an operation goes, instead of all else, about 2 minutes
   --million [N]   memory and growth at N rows (1000000) too, holdfast and raw-idb; about 10 minutes more
   --quick         a smoke run: n 1000, few repetitions
   --save          write RESULTS.md and results/*.json beside out/
@@ -33,6 +34,7 @@ export function parse(argv) {
       o.rows = list(value())
       for (const r of o.rows) if (!known.includes(r)) throw new Error(`unknown group ${r}; there are ${known.join(', ')}`)
     } else if (k === '--million') o.million = /^\d+$/.test(argv[i + 1] ?? '') ? Number(argv[++i]) : 1000000
+    else if (k === '--profile') o.profile = true
     else if (k === '--quick') o.quick = true
     else if (k === '--save') o.save = true
     else if (['--reps', '--coldpages', '--settle', '--tabsecs', '--cap'].includes(k)) o[k.slice(2)] = number()
@@ -59,7 +61,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     const options = parse(process.argv.slice(2))
     ensurePackages()
-    const { run } = await import('./driver.mjs')
+    const { run } = await import(options.profile ? './profile.mjs' : './driver.mjs')
     process.exitCode = await run(options)
   } catch (e) {
     console.error('bench: ' + (e?.message ?? e))
