@@ -117,6 +117,8 @@ export class Bridge {
   readonly #repairs: { resolve(report: { rows: number; lost: string[] }): void; reject(error: HoldfastError): void }[] =
     [];
   readonly #idlers: (() => void)[] = [];
+  /** The check under way. */
+  #checked: Promise<unknown> = Promise.resolve();
   #engine: Engine | undefined;
   #words = NO_WORDS;
   #rows: GenericDocument[] = [];
@@ -219,7 +221,7 @@ export class Bridge {
     const error = closed();
     for (const waiter of this.#reads.values()) waiter.reject(error);
     for (const settle of this.#mutations.values()) settle({ type: "rejected", error });
-    for (const reject of this.#running.values()) reject(error);
+    this.endFunctions();
     for (const resolve of this.#schemaWaiters) resolve();
     for (const waiter of this.#repairs.splice(0)) waiter.reject(error);
     this.#reads.clear();
@@ -303,6 +305,12 @@ export class Bridge {
     else this.#running.set(transaction, reject);
   }
 
+  /** Rejects the functions that run. */
+  endFunctions(): void {
+    const error = closed();
+    for (const reject of this.#running.values()) reject(error);
+  }
+
   /** It does no more. */
   ran(transaction: number): void {
     this.#running.delete(transaction);
@@ -326,8 +334,14 @@ export class Bridge {
 
   // ---- care ----
 
-  /** Checks everything that is stored, in slices with pauses. */
-  async verify(onProgress: (pages: number, rows: number) => void): Promise<unknown> {
+  /** Checks everything that is stored, in slices with pauses; one check after the other. */
+  verify(onProgress: (pages: number, rows: number) => void): Promise<unknown> {
+    const check = this.#checked.then(() => this.#verify(onProgress));
+    this.#checked = check.catch(() => undefined);
+    return check;
+  }
+
+  async #verify(onProgress: (pages: number, rows: number) => void): Promise<unknown> {
     let status: number = this.engine.verifyStart();
     let resumed = performance.now();
     let [pages, rows] = [0, 0];
@@ -335,11 +349,14 @@ export class Bridge {
       switch (status) {
         case Status.Done:
           return this.engine.verified();
-        case Status.Missing:
+        case Status.Missing: {
+          // First: what hears of the progress may ask the engine for something else.
+          const read = this.read();
           onProgress(pages, rows);
-          await this.ready(this.read());
+          await this.ready(read);
           resumed = performance.now();
           break;
+        }
         case Status.Paused:
           if (performance.now() - resumed > SLICE_MS) {
             onProgress(pages, rows);
@@ -348,7 +365,7 @@ export class Bridge {
           }
           break;
         default:
-          throw status === Status.Failed ? this.error() : new HoldfastError("EngineFault", "Another check has begun.");
+          throw this.error();
       }
       status = this.engine.verifyStep();
       [pages, rows] = [this.number(), this.#word(Word.NumberHigh)];

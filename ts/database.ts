@@ -421,9 +421,13 @@ export class Database<DataModel extends GenericDataModel> {
    * Functions that still run are rejected.
    */
   close(): Promise<void> {
-    this.#closing ??= Promise.all(this.#writes)
-      .then(() => this.#bridge.idle())
-      .then(() => this.#bridge.close());
+    if (this.#closing === undefined) {
+      // First: a write may wait for a function that never ends.
+      this.#bridge.endFunctions();
+      this.#closing = Promise.all(this.#writes)
+        .then(() => this.#bridge.idle())
+        .then(() => this.#bridge.close());
+    }
     return this.#closing;
   }
 

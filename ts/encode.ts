@@ -101,6 +101,9 @@ class Writer {
   undo(start: number, value: unknown, problem: unknown): HoldfastError {
     this.#sink.position = start;
     if (problem instanceof HoldfastError) return problem;
+    if (problem instanceof WebAssembly.RuntimeError) {
+      return new HoldfastError("EngineFault", `The engine stopped: ${problem.message}.`, { cause: problem });
+    }
     if (problem !== TOO_LONG) return problemOf(value);
     const document = value as Record<string, unknown>;
     return documentTooLarge(

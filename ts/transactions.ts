@@ -291,6 +291,9 @@ export function listOf(values: unknown): unknown[] {
   throw invalidArgument("Arg 2 `values` to `insertMany` must be an array of documents");
 }
 
+/** As `commit_bytes` in src/tab.rs. */
+const COMMIT_BYTES_MAX = 96 * 1024 * 1024;
+
 /** No record holds more, so that a wrong length is refused before anything is read. */
 const DOCUMENTS_MAX = 1 << 21;
 
@@ -311,7 +314,13 @@ export function encodeDocuments(
   input.clear();
   let index = 0;
   try {
-    for (; index < values.length; index += 1) appendDocument(bridge, encoder, values[index]);
+    for (; index < values.length; index += 1) {
+      appendDocument(bridge, encoder, values[index]);
+      // Before memory is full of what is refused in the end, and never given back.
+      if (input.position > COMMIT_BYTES_MAX) {
+        throw new HoldfastError("TransactionTooLarge", "One mutation may write 96 MiB; split it into several.");
+      }
+    }
   } catch (error) {
     throw placed(error, { table: tableName, index: isMany ? index : undefined });
   }
@@ -511,7 +520,10 @@ export async function mutate<T>(
     let result: T | undefined;
     try {
       const running = action(new TransactionDatabase(bridge, run));
-      result = options.timeoutMs === undefined ? await running : await within(bridge, run, options, running);
+      // A write of one step that had to wait for nothing is finished before its caller goes on: what the caller does
+      // next sees it.
+      if (options.timeoutMs !== undefined) result = await within(bridge, run, options, running);
+      else result = running instanceof Promise ? ((await running) as T) : (running as T);
     } catch (error) {
       run.end();
       const isOurs = error instanceof HoldfastError && error.code === "MutationTimeout";
@@ -583,6 +595,6 @@ async function within<T>(
 }
 
 function timeout({ name, timeoutMs }: MutationOptions): HoldfastError {
-  const message = `The mutation "${name}" did not end within ${timeoutMs! / 1000} s. Nothing was saved.`;
+  const message = `The mutation "${name}" did not end within ${timeoutMs! / 1000} s. Nothing of it was saved. Inside it use \`ctx.db\`: a write by \`db\` may wait for the mutation.`;
   return new HoldfastError("MutationTimeout", message, { details: { name, timeoutMs } });
 }

@@ -92,14 +92,15 @@ impl Tab {
             }
         }
         self.everything_changed |= is_everything;
-        if self.transactions.is_empty() {
-            self.history.clear();
-        } else {
+        // Nobody ever asks whether what a read has read was changed.
+        let oldest = self.transactions.iter().filter(|one| !one.is_read_only()).map(|one| one.version).min();
+        if let Some(oldest) = oldest {
             self.history.push_back(HistoryEntry { version: self.version, changes, schema, is_everything });
-            let oldest = self.transactions.iter().map(|transaction| transaction.version).min().unwrap_or(self.version);
             while self.history.front().is_some_and(|entry| entry.version <= oldest) {
                 self.history.pop_front();
             }
+        } else {
+            self.history.clear();
         }
     }
 

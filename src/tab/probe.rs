@@ -4,7 +4,7 @@ use super::state::Author;
 use super::{Status, Tab, TransactionId};
 use crate::bytes::Bytes;
 use crate::error::Error;
-use crate::keyspace::{AFTER_ROWS, Kind, Place, TableId, kind, place_of};
+use crate::keyspace::{AFTER_ROWS, Kind, Place, RowId, TableId, kind, place_of};
 use crate::log::CommitId;
 use crate::store::{Direction, ReadError};
 
@@ -40,6 +40,16 @@ impl Tab {
     /// The schema of the saved state.
     pub(crate) fn saved_schema(&self) -> &crate::schema::Schema {
         &self.committed.schema
+    }
+
+    /// The place of a row that a transaction has written, and no trace of looking.
+    pub(crate) fn written_place(&self, id: TransactionId, table: TableId, row: &RowId) -> Option<Place> {
+        self.transactions.get(id)?.written_place(table, row)
+    }
+
+    /// How many changes it remembers for the mutations that run.
+    pub(crate) fn remembered_changes(&self) -> usize {
+        self.history.len()
     }
 
     /// Why it is closed, if it is.

@@ -49,6 +49,26 @@ fn two_tabs_that_write_at_once_both_get_through() {
 }
 
 #[test]
+fn a_read_that_never_ends_remembers_no_changes() {
+    let mut world = World::new();
+    let alice = world.open(Options::default(), definition(INDEXES));
+    let now_ms = world.now_ms;
+    let reading = world.tabs[alice].begin(now_ms, true).expect("a read");
+    for n in 0..5 {
+        world.insert(alice, "a", f64::from(n), None);
+        world.settle();
+    }
+    assert_eq!(world.tabs[alice].remembered_changes(), 0);
+    let writing = world.tabs[alice].begin(now_ms, false).expect("a mutation");
+    world.insert(alice, "a", 9.0, None);
+    world.settle();
+    assert_ne!(world.tabs[alice].remembered_changes(), 0, "what it reads may have changed");
+    for transaction in [reading, writing] {
+        world.tabs[alice].abandon(transaction);
+    }
+}
+
+#[test]
 fn a_new_index_is_built_and_an_old_one_removed() {
     let mut world = World::new();
     let mut options = small();

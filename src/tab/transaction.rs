@@ -281,6 +281,11 @@ impl Transaction {
         self.is_on_saved || self.reads.is_empty()
     }
 
+    /// Whether it only reads: then it is never run again.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.is_read_only
+    }
+
     /// Shows its writes to its queries.
     pub(crate) fn flush(&mut self) {
         self.operations.apply(&mut self.state.view.overlay);

@@ -174,3 +174,16 @@ test("messages about large values are short, and are made without reading all of
     assert.ok(error.message.length < 1_000, error.message.slice(0, 2_000));
   }
 });
+
+test("an `insertMany` of more than a mutation may write is refused before memory is full", async (t) => {
+  const db = await open(t);
+  const { task } = await seed(db);
+  const document = task("x".repeat(512 * 1024));
+  const before = db.stats().wasmMemoryBytes;
+  // A gigabyte, were it encoded.
+  const error = await errorOf(db.insertMany("tasks", new Array<typeof document>(2100).fill(document)));
+  assert.equal(error.code, "TransactionTooLarge");
+  assert.match(error.message, /96 MiB/);
+  assert.ok(db.stats().wasmMemoryBytes - before < 400 * 1024 * 1024, String(db.stats().wasmMemoryBytes));
+  assert.equal(await db.query("tasks").count(), 0);
+});

@@ -114,8 +114,10 @@ test("a database in memory that another deletes is lost, and the next of the nam
   const { user } = await seed(one);
   await sleep(5);
   const { work } = await begin(two, user);
+  // The first is on its way when the database is deleted, the second waits for it.
+  const first = two.patch(user, { name: "first" });
   const pending = two.patch(user, { name: "pending" });
-  pending.catch(() => undefined);
+  for (const promise of [first, pending]) promise.catch(() => undefined);
   await one.destroy();
   // At once, not a moment later.
   assert.equal(await codeOf(two.get(user)), "DatabaseClosed");

@@ -33,6 +33,24 @@ test("a function reads what it wrote, and nobody else does before it ends", asyn
   );
 });
 
+test("what is written is seen by what is called next, awaited or not", async (t) => {
+  const db = await open(t);
+  const { task } = await seed(db);
+  const before = await db.query("tasks").count();
+  const [id, other] = [db.newId("tasks"), db.newId("tasks")];
+  const calls = [
+    db.insert("tasks", { ...task("one"), _id: id }),
+    db.patch(id, { status: "done" }),
+    db.insert("tasks", { ...task("two"), _id: other }),
+    db.delete(other),
+    db.replace(id, task("one again")),
+  ];
+  const [count, one, two] = [db.query("tasks").count(), db.get(id), db.get(other)];
+  assert.deepEqual([await count, (await one)?.title, await two], [before + 1, "one again", null]);
+  await Promise.all(calls);
+  assert.equal((await db.get(id))?.title, "one again");
+});
+
 test("what a function throws rejects, and nothing is saved", async (t) => {
   const db = await open(t);
   const { task } = await seed(db);

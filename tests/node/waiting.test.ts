@@ -1,6 +1,6 @@
 // What has to wait: for a write that is not saved yet, for an index that is being built.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { defineSchema, defineTable, openDatabase, v } from "../../ts/index.js";
 import { codeOf, freshName, open, seed } from "../fixtures/database.js";
 
@@ -111,4 +111,73 @@ test("a mutation that lost again and again stops only writes that are in its way
   assert.deepEqual(order, ["stubborn", "in the way"]);
   assert.equal(runs, 4);
   assert.equal((await db.get(id))?.title, "later");
+});
+
+/** A database whose pages have to be loaded for each query. */
+async function uncached(t: TestContext) {
+  const options = { name: freshName(), schema: older, storage: "memory" } as const;
+  const tuning = { checkpointLogRecords: 1, idleMs: 1 };
+  const db = await openDatabase({ ...options, budgets: { pageCacheBytes: 1, rowCacheBytes: 1 }, tuning });
+  t.after(() => db.close());
+  await db.insertMany(
+    "rows",
+    Array.from({ length: 5000 }, (_, a) => ({ a, b: a })),
+  );
+  while (db.stats().logRecords > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  return db;
+}
+
+test("checks that are begun at once take turns", { timeout: 20_000 }, async (t) => {
+  const db = await uncached(t);
+  const reports = await Promise.all([db.verify(), db.verify(), db.verify()]);
+  assert.deepEqual(
+    reports.map(({ ok, rows }) => [ok, rows]),
+    [
+      [true, 5000],
+      [true, 5000],
+      [true, 5000],
+    ],
+  );
+});
+
+test("who hears of a check's progress may ask for something", { timeout: 20_000 }, async (t) => {
+  const db = await uncached(t);
+  const asked: Promise<number>[] = [];
+  const onProgress = () => {
+    const from = asked.length * 50;
+    const range = db.query("rows").withIndex("by_a", (q) => q.gte("a", from).lt("a", from + 10));
+    asked.push(range.collect().then(({ length }) => length));
+  };
+  assert.equal((await db.verify({ onProgress })).ok, true);
+  assert.ok(asked.length > 0);
+  assert.deepEqual(new Set(await Promise.all(asked)), new Set([10]));
+});
+
+test("a function that never ends keeps nobody from closing", { timeout: 20_000 }, async (t) => {
+  const db = await open(t);
+  const { task } = await seed(db);
+  const id = await db.insert("tasks", task("one"));
+  let runs = 0;
+  let isAlone!: () => void;
+  const alone = new Promise<void>((resolve) => (isAlone = resolve));
+  // Run again three times, it is alone: writes of what it reads wait for it.
+  const stuck = db.mutate(
+    async (ctx) => {
+      await ctx.db.get(id);
+      runs += 1;
+      if (runs <= 3) await db.patch(id, { title: `changed ${runs}` });
+      else {
+        isAlone();
+        await new Promise(() => undefined);
+      }
+      await ctx.db.patch(id, { title: "never" });
+    },
+    { timeoutMs: 0 },
+  );
+  const ended = codeOf(stuck);
+  await alone;
+  const waiting = db.patch(id, { title: "waited" });
+  await db.close();
+  await waiting;
+  assert.equal(await ended, "DatabaseClosed");
 });

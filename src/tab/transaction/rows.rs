@@ -291,6 +291,11 @@ impl Transaction {
         self.creation_time
     }
 
+    #[cfg(test)]
+    pub(crate) fn written_place(&self, table: TableId, row: &RowId) -> Option<Place> {
+        self.rows.get(table, row).map(|changed| changed.place)
+    }
+
     /// What the row was when the transaction began.
     fn before(&self, table: TableId, row: RowId, document: &Bytes) -> Option<Bytes> {
         match self.rows.get(table, &row) {
