@@ -137,7 +137,7 @@ impl World {
 
     pub(super) fn open(&mut self, options: Options, wanted: impl Into<WantedSchema>) -> usize {
         let mut seed = [7; 32];
-        seed[0] = self.tabs.len() as u8;
+        seed[..2].copy_from_slice(&(self.tabs.len() as u16).to_le_bytes());
         self.tabs.push(Tab::new(options, wanted, seed));
         self.events.push(Vec::new());
         self.tick(self.tabs.len() - 1);
