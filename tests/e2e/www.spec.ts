@@ -247,10 +247,34 @@ test("filters and orders by index", async ({ newTab }) => {
   // Those that are not due at all don't come first.
   await expect.poll(async () => (await valuesOf(page, "dueDate")).includes("–")).toBe(false);
   const soonest = await dates();
+  // They are not in this order, and the page says so.
+  const leftOut = page.getByText("not in this order");
+  const told = (count: number): string =>
+    `${count === 1 ? "1 task with no value in “Due” is" : `${count} tasks with no value in “Due” are`} not in this order; “Due latest” lists all.`;
+  await expect(leftOut).toHaveText(told(24 - soonest.length));
+  await expect(rows(page)).toHaveCount(soonest.length);
   expect(soonest.length).toBeGreaterThan(5);
   expect(soonest).toEqual([...soonest].sort());
   await choice.getByLabel("Order").selectOption("Due latest");
   await expect.poll(dates).toEqual([...soonest].sort().reverse());
+  await expect(rows(page)).toHaveCount(24);
+  await expect(leftOut).toHaveCount(0);
+
+  // The same within a project. A filter has not counted them, so there is no number then.
+  await choice.getByLabel("Order").selectOption("Due soonest");
+  await choice.getByLabel("Project").selectOption("Website");
+  await expect.poll(async () => new Set(await valuesOf(page, "projectId"))).toEqual(new Set(["Website"]));
+  const due = await rows(page).count();
+  await choice.getByLabel("Order").selectOption("Due latest");
+  await expect.poll(() => rows(page).count()).toBeGreaterThan(due);
+  const ofProject = await rows(page).count();
+  await choice.getByLabel("Order").selectOption("Due soonest");
+  await expect(leftOut).toHaveText(told(ofProject - due));
+  await choice.getByLabel("Assignee").selectOption("Emi Takahashi");
+  await expect(leftOut).toHaveText(/^Tasks with no value in “Due” are not in this order;/);
+  await choice.getByRole("button", { name: "Clear" }).click();
+  await choice.getByLabel("Order").selectOption("Due latest");
+  await expect(rows(page)).toHaveCount(24);
 
   const [from, to] = [soonest[2]!, soonest[5]!];
   await choice.getByLabel("Due from").fill(from);
@@ -430,6 +454,8 @@ test("imports 3,201 movies with gaps and numbers among the titles", async ({ new
   await expect(rows(page).locator(".odd")).toHaveCount(9);
   await page.getByLabel("Order").selectOption("imdbRating asc");
   await expect(value(rows(page).first(), "imdbRating")).toHaveText("1.4");
+  await expect(place).toHaveText("1 to 25 of 2,988");
+  await expect(page.getByText("213 movies with no value in “IMDB” are not in this order")).toBeVisible();
 
   await page.getByLabel("Order").selectOption("imdbRating desc");
   await page.getByLabel("Genre").selectOption("Western (36)");
