@@ -44,7 +44,7 @@ export function tableView(session: Session, table: TableName, references: Refere
       // An object is written as a whole: the rest of it stays what it is.
       await patch(row, withValue(name === path ? {} : { [name]: row[name] }, path, control.read()));
     } catch (error) {
-      session.fail(error);
+      session.fail(error, "change");
     }
   };
 
@@ -62,7 +62,7 @@ export function tableView(session: Session, table: TableName, references: Refere
         },
       });
     } catch (error) {
-      session.fail(error);
+      session.fail(error, "change");
     }
   };
 
