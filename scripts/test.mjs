@@ -6,7 +6,7 @@ import { basename, join, relative, sep } from "node:path";
 import { build } from "./build.mjs";
 import { browserTests, check, checks, prepareChecks } from "./check.mjs";
 import { alone } from "./lock.mjs";
-import { attempt, main, Problem, root, say, tail, time } from "./run.mjs";
+import { attempt, main, patiently, Problem, root, say, tail, time } from "./run.mjs";
 import { freePort, serveBuilt, serveSources } from "./serve.mjs";
 import { cache, ensureBuildTools, ensureChromium, wasmTarget } from "./setup.mjs";
 import { excess, sizes, table } from "./size.mjs";
@@ -132,7 +132,9 @@ async function fuzz() {
     mkdirSync(own, { recursive: true });
     const args = ["+nightly", "fuzz", "run", target, own, corpus, "--", `-max_total_time=${seconds}`];
     // What it finds it keeps in fuzz/artifacts.
-    const result = await attempt("cargo", args, { log: logOf(`fuzz-${target}`), limit: minutes(10) });
+    const result = await patiently(`fuzzing ${target}`, () =>
+      attempt("cargo", args, { log: logOf(`fuzz-${target}`), limit: minutes(10) }),
+    );
     if (result.ok) counts.passed += 1;
     else {
       counts.failed += 1;
