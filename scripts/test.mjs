@@ -1,5 +1,6 @@
 // npm test [-- --only name[,name]] [-- more arguments for the only layer]: every layer, one summary.
-// npm run test:long (--long): the same with soak, many seeds and fuzzing: HOLDFAST_LONG=1, ignored tests, more time.
+// npm run test:long (--long): the same with HOLDFAST_LONG=1, which stands for more seeds, more mutated files and more kills
+// of the browser under two writing tabs; ignored tests, fuzzing, more time.
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
@@ -100,7 +101,7 @@ async function nodeTest(name, files, { limit }) {
   rmSync(tap, { force: true });
   const args = ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-reporter-destination=stdout"];
   args.push("--test-reporter=tap", `--test-reporter-destination=${tap}`, ...rest, ...files);
-  const env = { NODE_TEST_CONTEXT: undefined, HOLDFAST_LONG: long ? "1" : "" };
+  const env = { NODE_TEST_CONTEXT: undefined };
   const result = await watched(name, process.execPath, args, { limit, env });
   const report = existsSync(tap) ? readFileSync(tap, "utf8") : "";
   const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(report)?.[1] ?? 0);
