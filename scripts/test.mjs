@@ -1,6 +1,6 @@
 // npm test [-- --only name[,name]] [-- more arguments for the only layer]: every layer, one summary.
 // npm run test:long (--long): the same with HOLDFAST_LONG=1, which stands for more seeds, more mutated files and more kills
-// of the browser under two writing tabs; ignored tests, fuzzing, more time.
+// of the browser under two writing tabs; with fuzzing and more time.
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
@@ -88,7 +88,7 @@ async function watched(name, command, args, options) {
 async function cargoTest(name, args, { env = {}, limit, show = [] }) {
   const [own, theirs] = [
     ["test", "--no-fail-fast", ...args],
-    rest.length > 0 ? ["--", ...rest] : ["--", ...show, ...(long ? ["--include-ignored"] : [])],
+    rest.length > 0 ? ["--", ...rest] : ["--", ...show],
   ];
   const result = await watched(name, "cargo", [...own, ...theirs], { env, limit });
   const count = (word) => countAll(result.output, new RegExp(`^test result: .*?(\\d+) ${word}`, "gm"));
