@@ -86,10 +86,7 @@ async function watched(name, command, args, options) {
 }
 
 async function cargoTest(name, args, { env = {}, limit, show = [] }) {
-  const [own, theirs] = [
-    ["test", "--no-fail-fast", ...args],
-    rest.length > 0 ? ["--", ...rest] : ["--", ...show],
-  ];
+  const [own, theirs] = [["test", "--no-fail-fast", ...args], rest.length > 0 ? ["--", ...rest] : ["--", ...show]];
   const result = await watched(name, "cargo", [...own, ...theirs], { env, limit });
   const count = (word) => countAll(result.output, new RegExp(`^test result: .*?(\\d+) ${word}`, "gm"));
   const counts = { passed: count("passed"), failed: count("failed"), skipped: count("ignored") };
