@@ -7,7 +7,6 @@ if (!executablePath) throw new Error('Run these tests by "npm test -- --only e2e
 // HOLDFAST_WWW is the address of www as it would be deployed, HOLDFAST_PAGES that of tests/e2e/pages.
 export default defineConfig({
   testDir: "tests/e2e",
-  testIgnore: long ? [] : ["**/long/**"],
   outputDir: "test-results",
   // One browser at a time: tests of several tabs and of timing get the machine for themselves.
   workers: 1,

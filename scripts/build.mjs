@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { alone } from "./lock.mjs";
 import { silencePanics } from "./panics.mjs";
-import { attempt, main, Problem, root, run, say, tail, time } from "./run.mjs";
+import { attempt, main, patiently, Problem, root, run, say, tail, time } from "./run.mjs";
 import { cache, ensureBuildTools, wasmBindgenVersion, wasmTarget } from "./setup.mjs";
 
 /** The WebAssembly binaries of the package: a name for the files, and the crate's features. */
@@ -115,7 +115,7 @@ async function bind(binary) {
   const started = Date.now();
   if (!existsSync(join(pkg, `.${binary.name}.stamp`)))
     say("compiling the crate for WebAssembly (a minute or two, once)");
-  const raw = await compile(binary);
+  const raw = await patiently("compiling the crate for WebAssembly", () => compile(binary));
   const compiled = Date.now() - started;
   const wasm = join(pkg, `${binary.name}_bg.wasm`);
   const stamp = join(pkg, `.${binary.name}.stamp`);
@@ -137,7 +137,9 @@ async function bind(binary) {
   const before = statSync(unfinished).size;
   await silencePanics(unfinished);
   const optimizer = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
-  await run(process.execPath, [optimizer, ...optimize, "-o", unfinished, unfinished], { failure: "wasm-opt failed." });
+  await patiently(`optimizing ${binary.name}_bg.wasm`, () =>
+    run(process.execPath, [optimizer, ...optimize, "-o", unfinished, unfinished], { failure: "wasm-opt failed." }),
+  );
   mkdirSync(pkg, { recursive: true });
   rmSync(stamp, { force: true });
   for (const file of readdirSync(newPkg)) renameSync(join(newPkg, file), join(pkg, file));
@@ -212,15 +214,16 @@ export async function buildWasm() {
 
 /** pkg/ and dist/. */
 export async function build() {
-  const started = Date.now();
   if (!existsSync(join(root, entries.index)))
     throw new Problem(`There is no ${entries.index} to build the package from.`);
   await ensureBuildTools();
   await buildAlone(async () => {
+    // What was installed before, and the turns of others, are not the build's time.
+    const started = Date.now();
     await bindAll();
     await bundle();
+    say(`built dist/ in ${time(Date.now() - started)}`);
   });
-  say(`built dist/ in ${time(Date.now() - started)}`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) main(build);

@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { buildWasm } from "./build.mjs";
-import { attempt, main, Problem, root, say, tail, time } from "./run.mjs";
+import { attempt, main, patiently, Problem, root, say, tail, time } from "./run.mjs";
 import { ensureBuildTools, ensureRust, ensureRustComponents, rustVersion, wasmTarget } from "./setup.mjs";
 
 const script = (...parts) => [process.execPath, join(root, "node_modules", ...parts)];
@@ -56,13 +56,13 @@ export async function prepareChecks() {
 }
 
 /** Carries out a step. Answers { ok, output }. */
-export async function check({ before, command }, log) {
+export async function check({ name, before, command }, log) {
   try {
     await before?.();
   } catch (error) {
     return { ok: false, output: error instanceof Problem ? error.message : String(error?.stack ?? error) };
   }
-  return attempt(command[0], command.slice(1), { log });
+  return patiently(`at ${name}`, () => attempt(command[0], command.slice(1), { log }));
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

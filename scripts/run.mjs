@@ -22,6 +22,17 @@ export function time(ms) {
   return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
+/** Says every 20 seconds that something which may take minutes still goes on. */
+export async function patiently(doing, body, interval = 20_000) {
+  const started = Date.now();
+  const timer = setInterval(() => say(`still ${doing} (${time(Date.now() - started)})`), interval);
+  try {
+    return await body();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
 /** The last lines of a text. */
 export const tail = (text, lines = 40) => text.trimEnd().split("\n").slice(-lines).join("\n");
 

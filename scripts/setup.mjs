@@ -6,7 +6,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, wri
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { alone } from "./lock.mjs";
-import { ask, attempt, prependPath, Problem, root, run, say } from "./run.mjs";
+import { ask, attempt, patiently, prependPath, Problem, root, run, say } from "./run.mjs";
 
 /** Tools that belong to this clone alone; git ignores it. */
 export const cache = join(root, ".cache");
@@ -26,6 +26,12 @@ export const rustVersion = () => pinned(/^rust-version = "(\d+\.\d+)/m, "rust-ve
 export const wasmBindgenVersion = () => pinned(/^wasm-bindgen = "=([^"]+)"/m, "wasm-bindgen");
 
 export const wasmTarget = "wasm32-unknown-unknown";
+
+/** Says what is being installed, and every 20 seconds that it still is. */
+function installing(what, body, note = "") {
+  say(`installing ${what}${note}`);
+  return patiently(`installing ${what}`, body);
+}
 
 /** The file of a program on PATH, or undefined. */
 export function which(name) {
@@ -49,12 +55,12 @@ export async function ensureNpmPackages(folder = root, name = "npm packages") {
   const wanted = createHash("sha256").update(lock).update(`${process.platform}-${process.arch}`).digest("hex");
   const stamp = join(folder, "node_modules", ".installed");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  say(`installing ${name}`);
   // npm_execpath is set when npm started us; it saves the search for npm.cmd on Windows.
   const npm = process.env.npm_execpath?.endsWith(".js")
     ? [process.execPath, process.env.npm_execpath]
     : [process.platform === "win32" ? "npm.cmd" : "npm"];
-  await run(npm[0], [...npm.slice(1), "ci", "--include=dev"], { cwd: folder, failure: `npm ci failed in ${folder}.` });
+  const options = { cwd: folder, failure: `npm ci failed in ${folder}.` };
+  await installing(name, () => run(npm[0], [...npm.slice(1), "ci", "--include=dev"], options));
   writeFileSync(stamp, wanted);
 }
 
@@ -79,10 +85,8 @@ async function ensureWasmTarget() {
   ensureRust();
   const folder = ask("rustc", ["--print", "target-libdir", "--target", wasmTarget]);
   if (folder && existsSync(folder)) return;
-  say(`adding Rust's target ${wasmTarget}`);
-  await run("rustup", ["target", "add", wasmTarget], {
-    failure: `Rust's target ${wasmTarget} could not be added. Run "rustup target add ${wasmTarget}" and see what it says.`,
-  });
+  const failure = `Rust's target ${wasmTarget} could not be added. Run "rustup target add ${wasmTarget}" and see what it says.`;
+  await installing(`Rust's target ${wasmTarget}`, () => run("rustup", ["target", "add", wasmTarget], { failure }));
 }
 
 /** rustfmt and clippy, which a minimal Rust lacks. */
@@ -93,10 +97,10 @@ export async function ensureRustComponents() {
     ["clippy", "clippy"],
   ]) {
     if (ask("cargo", [command, "--version"]) !== undefined) continue;
-    say(`adding Rust's component ${component}`);
-    await run("rustup", ["component", "add", component], {
-      failure: `Rust's component ${component} could not be added. Run "rustup component add ${component}" and see what it says.`,
-    });
+    const failure = `Rust's component ${component} could not be added. Run "rustup component add ${component}" and see what it says.`;
+    await installing(`Rust's component ${component}`, () =>
+      run("rustup", ["component", "add", component], { failure }),
+    );
   }
 }
 
@@ -109,12 +113,14 @@ async function ensureWasmBindgen() {
   prependPath(join(tools, "bin"));
   if (fits("wasm-bindgen") && fits("wasm-bindgen-test-runner")) return;
   ensureRust();
-  say(`installing wasm-bindgen ${version} into .cache/tools (about 2 minutes, once)`);
   // Without --locked: its lock file names a release of a dependency that is not to be had any more.
-  await run("cargo", ["install", "wasm-bindgen-cli", "--version", version, "--root", tools, "--force", "--quiet"], {
+  const args = ["install", "wasm-bindgen-cli", "--version", version, "--root", tools, "--force", "--quiet"];
+  const options = {
     failure: `wasm-bindgen could not be installed. Run "cargo install wasm-bindgen-cli --version ${version}" and see what it says.`,
     env: { CARGO_TARGET_DIR: join(cache, "tools-target") },
-  });
+  };
+  const note = " into .cache/tools (2 minutes, or 10 on a slow computer, once)";
+  await installing(`wasm-bindgen ${version}`, () => run("cargo", args, options), note);
   rmSync(join(cache, "tools-target"), { recursive: true, force: true });
 }
 
@@ -161,17 +167,19 @@ export async function ensureChromium() {
   if (found) return found;
   const tried = [];
   if (process.platform === "linux" && isRoot() && which("apt-get")) {
-    say("installing Debian's package chromium");
     const env = { DEBIAN_FRONTEND: "noninteractive" };
-    await attempt("apt-get", ["update"], { env });
-    const result = await attempt("apt-get", ["install", "-y", "--no-install-recommends", "chromium"], { env });
+    const result = await installing("Debian's package chromium", async () => {
+      await attempt("apt-get", ["update"], { env });
+      return attempt("apt-get", ["install", "-y", "--no-install-recommends", "chromium"], { env });
+    });
     const file = installedChromium();
     if (file) return file;
     tried.push(result.output);
   }
-  say("installing Playwright's Chromium");
   const playwright = join(root, "node_modules", "playwright-core", "cli.js");
-  const result = await attempt(process.execPath, [playwright, "install", "--no-shell", "chromium"], { limit: 600_000 });
+  const result = await installing("Playwright's Chromium", () =>
+    attempt(process.execPath, [playwright, "install", "--no-shell", "chromium"], { limit: 600_000 }),
+  );
   const file = await playwrightChromium();
   if (file) return file;
   tried.push(result.output);

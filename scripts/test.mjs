@@ -1,12 +1,13 @@
 // npm test [-- --only name[,name]] [-- more arguments for the only layer]: every layer, one summary.
-// npm run test:long (--long): the same with soak, many seeds and fuzzing: HOLDFAST_LONG=1, ignored tests, more time.
+// npm run test:long (--long): the same with HOLDFAST_LONG=1, which stands for more seeds, more mutated files and more kills
+// of the browser under two writing tabs; with fuzzing and more time.
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
 import { build } from "./build.mjs";
 import { browserTests, check, checks, prepareChecks } from "./check.mjs";
 import { alone } from "./lock.mjs";
-import { attempt, main, Problem, root, say, tail, time } from "./run.mjs";
+import { attempt, main, patiently, Problem, root, say, tail, time } from "./run.mjs";
 import { freePort, serveBuilt, serveSources } from "./serve.mjs";
 import { cache, ensureBuildTools, ensureChromium, wasmTarget } from "./setup.mjs";
 import { excess, sizes, table } from "./size.mjs";
@@ -85,10 +86,7 @@ async function watched(name, command, args, options) {
 }
 
 async function cargoTest(name, args, { env = {}, limit, show = [] }) {
-  const [own, theirs] = [
-    ["test", "--no-fail-fast", ...args],
-    rest.length > 0 ? ["--", ...rest] : ["--", ...show, ...(long ? ["--include-ignored"] : [])],
-  ];
+  const [own, theirs] = [["test", "--no-fail-fast", ...args], rest.length > 0 ? ["--", ...rest] : ["--", ...show]];
   const result = await watched(name, "cargo", [...own, ...theirs], { env, limit });
   const count = (word) => countAll(result.output, new RegExp(`^test result: .*?(\\d+) ${word}`, "gm"));
   const counts = { passed: count("passed"), failed: count("failed"), skipped: count("ignored") };
@@ -100,7 +98,7 @@ async function nodeTest(name, files, { limit }) {
   rmSync(tap, { force: true });
   const args = ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-reporter-destination=stdout"];
   args.push("--test-reporter=tap", `--test-reporter-destination=${tap}`, ...rest, ...files);
-  const env = { NODE_TEST_CONTEXT: undefined, HOLDFAST_LONG: long ? "1" : "" };
+  const env = { NODE_TEST_CONTEXT: undefined };
   const result = await watched(name, process.execPath, args, { limit, env });
   const report = existsSync(tap) ? readFileSync(tap, "utf8") : "";
   const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(report)?.[1] ?? 0);
@@ -132,7 +130,9 @@ async function fuzz() {
     mkdirSync(own, { recursive: true });
     const args = ["+nightly", "fuzz", "run", target, own, corpus, "--", `-max_total_time=${seconds}`];
     // What it finds it keeps in fuzz/artifacts.
-    const result = await attempt("cargo", args, { log: logOf(`fuzz-${target}`), limit: minutes(10) });
+    const result = await patiently(`fuzzing ${target}`, () =>
+      attempt("cargo", args, { log: logOf(`fuzz-${target}`), limit: minutes(10) }),
+    );
     if (result.ok) counts.passed += 1;
     else {
       counts.failed += 1;

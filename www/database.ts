@@ -39,9 +39,9 @@ export interface Session {
   note(cost: Cost): void;
   /** Runs all queries of the page again. */
   refresh(): Promise<void>;
-  /** Shows a short message, or an error. */
+  /** Shows a short message, or an error. What is said of a change that failed goes when a later one succeeds. */
   say: (message: string, action?: { text: string; run: () => Promise<void> }) => void;
-  fail: (error: unknown) => void;
+  fail: (error: unknown, of?: "change") => void;
 }
 
 /** A part of the page. */

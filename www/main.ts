@@ -47,10 +47,11 @@ const say: Session["say"] = (message, action) => {
 const isEnd = (error: unknown): boolean =>
   error instanceof HoldfastError && ["DatabaseClosed", "StorageUnavailable", "EngineFault"].includes(error.code);
 
-const fail: Session["fail"] = (error) => {
+const fail: Session["fail"] = (error, of) => {
   if (isEnd(error)) return end(error);
   const { code, message, advice } = explain(error);
-  notice("bad", h("p", {}, code ? h("code", {}, code) : "", " ", message, advice ? ` ${advice}` : ""));
+  const element = notice("bad", h("p", {}, code ? h("code", {}, code) : "", " ", message, advice ? ` ${advice}` : ""));
+  if (of) element.dataset["of"] = of;
 };
 
 // ---- an open database ----
@@ -95,7 +96,9 @@ function begin(db: Db, storage: Storage, durability: Durability): void {
       saving += 1;
       showState();
       try {
-        return await changes();
+        const answer = await changes();
+        for (const failure of byId("notices").querySelectorAll('[data-of="change"]')) failure.remove();
+        return answer;
       } finally {
         saving -= 1;
         showState();
@@ -219,7 +222,12 @@ function stop(): void {
 function end(error: unknown): void {
   if (!isOpen) return;
   stop();
-  showRefusal(error, "The database is gone", "What was saved and not deleted is there when it is opened again.");
+  // This page closes a database only when it shows it no more, so it was deleted.
+  const isDeleted = error instanceof HoldfastError && error.code === "DatabaseClosed";
+  const hint = isDeleted
+    ? "It was deleted in another tab or window. Opening it again makes a new, empty one."
+    : "What was saved is there when it is opened again.";
+  showRefusal(error, "The database is gone", hint);
 }
 
 // ---- opening ----

@@ -27,6 +27,7 @@ interface AnyRange {
   gt(field: string, value: unknown): AnyRange;
   gte(field: string, value: unknown): AnyRange;
   lt(field: string, value: unknown): AnyRange;
+  lte(field: string, value: unknown): AnyRange;
 }
 interface AnyFilter {
   field(path: string): Expression<any>;
@@ -63,16 +64,19 @@ export interface Plan {
   index: string;
   /** Whether documents are read and passed over: what the index can't answer by itself. */
   isFiltered: boolean;
+  /** How many documents the order leaves out because they have no value to go by, if there may be such. */
+  leftOut: (() => Promise<number>) | undefined;
 }
 
-type Step = readonly [method: "eq" | "gt" | "gte" | "lt", path: string, value: unknown];
+type FilterStep = readonly [method: "eq" | "gt" | "gte" | "lt", path: string, value: unknown];
+type Step = FilterStep | readonly [method: "lte", path: string, value: unknown];
 
 /** What a condition asks of a field, in the order that an index wants. */
-function stepsOf(path: string, condition: Condition): Step[] {
+function stepsOf(path: string, condition: Condition): FilterStep[] {
   if ("eq" in condition) return [["eq", path, condition.eq]];
   const { from, below } = condition;
   // A missing value and null are less than every other; nobody who asks for a part of an order means them.
-  const lower: Step = from === undefined ? ["gt", path, null] : ["gte", path, from];
+  const lower: FilterStep = from === undefined ? ["gt", path, null] : ["gte", path, from];
   return below === undefined ? [lower] : [lower, ["lt", path, below]];
 }
 
@@ -88,6 +92,7 @@ function stepsThrough(fields: readonly string[], { conditions, by, order }: Choi
     else if (path !== by || i < fields.length - 1) return undefined;
     else if (condition) steps.push(...stepsOf(path, condition));
     // Those that have no value would come first. In the other direction they come last, where they disturb nobody.
+    // `leftOut` counts them.
     else if (order === "asc") steps.push(["gt", path, null]);
   }
   return by === undefined || fields.at(-1) === by ? steps : undefined;
@@ -95,7 +100,7 @@ function stepsThrough(fields: readonly string[], { conditions, by, order }: Choi
 
 /** The index that answers most of the choice, and a filter for the rest. */
 export function plan(session: Session, table: TableName, choice: Choice): Plan {
-  const { conditions, order } = choice;
+  const { conditions, by, order } = choice;
   let index = "by_creation_time";
   let steps: Step[] = [];
   for (const { indexDescriptor, fields } of schema.tables[table][" indexes"]()) {
@@ -106,17 +111,22 @@ export function plan(session: Session, table: TableName, choice: Choice): Plan {
   }
   const answered = new Set(steps.map(([, path]) => path));
   const rest = [...conditions].filter(([path]) => !answered.has(path));
+  const ranged = (wanted: readonly Step[]): AnyRanged =>
+    queryOf(session, table).withIndex(index, (q) =>
+      wanted.reduce((range, [method, path, value]) => range[method](path, value), q),
+    );
   const query = (isReversed = false): AnyQuery => {
     const direction = (order === "asc") === isReversed ? "desc" : "asc";
-    const ordered = queryOf(session, table)
-      .withIndex(index, (q) => steps.reduce((range, [method, path, value]) => range[method](path, value), q))
-      .order(direction);
+    const ordered = ranged(steps).order(direction);
     if (rest.length === 0) return ordered;
     return ordered.filter((q) => {
       const parts = rest.flatMap(([path, condition]) => stepsOf(path, condition));
       return q.and(...parts.map(([method, path, value]) => q[method](q.field(path), value)));
     });
   };
+  // The last step is the one that leaves them out.
+  const isWhole = by === undefined || order === "desc" || conditions.has(by);
+  const leftOut = isWhole ? undefined : () => ranged([...steps.slice(0, -1), ["lte", by, null]]).count();
   const shown = steps.map(([method, path, value]) => `.${method}("${path}", ${JSON.stringify(value) ?? "undefined"})`);
   const source = index === "by_creation_time" ? "" : `.withIndex("${index}", (q) => q${shown.join("")})`;
   const filter = rest.length === 0 ? "" : `.filter(${rest.map(([path]) => path).join(", ")})`;
@@ -125,5 +135,6 @@ export function plan(session: Session, table: TableName, choice: Choice): Plan {
     text: `db.query("${table}")${source}.order("${order}")${filter}`,
     index: rest.length === 0 ? index : `${index} + filter`,
     isFiltered: rest.length > 0,
+    leftOut,
   };
 }

@@ -151,6 +151,10 @@ test("adds, edits and deletes a task, and counts follow", async ({ newTab }) => 
   await change(row, "title", "  ");
   await expect(page.getByRole("alert")).toHaveText(/Title can't be empty\./);
   await expectValues({ title: "Water the peppers" });
+  // What was wrong is past when something else is right.
+  await change(row, "priority", { choose: "low" });
+  await expectValues({ priority: "Low" });
+  await expect(page.getByRole("alert")).toHaveCount(0);
 
   await row.getByRole("button", { name: "Delete Water the peppers" }).click();
   await expectCount(page, "all", 24);
@@ -180,7 +184,13 @@ test("shows the library's message about invalid input, and changes nothing", asy
   await expect(form.getByLabel("Project")).not.toHaveAttribute("aria-invalid", "true");
   await expectCount(page, "all", 24);
 
+  // The error is there as long as the field is wrong, whatever else is typed.
+  await form.getByLabel("Description").fill("None");
+  await form.getByLabel("Title").fill(" ");
+  await expect(alert).toBeVisible();
   await form.getByLabel("Title").fill("With all it needs");
+  await expect(alert).toBeHidden();
+  await expect(form.getByLabel("Title")).not.toHaveAttribute("aria-invalid", "true");
   await submit();
   await expectCount(page, "all", 25);
   await expect(form).toBeHidden();
@@ -247,10 +257,34 @@ test("filters and orders by index", async ({ newTab }) => {
   // Those that are not due at all don't come first.
   await expect.poll(async () => (await valuesOf(page, "dueDate")).includes("–")).toBe(false);
   const soonest = await dates();
+  // They are not in this order, and the page says so.
+  const leftOut = page.getByText("not in this order");
+  const told = (count: number): string =>
+    `${count === 1 ? "1 task with no value in “Due” is" : `${count} tasks with no value in “Due” are`} not in this order; “Due latest” lists all.`;
+  await expect(leftOut).toHaveText(told(24 - soonest.length));
+  await expect(rows(page)).toHaveCount(soonest.length);
   expect(soonest.length).toBeGreaterThan(5);
   expect(soonest).toEqual([...soonest].sort());
   await choice.getByLabel("Order").selectOption("Due latest");
   await expect.poll(dates).toEqual([...soonest].sort().reverse());
+  await expect(rows(page)).toHaveCount(24);
+  await expect(leftOut).toHaveCount(0);
+
+  // The same within a project. A filter has not counted them, so there is no number then.
+  await choice.getByLabel("Order").selectOption("Due soonest");
+  await choice.getByLabel("Project").selectOption("Website");
+  await expect.poll(async () => new Set(await valuesOf(page, "projectId"))).toEqual(new Set(["Website"]));
+  const due = await rows(page).count();
+  await choice.getByLabel("Order").selectOption("Due latest");
+  await expect.poll(() => rows(page).count()).toBeGreaterThan(due);
+  const ofProject = await rows(page).count();
+  await choice.getByLabel("Order").selectOption("Due soonest");
+  await expect(leftOut).toHaveText(told(ofProject - due));
+  await choice.getByLabel("Assignee").selectOption("Emi Takahashi");
+  await expect(leftOut).toHaveText(/^Tasks with no value in “Due” are not in this order;/);
+  await choice.getByRole("button", { name: "Clear" }).click();
+  await choice.getByLabel("Order").selectOption("Due latest");
+  await expect(rows(page)).toHaveCount(24);
 
   const [from, to] = [soonest[2]!, soonest[5]!];
   await choice.getByLabel("Due from").fill(from);
@@ -424,12 +458,23 @@ test("imports 3,201 movies with gaps and numbers among the titles", async ({ new
   const place = page.getByRole("navigation", { name: "Pages of movies" }).locator("output");
   await expect(place).toHaveText("1 to 25 of 3,201");
   await expect(page.getByRole("region", { name: "Sizes" })).toContainText("3,201 rows");
+  // Numbers are whole, with room to spare for a scroll bar and other fonts.
+  const gross = value(rows(page).filter({ hasText: "Toy Story 3" }), "worldwideGross");
+  await expect(gross).toHaveText("1,046,340,665");
+  const [given, needed] = await gross.evaluate((button) => {
+    const text = document.createRange();
+    text.selectNodeContents(button);
+    return [button.clientWidth, text.getBoundingClientRect().width] as const;
+  });
+  expect(given).toBeGreaterThan(needed + 20);
 
   await page.getByLabel("Order").selectOption("title asc");
   await expect(value(rows(page).first(), "title")).toHaveText("9");
   await expect(rows(page).locator(".odd")).toHaveCount(9);
   await page.getByLabel("Order").selectOption("imdbRating asc");
   await expect(value(rows(page).first(), "imdbRating")).toHaveText("1.4");
+  await expect(place).toHaveText("1 to 25 of 2,988");
+  await expect(page.getByText("213 movies with no value in “IMDB” are not in this order")).toBeVisible();
 
   await page.getByLabel("Order").selectOption("imdbRating desc");
   await page.getByLabel("Genre").selectOption("Western (36)");
@@ -580,6 +625,9 @@ test("deletes the database after a question, and another tab says so", async ({ 
   await expect(page.getByRole("heading", { name: "An empty database" })).toBeVisible();
   await expect(other.getByRole("alert")).toContainText("deleted");
   await expect(other.getByRole("heading", { name: "The database is gone" })).toBeVisible();
+  await expect(
+    other.getByText("It was deleted in another tab or window. Opening it again makes a new, empty one."),
+  ).toBeVisible();
   await other.getByRole("button", { name: "Open it again" }).click();
   await expect(other.getByRole("heading", { name: "An empty database" })).toBeVisible();
 });
@@ -624,6 +672,14 @@ test("is usable with the keyboard, and on a phone", async ({ newTab }) => {
     expect(x).toBeGreaterThanOrEqual(0);
     expect(x + wide).toBeLessThanOrEqual(375);
   }
+  // What begins a line stands below the title: a chip by its border, the rest by its text.
+  const left = (field: string): Promise<number> =>
+    value(rows(page).first(), field).evaluate((button) => {
+      const text = document.createRange();
+      text.selectNodeContents(button);
+      return (button.matches(".is-choice") ? button : text).getBoundingClientRect().left;
+    });
+  expect(Math.abs((await left("status")) - (await left("title")))).toBeLessThanOrEqual(1);
   // What stands beside the list elsewhere is one tap away.
   await expect(page.getByRole("button", { name: "Verify" })).toBeHidden();
   await page.getByRole("button", { name: "Costs and tools" }).click();

@@ -62,6 +62,20 @@ test("npm start says when its port is in use", async () => {
   assert.doesNotMatch(said, stackTrace);
 });
 
+test("what takes long gives a sign of life from time to time, and none when it is over", async () => {
+  const { code, said } = await node(
+    "--input-type=module",
+    "--eval",
+    `import { patiently } from "./scripts/run.mjs";
+     const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+     console.log(await patiently("sleeping", () => sleep(500).then(() => "slept"), 100));
+     await patiently("failing", () => Promise.reject(new Error("failed")), 100).catch(({ message }) => console.log(message));
+     await sleep(300);`,
+  );
+  assert.equal(code, 0, said);
+  assert.match(said, /^(· still sleeping \(\d\.\d s\)\n)+slept\nfailed\n$/);
+});
+
 const lock = join(root, ".cache", "scripts-test.lock");
 const hold = (name) =>
   node(

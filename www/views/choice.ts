@@ -79,6 +79,12 @@ export class ChoiceOf {
     return { conditions, by: by === "created" ? undefined : by, order };
   }
 
+  /** What the order is called that has the same field, from its greatest value on. */
+  get descending(): string {
+    const value = `${this.current.by ?? "created"} desc`;
+    return [...this.#order.options].find((option) => option.value === value)!.text;
+  }
+
   async refresh(): Promise<void> {
     for (const [, filter] of this.#filters) await filter.refresh?.();
   }

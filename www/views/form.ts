@@ -45,11 +45,26 @@ export function openForm(
   const dialog = h("dialog", { class: "form", "aria-label": name }, form);
   dialog.onclose = () => dialog.remove();
   cancel.onclick = () => dialog.close();
+  /** What the error is about. */
+  let blamed: Control | undefined;
+  const forgive = (): void => {
+    blamed?.element.removeAttribute("aria-invalid");
+    blamed = undefined;
+    error.hidden = true;
+  };
+  form.oninput = ({ target }) => {
+    if (!blamed || target !== blamed.element) return;
+    try {
+      blamed.read();
+      forgive();
+    } catch {
+      // It is still wrong.
+    }
+  };
   form.onsubmit = async (event) => {
     event.preventDefault();
     submit.disabled = true;
-    error.hidden = true;
-    for (const { element } of controls) element.removeAttribute("aria-invalid");
+    forgive();
     try {
       let fields: Record<string, unknown> = {};
       for (const control of controls) {
@@ -62,9 +77,9 @@ export function openForm(
       dialog.close();
     } catch (thrown) {
       const { path, text } = blame(thrown);
-      const blamed = controls.find(({ field }) => field.path === path)?.element;
-      blamed?.setAttribute("aria-invalid", "true");
-      blamed?.focus();
+      blamed = controls.find(({ field }) => field.path === path);
+      blamed?.element.setAttribute("aria-invalid", "true");
+      blamed?.element.focus();
       error.replaceChildren(...text);
       error.hidden = false;
     }

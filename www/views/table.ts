@@ -1,7 +1,7 @@
 /** The documents of a table: what there are, which are listed, pages of them; to add, edit and delete. */
 import type { Session, View } from "../database";
 import { actionButton, duration, h, plural } from "../dom";
-import { withValue, type Field, type Row } from "../fields";
+import { fieldsOf, withValue, type Field, type Row } from "../fields";
 import { plan, type Plan } from "../plan";
 import { namedBy, type References } from "../references";
 import { addMovies, addSample } from "../sample";
@@ -44,7 +44,7 @@ export function tableView(session: Session, table: TableName, references: Refere
       // An object is written as a whole: the rest of it stays what it is.
       await patch(row, withValue(name === path ? {} : { [name]: row[name] }, path, control.read()));
     } catch (error) {
-      session.fail(error);
+      session.fail(error, "change");
     }
   };
 
@@ -62,7 +62,7 @@ export function tableView(session: Session, table: TableName, references: Refere
         },
       });
     } catch (error) {
-      session.fail(error);
+      session.fail(error, "change");
     }
   };
 
@@ -88,6 +88,7 @@ export function tableView(session: Session, table: TableName, references: Refere
   const rows = new Rows(table, references, { save, edit: openFor, remove });
   const tiles = look.tiles && tilesOf(session, table, look.tiles, (condition) => choice.tileChosen(condition));
   const total = h("p", { class: "total", "aria-live": "polite" });
+  const leftOut = h("p", { class: "said", role: "status" });
   const add = h("button", { type: "button", class: "primary" }, `New ${one}`);
   add.onclick = () => openFor(undefined);
   const nothing = h("div", { class: "nothing" });
@@ -95,13 +96,28 @@ export function tableView(session: Session, table: TableName, references: Refere
   showAll.onclick = () => choice.clear();
   const list = h("div", { class: "list" }, rows.element, nothing, pager.element);
   const toolbar = h("div", { class: "toolbar" }, total, add);
-  const parts = [...(tiles ? [tiles.element] : []), toolbar, choice.element, list];
+  const parts = [...(tiles ? [tiles.element] : []), toolbar, choice.element, leftOut, list];
   const start = table === "movies" ? startWithMovies(session) : startWithSample(session);
   const loading = h("p", { class: "loading" }, "Reading…");
   for (const part of [...parts, start]) part.hidden = true;
   const element = h("section", { "aria-label": many }, loading, ...parts, start);
 
   // ---- the whole ----
+
+  /** Says which documents the order leaves out. Answers whether there are any. */
+  const showLeftOut = async ({ leftOut: count, isFiltered, index }: Plan): Promise<boolean> => {
+    const { by } = choice.current;
+    const field = fieldsOf(table).find(({ path }) => path === by);
+    leftOut.textContent = "";
+    if (!count || field?.none === undefined) return false;
+    const found = await session.read(`how many ${many} have no ${by}`, index, count);
+    if (found === 0) return false;
+    // The index counts them; which of them the filter would take is not asked for.
+    const which = isFiltered ? `${many.charAt(0).toUpperCase()}${many.slice(1)}` : plural(found, one, many);
+    const are = found === 1 && !isFiltered ? "is" : "are";
+    leftOut.textContent = `${which} with no value in “${field.label}” ${are} not in this order; “${choice.descending}” lists all.`;
+    return true;
+  };
 
   const refresh = async (): Promise<void> => {
     await references.load(session);
@@ -125,9 +141,11 @@ export function tableView(session: Session, table: TableName, references: Refere
       : await session.read(`${text}.count()`, index, () => asked.query().count());
     rows.show(page);
     pager.show(ofTotal);
+    const isPart = await showLeftOut(asked);
     nothing.hidden = page.length > 0;
     if (page.length === 0) {
-      const says = choice.isChosen ? `No ${one} is like this.` : `There is no ${one} here yet.`;
+      const here = isPart ? "in this order" : "here yet";
+      const says = choice.isChosen ? `No ${one} is like this.` : `There is no ${one} ${here}.`;
       nothing.replaceChildren(h("p", {}, says), ...(choice.isChosen ? [showAll] : []));
     }
   };
