@@ -151,6 +151,18 @@ test("a schema that does not fit has the first document's place, and says that t
   assert.match(four.message, /\nAnd more\.$/);
 });
 
+test("a table that another version of the app has dropped is told of in whole sentences", async (t) => {
+  const name = freshName();
+  const db = await openDatabase({ name, schema: things });
+  t.after(() => db.close());
+  const fewer = await openDatabase({ name, schema: defineSchema({ things: defineTable(v.any()) }) });
+  t.after(() => fewer.close());
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const error = await errorOf(db.query("others").collect());
+  assert.equal(error.code, "SchemaChanged");
+  assert.match(error.message, /Table 'others' not found\. Reload the page\.$/);
+});
+
 test("messages about large values are short, and are made without reading all of them", async (t) => {
   const schema = defineSchema({ things: defineTable({ text: v.number(), list: v.optional(v.array(v.number())) }) });
   const db = await openDatabase({ name: freshName(), schema });
