@@ -97,12 +97,14 @@ pub struct Error {
     pub message: String,
     /// Where in the document, as `.settings.tags[2]`, if that says something.
     pub path: Option<Box<str>>,
+    /// Table and id of the stored document, where the caller named none.
+    pub document: Option<Box<(String, String)>>,
 }
 
 impl Error {
     /// Makes an error.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: message.into(), path: None }
+        Error { code, message: message.into(), path: None, document: None }
     }
 
     /// Says where in the document it is.

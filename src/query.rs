@@ -20,6 +20,7 @@ use crate::error::{Code, Error, Result};
 use crate::keyspace::{self, IndexId, PREFIX_LENGTH, TableId};
 use crate::query::fingerprint::Fingerprint;
 use crate::query::range::Target;
+use crate::schema::identifier::{check_identifier, identifier_rule};
 use crate::schema::{IndexState, Schema, Table};
 use crate::value::Value;
 
@@ -211,23 +212,12 @@ fn parse_path(path: &str) -> Result<FieldPath> {
     }
     for name in trimmed.split('.') {
         check_name(name, false)?;
-        if !is_identifier(name) {
-            let message = format!(
-                "Invalid field path: \"{path}\". Identifiers must start with a letter and can only contain letters, \
-                 digits, and underscores."
-            );
+        if check_identifier(name).is_err() {
+            let message = format!("Invalid field path: \"{path}\". {}", identifier_rule(name));
             return Err(Error::new(Code::InvalidArgument, message));
         }
     }
     Ok(FieldPath::parse(trimmed))
-}
-
-/// Convex's identifiers: what tables, indexes and the fields in paths are called.
-fn is_identifier(name: &str) -> bool {
-    name.len() <= 64
-        && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && name.bytes().any(|byte| byte != b'_')
 }
 
 /// `undefined` crosses as `{"$undefined": null}`.

@@ -14,7 +14,7 @@ mod definition;
 mod evolve;
 #[doc(hidden)]
 pub mod fuzz;
-mod identifier;
+pub(crate) mod identifier;
 mod index_keys;
 mod mismatch;
 mod numbers;

@@ -70,7 +70,7 @@ export interface HoldfastErrorOptions {
 /**
  * The one error of Holdfast. Whatever was asked for has not happened, except where the code is `OutcomeUnknown`.
  *
- * Where Convex has a text for the same mistake, `message` is that text.
+ * Where Convex has a text for the same mistake, `message` is that text, unless it would mislead.
  */
 export class HoldfastError extends Error {
   override readonly name = "HoldfastError";

@@ -179,8 +179,12 @@ impl Shared {
             let event = self.inner.borrow_mut().tab.next_event();
             let Some(event) = event else { return };
             match event {
-                Event::Opened(Ok(())) => self.listener.opened("", ""),
-                Event::Opened(Err(error)) => self.listener.opened(error.code.name(), &error.message),
+                Event::Opened(Ok(())) => self.listener.opened("", "", "", "", ""),
+                Event::Opened(Err(error)) => {
+                    let (table, id) = error.document.as_deref().map_or(("", ""), |(table, id)| (table, id));
+                    let path = error.path.as_deref().unwrap_or_default();
+                    self.listener.opened(error.code.name(), &error.message, table, id, path);
+                }
                 Event::Settled { transaction, outcome } => match outcome {
                     Outcome::Saved => self.listener.settled(transaction.0, 0, "", ""),
                     Outcome::Rejected(error) => {

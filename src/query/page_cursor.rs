@@ -39,31 +39,36 @@ pub(crate) fn encode(plan: &Plan, position: &Position) -> String {
     to_text(&bytes)
 }
 
-/// Reads a cursor of this query; any other text is Convex's `InvalidCursor`.
+/// Reads a cursor of this query. The texts begin with the code because Convex's does, and `usePaginatedQuery` begins
+/// anew when it finds it in a message.
 pub(crate) fn decode(plan: &Plan, cursor: &str) -> Result<Position> {
-    read(plan, cursor).ok_or_else(|| {
-        Error::new(
-            Code::InvalidCursor,
+    let problem = match read(plan, cursor) {
+        Some((fingerprint, position)) if fingerprint == plan.fingerprint => return Ok(position),
+        Some(_) => {
             "InvalidCursor: Tried to run a query starting from a cursor, but it looks like this cursor is from a \
-             different query.",
-        )
-    })
+             different query."
+        }
+        None => "InvalidCursor: The text is no cursor that this version of Holdfast has made.",
+    };
+    Err(Error::new(Code::InvalidCursor, problem))
 }
 
-fn read(plan: &Plan, cursor: &str) -> Option<Position> {
+/// The fingerprint of the cursor's query, and the position as one of this plan.
+fn read(plan: &Plan, cursor: &str) -> Option<(u64, Position)> {
     let bytes = from_text(cursor)?;
     let mut reader = Reader::new(&bytes);
-    if reader.u8("cursor version").ok()? != VERSION || reader.u64("cursor fingerprint").ok()? != plan.fingerprint {
+    if reader.u8("cursor version").ok()? != VERSION {
         return None;
     }
+    let fingerprint = reader.u64("cursor fingerprint").ok()?;
     let sum = reader.u32("cursor checksum").ok()?;
     let tail = reader.take(reader.remaining(), "cursor position").ok()?;
     if checksum(tail) != sum {
         return None;
     }
     match tail {
-        [] => Some(Position::End),
-        [1, key @ ..] => Some(Position::After([&plan.key_prefix(), key].concat())),
+        [] => Some((fingerprint, Position::End)),
+        [1, key @ ..] => Some((fingerprint, Position::After([&plan.key_prefix(), key].concat()))),
         _ => None,
     }
 }

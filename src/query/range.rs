@@ -166,12 +166,19 @@ impl Target<'_> {
         }
         if let Some((_, (_, first_incorrect, _))) = used.iter().enumerate().find(|(rank, used)| *rank != used.0) {
             let query_fields = FieldList(used.iter().map(|(_, field, _)| (*field).clone()).collect());
+            // The list has the bounded field last, so that it can look as if the caller's order were the mistake.
+            let rule = match (&asked.bounded, used.as_slice()) {
+                (Some(_), [.., equality, bounded]) if equality.0 > bounded.0 => {
+                    format!("\"{}\" has a bound, so \"{}\" after it can't have `eq`.\n", bounded.1, equality.1)
+                }
+                _ => String::new(),
+            };
             return Err(range_error(format!(
                 "Tried to query index {self} but the query didn't use the index fields in order.\n\
                  Index fields: {}\n\
                  Query fields: {query_fields}\n\
                  First incorrect field: \"{first_incorrect}\"\n\
-                 For more information see https://docs.convex.dev/using/indexes.",
+                 {rule}For more information see https://docs.convex.dev/using/indexes.",
                 self.fields()
             )));
         }

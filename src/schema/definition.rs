@@ -4,7 +4,7 @@ use crate::document::FieldPath;
 use crate::error::{Code, Error, Result};
 use crate::flat_map::FlatMap;
 use crate::id;
-use crate::schema::identifier::{check_identifier, is_system};
+use crate::schema::identifier::{check_identifier, identifier_rule, is_system};
 use crate::schema::numbers::TableNumbers;
 use crate::schema::validator::Validator;
 use crate::value::Value;
@@ -124,11 +124,8 @@ fn read_pins(value: Option<&Value>) -> Result<FlatMap<&str, u32>> {
 }
 
 fn read_table(name: &str, table: &Value, pin: Option<u32>, enforced: bool) -> Result<TableDefinition> {
-    check_identifier(name).map_err(|_| {
-        invalid(format!(
-            "Invalid table name: \"{name}\". Identifiers must start with a letter and can only contain letters, digits, and underscores."
-        ))
-    })?;
+    check_identifier(name)
+        .map_err(|_| invalid(format!("Invalid table name: \"{name}\". {}", identifier_rule(name))))?;
     if is_system(name) {
         return Err(invalid(format!("{name} is a reserved table name.")));
     }
@@ -264,8 +261,9 @@ fn read_index_name(definition: &Value) -> Result<&str> {
 fn read_path(index: &str, written: &str) -> Result<FieldPath> {
     // Convex forgives dots at the ends.
     let trimmed = written.trim_matches('.');
-    if trimmed.is_empty() || trimmed.split('.').any(|segment| check_identifier(segment).is_err()) {
-        return Err(invalid(format!("In index \"{index}\": Invalid index field: \"{written}\"")));
+    if let Some(bad) = trimmed.split('.').find(|segment| check_identifier(segment).is_err()) {
+        let rule = identifier_rule(bad);
+        return Err(invalid(format!("In index \"{index}\": Invalid index field: \"{written}\". {rule}")));
     }
     Ok(FieldPath::parse(trimmed))
 }
@@ -279,7 +277,7 @@ fn read_index(definition: &Value) -> Result<(&str, Vec<FieldPath>)> {
     }
     let written: Vec<String> = fields.iter().map(FieldPath::to_string).collect();
     if fields.len() > MAX_INDEX_FIELDS {
-        return Err(at(format!("Indexes may have up to {} fields.", MAX_INDEX_FIELDS + 1)));
+        return Err(at(format!("Indexes may have up to {MAX_INDEX_FIELDS} fields beside `_creationTime`.")));
     }
     if written.iter().any(|field| field == "_id") {
         return Err(at("`_id` is not a valid index field. To load documents by ID, use `db.get(id)`.".into()));

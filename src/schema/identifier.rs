@@ -32,6 +32,14 @@ pub(crate) fn check_identifier(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The rule that `name`, which is no identifier, breaks: Convex's text for most, which leaves out the length.
+pub(crate) fn identifier_rule(name: &str) -> String {
+    if name.len() > MAX_IDENTIFIER_BYTES {
+        return format!("It is too long ({} > maximum {MAX_IDENTIFIER_BYTES}).", name.len());
+    }
+    "Identifiers must start with a letter and can only contain letters, digits, and underscores.".into()
+}
+
 /// Whether `name` belongs to the system: only it may begin with an underscore.
 pub(crate) fn is_system(name: &str) -> bool {
     name.starts_with('_')

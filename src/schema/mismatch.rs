@@ -42,16 +42,18 @@ impl Mismatch {
 
     /// The error of adopting a schema that a stored document doesn't match.
     pub fn stored_error(&self, table: &str, id_text: &str) -> Error {
-        match self {
-            Mismatch::Rejected { reason, .. } => Error::new(
+        let error = match self {
+            Mismatch::Rejected { reason, path } => Error::new(
                 Code::SchemaDoesNotFit,
                 format!("Document with ID \"{id_text}\" in table \"{table}\" does not match the schema: {reason}"),
-            ),
+            )
+            .at(path.clone()),
             Mismatch::Damaged(Malformed(part)) => Error::new(
                 Code::Corrupt,
                 format!("Document with ID \"{id_text}\" in table \"{table}\" is damaged: {part}."),
             ),
-        }
+        };
+        Error { document: Some(Box::new((table.into(), id_text.into()))), ..error }
     }
 }
 

@@ -131,7 +131,7 @@ fn read_literal(value: Option<&Value>) -> Result<Value> {
 }
 
 fn not_a_literal() -> Error {
-    invalid("v.literal(value) must be a string, number, or boolean")
+    invalid("v.literal(value) must be a string, number, bigint, or boolean")
 }
 
 /// Base64 of exactly eight bytes: eleven letters and one `=`.

@@ -35,7 +35,8 @@ struct Check {
     tables: VecDeque<TableId>,
     scan: Option<Scan>,
     reads: ReadSet,
-    offenders: Vec<String>,
+    /// One more than are named shows that there are more.
+    offenders: Vec<Error>,
 }
 
 /// A database on its way to be open.
@@ -164,13 +165,7 @@ impl Tab {
                     let outcome = check.run(&mut self.cache).and_then(|()| check.finish_empty_tables(&mut self.cache));
                     match outcome {
                         Ok(()) if !check.offenders.is_empty() => {
-                            let error = Error::new(
-                                Code::SchemaDoesNotFit,
-                                format!(
-                                    "The schema does not fit documents that are stored:\n{}",
-                                    check.offenders.join("\n")
-                                ),
-                            );
+                            let error = does_not_fit(check.offenders);
                             opening.stage = Stage::Comparing;
                             self.opening = Some(opening);
                             self.fail(error);
@@ -298,6 +293,20 @@ fn unchecked(page: PageId) -> Error {
     Error::new(Code::Corrupt, problem)
 }
 
+/// The error that names offenders, with the place of the first.
+fn does_not_fit(offenders: Vec<Error>) -> Error {
+    let mut message = String::from("The schema does not fit documents that are stored:");
+    for offender in offenders.iter().take(OFFENDERS) {
+        message.push('\n');
+        message.push_str(&offender.message);
+    }
+    if offenders.len() > OFFENDERS {
+        message.push_str("\nAnd more.");
+    }
+    let (path, document) = offenders.into_iter().next().map_or((None, None), |first| (first.path, first.document));
+    Error { path, document, ..Error::new(Code::SchemaDoesNotFit, message) }
+}
+
 impl Check {
     /// Looks at every row of the tables whose validators narrow.
     fn run(&mut self, cache: &mut crate::store::PageCache) -> std::result::Result<(), ReadError> {
@@ -312,8 +321,8 @@ impl Check {
                 let Some(place) = keyspace::place_of(item.key) else { continue };
                 let Some(definition) = definition else { continue };
                 if let Err(error) = check_stored(&self.schema, definition, item.value, &place.id) {
-                    self.offenders.push(error.message);
-                    if self.offenders.len() >= OFFENDERS {
+                    self.offenders.push(error);
+                    if self.offenders.len() > OFFENDERS {
                         return Ok(());
                     }
                 }

@@ -137,8 +137,9 @@ impl Tab {
         query::plan(&schema, query).map_err(|error| {
             let is_only_gone = matches!(error.code, Code::IndexNotFound | Code::TableNotFound);
             if is_only_gone && query::plan(&self.own_schema, query).is_ok() {
-                let message =
-                    format!("Another tab runs another version of this app. {} Reload the page.", error.message);
+                // Not all of Convex's texts end with a full stop.
+                let gone = error.message.trim_end_matches('.');
+                let message = format!("Another tab runs another version of this app. {gone}. Reload the page.");
                 return Error::new(Code::SchemaChanged, message);
             }
             error

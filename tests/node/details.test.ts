@@ -125,6 +125,44 @@ test("an id that leads nowhere comes along", async (t) => {
   }
 });
 
+test("a schema that does not fit has the first document's place, and says that there are more", async (t) => {
+  const name = freshName();
+  const db = await openDatabase({ name, schema: things });
+  t.after(() => db.close());
+  const strict = defineTable({ a: v.object({ b: v.string() }) });
+  const narrow = defineSchema({ things: strict, others: strict });
+  const reject = () => errorOf(openDatabase({ name, schema: narrow }));
+  const named = (error: HoldfastError) => error.message.match(/^Document with ID/gm)?.length;
+  await db.insert("things", { a: { b: "fits" } });
+  const ids = await db.insertMany(
+    "things",
+    Array.from({ length: 3 }, (_, b) => ({ a: { b } })),
+  );
+  const three = await reject();
+  assert.equal(three.code, "SchemaDoesNotFit");
+  assert.equal(three.details["table"], "things");
+  assert.equal(three.details["path"], ".a.b");
+  assert.ok(ids.includes(three.details["id"] as never), String(three.details["id"]));
+  assert.equal(named(three), 3);
+  assert.ok(!three.message.includes("And more."), three.message);
+  await db.insert("others", {});
+  const four = await reject();
+  assert.equal(named(four), 3);
+  assert.match(four.message, /\nAnd more\.$/);
+});
+
+test("a table that another version of the app has dropped is told of in whole sentences", async (t) => {
+  const name = freshName();
+  const db = await openDatabase({ name, schema: things });
+  t.after(() => db.close());
+  const fewer = await openDatabase({ name, schema: defineSchema({ things: defineTable(v.any()) }) });
+  t.after(() => fewer.close());
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const error = await errorOf(db.query("others").collect());
+  assert.equal(error.code, "SchemaChanged");
+  assert.match(error.message, /Table 'others' not found\. Reload the page\.$/);
+});
+
 test("messages about large values are short, and are made without reading all of them", async (t) => {
   const schema = defineSchema({ things: defineTable({ text: v.number(), list: v.optional(v.array(v.number())) }) });
   const db = await openDatabase({ name: freshName(), schema });

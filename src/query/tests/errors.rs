@@ -83,7 +83,11 @@ fn a_range_uses_the_fields_in_order() {
     };
     let by_ab = "[\"a\", \"b\", \"_creationTime\"]";
     check_range("by_ab", vec![one("b")], &out_of_order("by_ab", by_ab, "[\"b\"]", "b"));
-    check_range("by_ab", vec![one("b"), bound("Gt", "a", None)], &out_of_order("by_ab", by_ab, "[\"b\", \"a\"]", "b"));
+    let more = "For more";
+    let rule = "\"a\" has a bound, so \"b\" after it can't have `eq`.\nFor more";
+    let expected = out_of_order("by_ab", by_ab, "[\"b\", \"a\"]", "b").replace(more, rule);
+    check_range("by_ab", vec![one("b"), bound("Gt", "a", None)], &expected);
+    check_range("by_ab", vec![bound("Gt", "a", None), one("b")], &expected);
     check_range(
         "by_ab",
         vec![one("_creationTime"), one("a")],
@@ -204,6 +208,9 @@ fn a_query_that_no_builder_makes_is_refused() {
 
 #[test]
 fn paths_are_made_of_identifiers() {
+    let long = format!("a.{}", "x".repeat(65));
+    let too_long = format!("Invalid field path: \"{long}\". It is too long (65 > maximum 64).");
+    check(&filter(object([("$field", string(&long))])), Code::InvalidArgument, &too_long);
     for (path, code, message) in [
         ("", Code::InvalidArgument, "Empty path "),
         ("..", Code::InvalidArgument, "Empty path .."),

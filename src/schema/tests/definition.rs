@@ -43,7 +43,7 @@ fn contradictions_are_told_in_the_words_of_convex() {
         ),
         (
             schema([table("t", &any, [index("i", &many)])]),
-            "In table \"t\": In index \"i\": Indexes may have up to 16 fields.".into(),
+            "In table \"t\": In index \"i\": Indexes may have up to 15 fields beside `_creationTime`.".into(),
         ),
         (
             one_table([index("i", &["a", "a"])]),
@@ -68,7 +68,9 @@ fn contradictions_are_told_in_the_words_of_convex() {
             one_table([index("i", &["o._p"])]),
             "In table \"t\": In index \"i\": Reserved fields (starting with `_`) are not allowed in indexes.".into(),
         ),
-        (one_table([index("i", &["a-b"])]), "In table \"t\": In index \"i\": Invalid index field: \"a-b\"".into()),
+        (one_table([index("i", &["a-b"])]), "In table \"t\": In index \"i\": Invalid index field: \"a-b\". Identifiers must start with a letter and can only \
+             contain letters, digits, and underscores."
+                .into()),
         (one_table([index("i", &["a..b"])]), "In table \"t\": In index \"i\": Invalid index field: \"a..b\"".into()),
         (one_table([index("i", &["."])]), "In table \"t\": In index \"i\": Invalid index field: \".\"".into()),
         (
@@ -130,6 +132,14 @@ fn contradictions_are_told_in_the_words_of_convex() {
              underscores."
                 .into(),
         ),
+        (
+            schema([table(&long, &any, [])]),
+            format!("Invalid table name: \"{long}\". It is too long (65 > maximum 64)."),
+        ),
+        (
+            one_table([index("i", &[&format!("a.{long}")])]),
+            format!("In table \"t\": In index \"i\": Invalid index field: \"a.{long}\". It is too long (65 > maximum 64)."),
+        ),
         (schema([table("_t", &any, [])]), "_t is a reserved table name.".into()),
         (schema([table("t", &any, []), table("t", &any, [])]), "Table \"t\" is defined twice.".into()),
         (
@@ -164,7 +174,7 @@ fn contradictions_are_told_in_the_words_of_convex() {
         ),
         (
             one_field(object([("type", "literal".into()), ("value", Value::Null)])),
-            "In table \"t\": Invalid validator for key `f`: v.literal(value) must be a string, number, or boolean".into(),
+            "In table \"t\": Invalid validator for key `f`: v.literal(value) must be a string, number, bigint, or boolean".into(),
         ),
         (
             one_field(export(&Validator::Literal(f64::INFINITY.into()))),
