@@ -342,7 +342,35 @@ test("a schema that does not fit the documents names them", async (t) => {
   assert.equal(await later.query("things").count(), 2);
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(await codeOf(db.insert("things", {})), "SchemaChanged");
-  await db.insert("things", { text: "fits both" });
+  assert.equal(await codeOf(db.patch(offender!, { text: undefined })), "SchemaChanged");
+  assert.equal(await codeOf(db.replace(offender!, {})), "SchemaChanged");
+  const fits = await db.insert("things", { text: "fits both" });
+  await db.patch(fits, { text: "fits both still" });
+});
+
+test("what an app writes fits its own schema, though another version allows more", async (t) => {
+  const name = freshName();
+  const db = await openDatabase({ name, schema: defineSchema({ things: defineTable({ a: v.string() }) }) });
+  t.after(() => db.close());
+  const id = await db.insert("things", { a: "one" });
+  const wider = defineSchema({
+    things: defineTable({ a: v.union(v.string(), v.number()), b: v.optional(v.string()) }),
+  });
+  const other = await openDatabase({ name, schema: wider });
+  t.after(() => other.close());
+  await other.patch(id, { a: 1, b: "more" });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  for (const write of [
+    () => db.insert("things", { a: 2 } as never),
+    () => db.patch(id, { a: 2 } as never),
+    () => db.replace(id, { a: "two", b: "more" } as never),
+    // The document would still have what this app knows nothing of.
+    () => db.patch(id, { a: "two" }),
+  ]) {
+    assert.equal(await codeOf(write()), "SchemaEnforcementError");
+  }
+  await db.replace(id, { a: "two" });
+  assert.equal((await other.get(id))?.a, "two");
 });
 
 test("a new index is built from what is there", async (t) => {
