@@ -95,16 +95,15 @@ pub struct Error {
     pub code: Code,
     /// What people read: it names the field, table or index.
     pub message: String,
-    /// Where in the document, as `.settings.tags[2]`, if that says something.
+    /// Where in the document, as `.settings.tags[2]`, if that says something; with `table/id` before it where the caller
+    /// named no document.
     pub path: Option<Box<str>>,
-    /// Table and id of the stored document, where the caller named none.
-    pub document: Option<Box<(String, String)>>,
 }
 
 impl Error {
     /// Makes an error.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: message.into(), path: None, document: None }
+        Error { code, message: message.into(), path: None }
     }
 
     /// Says where in the document it is.

@@ -80,10 +80,8 @@ const text = new TextDecoder();
 const utf8 = new TextEncoder();
 const NO_WORDS = new Uint32Array(0);
 
-/** Details that are empty texts are not there. */
-function errorOf(code: string, message: string, details: Readonly<Record<string, string>> = {}): HoldfastError {
-  const known = Object.fromEntries(Object.entries(details).filter(([, detail]) => detail !== ""));
-  return new HoldfastError(code as ErrorCode, message, { details: known });
+function errorOf(code: string, message: string): HoldfastError {
+  return new HoldfastError(code as ErrorCode, message);
 }
 
 /** Why nothing can be done with a database that was closed. */
@@ -137,8 +135,13 @@ export class Bridge {
     let opened!: Waiter;
     this.#opened = new Promise((resolve, reject) => (opened = { resolve, reject }));
     const listener = {
-      opened: (code: string, message: string, table: string, id: string, path: string) =>
-        code === "" ? opened.resolve() : opened.reject(errorOf(code, message, { table, id, path })),
+      opened: (code: string, message: string, place: string) => {
+        if (code === "") return opened.resolve();
+        // Of a stored document: `table/id.path`.
+        const [, table, id, path] = /^(\w+)\/(\w+)(.*)$/s.exec(place) ?? [];
+        const details = { ...(table && { table, id }), ...(path && { path }) };
+        opened.reject(new HoldfastError(code as ErrorCode, message, { details }));
+      },
       settled: (transaction: number, outcome: number, code: string, message: string) => {
         const settle = this.#mutations.get(transaction);
         if (settle === undefined) {

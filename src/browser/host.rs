@@ -10,7 +10,7 @@ extern "C" {
     pub type Listener;
     /// The database is usable (empty texts), or why it is not.
     #[wasm_bindgen(method)]
-    pub fn opened(this: &Listener, code: &str, message: &str, table: &str, id: &str, path: &str);
+    pub fn opened(this: &Listener, code: &str, message: &str, place: &str);
     /// A mutation is saved (0), rejected (1: for this reason) or has to run again (2).
     #[wasm_bindgen(method)]
     pub fn settled(this: &Listener, transaction: u32, outcome: u32, code: &str, message: &str);

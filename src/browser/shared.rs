@@ -179,11 +179,9 @@ impl Shared {
             let event = self.inner.borrow_mut().tab.next_event();
             let Some(event) = event else { return };
             match event {
-                Event::Opened(Ok(())) => self.listener.opened("", "", "", "", ""),
+                Event::Opened(Ok(())) => self.listener.opened("", "", ""),
                 Event::Opened(Err(error)) => {
-                    let (table, id) = error.document.as_deref().map_or(("", ""), |(table, id)| (table, id));
-                    let path = error.path.as_deref().unwrap_or_default();
-                    self.listener.opened(error.code.name(), &error.message, table, id, path);
+                    self.listener.opened(error.code.name(), &error.message, error.path.as_deref().unwrap_or_default());
                 }
                 Event::Settled { transaction, outcome } => match outcome {
                     Outcome::Saved => self.listener.settled(transaction.0, 0, "", ""),

@@ -42,18 +42,17 @@ impl Mismatch {
 
     /// The error of adopting a schema that a stored document doesn't match.
     pub fn stored_error(&self, table: &str, id_text: &str) -> Error {
-        let error = match self {
+        match self {
             Mismatch::Rejected { reason, path } => Error::new(
                 Code::SchemaDoesNotFit,
                 format!("Document with ID \"{id_text}\" in table \"{table}\" does not match the schema: {reason}"),
             )
-            .at(path.clone()),
+            .at(format!("{table}/{id_text}{path}")),
             Mismatch::Damaged(Malformed(part)) => Error::new(
                 Code::Corrupt,
                 format!("Document with ID \"{id_text}\" in table \"{table}\" is damaged: {part}."),
             ),
-        };
-        Error { document: Some(Box::new((table.into(), id_text.into()))), ..error }
+        }
     }
 }
 

@@ -303,8 +303,8 @@ fn does_not_fit(offenders: Vec<Error>) -> Error {
     if offenders.len() > OFFENDERS {
         message.push_str("\nAnd more.");
     }
-    let (path, document) = offenders.into_iter().next().map_or((None, None), |first| (first.path, first.document));
-    Error { path, document, ..Error::new(Code::SchemaDoesNotFit, message) }
+    let path = offenders.into_iter().next().and_then(|first| first.path);
+    Error { path, ..Error::new(Code::SchemaDoesNotFit, message) }
 }
 
 impl Check {

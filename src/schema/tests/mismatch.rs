@@ -155,7 +155,7 @@ fn a_stored_document_that_does_not_fit_is_named() {
         error.message,
         "Document with ID \"abc\" in table \"t\" does not match the schema: Value does not match validator."
     );
-    assert_eq!(error.document.as_deref(), Some(&("t".into(), "abc".into())));
+    assert_eq!(error.path.as_deref(), Some("t/abc"));
 }
 
 #[test]
