@@ -523,7 +523,7 @@ export async function mutate<T>(
       // A write of one step that had to wait for nothing is finished before its caller goes on: what the caller does
       // next sees it.
       if (options.timeoutMs !== undefined) result = await within(bridge, run, options, running);
-      else result = running instanceof Promise ? ((await running) as T) : (running as T);
+      else result = running instanceof Promise ? await running : running;
     } catch (error) {
       run.end();
       const isOurs = error instanceof HoldfastError && error.code === "MutationTimeout";
