@@ -32,9 +32,9 @@ const optimize = [
   "--rereloop",
   "-Os",
   "--converge",
-  // Each function that a page calls for the first time is compiled then, which takes 10 to 20 µs however small it is. So what
-  // is small and has one caller is inlined, and the tiny everywhere: a page compiles a quarter less of them, and gzip
-  // makes no more of it. Larger ones with one caller would cost 5 percent.
+  // Each function that a page calls for the first time is compiled then, which takes 10 to 20 µs however small it is.
+  // So what is small and has one caller is inlined, and the tiny everywhere: a page compiles a fifth less of them, and
+  // gzip makes no more of it. Larger ones with one caller would cost 5 percent.
   "--one-caller-inline-max-function-size=35",
   "--always-inline-max-function-size=6",
   // Copies of generic code for other types, as far as they differ in constants only.
