@@ -10,7 +10,7 @@ type Switch = Rc<Cell<bool>>;
 
 impl World {
     /// As long as the switch is on, these effects are answered so.
-    fn break_down(&mut self, mut fails: impl FnMut(&Effect) -> Option<Input> + 'static) -> Switch {
+    pub(super) fn break_down(&mut self, mut fails: impl FnMut(&Effect) -> Option<Input> + 'static) -> Switch {
         let is_broken = Rc::new(Cell::new(false));
         let switch = is_broken.clone();
         self.fails = Box::new(move |effect| if is_broken.get() { fails(effect) } else { None });
@@ -18,7 +18,7 @@ impl World {
     }
 
     /// How transactions ended, and what a person heard of, since the last call.
-    fn heard(&mut self, tab: usize) -> (Vec<(TransactionId, Option<Code>)>, Vec<Code>) {
+    pub(super) fn heard(&mut self, tab: usize) -> (Vec<(TransactionId, Option<Code>)>, Vec<Code>) {
         let (mut settled, mut problems) = (Vec::new(), Vec::new());
         for event in std::mem::take(&mut self.events[tab]) {
             match event {
@@ -48,7 +48,7 @@ impl World {
 }
 
 const FULL: Option<Code> = Some(Code::QuotaExceeded);
-const FAILED: Option<Code> = Some(Code::StorageFailed);
+pub(super) const FAILED: Option<Code> = Some(Code::StorageFailed);
 
 fn no_pages(effect: &Effect) -> Option<Input> {
     matches!(effect, Effect::WritePages { .. }).then_some(Input::MaintenanceFailed(Failure::Quota))
@@ -286,7 +286,7 @@ fn a_deletion_that_is_under_way_is_not_run_again_for_writes_that_are_let_go() {
     assert_eq!(world.heard(alice).0, [(id, None), (waits, FULL)]);
 }
 
-fn no_log(effect: &Effect) -> Option<Input> {
+pub(super) fn no_log(effect: &Effect) -> Option<Input> {
     match effect {
         Effect::ReadLog { .. } => Some(Input::ReadLogFailed { message: "no.".into() }),
         Effect::Rebase { .. } => Some(Input::OutcomeUnknown),
@@ -344,70 +344,6 @@ fn whoever_can_not_read_the_log_gives_the_lock_back() {
     assert!(world.lock.is_some());
     world.run_for(20_000.0);
     assert!(world.lock.is_none());
-}
-
-#[test]
-fn a_commit_whose_end_cannot_be_found_out_is_an_unknown_outcome_and_is_seen_later() {
-    let mut world = World::new();
-    let alice = world.open(Options::default(), definition(INDEXES));
-    world.insert(alice, "before", 0.0, None);
-    world.settle();
-    world.heard(alice);
-    let lost = world.insert(alice, "lost", 1.0, None);
-    // The record lands, and nobody says so.
-    let effects = world.tabs[alice].take_effects();
-    let [Effect::Append { sequence, record }] = &effects[..] else { panic!("{effects:?}") };
-    assert!(world.storage.append(*sequence, record.clone()));
-    let behind = world.insert(alice, "behind", 2.0, None);
-    let is_broken = world.break_down(no_log);
-    is_broken.set(true);
-    let now = world.now_ms;
-    world.tabs[alice].handle(now, Input::OutcomeUnknown);
-    world.settle();
-    world.run_for(3_000.0);
-    let settled = vec![(lost, Some(Code::OutcomeUnknown)), (behind, FAILED)];
-    assert_eq!(world.heard(alice), (settled, vec![Code::StorageFailed]));
-    assert_eq!(world.scan(alice, "by_k").len(), 1);
-    let version = world.tabs[alice].version();
-    is_broken.set(false);
-    world.run_for(61_000.0);
-    assert_eq!(world.scan(alice, "by_k").len(), 2);
-    assert!(world.tabs[alice].version() > version, "readers hear of it");
-}
-
-/// Tried again, it would be saved twice.
-#[test]
-fn a_commit_that_the_manifest_may_have_forgotten_is_an_unknown_outcome() {
-    let mut world = World::new();
-    let alice = world.open(Options::default(), definition(INDEXES));
-    world.heard(alice);
-    let lost = world.insert(alice, "lost", 1.0, None);
-    // The record lands, and before anybody says so, more others write than a manifest remembers.
-    let effects = world.tabs[alice].take_effects();
-    let [Effect::Append { sequence, record }] = &effects[..] else { panic!("{effects:?}") };
-    assert!(world.storage.append(*sequence, record.clone()));
-    world.is_deaf = Some(alice);
-    // The last eight may not be in it yet.
-    for n in 0..crate::store::MANIFEST_SESSIONS + 9 {
-        let other = world.open(small(), definition(INDEXES));
-        world.insert(other, "other", n as f64, None);
-        world.settle();
-    }
-    let last = world.tabs.len() - 1;
-    for _ in 0..3 {
-        world.sleep(61_000.0);
-        (0..=last).filter(|&tab| tab != alice).for_each(|tab| world.wake(tab));
-    }
-    assert!(!world.storage.log.contains_key(sequence), "its record is deleted");
-    let (_, newest) = world.storage.read_log(0, 0, true).manifest.expect("a checkpoint");
-    assert!(Manifest::decode(&newest).expect("a manifest").sequence > *sequence);
-    let now = world.now_ms;
-    world.tabs[alice].handle(now, Input::OutcomeUnknown);
-    world.settle();
-    assert_eq!(world.heard(alice).0, [(lost, Some(Code::OutcomeUnknown))]);
-    let rows = world.scan(last, "by_k");
-    assert_eq!(rows.iter().filter(|(_, row)| row.get("k") == Some(&string("lost"))).count(), 1);
-    assert_eq!(world.scan(alice, "by_k"), rows);
 }
 
 #[test]
