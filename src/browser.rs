@@ -18,6 +18,7 @@ mod memory;
 mod opening;
 mod options;
 mod reading;
+mod report;
 mod request;
 mod rows;
 mod shared;

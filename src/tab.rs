@@ -230,6 +230,21 @@ pub struct Stats {
     pub recent: Vec<RecentCommit>,
 }
 
+/// An index that is being built or removed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IndexWork {
+    /// The name of its table.
+    pub table: String,
+    /// Its own.
+    pub index: String,
+    /// Whether it is being built.
+    pub is_building: bool,
+    /// Rows that have their entries already, or don't have them any more; about.
+    pub done: u64,
+    /// Rows of the table, about.
+    pub total: u64,
+}
+
 /// How many records [`Stats`] tells of.
 const RECENT: usize = 10;
 

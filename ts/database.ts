@@ -120,6 +120,22 @@ export interface DatabaseStats {
   wasmMemoryBytes: number;
   /** The last of the log records beyond the checkpoint, the newest first: ten at most, none when all are in the tree. */
   recentCommits: RecentCommit[];
+  /** Indexes that are being built, or removed, behind the scenes; none when all are as the schema says. */
+  indexWork: IndexWork[];
+}
+
+/** An index that is being built or removed. Queries of one that is being built wait until it is done. */
+export interface IndexWork {
+  /** The table's name. */
+  table: string;
+  /** The index's name. */
+  index: string;
+  /** Whether it is being built. */
+  isBuilding: boolean;
+  /** Documents that are done, about. */
+  done: number;
+  /** Documents of the table, about. */
+  total: number;
 }
 
 /** A record of the log: one or more mutations that were saved together. */

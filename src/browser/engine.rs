@@ -4,7 +4,8 @@ use super::host::{HeadStart, Listener, now, random};
 use super::mailbox::{Status, Word};
 use super::memory;
 use super::opening;
-use super::options::{OpenOptions, StatsReport, VerifyOutcome};
+use super::options::OpenOptions;
+use super::report::Report;
 use super::shared::{Inner, Shared, open_error};
 use crate::error::Error;
 use crate::schema::WantedSchema;
@@ -99,8 +100,8 @@ impl Engine {
     /// Numbers about the database.
     pub fn stats(&self) -> JsValue {
         self.shared.look(|inner| {
-            let report = StatsReport::new(&inner.tab.stats(), inner.rows.bytes(), inner.rows.len());
-            serde_wasm_bindgen::to_value(&report).unwrap_or(JsValue::UNDEFINED)
+            let indexes = inner.tab.unfinished_indexes();
+            Report::of_stats(&inner.tab.stats(), &indexes, inner.rows.bytes(), inner.rows.len()).to_js()
         })
     }
 
@@ -134,7 +135,7 @@ impl Engine {
                 }
                 Ok(VerifyStep::Done(report)) => {
                     inner.verify = None;
-                    inner.verified = VerifyOutcome::of(&report);
+                    inner.verified = Some(Report::of_verify(&report));
                     Status::Done
                 }
                 Err(error) => {
@@ -147,7 +148,7 @@ impl Engine {
 
     /// What the last check has found.
     pub fn verified(&self) -> JsValue {
-        self.shared.look(|inner| serde_wasm_bindgen::to_value(&inner.verified).unwrap_or(JsValue::UNDEFINED))
+        self.shared.look(|inner| inner.verified.as_ref().map_or(JsValue::UNDEFINED, Report::to_js))
     }
 
     /// Starts to make the store anew from what can be read; the listener hears how that ends.

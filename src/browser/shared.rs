@@ -7,8 +7,8 @@ use super::locks::{Lock, LockNews};
 use super::mailbox::{Mailbox, Status, Word};
 use super::memory::Seat;
 use super::opening::{self, OpenFailure};
-use super::options::VerifyOutcome;
 use super::reading::Active;
+use super::report::Report;
 use super::rows::Rows;
 use super::trim::Trim;
 use crate::error::{Code, Error};
@@ -68,7 +68,7 @@ pub(crate) struct Inner {
     pub(crate) tables: Vec<String>,
     /// A check under way, and what the last one has found.
     pub(crate) verify: Option<VerifyRun>,
-    pub(crate) verified: VerifyOutcome,
+    pub(crate) verified: Option<Report>,
     storage: Storage,
     channel: Option<Channel>,
     timer: Option<Timer>,
@@ -112,7 +112,7 @@ impl Shared {
             active: Vec::new(),
             tables: Vec::new(),
             verify: None,
-            verified: VerifyOutcome::default(),
+            verified: None,
             storage: Storage::Connecting(Vec::new()),
             channel: None,
             timer: None,

@@ -59,37 +59,33 @@ pub(super) fn leaf(cache: &mut PageCache, id: PageId, bounds: &Bounds<'_>) -> Re
 }
 
 /// Where a key is, or would be, in the tree.
+#[derive(Default)]
 struct Found {
-    /// How many entries of the tree have smaller keys.
+    /// How many entries of the tree have smaller keys; if a page is missing, that are before the page.
     rank: u64,
-    leaf: Rc<Leaf>,
+    /// `None` in an empty tree, or if a page is missing.
+    leaf: Option<Rc<Leaf>>,
     page: PageId,
     value: Option<Range<usize>>,
 }
 
-/// Descends to a key. `None` in an empty tree, or when a page was added to `missing`.
-fn find(
-    manifest: &Manifest,
-    cache: &mut PageCache,
-    key: &[u8],
-    missing: &mut Vec<PageId>,
-) -> Result<Option<Found>, ReadError> {
+/// Descends to a key. If it can't, it adds a page to `missing`.
+fn find(manifest: &Manifest, cache: &mut PageCache, key: &[u8], missing: &mut Vec<PageId>) -> Result<Found, ReadError> {
+    let mut found = Found { page: manifest.root, ..Found::default() };
     if manifest.height == 0 {
-        return Ok(None);
+        return Ok(found);
     }
-    let mut page = manifest.root;
-    let mut rank = 0;
     // Where the bounds of the page are written, for reporting damage.
     let (mut start, mut end) = (None, None);
     for _ in 1..manifest.height {
-        let next = interior(manifest, cache, page, &bounds(&start, &end))?;
+        let next = interior(manifest, cache, found.page, &bounds(&start, &end))?;
         let Some(next) = next else {
-            missing.push(page);
-            return Ok(None);
+            missing.push(found.page);
+            return Ok(found);
         };
         let index = next.keys.child(key);
-        rank += next.count_before(index);
-        page = next.children[index].page;
+        found.rank += next.count_before(index);
+        found.page = next.children[index].page;
         if index > 0 {
             start = Some((next.clone(), index));
         }
@@ -97,12 +93,14 @@ fn find(
             end = Some((next, index + 1));
         }
     }
-    let Some(leaf) = leaf(cache, page, &bounds(&start, &end))? else {
-        missing.push(page);
-        return Ok(None);
-    };
-    let (index, value) = leaf.seek(key);
-    Ok(Some(Found { rank: rank + index as u64, leaf, page, value }))
+    match leaf(cache, found.page, &bounds(&start, &end))? {
+        None => missing.push(found.page),
+        Some(leaf) => {
+            let (index, value) = leaf.seek(key);
+            found = Found { rank: found.rank + index as u64, leaf: Some(leaf), value, ..found };
+        }
+    }
+    Ok(found)
 }
 
 fn bounds<'a>(start: &'a Option<(Rc<Interior>, usize)>, end: &'a Option<(Rc<Interior>, usize)>) -> Bounds<'a> {
@@ -136,7 +134,7 @@ impl View {
         if !missing.is_empty() {
             return Err(ReadError::Missing(missing));
         }
-        Ok(found.and_then(|found| found.value.map(|value| found.leaf.bytes.slice(value))))
+        Ok(found.leaf.zip(found.value).map(|(leaf, value)| leaf.bytes.slice(value)))
     }
 
     /// How many keys lie from `start` up to (not including) `end`. Reads two paths, however long the range is.
@@ -145,26 +143,29 @@ impl View {
             return Ok(0);
         }
         let mut missing = Vec::new();
-        let first = if start.is_empty() { None } else { find(&self.manifest, cache, start, &mut missing)? };
+        let mut find = |key| find(&self.manifest, cache, key, &mut missing);
+        let first = if start.is_empty() { Found::default() } else { find(start)? };
         let last = match end {
-            None => None,
-            Some(end) => find(&self.manifest, cache, end, &mut missing)?,
+            None => Found { rank: self.manifest.count, ..Found::default() },
+            Some(end) => find(end)?,
         };
         if !missing.is_empty() {
             // The other boundary's leaf must still be here when the missing one has come.
-            for found in [first, last].into_iter().flatten() {
+            for found in [first, last].iter().filter(|found| found.leaf.is_some()) {
                 cache.hold(found.page);
             }
             missing.dedup();
             return Err(ReadError::Missing(missing));
         }
-        let below_start = first.map_or(0, |found| found.rank);
-        let below_end = match end {
-            None => self.manifest.count,
-            Some(_) => last.map_or(0, |found| found.rank),
-        };
-        let stored = below_end.saturating_sub(below_start);
+        let stored = last.rank.saturating_sub(first.rank);
         Ok(stored.saturating_add_signed(self.overlay.count_effect(start, end)))
+    }
+
+    /// As [`View::count`], without loading anything: where a page is missing, as if the boundary were at its beginning.
+    pub fn count_about(&self, cache: &mut PageCache, start: &[u8], end: &[u8]) -> u64 {
+        let mut rank = |key| find(&self.manifest, cache, key, &mut Vec::new()).map_or(0, |place| place.rank);
+        let stored = rank(end).saturating_sub(rank(start));
+        stored.saturating_add_signed(self.overlay.count_effect(start, Some(end)))
     }
 
     /// A scan of the keys from `start` up to (not including) `end`.

@@ -143,11 +143,16 @@ impl IndexJob {
             }
             range
         } else {
-            let start = keyspace::entry_prefix(self.index).to_vec();
-            let end = keyspace::after_prefix(&start).expect("an entry prefix has a successor");
-            KeyRange { start, end }
+            entries_range(self.index)
         }
     }
+}
+
+/// Where the entries of an index are.
+pub(crate) fn entries_range(index: IndexId) -> KeyRange {
+    let start = keyspace::entry_prefix(index).to_vec();
+    let end = keyspace::after_prefix(&start).expect("an entry prefix has a successor");
+    KeyRange { start, end }
 }
 
 /// Brings a building step up to date with rows that changed in its range after it was made, or returns

@@ -94,6 +94,46 @@ fn a_new_index_is_built_and_an_old_one_removed() {
 }
 
 #[test]
+fn work_on_indexes_can_be_watched() {
+    let mut world = World::new();
+    let options = Options { job_slice_rows: 20, ..small() };
+    let alice = world.open(options.clone(), definition(&INDEXES[..1]));
+    for n in 0..50 {
+        world.insert(alice, &format!("k{n:03}"), f64::from(50 - n), None);
+        world.settle();
+    }
+    let is_commit: Filter = |effect| matches!(effect, Effect::Append { .. } | Effect::Rebase { .. });
+    world.held = Some((is_commit, Vec::new()));
+    let bob = world.open(options, definition(&[("by_n", &["n"])]));
+    let mut seen = Vec::new();
+    loop {
+        for tab in [alice, bob] {
+            for IndexWork { table, index, is_building, done, total } in world.tabs[tab].unfinished_indexes() {
+                assert!(table == "items" && done <= total && total <= 50, "{done} of {total}");
+                let step = format!("{} {index}: {done}", if is_building { "builds" } else { "removes" });
+                // A tab that has no pages in memory yet knows little.
+                if total == 50 && !seen.contains(&step) {
+                    seen.push(step);
+                }
+            }
+        }
+        let (_, held) = world.held.replace((is_commit, Vec::new())).expect("it was set");
+        if held.is_empty() {
+            break;
+        }
+        for (tab, effect) in held {
+            let (_, held) = world.held.take().expect("it was set");
+            world.perform(tab, effect);
+            world.held = Some((is_commit, held));
+        }
+        world.settle();
+    }
+    let steps = |what: &str| seen.iter().filter_map(|step| step.strip_prefix(what)).collect::<Vec<_>>();
+    assert_eq!(steps("builds by_n: "), ["0", "20", "40"], "{seen:?}");
+    assert_eq!(steps("removes by_k: "), ["0", "20", "40"], "{seen:?}");
+}
+
+#[test]
 fn whoever_waits_hears_that_the_database_was_deleted() {
     let (mut world, alice) = filled();
     let now = world.now_ms;

@@ -482,3 +482,33 @@ test("a pause that is longer than timers can be does not end at once", async (t)
   }
   assert.deepEqual(late, []);
 });
+
+test("an index that is being built can be watched, and queries of it wait", async (t) => {
+  const name = freshName();
+  const table = () => defineTable({ n: v.number() });
+  const before = await openDatabase({ name, schema: defineSchema({ things: table() }) });
+  t.after(() => before.close());
+  await before.insertMany(
+    "things",
+    Array.from({ length: 20_000 }, (_, n) => ({ n: -n })),
+  );
+  const db = await openDatabase({ name, schema: defineSchema({ things: table().index("by_n", ["n"]) }) });
+  t.after(() => db.close());
+  const seen: number[] = [];
+  const least = db
+    .query("things")
+    .withIndex("by_n", (q) => q.lt("n", 0))
+    .first();
+  for (let round = 0; round < 10_000; round += 1) {
+    const [work] = db.stats().indexWork;
+    if (!work) break;
+    const { done, total, ...what } = work;
+    assert.deepEqual(what, { table: "things", index: "by_n", isBuilding: true });
+    assert.ok(total === 20_000 && done <= total, `${done} of ${total}`);
+    if (seen.at(-1) !== done) seen.push(done);
+    // The store in memory answers between two microtasks.
+    await null;
+  }
+  assert.ok(seen.length > 3 && seen.every((done, step) => done > (seen[step - 1] ?? -1)), seen.join(" "));
+  assert.equal((await least)?.n, -19_999);
+});

@@ -1,17 +1,49 @@
 //! Building and removing indexes, a step at a time between other work.
 
 use super::{PAUSE_MS, Stage};
+use crate::change::rows_range;
 use crate::error::{Code, Error};
 use crate::keyspace::IndexId;
+use crate::read_set::KeyRange;
+use crate::schema::IndexState;
 use crate::store::PageId;
-use crate::tab::Tab;
 use crate::tab::effect::{Event, Outcome};
-use crate::tab::job::{IndexJob, JobStep};
+use crate::tab::job::{IndexJob, JobStep, entries_range};
+use crate::tab::state::State;
+use crate::tab::{IndexWork, Tab};
 
 impl Tab {
     pub(super) fn index_work(&self) -> Option<IndexJob> {
         let is_possible = |index| self.maintenance.why_unfinished(index).is_none();
         IndexJob::find(&self.current.schema, self.version, is_possible)
+    }
+
+    /// What is being built or removed, and how far that is, by the pages that are in memory.
+    pub fn unfinished_indexes(&mut self) -> Vec<IndexWork> {
+        let State { view, schema } = &self.current;
+        let mut found = Vec::new();
+        for table in schema.tables() {
+            let rows = rows_range(table.id);
+            for index in table.indexes().iter().filter(|index| index.state != IndexState::Ready) {
+                let mut count = |range: &KeyRange| view.count_about(&mut self.cache, &range.start, &range.end);
+                let total = count(&rows);
+                let left = match &index.state {
+                    IndexState::Building { after: Some(after) } => {
+                        count(&KeyRange { start: KeyRange::point(after).end, end: rows.end.clone() })
+                    }
+                    IndexState::Dropping => count(&entries_range(index.id)),
+                    _ => total,
+                };
+                found.push(IndexWork {
+                    table: table.name.to_string(),
+                    index: index.name.to_string(),
+                    is_building: index.state != IndexState::Dropping,
+                    done: total.saturating_sub(left),
+                    total,
+                });
+            }
+        }
+        found
     }
 
     /// Index work that need not wait. It writes, which is no good while checkpoints fail.
