@@ -179,7 +179,7 @@ export interface VerifyReport {
   ok: boolean;
   /** Pages read. */
   pages: number;
-  /** Documents of all tables. */
+  /** Documents of all tables, as far as they can be read. */
   rows: number;
   /** Entries of all indexes. */
   entries: number;
@@ -193,7 +193,7 @@ export interface VerifyReport {
 export interface RepairReport {
   /** Documents that were read and kept. */
   rows: number;
-  /** What was lost, in sentences that name table and range. */
+  /** What was lost, in sentences that name table and range, and how many documents that are at most. */
   lost: string[];
 }
 

@@ -332,6 +332,11 @@ class TableQuery implements QueryInitializer<GenericTableInfo> {
     return new QueryBuilder(this.#executor, { source, order: null, operators: [] });
   }
 
+  /** Not of the type: for code that was written for Convex. */
+  withSearchIndex(): never {
+    throw invalidArgument("Holdfast has no text search: `withSearchIndex` can't be used here.");
+  }
+
   order(order: Order): QueryBuilder {
     return this.fullTableScan().order(order);
   }

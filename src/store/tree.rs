@@ -71,36 +71,52 @@ struct Found {
 
 /// Descends to a key. If it can't, it adds a page to `missing`.
 fn find(manifest: &Manifest, cache: &mut PageCache, key: &[u8], missing: &mut Vec<PageId>) -> Result<Found, ReadError> {
-    let mut found = Found { page: manifest.root, ..Found::default() };
-    if manifest.height == 0 {
-        return Ok(found);
-    }
-    // Where the bounds of the page are written, for reporting damage.
-    let (mut start, mut end) = (None, None);
-    for _ in 1..manifest.height {
-        let next = interior(manifest, cache, found.page, &bounds(&start, &end))?;
-        let Some(next) = next else {
-            missing.push(found.page);
-            return Ok(found);
-        };
-        let index = next.keys.child(key);
-        found.rank += next.count_before(index);
-        found.page = next.children[index].page;
-        if index > 0 {
-            start = Some((next.clone(), index));
+    let mut found = Found::default();
+    found.descend(manifest, cache, key, missing).map(|()| found)
+}
+
+impl Found {
+    /// Goes as far as it can.
+    fn descend(
+        &mut self,
+        manifest: &Manifest,
+        cache: &mut PageCache,
+        key: &[u8],
+        missing: &mut Vec<PageId>,
+    ) -> Result<(), ReadError> {
+        self.page = manifest.root;
+        if manifest.height == 0 {
+            return Ok(());
         }
-        if index + 1 < next.children.len() {
-            end = Some((next, index + 1));
+        // Where the bounds of the page are written, for reporting damage.
+        let (mut start, mut end) = (None, None);
+        for _ in 1..manifest.height {
+            let next = interior(manifest, cache, self.page, &bounds(&start, &end))?;
+            let Some(next) = next else {
+                missing.push(self.page);
+                return Ok(());
+            };
+            let index = next.keys.child(key);
+            self.rank += next.count_before(index);
+            self.page = next.children[index].page;
+            if index > 0 {
+                start = Some((next.clone(), index));
+            }
+            if index + 1 < next.children.len() {
+                end = Some((next, index + 1));
+            }
         }
-    }
-    match leaf(cache, found.page, &bounds(&start, &end))? {
-        None => missing.push(found.page),
-        Some(leaf) => {
-            let (index, value) = leaf.seek(key);
-            found = Found { rank: found.rank + index as u64, leaf: Some(leaf), value, ..found };
+        match leaf(cache, self.page, &bounds(&start, &end))? {
+            None => missing.push(self.page),
+            Some(leaf) => {
+                let (index, value) = leaf.seek(key);
+                self.rank += index as u64;
+                self.value = value;
+                self.leaf = Some(leaf);
+            }
         }
+        Ok(())
     }
-    Ok(found)
 }
 
 fn bounds<'a>(start: &'a Option<(Rc<Interior>, usize)>, end: &'a Option<(Rc<Interior>, usize)>) -> Bounds<'a> {
@@ -161,11 +177,17 @@ impl View {
         Ok(stored.saturating_add_signed(self.overlay.count_effect(start, end)))
     }
 
-    /// As [`View::count`], without loading anything: where a page is missing, as if the boundary were at its beginning.
-    pub fn count_about(&self, cache: &mut PageCache, start: &[u8], end: &[u8]) -> u64 {
-        let mut rank = |key| find(&self.manifest, cache, key, &mut Vec::new()).map_or(0, |place| place.rank);
-        let stored = rank(end).saturating_sub(rank(start));
-        stored.saturating_add_signed(self.overlay.count_effect(start, Some(end)))
+    /// As [`View::count`], without loading anything: where a page is missing or damaged, as if the boundary were at its
+    /// beginning.
+    pub fn count_about(&self, cache: &mut PageCache, start: &[u8], end: Option<&[u8]>) -> u64 {
+        let mut rank = |key| {
+            let mut found = Found::default();
+            // However far that goes.
+            let _ = found.descend(&self.manifest, cache, key, &mut Vec::new());
+            found.rank
+        };
+        let stored = end.map_or(self.manifest.count, &mut rank).saturating_sub(rank(start));
+        stored.saturating_add_signed(self.overlay.count_effect(start, end))
     }
 
     /// A scan of the keys from `start` up to (not including) `end`.

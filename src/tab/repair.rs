@@ -214,9 +214,13 @@ impl Repair {
                 },
                 Err(ReadError::Corrupt { page, start, end }) => {
                     let range = describe(&self.base.schema, &start, end.as_deref());
-                    self.report.lost.push(format!("Page {page} could not be read: {range}."));
+                    // The pages above it know how much it held, and not what the log has taken away or written anew.
+                    let tree = View { overlay: Overlay::new(), manifest: self.base.view.manifest.clone() };
+                    let most = tree.count_about(cache, &start, end.as_deref());
                     let end = end.filter(|end| end.as_slice() < keyspace::AFTER_ROWS);
                     let end = end.unwrap_or_else(|| keyspace::AFTER_ROWS.to_vec());
+                    let count = if most == 1 { "1 document".into() } else { format!("{most} documents") };
+                    self.report.lost.push(format!("Page {page} could not be read: {range}; {count} at most."));
                     // The scan may have waited for the page with what the log has of rows before it.
                     let from = if self.last.is_empty() { Vec::new() } else { key_after(&self.last) };
                     self.scan = rows(&self.base.view, &from, &end, true);

@@ -29,7 +29,7 @@ const PROBLEMS: usize = 50;
 pub struct VerifyReport {
     /// Pages read.
     pub pages: u64,
-    /// Rows of all tables.
+    /// Rows of all tables, as far as they can be read.
     pub rows: u64,
     /// Index entries of all indexes.
     pub entries: u64,
@@ -84,6 +84,8 @@ pub struct VerifyRun {
     stage: Stage,
     waiting: Option<(ReadId, bool)>,
     report: VerifyReport,
+    /// Pages are: what belongs together can't be compared, but rows are read as far as that goes.
+    is_damaged: bool,
     /// What the rows say there should be, and what there is, by the first five bytes of a key.
     expected: FlatMap<[u8; keyspace::PREFIX_LENGTH], Tally>,
     found: FlatMap<[u8; keyspace::PREFIX_LENGTH], Tally>,
@@ -118,6 +120,7 @@ impl Tab {
             stage: Stage::Log(self.sequence),
             waiting: Some((read, true)),
             report: VerifyReport::default(),
+            is_damaged: false,
             expected: FlatMap::new(),
             found: FlatMap::new(),
             operations: Operations::default(),
@@ -168,13 +171,10 @@ impl Tab {
                     return Ok(VerifyStep::Waiting(read));
                 }
                 let damage = verify.damage().to_vec();
-                let is_whole = damage.is_empty();
+                run.is_damaged = !damage.is_empty();
                 for damage in damage {
                     let range = describe(&run.state.schema, &damage.start, damage.end.as_deref());
                     run.problem(format!("Page {} is damaged ({}): {range}.", damage.page, damage.problem));
-                }
-                if !is_whole {
-                    return Ok(VerifyStep::Done(std::mem::take(&mut run.report)));
                 }
                 let scan = run.state.view.scan(&[], None, Direction::Ascending, PAGES_AT_ONCE);
                 run.stage = Stage::Keys(Box::new(scan));
@@ -193,6 +193,13 @@ impl Tab {
                     verify_key(run, &key, &value);
                 }
                 Ok(None) => return Ok(VerifyStep::Done(compare(run))),
+                Err(ReadError::Missing(pages))
+                    if run.is_damaged && pages.iter().any(|page| self.absent.contains_key(page)) =>
+                {
+                    for page in pages.iter().filter(|page| self.absent.contains_key(page)) {
+                        self.cache.insert_damaged(*page);
+                    }
+                }
                 Err(ReadError::Missing(pages)) => {
                     match self.missing(run.state.view.manifest.generation, pages, TableId(0))? {
                         RunStep::Missing(pages) => {
@@ -204,9 +211,13 @@ impl Tab {
                     }
                 }
                 Err(ReadError::Corrupt { page, start, end }) => {
-                    let range = describe(&run.state.schema, &start, end.as_deref());
-                    run.problem(format!("Page {page} is damaged: {range}."));
-                    return Ok(VerifyStep::Done(std::mem::take(&mut run.report)));
+                    if !std::mem::replace(&mut run.is_damaged, true) {
+                        let range = describe(&run.state.schema, &start, end.as_deref());
+                        run.problem(format!("Page {page} is damaged: {range}."));
+                    }
+                    let Some(end) = end else { return Ok(VerifyStep::Done(compare(run))) };
+                    let scan = run.state.view.scan(&end, None, Direction::Ascending, PAGES_AT_ONCE);
+                    run.stage = Stage::Keys(Box::new(scan));
                 }
             }
         }
@@ -310,6 +321,9 @@ fn verify_row(run: &mut VerifyRun, key: &[u8], document: &Bytes) {
 
 /// Compares what there is with what the rows say.
 fn compare(run: &mut VerifyRun) -> VerifyReport {
+    if run.is_damaged {
+        return std::mem::take(&mut run.report);
+    }
     let schema = run.state.schema.clone();
     let mut prefixes: Vec<_> = run.expected.keys().chain(run.found.keys()).copied().collect();
     crate::sort::sort(&mut prefixes);

@@ -242,6 +242,10 @@ test("wrong arguments", async () => {
         "IndexRangeBuilder has already been used! Chain your method calls like `q => q.eq(...).eq(...)`. See https://docs.convex.dev/using/indexes",
     },
   );
+  assert.throws(() => untyped()["withSearchIndex"]!("by_text", () => undefined), {
+    code: "InvalidArgument",
+    message: /no text search: `withSearchIndex`/,
+  });
   let many = chain(untyped()["fullTableScan"]!());
   for (let count = 0; count < 256; count += 1) many = chain(many["filter"]!(() => true));
   assert.throws(() => many["filter"]!(() => true), invalid("Can't construct query with more than 256 operators"));

@@ -25,7 +25,7 @@ impl Tab {
         for table in schema.tables() {
             let rows = rows_range(table.id);
             for index in table.indexes().iter().filter(|index| index.state != IndexState::Ready) {
-                let mut count = |range: &KeyRange| view.count_about(&mut self.cache, &range.start, &range.end);
+                let mut count = |range: &KeyRange| view.count_about(&mut self.cache, &range.start, Some(&range.end));
                 let total = count(&rows);
                 let left = match &index.state {
                     IndexState::Building { after: Some(after) } => {

@@ -142,9 +142,12 @@ fn a_whole_database_verifies() {
 fn a_damaged_page_is_named_and_the_others_stay_readable() {
     let (mut world, alice) = stored();
     let [first, hit] = ["k000", "k100"].map(|k| world.row_of(alice, k).expect("it is there").0);
+    let rows = world.verify(alice).rows;
     world.damage("k100");
     let bob = world.open(calm(), definition(INDEXES));
     let report = world.verify(bob);
+    assert!(report.rows > rows / 2 && report.rows < rows, "{} of {rows}", report.rows);
+    assert_eq!(report.problems.len(), 1, "what is missing beside it is no news: {:?}", report.problems);
     assert!(report.problems.iter().any(|problem| problem.contains("table \"items\"")), "{:?}", report.problems);
     let reader = world.tabs[bob].begin(world.now_ms, true).expect("open");
     assert!(world.read(bob, reader, first).is_ok_and(|row| row.is_some()));

@@ -51,6 +51,8 @@ fn a_repair_keeps_what_can_be_read_and_derives_the_rest() {
     let report = report.expect("repaired");
     assert!(!report.lost.is_empty() && report.lost[0].contains("items"), "{report:?}");
     assert!(report.rows > 0 && report.rows < rows as u64, "{} of {rows}", report.rows);
+    let lost = rows as u64 - report.rows;
+    assert!((lost..2 * lost + 9).contains(&most_lost(&report)), "{lost} are lost: {report:?}");
     assert_eq!(world.verify(bob).problems, Vec::<String>::new());
     assert_eq!(world.scan(bob, "by_g_n").len() as u64, report.rows);
     world.insert(bob, "after", 1.0, None);
@@ -208,15 +210,31 @@ fn a_repair_that_loses_nothing_says_so_and_running_reads_begin_again() {
     assert_eq!(world.check(), before);
 }
 
+/// How many documents a report says are lost at most.
+fn most_lost(report: &RepairReport) -> u64 {
+    let count = |sentence: &String| {
+        let words: Vec<&str> = sentence.split(' ').collect();
+        match words[..] {
+            [.., count, "document" | "documents", "at", "most."] => count.parse::<u64>().expect("a number"),
+            _ => panic!("no number in {sentence}"),
+        }
+    };
+    report.lost.iter().map(count).sum()
+}
+
 #[test]
 fn a_repair_of_pages_that_are_missing_comes_to_an_end() {
     let (mut world, alice) = stored();
     world.storage.pages.retain(|_| false);
     let report = world.repair(world.tabs.len() - 1);
     assert_eq!(report.lost, Vec::<String>::new(), "this tab has all pages in memory");
+    let rows = report.rows;
     world.storage.pages.retain(|_| false);
     let bob = world.open(calm(), definition(INDEXES));
+    let report = world.verify(bob);
+    assert!(report.rows == 0 && !report.problems.is_empty(), "{report:?}");
     let report = world.repair(bob);
+    assert!(most_lost(&report) >= rows, "{rows} documents, {report:?}");
     assert!(report.rows == 0 && !report.lost.is_empty(), "{report:?}");
     world.insert(alice, "after", 1.0, Some(1.0));
     world.settle();
