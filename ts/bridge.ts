@@ -11,6 +11,7 @@ import type { HeadStart } from "./head_start.js";
 import type { SchemaJson } from "./schema.js";
 import type { SerializedQuery } from "./serialized_query.js";
 import { heapSink, Sink } from "./sink.js";
+import { Turns } from "./turns.js";
 import type { ValidatorJson } from "./validators.js";
 import type { Engine, Wasm } from "./wasm.js";
 
@@ -96,6 +97,8 @@ export function thrownError(problem: unknown): unknown {
 
 /** One open database. Its methods are as synchronous as the engine. */
 export class Bridge {
+  /** Whose turn it is to run again. */
+  readonly turns = new Turns();
   /** Hears of what should be shown to a person. */
   onProblem: (error: HoldfastError) => void = () => undefined;
   /** Where arguments are written. */

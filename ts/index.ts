@@ -12,6 +12,7 @@
 export { Database, openDatabase } from "./database.js";
 export type {
   DatabaseStats,
+  IndexWork,
   MutateOptions,
   OpenDatabaseOptions,
   RecentCommit,

@@ -3,7 +3,7 @@
  * saved.
  */
 import { invalidArgument, requireArgument, requireText } from "./arguments.js";
-import { type Bridge, Status } from "./bridge.js";
+import { type Bridge, closed, Status } from "./bridge.js";
 import type { GenericDatabaseWriter } from "./context.js";
 import type { AnyDataModel, GenericDocument } from "./data_model.js";
 import { describe, describeError } from "./describe.js";
@@ -515,6 +515,7 @@ export async function mutate<T>(
 ): Promise<T> {
   if (bridge.engine.begin(false) === Status.Failed) throw bridge.error();
   const transaction = bridge.number();
+  let endTurn: (() => void) | undefined;
   for (;;) {
     const run = new Run(transaction, options);
     let result: T | undefined;
@@ -529,6 +530,7 @@ export async function mutate<T>(
       const isOurs = error instanceof HoldfastError && error.code === "MutationTimeout";
       if (!run.isLost || isOurs) {
         if (!bridge.isClosed) bridge.engine.abandon(transaction);
+        endTurn?.();
         throw error;
       }
     }
@@ -536,6 +538,10 @@ export async function mutate<T>(
     if (!run.isLost) {
       const settlement = bridge.settlement(transaction);
       const status = bridge.engine.finish(transaction);
+      if (status !== Status.RunAgain) {
+        endTurn?.();
+        endTurn = undefined;
+      }
       if (status === Status.Queued) {
         const settled = await settlement;
         if (settled.type === "saved") return result as T;
@@ -546,7 +552,11 @@ export async function mutate<T>(
         if (status === Status.Failed) throw bridge.error();
       }
     }
-    if (bridge.engine.rerun(transaction) === Status.Failed) throw bridge.error();
+    endTurn ??= await bridge.turns.take();
+    if (bridge.isClosed || bridge.engine.rerun(transaction) === Status.Failed) {
+      endTurn();
+      throw bridge.isClosed ? closed() : bridge.error();
+    }
   }
 }
 

@@ -370,3 +370,64 @@ test("objects that change after a call was made do not change what is written", 
   await Promise.all([patching, ...others]);
   assert.equal((await db.get(id))?.title, "patched");
 });
+
+const counters = defineSchema({ counters: defineTable({ n: v.number() }) });
+
+/** A counter, and how often functions that add to it have run. */
+async function counter(t: { after(action: () => Promise<void>): void }) {
+  const db = await openDatabase({ name: freshName(), schema: counters });
+  t.after(() => db.close());
+  const id = await db.insert("counters", { n: 0 });
+  const runs = { count: 0 };
+  const increment = (work: () => Promise<unknown> = async () => undefined) =>
+    db.mutate(async (ctx) => {
+      runs.count += 1;
+      const { n } = (await ctx.db.get(id))!;
+      await work();
+      await ctx.db.patch(id, { n: n + 1 });
+    });
+  return { db, id, runs, increment };
+}
+
+test("any number of mutations of one document at once are all saved, in about two runs each", async (t) => {
+  const { db, id, runs, increment } = await counter(t);
+  await Promise.all(Array.from({ length: 300 }, () => increment()));
+  assert.equal((await db.get(id))?.n, 300);
+  assert.ok(runs.count <= 700, `${runs.count} runs`);
+  // And with others that come meanwhile and wait for no turn.
+  const slow = Promise.all(Array.from({ length: 20 }, () => increment(() => pause(1))));
+  for (let n = 0; n < 50; n += 1) {
+    await pause();
+    await db.patch(id, { n: (await db.get(id))!.n });
+  }
+  await slow;
+  assert.equal((await db.get(id))?.n, 320);
+});
+
+test("one that runs again and waits for another that has to run again does not wait for ever", async (t) => {
+  const { db, id, increment } = await counter(t);
+  /** A function that loses its first run. */
+  const losing = (work: () => Promise<unknown>) => {
+    let isFirst = true;
+    return increment(async () => {
+      if (isFirst) {
+        isFirst = false;
+        await db.patch(id, { n: 100 });
+      } else await work();
+    });
+  };
+  let inner: Promise<void> | undefined;
+  const outer = losing(async () => (await (inner ??= losing(async () => undefined)), undefined));
+  await outer;
+  assert.equal((await db.get(id))?.n, 102);
+});
+
+test("those that wait for their turn to run again hear that the database was closed", async (t) => {
+  const { db, increment } = await counter(t);
+  const all = Array.from({ length: 30 }, () => codeOf(increment(() => pause(5))));
+  await pause(12);
+  await db.close();
+  const codes = new Set(await Promise.all(all));
+  codes.delete("no error");
+  assert.deepEqual([...codes], ["DatabaseClosed"]);
+});
