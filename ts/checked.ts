@@ -23,12 +23,11 @@ const VALUES_MAX = 1 << 22;
 /** Whether a value is an object without a class, as a literal makes it. */
 export function isSimpleObject(value: object): value is Record<string, unknown> {
   const prototype: unknown = Object.getPrototypeOf(value);
-  return (
-    prototype === Object.prototype ||
-    prototype === null ||
-    // Objects of another realm: an iframe, or a test runner's sandbox.
-    ((prototype as { constructor?: { name?: unknown } }).constructor?.name === "Object" && typeof value === "object")
-  );
+  if (prototype === Object.prototype || prototype === null) return true;
+  // Objects of another realm: an iframe, or a test runner's sandbox. (What `{ __proto__: fields }` makes inherits from
+  // `fields`, which would be lost.)
+  const isRoot = typeof value === "object" && Object.getPrototypeOf(prototype) === null;
+  return isRoot && (prototype as { constructor?: { name?: unknown } }).constructor?.name === "Object";
 }
 
 const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")!;

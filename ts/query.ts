@@ -177,7 +177,14 @@ class QueryBuilder implements Query<GenericTableInfo> {
     if (draft.operators.length >= QUERY_OPERATORS_MAX) {
       throw invalidArgument(`Can't construct query with more than ${QUERY_OPERATORS_MAX} operators`);
     }
-    const operators = [...draft.operators, { filter: serializeExpression(predicate(filterBuilder)) }];
+    const expression = predicate(filterBuilder) as ExpressionOrValue<boolean> | undefined;
+    if (expression === undefined) {
+      throw new HoldfastError(
+        "InvalidFilter",
+        "The function of `filter` must return an expression, as in `(q) => q.eq(...)`, or a boolean; it returned undefined.",
+      );
+    }
+    const operators = [...draft.operators, { filter: serializeExpression(expression) }];
     return new QueryBuilder(this.#executor, { ...draft, operators }) as this;
   }
 

@@ -209,6 +209,11 @@ function checkValidators(tables: readonly TableDocuments[], names: ReadonlySet<s
                 `Table "${tableName}" has a field "${name}": a name has only letters, digits and underscores.`,
               );
             }
+            if (!path && name.startsWith("_") && name !== "_id" && name !== "_creationTime") {
+              throw invalidSchema(
+                `Table "${tableName}" has a field "${name}": names that begin with an underscore are the system's.`,
+              );
+            }
             visit(field, path ? `${path}.${name}` : name);
           }
           return;

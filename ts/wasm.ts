@@ -77,9 +77,9 @@ async function fetched(address: string | URL): Promise<Response | BufferSource> 
   const bytes = new Uint8Array(await response.arrayBuffer());
   if (bytes[0] === 0x3c) {
     throw new Error(
-      "there is a web page and no WebAssembly: the bundler has moved the script and not the binary beside it. " +
-        'With Vite 5 to 7, `optimizeDeps: { exclude: ["holdfast"] }` mends it; else give the address: ' +
-        "`openDatabase({ …, wasmUrl })`.",
+      "there is a web page and no WebAssembly. If this is not the `wasmUrl` that was given, the bundler has moved the " +
+        'script and not the binary beside it: with Vite 5 to 7, `optimizeDeps: { exclude: ["holdfast"] }` mends it; ' +
+        "else give the binary's address, `openDatabase({ …, wasmUrl })`.",
     );
   }
   return bytes;

@@ -2,6 +2,8 @@
 import { ConvexError, HoldfastError, type ErrorCode } from "holdfast";
 
 const advice: Partial<Record<ErrorCode, string>> = {
+  SchemaEnforcementError: "The field that is marked is not what the table asks for: choose or correct it.",
+  NonexistentDocument: "It was deleted meanwhile, perhaps in another tab.",
   StorageUnavailable:
     "The browser gives this page no place to store data. Private windows and strict privacy settings do that: open the " +
     "page in an ordinary window, or allow it to store data, and try again.",

@@ -6,7 +6,7 @@ use crate::change::{fill_keys, key_of, rows_range};
 use crate::keyspace::{self, IndexId, TableId};
 use crate::log::{ChangeKind, Progress, RowChange, Stage};
 use crate::read_set::{KeyRange, ReadSet};
-use crate::schema::{IndexKeys, IndexState, Schema};
+use crate::schema::{Index, IndexKeys, IndexState, Schema};
 use crate::store::{Direction, PageCache, PageId, ReadError, Scan};
 use std::rc::Rc;
 
@@ -37,29 +37,28 @@ pub(crate) struct IndexJob {
 }
 
 impl IndexJob {
-    /// The next index that is not as it should be, and for which something can be done.
+    /// The next index that is not as it should be, and for which something can be done: those that queries wait for
+    /// first.
     pub(crate) fn find(schema: &Schema, version: u64, is_possible: impl Fn(IndexId) -> bool) -> Option<IndexJob> {
-        schema.tables().iter().flat_map(|table| table.indexes().iter().map(move |index| (table, index))).find_map(
-            |(table, index)| {
-                let (is_building, from) = match &index.state {
-                    IndexState::Ready => return None,
-                    _ if !is_possible(index.id) => return None,
-                    IndexState::Building { after } => (true, after.as_deref().map(Bytes::from)),
-                    IndexState::Dropping => (false, None),
-                };
-                Some(IndexJob {
-                    table: table.id,
-                    index: index.id,
-                    is_building,
-                    from,
-                    version,
-                    started: None,
-                    keys: Vec::new(),
-                    rows: 0,
-                    last: None,
-                })
-            },
-        )
+        let all = || schema.tables().iter().flat_map(|table| table.indexes().iter().map(move |index| (table, index)));
+        let unfinished = || all().filter(|(_, index)| index.state != IndexState::Ready && is_possible(index.id));
+        let is_building = |(_, index): &(_, &Index)| index.state != IndexState::Dropping;
+        let (table, index) = unfinished().find(is_building).or_else(|| unfinished().next())?;
+        let from = match &index.state {
+            IndexState::Building { after } => after.as_deref().map(Bytes::from),
+            _ => None,
+        };
+        Some(IndexJob {
+            table: table.id,
+            index: index.id,
+            is_building: index.state != IndexState::Dropping,
+            from,
+            version,
+            started: None,
+            keys: Vec::new(),
+            rows: 0,
+            last: None,
+        })
     }
 
     /// The manifest of the state that the step under way reads.

@@ -131,6 +131,8 @@ fn work_on_indexes_can_be_watched() {
     let steps = |what: &str| seen.iter().filter_map(|step| step.strip_prefix(what)).collect::<Vec<_>>();
     assert_eq!(steps("builds by_n: "), ["0", "20", "40"], "{seen:?}");
     assert_eq!(steps("removes by_k: "), ["0", "20", "40"], "{seen:?}");
+    let first_of = |step: &str| seen.iter().position(|seen| seen == step);
+    assert!(first_of("builds by_n: 40") < first_of("removes by_k: 20"), "queries wait for it: {seen:?}");
 }
 
 #[test]

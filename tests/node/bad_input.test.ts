@@ -58,6 +58,7 @@ test("documents that do not fit are refused and nothing changes", async (t) => {
     ["InvalidValue", { ...task("a"), title: 2n ** 64n }],
     ["InvalidValue", { ...task("a"), title: [undefined] }],
     ["InvalidValue", JSON.parse('{"__proto__": 1, "title": "a"}')],
+    ["InvalidValue", { __proto__: task("a") }],
     ["InvalidValue", { ...task("a"), $title: 1 }],
     ["InvalidValue", { ...task("a"), title: revoked() }],
     ["InvalidValue", revoked()],

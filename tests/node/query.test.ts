@@ -242,6 +242,10 @@ test("wrong arguments", async () => {
         "IndexRangeBuilder has already been used! Chain your method calls like `q => q.eq(...).eq(...)`. See https://docs.convex.dev/using/indexes",
     },
   );
+  assert.throws(() => untyped()["filter"]!(() => undefined), {
+    code: "InvalidFilter",
+    message: /must return an expression/,
+  });
   assert.throws(() => untyped()["withSearchIndex"]!("by_text", () => undefined), {
     code: "InvalidArgument",
     message: /no text search: `withSearchIndex`/,

@@ -43,6 +43,13 @@ test("mistakes that Convex has no words for", () => {
     assert.throws(() => toDefinition(none as never), /`schema` must be the result of defineSchema\(\)/);
   }
   assert.throws(() => v.optional(undefined as never), /A validator is undefined in v\.optional\(\)/);
+  const reserved = defineTable({ _own: v.string() });
+  assert.throws(
+    () => toDefinition(defineSchema({ things: reserved })),
+    /Table "things" has a field "_own": .* are the system's/,
+  );
+  const system = { _id: v.id("things"), _creationTime: v.number(), inner: v.object({ _own: v.string() }) };
+  toDefinition(defineSchema({ things: defineTable(system) }));
 });
 
 test("definitions of anything else are refused, and named", () => {

@@ -99,6 +99,6 @@ function blame(error: unknown): { path?: string | undefined; text: (Node | strin
     return { path: field, text: [message] };
   }
   const { code, message, advice } = explain(error);
-  const path = error instanceof HoldfastError ? /Path: \.([\w.]+)/.exec(message)?.[1] : undefined;
+  const path = error instanceof HoldfastError ? (error.details["path"] as string | undefined)?.slice(1) : undefined;
   return { path, text: [...(code ? [h("code", {}, code), " "] : []), message, ...(advice ? [` ${advice}`] : [])] };
 }

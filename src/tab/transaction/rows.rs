@@ -272,7 +272,10 @@ impl Tab {
         let limit = self.options.commit_bytes;
         let transaction = self.transaction(id)?;
         if transaction.is_read_only {
-            return Err(Error::new(Code::TransactionClosed, format!("`db.{method}` is not available in a read.")));
+            return Err(Error::new(
+                Code::TransactionClosed,
+                format!("`db.{method}` is not available in a read: use `db.mutate`."),
+            ));
         }
         if transaction.bytes > limit {
             return Err(Error::new(
