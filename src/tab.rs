@@ -27,9 +27,10 @@ mod state;
 mod stored;
 mod transaction;
 mod transactions;
+mod turns;
 mod verify;
 
-pub use effect::{Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
+pub use effect::{Announcement, Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use read::{QueryRun, RowSink, RunStep, Source};
 pub use repair::RepairReport;
 pub use transaction::{Finished, Obstacle, Row, TransactionId};
@@ -52,6 +53,7 @@ use state::{Flight, HistoryEntry, Pending, State, TailRecord};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use transactions::Transactions;
+use turns::Turns;
 
 /// What can be set when a database is opened. The defaults are meant to be kept.
 #[derive(Clone, Debug)]
@@ -159,6 +161,7 @@ pub struct Tab {
     reopens_later: bool,
     /// After a lost race other tabs are writing: the next appends start with the rebase.
     expect_rivals: u32,
+    turns: Turns,
     is_catching_up: bool,
     wants_catch_up: bool,
 
@@ -292,6 +295,7 @@ impl Tab {
             read_failures: Failures::default(),
             reopens_later: false,
             expect_rivals: 0,
+            turns: Turns::default(),
             // The first read of the log is asked for below.
             is_catching_up: true,
             wants_catch_up: false,
@@ -348,7 +352,11 @@ impl Tab {
             Input::AppendFailed(failure) => self.append_failed(failure),
             Input::OutcomeUnknown => self.outcome_unknown(),
             Input::RebasedToNothing => self.pump(),
-            Input::Announced { generation, sequence } => {
+            Input::Announced(Announcement { generation, sequence, turn_ms }) => {
+                if sequence > self.sequence {
+                    self.turn_ended();
+                }
+                self.turn_asked(turn_ms);
                 // Who has something to write learns of it when its append meets the number taken; reading now would
                 // only stand in the way of the commits.
                 let is_writing = !self.queue.is_empty() && !self.must_wait_for_checkpoint();

@@ -1,6 +1,7 @@
 //! Telling other tabs that the log or the manifest moved on.
 
 use super::host::{Timer, is_page_hidden, now};
+use crate::tab::Announcement;
 use js_sys::Array;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -22,17 +23,17 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    /// Joins a database's channel. `heard` gets generation and sequence number from others. Without
-    /// BroadcastChannel there is none: then this tab hears of other commits when it commits itself.
-    pub(crate) fn join(database: &str, heard: impl FnMut(u64, u64) + 'static) -> Option<Channel> {
+    /// Joins a database's channel. `heard` gets what others say. Without BroadcastChannel there is none: then this tab
+    /// hears of other commits when it commits itself.
+    pub(crate) fn join(database: &str, heard: impl FnMut(Announcement) + 'static) -> Option<Channel> {
         Some(Channel::new(BroadcastChannel::new(&format!("holdfast:{database}")).ok()?, heard))
     }
 
     /// Takes over a channel that was joined already.
-    pub(crate) fn new(channel: BroadcastChannel, mut heard: impl FnMut(u64, u64) + 'static) -> Channel {
+    pub(crate) fn new(channel: BroadcastChannel, mut heard: impl FnMut(Announcement) + 'static) -> Channel {
         let handler = Closure::new(move |event: MessageEvent| {
-            if let Some((generation, sequence)) = read(&event.data()) {
-                heard(generation, sequence);
+            if let Some(announcement) = read(&event.data()) {
+                heard(announcement);
             }
         });
         channel.set_onmessage(Some(handler.as_ref().unchecked_ref()));
@@ -46,12 +47,16 @@ impl Channel {
     }
 
     /// Tells others how far log and manifest are: at once, or soon together with what follows.
-    pub(crate) fn announce(&self, generation: u64, sequence: u64) {
+    pub(crate) fn announce(&self, announcement: Announcement) {
         let speaker = &self.speaker;
+        if announcement.turn_ms > 0 {
+            // It is not news, and the news that end the turn must not wait because of it.
+            return speaker.say(announcement);
+        }
         let wait_ms = speaker.spoke_ms.get() + GAP_MS - now();
         // A clock that was set back must not make others wait.
         let may_wait = wait_ms > 0.0 && wait_ms <= GAP_MS;
-        if speaker.unsaid.replace(Some((generation, sequence))).is_some() && may_wait {
+        if speaker.unsaid.replace(Some(announcement)).is_some() && may_wait {
             return;
         }
         // The timers of a hidden page are late by a second or a minute.
@@ -81,28 +86,33 @@ impl Drop for Channel {
 struct Speaker {
     channel: BroadcastChannel,
     spoke_ms: Cell<f64>,
-    /// Generation and sequence number.
-    unsaid: Cell<Option<(u64, u64)>>,
+    unsaid: Cell<Option<Announcement>>,
     timer: RefCell<Option<Timer>>,
 }
 
 impl Speaker {
     fn say_rest(&self) {
-        let Some((generation, sequence)) = self.unsaid.take() else { return };
+        let Some(announcement) = self.unsaid.take() else { return };
         self.spoke_ms.set(now());
-        let message = Array::of3(&TAG.into(), &(generation as f64).into(), &(sequence as f64).into());
+        self.say(announcement);
+    }
+
+    fn say(&self, Announcement { generation, sequence, turn_ms }: Announcement) {
+        let numbers = [generation as f64, sequence as f64, f64::from(turn_ms)].map(JsValue::from);
+        let [generation, sequence, turn_ms] = &numbers;
         // A hint may get lost.
-        let _ = self.channel.post_message(&message);
+        let _ = self.channel.post_message(&Array::of4(&TAG.into(), generation, sequence, turn_ms));
     }
 }
 
 /// Reads a message; anybody on this site may have sent it.
-fn read(message: &JsValue) -> Option<(u64, u64)> {
+fn read(message: &JsValue) -> Option<Announcement> {
     let message: &Array = message.dyn_ref()?;
     if message.get(0).as_string()? != TAG {
         return None;
     }
-    Some((number(&message.get(1))?, number(&message.get(2))?))
+    let turn_ms = number(&message.get(3)).map_or(0, |milliseconds| milliseconds.min(u64::from(u32::MAX)) as u32);
+    Some(Announcement { generation: number(&message.get(1))?, sequence: number(&message.get(2))?, turn_ms })
 }
 
 fn number(value: &JsValue) -> Option<u64> {

@@ -4,7 +4,7 @@
 use super::shared::{Shared, Task};
 use crate::flat_map::FlatMap;
 use crate::storage::MemoryStorage;
-use crate::tab::{Effect, Input};
+use crate::tab::{Announcement, Effect, Input};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
@@ -155,12 +155,12 @@ impl Seat {
     }
 
     /// Tells the others.
-    pub(crate) fn announce(&self, generation: u64, sequence: u64) {
+    pub(crate) fn announce(&self, announcement: Announcement) {
         for (number, shared) in &self.hub.borrow().seats {
             if *number != self.number
                 && let Some(shared) = shared.upgrade()
             {
-                shared.post(Task::Input(Input::Announced { generation, sequence }));
+                shared.post(Task::Input(Input::Announced(announcement)));
             }
         }
     }

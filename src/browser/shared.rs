@@ -233,10 +233,10 @@ impl Shared {
                 }
                 None
             }
-            Effect::Announce { generation, sequence } => {
+            Effect::Announce(announcement) => {
                 match (&inner.storage, &inner.channel) {
-                    (Storage::Memory(seat), _) => seat.announce(generation, sequence),
-                    (_, Some(channel)) => channel.announce(generation, sequence),
+                    (Storage::Memory(seat), _) => seat.announce(announcement),
+                    (_, Some(channel)) => channel.announce(announcement),
                     _ => {}
                 }
                 None
@@ -358,9 +358,9 @@ impl Shared {
         };
         let connection = Connection::new(database, self.is_strict, on_lost, on_superseded);
         let shared = Rc::downgrade(self);
-        let heard = move |generation, sequence| {
+        let heard = move |announcement| {
             if let Some(shared) = shared.upgrade() {
-                shared.tell(Input::Announced { generation, sequence });
+                shared.tell(Input::Announced(announcement));
             }
         };
         let channel = match &head_start {

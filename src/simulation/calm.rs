@@ -12,7 +12,7 @@ use crate::keyspace::{Place, TableId};
 use crate::schema::IndexState;
 use crate::storage::MemoryStorage;
 use crate::store::{Manifest, ReadError};
-use crate::tab::{Effect, Input, Options, Tab, VerifyStep};
+use crate::tab::{Announcement, Effect, Input, Options, Tab, VerifyStep};
 use std::rc::Rc;
 
 /// What tabs may ask for in a world without faults, as long as it is let run.
@@ -82,7 +82,7 @@ impl World {
         let (generation, sequence) = (self.newest().generation, self.history.sequence());
         let ids: Vec<u64> = self.tabs.keys().copied().collect();
         for tab in ids {
-            let input = Input::Announced { generation, sequence };
+            let input = Input::Announced(Announcement { generation, sequence, turn_ms: 0 });
             self.plan(1, Happening::Deliver { tab, connection: None, stores: 0, input });
         }
         self.pass(unit * 5.0 + grace * 2.0);

@@ -4,7 +4,7 @@ use super::faults::Trouble;
 use super::world::{Happening, World};
 use crate::keyspace::{Kind, RowId, TableId, kind, place_of};
 use crate::store::{PAGE_INDEX_BITS, keys_of_leaf};
-use crate::tab::Input;
+use crate::tab::{Announcement, Input};
 
 impl World {
     /// Anything may happen now.
@@ -42,8 +42,9 @@ impl World {
         }
         if self.chance(faults.announcement_absurd) {
             let shift = self.random.below(40);
-            let input =
-                Input::Announced { generation: self.random.below(1 << shift), sequence: self.random.below(1 << shift) };
+            let (generation, sequence) = (self.random.below(1 << shift), self.random.below(1 << shift));
+            let turn_ms = self.random.below(1 << shift.min(31)) as u32;
+            let input = Input::Announced(Announcement { generation, sequence, turn_ms });
             self.plan(1, Happening::Deliver { tab, connection: None, stores: 0, input });
         }
         if self.chance(faults.damage) {

@@ -5,7 +5,7 @@ use super::connection::lost_answer;
 use super::faults::Trouble;
 use super::history::Carried;
 use super::world::{Happening, Sent, World};
-use crate::tab::{Effect, Failure, Input};
+use crate::tab::{Announcement, Effect, Failure, Input};
 
 const LOG: u8 = 1;
 const META: u8 = 2;
@@ -29,7 +29,7 @@ pub(super) fn scope(effect: &Effect) -> (u8, bool) {
             (0, 0) => (PAGES, true),
         },
         Effect::Lock { .. } | Effect::Unlock => (LOCK, true),
-        Effect::WakeAfter { .. } | Effect::Reopen | Effect::Announce { .. } => (0, false),
+        Effect::WakeAfter { .. } | Effect::Reopen | Effect::Announce(_) => (0, false),
     }
 }
 
@@ -78,7 +78,7 @@ impl World {
                     self.grant_lock();
                 }
             }
-            Effect::Announce { generation, sequence } => self.announce(tab, generation, sequence),
+            Effect::Announce(announcement) => self.announce(tab, announcement),
             Effect::Reopen => self.reopen(tab),
             _ => {
                 let connection = sent.connection;
@@ -366,7 +366,7 @@ impl World {
         }
     }
 
-    fn announce(&mut self, from: u64, generation: u64, sequence: u64) {
+    fn announce(&mut self, from: u64, announcement: Announcement) {
         let others: Vec<u64> = self.tabs.keys().copied().filter(|tab| *tab != from).collect();
         for tab in others {
             if self.chance(self.setting.faults.announcement_lost) {
@@ -375,7 +375,7 @@ impl World {
             let times = if self.chance(self.setting.faults.announcement_twice) { 2 } else { 1 };
             for _ in 0..times {
                 let later = if self.random.below(10) == 0 { self.pace_us() * 10 } else { self.short_us() };
-                let input = Input::Announced { generation, sequence };
+                let input = Input::Announced(announcement);
                 self.plan(later, Happening::Deliver { tab, connection: None, stores: 0, input });
             }
         }

@@ -4,7 +4,7 @@ use crate::bytes::Bytes;
 use crate::keyspace::place_of;
 use crate::log::{Record, RowChange};
 use crate::schema::Schema;
-use crate::tab::{Effect, Input};
+use crate::tab::{Announcement, Effect, Input};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
@@ -84,7 +84,7 @@ impl Trace {
             }
             Effect::WakeAfter { milliseconds } => self.add(milliseconds.to_bits() ^ 11),
             Effect::Reopen => self.add(12),
-            Effect::Announce { generation, sequence } => self.add(generation << 32 ^ sequence << 8 | 13),
+            Effect::Announce(announcement) => self.add_announcement(announcement, 13),
         }
     }
 
@@ -104,10 +104,14 @@ impl Trace {
                     self.add_bytes(bytes);
                 }
             }
-            Input::Announced { generation, sequence } => self.add(generation << 32 ^ sequence << 8 | 20),
+            Input::Announced(announcement) => self.add_announcement(announcement, 20),
             Input::AttemptReserved { attempt } => self.add(attempt << 8 | 21),
             other => self.add_bytes(name_of(other).as_bytes()),
         }
+    }
+
+    fn add_announcement(&mut self, told: &Announcement, kind: u64) {
+        self.add(u64::from(told.turn_ms) << 48 ^ told.generation << 32 ^ told.sequence << 8 | kind);
     }
 }
 

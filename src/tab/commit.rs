@@ -131,6 +131,9 @@ impl Tab {
             return;
         }
         let is_fresh = self.clock.elapsed_ms() - self.synced_ms < self.options.fresh_ms;
+        if self.lets_others_go_first() {
+            return;
+        }
         if self.expect_rivals > 0 || !is_fresh {
             let started_ms = self.clock.elapsed_ms();
             self.flight = Some(Flight { count: 0, sequence: 0, record: Record::empty(), bytes: 0, started_ms });
@@ -186,7 +189,8 @@ impl Tab {
         self.append_failures = 0;
         self.synced_ms = flight.started_ms;
         self.landed(flight, now_ms);
-        self.effects.push(Effect::Announce { generation: self.generation(), sequence: self.sequence });
+        self.turn_taken();
+        self.effects.push(Effect::Announce(self.announcement()));
     }
 
     /// The mutations of a flight are in the log: they leave the queue.
@@ -362,6 +366,9 @@ impl Tab {
             self.flight = None;
             self.append_failures = 0;
             self.maintenance.note_write(now_ms);
+        }
+        if !foreign.is_empty() || is_everything {
+            self.turns.news += 1;
         }
         if self.committed.schema.version != schema_before.version {
             is_everything = true;

@@ -57,8 +57,19 @@ pub enum Effect {
     /// Close the connection and open another one. Answer: [`Input::Reopened`], after as many tries as it
     /// takes, or [`Input::ReopenFailed`] or [`Input::Deleted`].
     Reopen,
-    /// Tell other tabs that the log or the manifest moved on; a hint, it may get lost.
-    Announce { generation: u64, sequence: u64 },
+    /// Tell other tabs; a hint, it may get lost.
+    Announce(Announcement),
+}
+
+/// What a tab tells others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Announcement {
+    /// The manifest that it uses.
+    pub generation: u64,
+    /// The last log record that it knows.
+    pub sequence: u64,
+    /// For how long others should let it go first; usually 0.
+    pub turn_ms: u32,
 }
 
 /// What a readwrite transaction failed of.
@@ -126,8 +137,8 @@ pub enum Input {
     ReopenFailed { message: String },
     /// The database is not there any more.
     Deleted { by: &'static str },
-    /// Another tab says that the log or the manifest moved on.
-    Announced { generation: u64, sequence: u64 },
+    /// Another tab says how far log and manifest are.
+    Announced(Announcement),
 }
 
 /// What a tab tells the layer above.

@@ -7,6 +7,7 @@ mod limited;
 mod repair;
 mod rolled_back;
 mod set_back;
+mod turns;
 mod unknown_outcome;
 mod world;
 

@@ -57,6 +57,9 @@ pub(crate) struct Transaction {
     creation_time: f64,
     bytes: usize,
     pub(crate) reruns: u32,
+    /// What the tab knew of others when this run began, and how many runs were lost while it learned more.
+    news: u64,
+    losses: u32,
     /// Finished, and in the queue or waiting for it.
     pub(crate) is_finished: bool,
     /// A page of its state is gone: it can only run again.
@@ -87,6 +90,8 @@ impl Tab {
             creation_time: 0.0,
             bytes: 0,
             reruns: 0,
+            news: self.turns.news,
+            losses: 0,
             is_finished: false,
             is_stale: false,
         };
@@ -101,6 +106,7 @@ impl Tab {
         let state = self.current.clone();
         let (version, generation) = (self.version, self.generation());
         let is_on_saved = self.queue.is_empty();
+        let news = self.turns.news;
         let transaction = self.transactions.get_mut(id).ok_or_else(closed)?;
         if transaction.reruns >= RERUNS {
             self.forget(id);
@@ -128,8 +134,14 @@ impl Tab {
         transaction.creation_time = 0.0;
         transaction.is_finished = false;
         transaction.is_stale = false;
+        let is_lost_to_others = std::mem::replace(&mut transaction.news, news) < news;
+        transaction.losses += u32::from(is_lost_to_others);
+        let losses = transaction.losses;
         if transaction.reruns >= RERUNS_TOGETHER && self.privileged.is_none() {
             self.privileged = Some(id);
+        }
+        if is_lost_to_others {
+            self.lost_to_others(losses);
         }
         Ok(())
     }

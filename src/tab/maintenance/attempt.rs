@@ -211,7 +211,7 @@ impl Tab {
         if let Some(repair) = repair {
             self.events.push_back(Event::Repaired(Ok(repair.into_report())));
         }
-        self.effects.push(Effect::Announce { generation: self.generation(), sequence: self.sequence });
+        self.effects.push(Effect::Announce(self.announcement()));
         self.maintenance.stage = Stage::CatchingUp;
         self.choose_work(now_ms);
     }

@@ -392,7 +392,7 @@ fn a_repair_without_room_says_so() {
 /// The next effects that concern the store.
 fn stored_effects(world: &mut World, tab: usize) -> Vec<Effect> {
     let effects = world.tabs[tab].take_effects();
-    effects.into_iter().filter(|e| !matches!(e, Effect::WakeAfter { .. } | Effect::Announce { .. })).collect()
+    effects.into_iter().filter(|e| !matches!(e, Effect::WakeAfter { .. } | Effect::Announce(_))).collect()
 }
 
 /// How many rows the append that is asked for holds.

@@ -48,7 +48,7 @@ fn a_late_message_is_no_damage() {
     let Stats { generation, sequence, .. } = world.tabs[alice].stats();
     world.tick(bob);
     let now_ms = world.now_ms;
-    world.tabs[bob].handle(now_ms, Input::Announced { generation, sequence });
+    world.tabs[bob].handle(now_ms, Input::Announced(Announcement { generation, sequence, turn_ms: 0 }));
     world.settle();
     assert!(!world.events[bob].iter().any(|event| matches!(event, Event::Problem(_))), "{:?}", world.events[bob]);
     assert_eq!(world.scan(bob, "by_k"), world.scan(alice, "by_k"));
@@ -84,7 +84,7 @@ fn a_stray_record_is_not_taken_for_the_one_that_was_deleted() {
     world.now_ms = before_ms + 1.0;
     world.tick(bob);
     let Stats { generation, .. } = world.tabs[alice].stats();
-    world.tabs[bob].handle(world.now_ms, Input::Announced { generation, sequence: change });
+    world.tabs[bob].handle(world.now_ms, Input::Announced(Announcement { generation, sequence: change, turn_ms: 0 }));
     world.settle();
     world.put(bob, reader, "z", 1.0, None);
     assert_eq!(world.tabs[bob].finish(world.now_ms, reader), Ok(Finished::RunAgain));

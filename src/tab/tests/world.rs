@@ -250,10 +250,10 @@ impl World {
                 return;
             }
             Effect::Reopen => Input::Reopened,
-            Effect::Announce { generation, sequence } => {
+            Effect::Announce(announcement) => {
                 for other in 0..self.tabs.len() {
                     if other != index && self.is_deaf != Some(other) && !self.is_silent {
-                        self.tabs[other].handle(now, Input::Announced { generation, sequence });
+                        self.tabs[other].handle(now, Input::Announced(announcement));
                     }
                 }
                 return;
