@@ -358,10 +358,11 @@ export class Bridge {
         case Status.Done:
           return this.engine.verified();
         case Status.Missing: {
-          // First: what hears of the progress may ask the engine for something else.
-          const read = this.read();
+          // First: what hears of the progress may ask the engine for something else, or end it.
+          const isReady = this.ready(this.read());
+          isReady.catch(() => undefined);
           onProgress(pages, rows);
-          await this.ready(read);
+          await isReady;
           resumed = performance.now();
           break;
         }

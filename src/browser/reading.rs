@@ -132,6 +132,9 @@ impl Engine {
 impl Inner {
     fn get(&mut self, id_length: u32, table: u32) -> Status {
         self.show_nothing();
+        if let Err(error) = self.tab.check_open() {
+            return self.fail_reading(error);
+        }
         let schema = self.tab.schema().clone();
         let expected = table.checked_sub(1).and_then(|table| self.tables.get(table as usize)).map(String::as_str);
         let (table, row) = match self.tab.resolve_id(&schema, self.input_text(id_length), expected, "get") {

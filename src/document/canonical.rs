@@ -17,14 +17,12 @@ pub(crate) enum Purpose {
     Insert,
     /// It changes a row: its top fields may be `undefined`, which removes them.
     Patch,
-    /// It is a row already: names that it has as text may have got numbers since.
-    Stored,
 }
 
 /// Whether a stored document is what [`canonicalize`] once let in; all that reads documents relies on it.
 pub(crate) fn check_stored_form(document: &[u8], names: &Names) -> std::result::Result<(), String> {
     let mut copy = document.to_vec();
-    match canonicalize(&mut copy, names, Purpose::Stored) {
+    match canonicalize(&mut copy, names, Purpose::Insert) {
         Err(error) => Err(error.message),
         Ok(()) if copy != document => Err("Malformed document: a value in another form than it is written in".into()),
         Ok(()) => Ok(()),
@@ -35,7 +33,7 @@ pub(crate) fn check_stored_form(document: &[u8], names: &Names) -> std::result::
 /// `NaN`, the flags.
 ///
 /// One pass, which allocates nothing unless it fails: it runs for every document that is written. After an
-/// error the bytes are in no particular state.
+/// error the bytes are in no particular state. Names that are written as text may have got numbers since.
 pub(crate) fn canonicalize(input: &mut [u8], names: &Names, purpose: Purpose) -> Result<()> {
     let mut check = Check { bytes: input, at: 0, names, purpose, json_safe: true, size: 0, deepest: 0 };
     match check.document() {
@@ -157,9 +155,6 @@ impl Check<'_> {
             return malformed("field name is not Unicode");
         };
         check_name(text, on_top)?;
-        if self.purpose != Purpose::Stored && self.names.id(text).is_some() {
-            return malformed("field name that has a number");
-        }
         Ok((prefix(text.as_bytes()), Name::Text(start, end), end - start))
     }
 

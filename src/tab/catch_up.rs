@@ -12,7 +12,8 @@ const APPEND_FAILURES: u32 = 3;
 impl Tab {
     pub(crate) fn outcome_unknown(&mut self) {
         if self.status == Status::Open {
-            self.append_failures += 1;
+            // A connection that is lost while nothing is written says nothing about writes.
+            self.append_failures += u32::from(self.flight.is_some());
             self.status = Status::Reopening;
             self.effects.push(Effect::Reopen);
         } else if self.status == Status::Opening {

@@ -61,6 +61,11 @@ impl IndexJob {
         })
     }
 
+    /// Whether it builds one.
+    pub(crate) fn is_building(&self) -> bool {
+        self.is_building
+    }
+
     /// The manifest of the state that the step under way reads.
     pub(crate) fn generation(&self) -> u64 {
         self.started.as_ref().map_or(0, |(state, ..)| state.view.manifest.generation)

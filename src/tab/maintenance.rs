@@ -31,7 +31,7 @@ const PAUSE_MS: f64 = 5_000.0;
 enum Stage {
     #[default]
     Idle,
-    /// Asked for the lock at this time, under this generation.
+    /// Asked for the lock at this time, when so much had been done.
     WaitingForLock(f64, u64),
     /// Has the lock; reading what others wrote before deciding what to do.
     CatchingUp,
@@ -72,6 +72,8 @@ pub(crate) struct Maintenance {
     /// How often in a row that happened: the next wait for the lock is longer, so that two tabs do not take
     /// it from each other for ever.
     losses: u32,
+    /// Steps of index work that this tab has seen.
+    steps_seen: u64,
     last_write_ms: f64,
     /// When the pause under way ends.
     wake_at_ms: Option<f64>,
@@ -114,6 +116,7 @@ impl Maintenance {
 
     /// Takes in a record that came after the checkpoint under way.
     pub(crate) fn note_record(&mut self, record: &Record) {
+        self.steps_seen += u64::from(record.progress.is_some());
         if let Some(beyond) = &mut self.beyond {
             beyond.apply(record);
         }
@@ -248,6 +251,11 @@ impl Tab {
         self.maintenance.repair_wanted.is_some() && self.maintenance.pause_left_ms(now_ms) <= 0.0
     }
 
+    /// How much maintenance this tab has seen others do.
+    fn work_seen(&self) -> u64 {
+        self.generation() + self.maintenance.steps_seen
+    }
+
     fn has_work(&self, now_ms: f64) -> bool {
         self.wants_repair(now_ms)
             || self.wants_checkpoint(now_ms)
@@ -264,7 +272,7 @@ impl Tab {
             Stage::Idle => {
                 self.note_times_ahead(now_ms);
                 if self.has_work(now_ms) {
-                    self.maintenance.stage = Stage::WaitingForLock(now_ms, self.generation());
+                    self.maintenance.stage = Stage::WaitingForLock(now_ms, self.work_seen());
                     self.maintenance.has_stolen = false;
                     self.effects.push(Effect::Lock { steal: false });
                     self.wake_after(self.options.lock_patience_ms);
@@ -284,12 +292,12 @@ impl Tab {
                 }
             }
             // Its holder works: only one that sleeps is robbed.
-            Stage::WaitingForLock(_, generation) if generation != self.generation() => {
-                self.maintenance.stage = Stage::WaitingForLock(now_ms, self.generation());
+            Stage::WaitingForLock(_, seen) if seen != self.work_seen() => {
+                self.maintenance.stage = Stage::WaitingForLock(now_ms, self.work_seen());
                 self.wake_after(self.options.lock_patience_ms);
             }
             Stage::WaitingForLock(since, _) if !self.maintenance.has_stolen => {
-                let is_urgent = self.wants_checkpoint(now_ms) || self.wants_repair(now_ms);
+                let is_urgent = self.wants_checkpoint(now_ms) || self.wants_repair(now_ms) || self.wants_index(now_ms);
                 let patience = self.options.lock_patience_ms * f64::from(1_u32 << self.maintenance.losses.min(6));
                 let left = patience - (now_ms - since).abs();
                 if is_urgent && left <= 0.0 {

@@ -134,16 +134,20 @@ impl Tab {
             Source::Current => self.current.schema.clone(),
             Source::Transaction(id) => self.transaction(id)?.state.schema.clone(),
         };
-        query::plan(&schema, query).map_err(|error| {
-            let is_only_gone = matches!(error.code, Code::IndexNotFound | Code::TableNotFound);
-            if is_only_gone && query::plan(&self.own_schema, query).is_ok() {
-                // Not all of Convex's texts end with a full stop.
-                let gone = error.message.trim_end_matches('.');
-                let message = format!("Another tab runs another version of this app. {gone}. Reload the page.");
-                return Error::new(Code::SchemaChanged, message);
-            }
-            error
-        })
+        let plan = query::plan(&schema, query);
+        if schema.version == self.own_schema.version {
+            return plan;
+        }
+        let what = match (&plan, query::plan(&self.own_schema, query)) {
+            // An index of this name has other fields now.
+            (Ok(plan), Ok(own)) if plan.fingerprint != own.fingerprint => "The index of this query has other fields",
+            (Err(error), Ok(_)) => &error.message,
+            _ => return plan,
+        };
+        // Not all of Convex's texts end with a full stop.
+        let what = what.trim_end_matches('.');
+        let message = format!("Another tab runs another version of this app. {what}. Reload the page.");
+        Err(Error::new(Code::SchemaChanged, message))
     }
 
     /// Whether it makes sense to wait for an index: it is being built, by the state that this tab shows, and nothing is
@@ -200,6 +204,7 @@ impl Tab {
         match outcome {
             Ok(step) => Ok(step),
             Err(Obstacle::Error(error)) => Err(error),
+            Err(Obstacle::Stale) => Ok(RunStep::Stale),
             Err(Obstacle::Missing(pages)) => self.missing(run.state.view.manifest.generation, pages, run.plan.table),
         }
     }
@@ -373,6 +378,7 @@ impl Tab {
             Ok(count) => Ok(Ok(count)),
             Err(error) => match self.obstacle(error, generation, plan.table) {
                 Obstacle::Error(error) => Err(error),
+                Obstacle::Stale => Ok(Err(RunStep::Stale)),
                 Obstacle::Missing(pages) => self.missing(generation, pages, plan.table).map(Err),
             },
         }
@@ -398,6 +404,7 @@ impl Tab {
             Ok(row) => Ok(Ok(row)),
             Err(error) => match self.obstacle(error, self.generation(), table) {
                 Obstacle::Error(error) => Err(error),
+                Obstacle::Stale => Ok(Err(RunStep::Stale)),
                 Obstacle::Missing(pages) => self.missing(self.generation(), pages, table).map(Err),
             },
         }
@@ -418,6 +425,10 @@ impl Tab {
     pub fn overcome(&mut self, id: TransactionId, obstacle: Obstacle) -> Result<RunStep> {
         match obstacle {
             Obstacle::Error(error) => Err(error),
+            Obstacle::Stale => {
+                self.transaction(id)?.is_stale = true;
+                Ok(RunStep::Stale)
+            }
             Obstacle::Missing(pages) => {
                 let generation = self.transaction(id)?.state.view.manifest.generation;
                 let step = self.missing(generation, pages, TableId(0))?;

@@ -17,6 +17,7 @@ use crate::keyspace::Place;
 use crate::log::Record;
 use crate::query;
 use crate::value::Value;
+use damage::calm;
 use world::*;
 
 #[test]
@@ -134,6 +135,25 @@ fn work_on_indexes_can_be_watched() {
     assert_eq!(steps("removes by_k: "), ["0", "20", "40"], "{seen:?}");
     let first_of = |step: &str| seen.iter().position(|seen| seen == step);
     assert!(first_of("builds by_n: 40") < first_of("removes by_k: 20"), "queries wait for it: {seen:?}");
+}
+
+#[test]
+fn an_index_is_built_although_a_tab_with_the_lock_sleeps() {
+    let mut world = World::new();
+    let alice = world.open(calm(), definition(&INDEXES[..1]));
+    for n in 0..50 {
+        world.insert(alice, &format!("k{n:03}"), f64::from(n), None);
+    }
+    world.settle();
+    // One that is no tab of this world.
+    world.lock = Some(usize::MAX);
+    let bob = world.open(calm(), definition(&[("by_k", &["k"]), ("by_n", &["n"])]));
+    let is_building = |world: &mut World| !world.tabs[bob].unfinished_indexes().is_empty();
+    world.run_for(calm().lock_patience_ms - 1.0);
+    assert!(is_building(&mut world), "it may be at work");
+    world.run_for(1.0);
+    assert!(!is_building(&mut world));
+    assert_eq!(world.scan(bob, "by_n").len(), 50);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 use super::effect::{Effect, Event, LogTail, ReadId};
 use super::state::State;
-use super::stored::{decode_manifest, decode_record};
+use super::stored::{check_stored, decode_manifest, decode_record};
 use super::{RunStep, Tab};
 use crate::bytes::Bytes;
 use crate::change::Operations;
@@ -307,6 +307,10 @@ fn verify_row(run: &mut VerifyRun, key: &[u8], document: &Bytes) {
         Ok(row) => row,
         Err(problem) => return run.problem(problem),
     };
+    let declared = schema.table_by_id(table).filter(|table| table.declared);
+    if let Some(Err(error)) = declared.map(|table| check_stored(&schema, table, document, &place.id)) {
+        run.problem(error.message);
+    }
     let change = RowChange { table, place, kind: ChangeKind::Insert, document: document.clone(), old_keys: Vec::new() };
     run.operations.add_row(&schema, &change);
     let expected = &mut run.expected;

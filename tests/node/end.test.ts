@@ -109,6 +109,22 @@ async function pair(t: TestContext) {
   return { name, one, two, problems };
 }
 
+test("a document that was read before is not given after the database was deleted", async (t) => {
+  const { one, two } = await pair(t);
+  const { user } = await seed(one);
+  await sleep(5);
+  assert.ok(await two.get(user));
+  await one.destroy();
+  assert.equal(await codeOf(two.get(user)), "DatabaseClosed");
+});
+
+test("a check whose listener deletes the database comes to an end", async (t) => {
+  const { one } = await pair(t);
+  await seed(one);
+  const check = one.verify({ onProgress: () => void one.destroy() });
+  assert.equal(await settled(check), "DatabaseClosed");
+});
+
 test("a database in memory that another deletes is lost, and the next of the name begins empty", async (t) => {
   const { name, one, two, problems } = await pair(t);
   const { user } = await seed(one);

@@ -52,6 +52,11 @@ impl Tab {
         if pause > 0.0 { None } else { self.index_work() }
     }
 
+    /// Whether an index is to be built: queries wait for it.
+    pub(super) fn wants_index(&self, now_ms: f64) -> bool {
+        self.index_work_now(now_ms).is_some_and(|job| job.is_building())
+    }
+
     pub(super) fn step_job(&mut self, now_ms: f64) {
         self.show_writes();
         // What happened while it waited for pages is not in the state that it began with.

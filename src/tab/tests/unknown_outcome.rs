@@ -67,3 +67,23 @@ fn a_commit_that_the_manifest_may_have_forgotten_is_an_unknown_outcome() {
     assert_eq!(rows.iter().filter(|(_, row)| row.get("k") == Some(&string("lost"))).count(), 1);
     assert_eq!(world.scan(alice, "by_k"), rows);
 }
+
+#[test]
+fn connections_that_were_lost_while_nothing_was_written_count_for_no_write() {
+    let mut world = World::new();
+    let alice = world.open(Options::default(), definition(INDEXES));
+    world.heard(alice);
+    let lose = |world: &mut World| {
+        let now_ms = world.now_ms;
+        world.tabs[alice].handle(now_ms, Input::OutcomeUnknown);
+        world.settle();
+    };
+    for _ in 0..3 {
+        lose(&mut world);
+        world.run_for(3_600_000.0);
+    }
+    let interrupted = world.insert(alice, "lost", 1.0, None);
+    world.tabs[alice].take_effects();
+    lose(&mut world);
+    assert_eq!(world.heard(alice).0, [(interrupted, None)], "it is tried again");
+}

@@ -204,10 +204,15 @@ impl World {
                     }
                 }
             }
-            Effect::Lock { .. } => {
-                if self.lock.is_some_and(|holder| holder != index) {
-                    self.lock_queue.push(index);
-                    return;
+            Effect::Lock { steal } => {
+                if let Some(holder) = self.lock.filter(|&holder| holder != index) {
+                    if !steal {
+                        self.lock_queue.push(index);
+                        return;
+                    }
+                    if let Some(robbed) = self.tabs.get_mut(holder) {
+                        robbed.handle(now, Input::LockLost);
+                    }
                 }
                 self.lock = Some(index);
                 Input::LockGranted

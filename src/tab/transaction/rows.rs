@@ -10,7 +10,7 @@ use crate::schema::{Schema, Table};
 use crate::store::{PageCache, PageId, ReadError};
 use crate::tab::Tab;
 use crate::tab::changed_rows::ChangedRow;
-use crate::tab::checks::{check, damaged, writable_table};
+use crate::tab::checks::{check, check_patched, damaged, writable_table};
 use crate::tab::places::Places;
 use crate::tab::state::State;
 use crate::tab::verify;
@@ -31,6 +31,8 @@ pub struct Row {
 pub enum Obstacle {
     /// Load these pages and ask again.
     Missing(Vec<PageId>),
+    /// The transaction's state is too old for what is asked: run it again.
+    Stale,
     /// Give up.
     Error(Error),
 }
@@ -148,7 +150,7 @@ impl Tab {
         let transaction = self.transactions.get(id).expect("it was there");
         let schema = transaction.state.schema.clone();
         let table = writable_table(&schema, &self.own_schema, table_name)?;
-        document::canonicalize(document, &schema.names, Purpose::Insert)?;
+        self.canonicalize(document, &schema, Purpose::Insert)?;
         check(&schema, &self.own_schema, table, document)?;
         let row = match explicit {
             None => None,
@@ -188,13 +190,13 @@ impl Tab {
     ) -> std::result::Result<(), Obstacle> {
         self.writable(id, "patch")?;
         let schema = self.transactions[id].state.schema.clone();
-        document::canonicalize(patch, &schema.names, Purpose::Patch)?;
+        self.canonicalize(patch, &schema, Purpose::Patch)?;
         let old = self.existing(id, table, row, id_text, "Update")?;
         let document = document::patch(Document::new(&old.document), patch, &schema.names)
             .map_err(|malformed| damaged(&schema, table, malformed))?;
         let is_unindexed = |table: &Table| table.is_unindexed(&Document::new(patch), &schema.names);
         let entries_stay = schema.table_by_id(table).is_some_and(is_unindexed);
-        self.overwrite(id, &schema, old, document, entries_stay)
+        self.overwrite(id, &schema, old, document, Some(entries_stay))
     }
 
     /// Replaces all fields of a document.
@@ -208,9 +210,9 @@ impl Tab {
     ) -> std::result::Result<(), Obstacle> {
         self.writable(id, "replace")?;
         let schema = self.transactions[id].state.schema.clone();
-        document::canonicalize(document, &schema.names, Purpose::Insert)?;
+        self.canonicalize(document, &schema, Purpose::Insert)?;
         let old = self.existing(id, table, row, id_text, "Replace")?;
-        self.overwrite(id, &schema, old, std::mem::take(document), false)
+        self.overwrite(id, &schema, old, std::mem::take(document), None)
     }
 
     /// Removes a document.
@@ -231,25 +233,43 @@ impl Tab {
         Ok(())
     }
 
+    /// Puts a document in the place of another. Of a patch: whether it leaves all entries as they are.
     fn overwrite(
         &mut self,
         id: TransactionId,
         schema: &Schema,
         old: Row,
         document: Vec<u8>,
-        entries_stay: bool,
+        patch_keeps_entries: Option<bool>,
     ) -> std::result::Result<(), Obstacle> {
         if *old.document == *document {
             return Ok(());
         }
         let Some(table) = schema.table_by_id(old.table) else { return Ok(()) };
         let table = writable_table(schema, &self.own_schema, &table.name)?;
-        check(schema, &self.own_schema, table, &document)?;
+        match patch_keeps_entries {
+            Some(_) => check_patched(schema, &self.own_schema, table, &old.document, &document)?,
+            None => check(schema, &self.own_schema, table, &document)?,
+        }
         let transaction = self.transactions.get_mut(id).expect("it was there");
         let before = transaction.before(old.table, old.place.id, &old.document);
         let documents = [Some(old.document), Some(Bytes::new(document))];
+        let entries_stay = patch_keeps_entries.unwrap_or(false);
         transaction.write(schema, table, old.place, before, documents, entries_stay);
         Ok(())
+    }
+
+    /// Checks a document that comes from outside. It may have been encoded with the names of a newer schema than that of
+    /// the transaction.
+    fn canonicalize(
+        &self,
+        document: &mut [u8],
+        schema: &Schema,
+        purpose: Purpose,
+    ) -> std::result::Result<(), Obstacle> {
+        document::canonicalize(document, &schema.names, purpose).map_err(|error| {
+            if self.current.schema.names.len() > schema.names.len() { Obstacle::Stale } else { error.into() }
+        })
     }
 
     fn existing(
