@@ -24,6 +24,8 @@ const IDLE_RECORDS: usize = 16;
 const IDLE_BYTES: usize = 64 << 10;
 /// A log of so many times the size that is worth a checkpoint does not wait for a lull.
 const LOG_MOST: f64 = 4.0;
+/// At so many times the size writers wait for it: whoever opens the database next has to read all of the log.
+const LOG_HELD: usize = 8;
 /// After something else than a checkpoint failed, everything but checkpoints waits this long.
 const PAUSE_MS: f64 = 5_000.0;
 
@@ -177,11 +179,12 @@ impl Maintenance {
 }
 
 impl Tab {
-    /// Whether the log in memory is over its budget, so that a writer has to wait for the checkpoint.
+    /// Whether the log, or what it takes in memory, is over its budget, so that a writer has to wait for the checkpoint.
     pub(crate) fn must_wait_for_checkpoint(&self) -> bool {
         !self.maintenance.is_stopped
             && !self.tail.is_empty()
-            && self.committed.view.overlay.bytes() > self.options.overlay_bytes
+            && (self.committed.view.overlay.bytes() > self.options.overlay_bytes
+                || self.tail_bytes / LOG_HELD > self.options.checkpoint_log_bytes)
     }
 
     /// Whether writes wait for that checkpoint now. Maintenance itself waits for a step of index work in the

@@ -4,6 +4,7 @@ mod checkpoints;
 mod damage;
 mod failing;
 mod limited;
+mod narrowing;
 mod repair;
 mod rolled_back;
 mod set_back;

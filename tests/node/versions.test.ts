@@ -28,7 +28,7 @@ test("a name inside of anything may get a number while a function runs", async (
   assert.deepEqual((await db.get(id))?.x, { inner: 1 });
 });
 
-test("a name inside of anything may get a number while a write waits", async (t) => {
+test("a name inside of anything may get a number while a write waits", async () => {
   for (let delay = 0; delay < 60; delay += 1) {
     const name = freshName();
     const db = await openDatabase({ name, schema: anything });

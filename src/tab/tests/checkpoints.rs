@@ -184,3 +184,70 @@ fn an_attempt_that_was_given_before_is_not_used_again() {
     assert!(after.generation > before.generation && after.attempt > before.attempt, "{}", after.attempt);
     assert_eq!(world.verify(alice).problems, Vec::<String>::new());
 }
+
+fn often() -> Options {
+    Options { checkpoint_log_records: 10, ..damage::calm() }
+}
+
+/// A tab that waits for an effect of a checkpoint. Others believe that it sleeps.
+fn held_up(is_held: Filter) -> (World, usize, Effect) {
+    let mut world = World::new();
+    let alice = world.open(often(), definition(INDEXES));
+    world.held = Some((is_held, Vec::new()));
+    for n in 0..10 {
+        world.insert(alice, &format!("k{n}"), f64::from(n), None);
+        world.settle();
+    }
+    world.run_for(often().lull_ms);
+    let (_, mut held) = world.held.take().expect("it was set");
+    let (_, effect) = held.pop().expect("a checkpoint is under way");
+    world.lock = None;
+    (world, alice, effect)
+}
+
+impl World {
+    /// Inserts some rows, and waits for the checkpoint of them.
+    fn make_checkpoint(&mut self, tab: usize) {
+        let before = self.tabs[tab].stats().generation;
+        for n in 0..10 {
+            self.insert(tab, &format!("l{n}"), f64::from(n), None);
+            self.settle();
+        }
+        self.run_for(1_000.0);
+        assert_eq!(self.tabs[tab].stats().generation, before + 1);
+    }
+}
+
+#[test]
+fn the_number_of_an_attempt_that_comes_late_is_not_used() {
+    let (mut world, alice, effect) = held_up(|effect| matches!(effect, Effect::ReserveAttempt { .. }));
+    let Effect::ReserveAttempt { after } = effect else { unreachable!() };
+    let attempt = world.storage.reserve_attempt(after);
+    let bob = world.open(often(), definition(INDEXES));
+    world.make_checkpoint(bob);
+    let now_ms = world.now_ms;
+    world.tabs[alice].handle(now_ms, Input::AttemptReserved { attempt });
+    let effects = world.tabs[alice].take_effects();
+    assert!(matches!(effects[..], [Effect::ReserveAttempt { .. }]), "what was before it is deleted: {effects:?}");
+    for effect in effects {
+        world.perform(alice, effect);
+    }
+    world.settle();
+    assert_eq!(world.verify(alice).problems, Vec::<String>::new());
+}
+
+#[test]
+fn a_manifest_whose_answer_comes_late_is_not_put_above_its_successor() {
+    let (mut world, alice, effect) = held_up(|effect| matches!(effect, Effect::Publish { .. }));
+    let Effect::Publish { generation, manifest, fence } = effect else { unreachable!() };
+    assert!(world.storage.publish(generation, manifest, fence));
+    let bob = world.open(often(), definition(INDEXES));
+    world.make_checkpoint(bob);
+    assert_eq!(world.tabs[alice].stats().generation, 2, "it was told");
+    let now_ms = world.now_ms;
+    world.tabs[alice].handle(now_ms, Input::Published);
+    world.settle();
+    assert_eq!(world.tabs[alice].stats().generation, 2);
+    assert_eq!(world.scan(alice, "by_k").len(), 20);
+    assert_eq!(world.verify(alice).problems, Vec::<String>::new());
+}

@@ -4,14 +4,6 @@ use super::damage::{calm, holds_rows, stored};
 use super::*;
 
 impl World {
-    /// Lets what was held up happen.
-    fn release(&mut self) {
-        for (index, effect) in self.held.take().expect("something is held up").1 {
-            self.perform(index, effect);
-        }
-        self.settle();
-    }
-
     /// Reads a row in a transaction and changes it.
     fn begin_patch(&mut self, tab: usize, row: RowId, n: f64) -> TransactionId {
         let transaction = self.tabs[tab].begin(self.now_ms, false).expect("open");

@@ -59,10 +59,20 @@ pub(super) fn definition(indexes: &[(&str, &[&str])]) -> SchemaDefinition {
 }
 
 pub(super) fn exported(indexes: &[(&str, &[&str])]) -> Value {
+    exported_with(indexes, true)
+}
+
+/// The same, where every item needs a `g`.
+pub(super) fn narrow() -> SchemaDefinition {
+    SchemaDefinition::from_value(&exported_with(INDEXES, false)).expect("a schema")
+}
+
+fn exported_with(indexes: &[(&str, &[&str])], may_lack_g: bool) -> Value {
     let field = |kind: &str, optional: bool| {
         object(&[("fieldType", object(&[("type", string(kind))])), ("optional", Value::from(optional))])
     };
-    let fields = object(&[("k", field("string", false)), ("n", field("number", false)), ("g", field("number", true))]);
+    let fields =
+        object(&[("k", field("string", false)), ("n", field("number", false)), ("g", field("number", may_lack_g))]);
     let indexes = indexes.iter().map(|(name, fields)| {
         let fields: Vec<Value> = fields.iter().map(|field| string(field)).collect();
         object(&[("indexDescriptor", string(name)), ("fields", Value::from(fields))])
@@ -265,6 +275,14 @@ impl World {
             }
         };
         self.tabs[index].handle(now, input);
+    }
+
+    /// Lets what was held up happen.
+    pub(super) fn release(&mut self) {
+        for (index, effect) in self.held.take().expect("something is held up").1 {
+            self.perform(index, effect);
+        }
+        self.settle();
     }
 
     /// Lets time pass; tabs wake up when they have asked for it.
