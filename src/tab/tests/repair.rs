@@ -286,3 +286,47 @@ fn an_accepted_loss_of_records_holds_for_tabs_that_have_them_in_memory() {
     // Records 2 to 5, one that came back, and the new one.
     assert_eq!(world.check(), 6);
 }
+
+#[test]
+fn a_schema_that_comes_meanwhile_makes_a_repair_begin_again() {
+    let (mut world, _) = stored();
+    world.damage("k100");
+    let bob = world.open(calm(), definition(INDEXES));
+    world.held = Some((is_publishing, Vec::new()));
+    world.tabs[bob].start_repair(world.now_ms).expect("open");
+    world.settle();
+    let attempts = world.storage.attempts;
+    // One index goes, and another comes.
+    let carol = world.open(calm(), definition(&[("by_k", &["k"]), ("by_n", &["n"])]));
+    world.settle();
+    world.release();
+    let report = world.repaired(bob);
+    assert_eq!(world.storage.attempts, attempts + 1, "it began again");
+    world.run_for(20_000.0);
+    for tab in [bob, carol] {
+        assert_eq!(world.verify(tab).problems, Vec::<String>::new());
+        assert_eq!(world.scan(tab, "by_n").len() as u64, report.rows);
+        assert_eq!(world.tabs[tab].unfinished_indexes(), [], "all is as the schema says");
+    }
+}
+
+#[test]
+fn a_repair_finishes_what_was_begun_with_indexes() {
+    let (mut world, alice) = stored();
+    world.damage("k100");
+    // No step of index work gets through.
+    let is_step = |effect: &Effect| matches!(effect, Effect::Lock { .. });
+    world.held = Some((is_step, Vec::new()));
+    let bob = world.open(calm(), definition(&[("by_k", &["k"]), ("by_n", &["n"])]));
+    assert_eq!(world.tabs[bob].unfinished_indexes().len(), 2, "one comes, and one goes");
+    world.tabs[bob].start_repair(world.now_ms).expect("open");
+    world.release();
+    let report = world.repaired(bob);
+    assert_eq!(world.tabs[bob].unfinished_indexes(), []);
+    assert_eq!(world.scan(bob, "by_n").len() as u64, report.rows);
+    for tab in [alice, bob] {
+        assert_eq!(world.verify(tab).problems, Vec::<String>::new());
+        let schema = world.tabs[tab].schema();
+        assert_eq!(schema.tables()[0].indexes().len(), 2, "what was to go is gone");
+    }
+}
