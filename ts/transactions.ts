@@ -506,7 +506,7 @@ export function checkedTimeout(name: string, milliseconds: unknown): number {
 /**
  * Runs a function until what it wrote is saved.
  *
- * It runs again when other writes have changed what it read, with the same ids and times.
+ * It runs again when other writes have changed what it read, with the same ids.
  */
 export async function mutate<T>(
   bridge: Bridge,

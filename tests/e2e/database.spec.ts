@@ -154,6 +154,9 @@ test("messages of strangers on the channel change nothing", async ({ context }) 
       { a: 1 },
       ["holdfast 1", 1e300, 1],
       ["holdfast 1", 7, 9],
+      ["holdfast 1", 7, 9, 1e300],
+      ["holdfast 1", 0, 0, -5],
+      ["holdfast 1", 0, 0, "long"],
     ]) {
       channel.postMessage(message);
     }
