@@ -26,8 +26,10 @@ pub struct SchemaDefinition {
 /// One table of a [`SchemaDefinition`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TableDefinition {
-    /// The number in new ids.
+    /// The number in ids.
     pub(crate) number: u32,
+    /// Whether the app gave it.
+    pub(crate) is_pinned: bool,
     pub(crate) validator: Validator,
     pub(crate) indexes: Vec<IndexDefinition>,
 }
@@ -141,7 +143,8 @@ fn read_table(name: &str, table: &Value, pin: Option<u32>, enforced: bool) -> Re
     if enforced {
         check_index_fields(name, &validator, &indexes)?;
     }
-    Ok(TableDefinition { number: pin.unwrap_or_else(|| id::derived_table_number(name)), validator, indexes })
+    let number = pin.unwrap_or_else(|| id::derived_table_number(name));
+    Ok(TableDefinition { number, is_pinned: pin.is_some(), validator, indexes })
 }
 
 fn within(place: &str, error: Error) -> Error {

@@ -30,7 +30,7 @@ impl Schema {
         for (name, definition) in &wanted.tables {
             add_names(&mut next.names, definition);
             if let Some(table) = next.tables.iter_mut().find(|table| table.name == *name) {
-                if adopt(table, definition, wanted.enforced) {
+                if adopt(table, definition, wanted.enforced)? {
                     check.push(table.id);
                 }
                 adopt_indexes(table, &definition.indexes, &mut next.next_index);
@@ -80,21 +80,22 @@ fn new_table(id: TableId, name: &str, definition: &TableDefinition, enforced: bo
     table
 }
 
-/// Takes over validator and number; returns whether stored rows must be checked.
-fn adopt(table: &mut Table, definition: &TableDefinition, enforced: bool) -> bool {
+/// Takes over the validator; returns whether stored rows must be checked. The number stays: ids are made of it, and what
+/// refers to them has them as text.
+fn adopt(table: &mut Table, definition: &TableDefinition, enforced: bool) -> Result<bool> {
     let before = std::mem::replace(&mut table.validator, definition.validator.clone());
     let before = if table.enforced { before } else { Validator::Any };
     table.enforced = enforced;
     table.declared = true;
-    if table.number != definition.number {
-        // Ids given so far stay valid.
-        let old = std::mem::replace(&mut table.number, definition.number);
-        table.aliases.retain(|&alias| alias != definition.number);
-        if let Err(position) = table.aliases.binary_search(&old) {
-            table.aliases.insert(position, old);
-        }
+    let is_known = table.number == definition.number || table.aliases.contains(&definition.number);
+    if definition.is_pinned && !is_known {
+        return Err(invalid(format!(
+            "`tableNumbers` gives the table \"{}\" the number {}, but it has {} since it was made: ids of its documents, \
+             and what refers to them, would no longer agree. Give it before there is the table.",
+            table.name, definition.number, table.number
+        )));
     }
-    !before.is_subset(table.effective_validator())
+    Ok(!before.is_subset(table.effective_validator()))
 }
 
 /// An index with other fields is another index: the old one goes, a new one is built. A dropping one can't be

@@ -33,11 +33,13 @@ fn everything() -> Schema {
         with(table("t", &validator, [index("a", &["any"]), index("b", &["list", "map"])]), "stagedDbIndexes", staged),
         table("gone", &Validator::Any, [index("x", &["y"])]),
     ]);
-    let stored = evolve(&Schema::empty(), &first).schema;
     let pins = object([("t", 10_003.0.into())]);
+    let stored = evolve(&Schema::empty(), &with(first, "tableNumbers", pins)).schema;
     let second = schema([table("t", &validator, [index("a", &["any"]), index("b", &["list"])])]);
-    let mut stored = evolve(&stored, &with(second, "tableNumbers", pins)).schema;
-    stored.add_alias(TableId(1), 77).expect("free");
+    let mut stored = evolve(&stored, &second).schema;
+    for (table, alias) in [(1, 77), (2, crate::id::derived_table_number("t"))] {
+        stored.add_alias(TableId(table), alias).expect("free");
+    }
     assert!(stored.set_index_state(IndexId(2), IndexState::Ready));
     assert!(stored.set_index_state(IndexId(5), IndexState::Building { after: Some(vec![0x10, 0, 0xff]) }));
     stored.version = 5;
