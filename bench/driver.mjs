@@ -336,6 +336,7 @@ async function runEngine(ctx, out, plan) {
     }
     if (want.has('tabs') && n === Math.min(...o.n)) {
       for (const [key, flight, rounds] of [['tabs', 1, o.quick ? 1 : 3], ['tabs32', 32, 1]]) await step([key], () => tabs(ctx, out, browser, model, key, flight, rounds))
+      await step(['tabsOne'], () => oneRow(ctx, out, browser))
     }
     // further bulk inserts, each on a fresh profile
     if (want.has('bulk')) await step(['bulk'], async () => {
@@ -376,6 +377,28 @@ async function tabs(ctx, out, browser, model, key, flight, rounds) {
     share: Math.min(...both.map(([x, y]) => Math.min(x.count, y.count) / Math.max(1, x.count + y.count))), longestGap: Math.max(...both.flat().map(x => x.longestGap)),
     aloneGap: Math.max(...alone.map(x => x.longestGap)), rounds: both.map((pair, i) => ({ alone: alone[i], tabs: pair })),
   }
+}
+
+/** Both tabs add to one number, each increment a transaction of its own; none may be lost. */
+async function oneRow(ctx, out, browser) {
+  const ms = (ctx.o.tabsecs ?? 5) * 1000
+  await browser.with(async a => {
+    const key = await call(a, 'addCounter')
+    if (key === null) return
+    const alone = await call(a, 'incrementFor', { key, ms, startAt: Date.now() + 50 })
+    await browser.with(async b => {
+      await call(b, 'readCounter', key)
+      const startAt = Date.now() + 300
+      const pair = await Promise.all([a, b].map(p => call(p, 'incrementFor', { key, ms, startAt })))
+      const total = alone.count + pair[0].count + pair[1].count, stored = await call(a, 'readCounter', key)
+      if (stored !== total) throw new Error(`WRONG: ${total} increments were acknowledged, ${stored} are stored`)
+      const together = pair[0].perSecond + pair[1].perSecond
+      out.rows.tabsOne = {
+        alone: alone.perSecond, together, ratio: together / alone.perSecond, share: Math.min(pair[0].count, pair[1].count) / Math.max(1, pair[0].count + pair[1].count),
+        longestGap: Math.max(...pair.map(x => x.longestGap)), aloneGap: alone.longestGap, rounds: [{ alone, tabs: pair }],
+      }
+    })
+  })
 }
 
 function versionsOf(packages) {

@@ -19,6 +19,7 @@
      page(limit, cursor | null) -> { rows, cursor }    // newest first, in order of creation
      countByStatus() -> { todo, in_progress, done }
      patch(key, fields)   bulkPatch([{ key, fields }])  // bulk: one transaction
+     increment(key)  optional: one transaction that reads the row and adds 1 to its dueDate
      scan() -> all rows
      warm()          load all pages into the engine's cache without giving a row to JS (where there is a difference)
      stats()         optional; { logRecords, logBytes, pageCacheBytes, overlayBytes, wasmBytes, … }
@@ -191,6 +192,27 @@ export async function writeFor({ tab, round, ms, startAt, flight }) {
   return { count: inTime.length, perSecond: inTime.length / ms * 1000, longestGap: gap, med: q(0.5), p95: q(0.95), sum: sumOf(written) }
 }
 
+// ---- two tabs that read and change one row ---------------------------------------------------------------
+export async function addCounter() {
+  if (!db.increment) return null
+  const row = { ...makeTasks(makeWorld(1000), 900000, 1)[0], id: 'counter'.padEnd(20, '0'), createdAt: 1950000000000, dueDate: 0 }
+  return (await db.insert(row)) ?? row.id
+}
+export async function incrementFor({ key, ms, startAt }) {
+  while (Date.now() < startAt) await sleep(1)
+  const t0 = now(), end = t0 + ms
+  let count = 0, gap = 0, last = t0
+  while (now() < end) {
+    await db.increment(key)
+    const u = now()
+    count++
+    gap = Math.max(gap, u - last)
+    last = u
+  }
+  return { count, perSecond: count / ms * 1000, longestGap: Math.max(gap, end - last) }
+}
+export async function readCounter(key) { return (await db.get(key)).dueDate }
+
 // ---- a million rows, in batches of 10,000, read back in pages --------------------------------------------
 const mil = { world: null, sum: { rows: 0, sum: 0 }, cursor: null, last: Infinity, got: { rows: 0, sum: 0 } }
 export async function millionWrite(n, start) {
@@ -215,4 +237,4 @@ export async function millionRead(pages, limit) {
 }
 export function millionCheck() { if (showSum(mil.got) !== showSum(mil.sum)) fail(`rows read ${showSum(mil.got)}, written ${showSum(mil.sum)}`); return mil.got.rows }
 
-window.bench = { open, close, stats, bulk, verify, warm, settle, walk, warmReads, warmScan, counts, cold, insertSerial, patchSerial, bulkPatch, ownPut, writeFor, millionWrite, millionRead, millionCheck }
+window.bench = { open, close, stats, bulk, verify, warm, settle, walk, warmReads, warmScan, counts, cold, insertSerial, patchSerial, bulkPatch, ownPut, writeFor, addCounter, incrementFor, readCounter, millionWrite, millionRead, millionCheck }

@@ -43,6 +43,7 @@ const ROWS = [
 ]
 const DISK = [['disk', 'bytes on disk after insert and checkpoint', { speed: [1, 2] }], ['diskAfterWrites', '… after the writes too', {}]]
 
+const TABS = [['tabs', 'one insert at a time'], ['tabs32', '32 inserts under way'], ['tabsOne', 'both add to one number']]
 const wrong = (e, k) => e.bad.engine ?? e.bad[k] ?? (/^(get|byProject|byProjectStatus|dueRange|page|count|scan|open|insert|patch|bulkPatch|disk|cold|restart|tabs)/.test(k) ? e.bad.bulk : undefined)
 function cell(e, k, f = 'med') {
   if (e.missing) return { text: 'not built' }
@@ -117,17 +118,17 @@ export function table(r, { judgedFrom = 10000 } = {}) {
     })))
     const hf = es.find(e => e.engine === 'holdfast')
     if (hf?.bundle?.gz) out.push('', `Holdfast's code is ${kb(hf.bundle.gz)} gzipped: floor 250 kB ${verdict({}, hf.bundle.gz <= 250e3)}, goal 200 kB ${verdict({}, hf.bundle.gz <= 200e3)}.`)
-    const tabbed = es.filter(e => e.rows.tabs || e.rows.tabs32 || e.bad.tabs || e.bad.tabs32)
+    const tabbed = es.filter(e => TABS.some(([k]) => e.rows[k] || e.bad[k]))
     if (tabbed.length) {
-      h('### Two tabs writing single rows as fast as they can')
+      h('### Two tabs writing as fast as they can')
       const rows = []
-      for (const [k, label] of [['tabs', 'one write at a time'], ['tabs32', '32 writes under way']]) for (const e of tabbed) {
+      for (const [k, label] of TABS) for (const e of tabbed) {
         const t = e.rows[k], nm = names[es.indexOf(e)]
         if (!t) { if (e.bad[k]) rows.push([nm, label, /WRONG/.test(e.bad[k]) ? 'WRONG' : isLimit(e, k, e.bad[k]) ? 'one tab only' : 'failed', '', '', '', '', '', '', '', '']); continue }
         const fair = t.share >= 0.2 && t.longestGap <= 1000, isH = e.engine === 'holdfast'
         rows.push([nm, label, Math.round(t.alone), t.rounds.map(x => x.tabs.map(y => Math.round(y.perSecond)).join(' + ')).join('; '), Math.round(t.together), `${Math.round(t.ratio * 100)} %`, `${Math.round(t.share * 100)} %`, ms(t.aloneGap), ms(t.longestGap), isH ? verdict({}, fair) : '', isH ? verdict({}, t.ratio >= 0.8) : ''])
       }
-      out.push(grid(['', 'how', 'one tab alone, rows/s', 'each tab, rows/s, by round', 'together', 'of one alone', 'smaller share', 'longest wait alone, ms', 'longest wait, ms', 'floor: both progress', 'goal: 80 %'], rows))
+      out.push(grid(['', 'how', 'one tab alone, commits/s', 'each tab, commits/s, by round', 'together', 'of one alone', 'smaller share', 'longest wait alone, ms', 'longest wait, ms', 'floor: both progress', 'goal: 80 %'], rows))
       out.push('', 'Floor: each tab commits at least a fifth of what both do, and no tab goes a second without a commit.')
     }
   }

@@ -24,6 +24,7 @@ export default {
         return { todo, in_progress, done }
       },
       patch: (id, f) => T.update(id, f),
+      increment: id => db.transaction('rw', T, async () => { await T.update(id, { dueDate: (await T.get(id)).dueDate + 1 }) }),
       bulkPatch: ps => T.bulkUpdate(ps.map(p => ({ key: p.key, changes: p.fields }))),
       scan: () => T.toArray(),
       async warm() { await T.toArray() },

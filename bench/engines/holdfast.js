@@ -32,6 +32,7 @@ export default {
         return { todo, in_progress, done }
       },
       patch: (key, f) => db.patch(key, f),
+      increment: key => db.mutate(async ({ db }) => { await db.patch(key, { dueDate: (await db.get(key)).dueDate + 1 }) }),
       bulkPatch: ps => db.mutate(async ({ db }) => { for (const p of ps) await db.patch(p.key, p.fields) }),
       scan: () => q().collect(),
       async warm() {

@@ -49,6 +49,11 @@ export const rawEngine = {
         g.onsuccess = () => { s.put(Object.assign(g.result, fields)); tx.commit() }
         await fin
       },
+      async increment(id) {
+        const [s, fin, tx] = rw(), g = s.get(id)
+        g.onsuccess = () => { s.put({ ...g.result, dueDate: g.result.dueDate + 1 }); tx.commit() }
+        await fin
+      },
       async bulkPatch(ps) {
         const [s, fin, tx] = rw()
         let left = ps.length
