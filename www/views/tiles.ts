@@ -22,7 +22,7 @@ export function tilesOf(
   const { many } = looks[table];
   const index = indexOf(table, path);
   const tiles = [undefined, ...values].map((value) => {
-    const count = h("strong", {}, "0");
+    const count = h("strong", {}, "…");
     const bar = h("span", { class: "bar", "aria-hidden": "true" });
     const props = {
       type: "button" as const,
@@ -46,13 +46,19 @@ export function tilesOf(
   return {
     element,
     async refresh(total, chosen) {
-      for (const { value, button, count, bar } of tiles) {
-        const n =
+      const counts: number[] = [];
+      for (const { value } of tiles) {
+        counts.push(
           value === undefined
             ? total
             : await session.read(`…withIndex("${index}", (q) => q.eq("${path}", "${value}")).count()`, index, () =>
                 countOf(value),
-              );
+              ),
+        );
+      }
+      // All at once: nobody shall see numbers that don't add up.
+      for (const [place, { value, button, count, bar }] of tiles.entries()) {
+        const n = counts[place]!;
         count.textContent = number(n);
         bar.style.setProperty("--share", String(total === 0 ? 0 : n / total));
         const isChosen = chosen === undefined ? value === undefined : "eq" in chosen && chosen.eq === value;
