@@ -211,7 +211,13 @@ export async function incrementFor({ key, ms, startAt }) {
   }
   return { count, perSecond: count / ms * 1000, longestGap: Math.max(gap, end - last) }
 }
-export async function readCounter(key) { return (await db.get(key)).dueDate }
+export async function readCounter(key, expected) {
+  for (let tries = 0; ; tries++) {
+    const value = (await db.get(key)).dueDate
+    if (value === expected || expected === undefined || tries === 100) return value
+    await sleep(10)
+  }
+}
 
 // ---- a million rows, in batches of 10,000, read back in pages --------------------------------------------
 const mil = { world: null, sum: { rows: 0, sum: 0 }, cursor: null, last: Infinity, got: { rows: 0, sum: 0 } }
