@@ -100,5 +100,12 @@ function blame(error: unknown): { path?: string | undefined; text: (Node | strin
   }
   const { code, message, advice } = explain(error);
   const path = error instanceof HoldfastError ? (error.details["path"] as string | undefined)?.slice(1) : undefined;
-  return { path, text: [...(code ? [h("code", {}, code), " "] : []), message, ...(advice ? [` ${advice}`] : [])] };
+  return {
+    path,
+    text: [
+      ...(code ? [h("code", {}, code), " "] : []),
+      message,
+      ...(advice ? [`${message.includes("\n") ? "\n" : " "}${advice}`] : []),
+    ],
+  };
 }
