@@ -3,10 +3,10 @@
 use super::host::{HeadStart, Listener, now, random};
 use super::mailbox::{Status, Word};
 use super::memory;
-use super::opening;
+use super::opening::{self, open_error};
 use super::options::OpenOptions;
 use super::report::Report;
-use super::shared::{Inner, Shared, open_error};
+use super::shared::{Inner, Shared};
 use crate::error::Error;
 use crate::schema::WantedSchema;
 use crate::tab::{Tab, VerifyStep};

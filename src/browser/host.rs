@@ -1,5 +1,6 @@
 //! What the engine needs of the JavaScript around it: who listens, timers, the clock and randomness.
 
+use crate::tab::LONGEST_TURN_MS;
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{BroadcastChannel, IdbDatabase};
@@ -66,9 +67,6 @@ extern "C" {
 /// Timers count milliseconds in 31 bits; a longer pause would end at once.
 const LONGEST_MS: f64 = 2_147_483_647.0;
 
-/// The longest pause that a write may be waiting for in Node, where storage does not fail: a turn of others.
-const AWAITED_MS: f64 = 400.0;
-
 /// A timer that is cancelled when it is dropped. It goes off no later than it can.
 pub(crate) struct Timer {
     handle: JsValue,
@@ -79,8 +77,10 @@ impl Timer {
     pub(crate) fn new(milliseconds: f64, action: impl FnMut() + 'static) -> Self {
         let action = Closure::new(action);
         let handle = set_timeout(action.as_ref().unchecked_ref(), milliseconds.min(LONGEST_MS));
-        // In Node a timer is an object that keeps the process alive unless told otherwise. For short ones writes may wait.
-        if let Some(unref) = function_of(&handle, "unref").filter(|_| milliseconds > AWAITED_MS) {
+        // In Node a timer is an object that keeps the process alive unless told otherwise. That is right for the longest
+        // pause that a write may be waiting for where storage does not fail: a turn of others.
+        let is_awaited = milliseconds <= f64::from(LONGEST_TURN_MS);
+        if let Some(unref) = function_of(&handle, "unref").filter(|_| !is_awaited) {
             let _ = unref.call0(&handle);
         }
         Timer { handle, _action: action }

@@ -4,6 +4,7 @@
 use super::host::{global, later, pause};
 use super::indexeddb::STORES;
 use super::request::{describe, describe_exception};
+use crate::error::{Code, Error};
 use js_sys::{Function, Promise};
 use rexie::{ObjectStore, Rexie};
 use std::cell::Cell;
@@ -34,6 +35,38 @@ pub(crate) enum OpenFailure {
     Gone,
     /// A page that does not answer has it open.
     Blocked,
+}
+
+/// Why a database could not be opened, for the caller.
+pub(crate) fn open_error(name: &str, failure: &OpenFailure) -> Error {
+    match failure {
+        OpenFailure::Unavailable(reason) => Error::new(
+            Code::StorageUnavailable,
+            format!(
+                "IndexedDB is not available for the database \"{name}\": {reason} \
+                 With `storage: \"memory\"` a database lives as long as the page."
+            ),
+        ),
+        OpenFailure::Newer => Error::new(
+            Code::NewerFormat,
+            format!("The database \"{name}\" was written by a newer version of Holdfast."),
+        ),
+        OpenFailure::Foreign => Error::new(
+            Code::ForeignDatabase,
+            format!(
+                "IndexedDB has a database \"{name}\" that is not of Holdfast. It was left as it is: \
+                 choose another name."
+            ),
+        ),
+        OpenFailure::Blocked => Error::new(
+            Code::StorageFailed,
+            format!(
+                "The database \"{name}\" is not deleted yet: a page that does not answer has it open. \
+                 It will be when that is closed."
+            ),
+        ),
+        OpenFailure::Gone => Error::new(Code::DatabaseClosed, format!("The database \"{name}\" was deleted.")),
+    }
 }
 
 /// Opens a database, and creates it if there is none.

@@ -6,7 +6,7 @@ use super::indexeddb::{Answer, Connection, tail_of};
 use super::locks::{Lock, LockNews};
 use super::mailbox::{Mailbox, Status, Word};
 use super::memory::Seat;
-use super::opening::{self, OpenFailure};
+use super::opening::{self, OpenFailure, open_error};
 use super::reading::Active;
 use super::report::Report;
 use super::rows::Rows;
@@ -535,38 +535,6 @@ fn failed(effect: Effect) -> Option<Input> {
         }
         Effect::Trim { .. } => Some(Input::Trimmed { is_complete: false }),
         _ => None,
-    }
-}
-
-/// Why a database could not be opened, for the caller.
-pub(crate) fn open_error(name: &str, failure: &OpenFailure) -> Error {
-    match failure {
-        OpenFailure::Unavailable(reason) => Error::new(
-            Code::StorageUnavailable,
-            format!(
-                "IndexedDB is not available for the database \"{name}\": {reason} \
-                 With `storage: \"memory\"` a database lives as long as the page."
-            ),
-        ),
-        OpenFailure::Newer => Error::new(
-            Code::NewerFormat,
-            format!("The database \"{name}\" was written by a newer version of Holdfast."),
-        ),
-        OpenFailure::Foreign => Error::new(
-            Code::ForeignDatabase,
-            format!(
-                "IndexedDB has a database \"{name}\" that is not of Holdfast. It was left as it is: \
-                 choose another name."
-            ),
-        ),
-        OpenFailure::Blocked => Error::new(
-            Code::StorageFailed,
-            format!(
-                "The database \"{name}\" is not deleted yet: a page that does not answer has it open. \
-                 It will be when that is closed."
-            ),
-        ),
-        OpenFailure::Gone => Error::new(Code::DatabaseClosed, format!("The database \"{name}\" was deleted.")),
     }
 }
 

@@ -40,19 +40,21 @@ pub(super) fn check(schema: &Schema, own: &Schema, table: &Table, document: &[u8
     })
 }
 
-/// The same for what a patch makes of a document. If that one was not written for this tab's app either, it is not the
-/// caller's mistake.
-pub(super) fn check_patched(schema: &Schema, own: &Schema, table: &Table, old: &[u8], document: &[u8]) -> Result<()> {
-    check(schema, own, table, document).map_err(|error| {
-        let mine = own.table_by_id(table.id).filter(|_| schema.version != own.version);
-        if mine.is_none_or(|mine| check_against(own, mine, schema, old).is_ok()) {
-            return error;
-        }
-        Error::new(
-            Code::SchemaChanged,
-            format!("Another tab runs a newer version of this app and has written this document. Reload the page to change it. {}", error.message),
-        )
-    })
+/// The error of a patch. If the document that it changes was not written for this tab's app either, that the result does
+/// not fit is not the caller's mistake.
+pub(super) fn blame_version(schema: &Schema, own: &Schema, table: TableId, before: &[u8], error: Error) -> Error {
+    let mine = own.table_by_id(table).filter(|_| schema.version != own.version);
+    let is_theirs = mine.is_some_and(|mine| check_against(own, mine, schema, before).is_err());
+    if error.code != Code::SchemaEnforcementError || !is_theirs {
+        return error;
+    }
+    Error::new(
+        Code::SchemaChanged,
+        format!(
+            "Another tab runs a newer version of this app and has written this document. Reload the page to change it. {}",
+            error.message
+        ),
+    )
 }
 
 /// Validates a document written with the names of one schema against a table of another.

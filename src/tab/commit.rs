@@ -130,10 +130,10 @@ impl Tab {
         if !matches!(self.status, Status::Open | Status::Opening) || self.are_writes_held() {
             return;
         }
-        let is_fresh = self.clock.elapsed_ms() - self.synced_ms < self.options.fresh_ms;
         if self.lets_others_go_first() {
             return;
         }
+        let is_fresh = self.clock.elapsed_ms() - self.synced_ms < self.options.fresh_ms;
         if self.expect_rivals > 0 || !is_fresh {
             let started_ms = self.clock.elapsed_ms();
             self.flight = Some(Flight { count: 0, sequence: 0, record: Record::empty(), bytes: 0, started_ms });

@@ -6,7 +6,7 @@ use crate::change::{fill_keys, key_of, rows_range};
 use crate::keyspace::{self, IndexId, TableId};
 use crate::log::{ChangeKind, Progress, RowChange, Stage};
 use crate::read_set::{KeyRange, ReadSet};
-use crate::schema::{Index, IndexKeys, IndexState, Schema};
+use crate::schema::{IndexKeys, IndexState, Schema};
 use crate::store::{Direction, PageCache, PageId, ReadError, Scan};
 use std::rc::Rc;
 
@@ -40,10 +40,9 @@ impl IndexJob {
     /// The next index that is not as it should be, and for which something can be done: those that queries wait for
     /// first.
     pub(crate) fn find(schema: &Schema, version: u64, is_possible: impl Fn(IndexId) -> bool) -> Option<IndexJob> {
-        let all = || schema.tables().iter().flat_map(|table| table.indexes().iter().map(move |index| (table, index)));
-        let unfinished = || all().filter(|(_, index)| index.state != IndexState::Ready && is_possible(index.id));
-        let is_building = |(_, index): &(_, &Index)| index.state != IndexState::Dropping;
-        let (table, index) = unfinished().find(is_building).or_else(|| unfinished().next())?;
+        let all = schema.tables().iter().flat_map(|table| table.indexes().iter().map(move |index| (table, index)));
+        let unfinished = all.filter(|(_, index)| index.state != IndexState::Ready && is_possible(index.id));
+        let (table, index) = unfinished.min_by_key(|(_, index)| index.state == IndexState::Dropping)?;
         let from = match &index.state {
             IndexState::Building { after } => after.as_deref().map(Bytes::from),
             _ => None,

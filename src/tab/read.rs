@@ -203,9 +203,7 @@ impl Tab {
         self.note_reads(run)?;
         match outcome {
             Ok(step) => Ok(step),
-            Err(Obstacle::Error(error)) => Err(error),
-            Err(Obstacle::Stale) => Ok(RunStep::Stale),
-            Err(Obstacle::Missing(pages)) => self.missing(run.state.view.manifest.generation, pages, run.plan.table),
+            Err(obstacle) => self.way_around(obstacle, run.state.view.manifest.generation, run.plan.table),
         }
     }
 
@@ -376,11 +374,19 @@ impl Tab {
         let generation = state.view.manifest.generation;
         match state.view.count(&mut self.cache, &plan.start, Some(&plan.end)) {
             Ok(count) => Ok(Ok(count)),
-            Err(error) => match self.obstacle(error, generation, plan.table) {
-                Obstacle::Error(error) => Err(error),
-                Obstacle::Stale => Ok(Err(RunStep::Stale)),
-                Obstacle::Missing(pages) => self.missing(generation, pages, plan.table).map(Err),
-            },
+            Err(error) => {
+                let obstacle = self.obstacle(error, generation, plan.table);
+                self.way_around(obstacle, generation, plan.table).map(Err)
+            }
+        }
+    }
+
+    /// What a read of a state of this generation does about an obstacle.
+    fn way_around(&mut self, obstacle: Obstacle, generation: u64, table: TableId) -> Result<RunStep> {
+        match obstacle {
+            Obstacle::Error(error) => Err(error),
+            Obstacle::Stale => Ok(RunStep::Stale),
+            Obstacle::Missing(pages) => self.missing(generation, pages, table),
         }
     }
 
@@ -402,11 +408,11 @@ impl Tab {
         self.show_writes();
         match super::transaction::find_row(&self.current, &mut self.cache, &mut self.places, table, row) {
             Ok(row) => Ok(Ok(row)),
-            Err(error) => match self.obstacle(error, self.generation(), table) {
-                Obstacle::Error(error) => Err(error),
-                Obstacle::Stale => Ok(Err(RunStep::Stale)),
-                Obstacle::Missing(pages) => self.missing(self.generation(), pages, table).map(Err),
-            },
+            Err(error) => {
+                let generation = self.generation();
+                let obstacle = self.obstacle(error, generation, table);
+                self.way_around(obstacle, generation, table).map(Err)
+            }
         }
     }
 
@@ -423,21 +429,12 @@ impl Tab {
 
     /// What a transaction does about an obstacle: load pages, run again or give up.
     pub fn overcome(&mut self, id: TransactionId, obstacle: Obstacle) -> Result<RunStep> {
-        match obstacle {
-            Obstacle::Error(error) => Err(error),
-            Obstacle::Stale => {
-                self.transaction(id)?.is_stale = true;
-                Ok(RunStep::Stale)
-            }
-            Obstacle::Missing(pages) => {
-                let generation = self.transaction(id)?.state.view.manifest.generation;
-                let step = self.missing(generation, pages, TableId(0))?;
-                if step == RunStep::Stale {
-                    self.transaction(id)?.is_stale = true;
-                }
-                Ok(step)
-            }
+        let generation = self.transaction(id)?.state.view.manifest.generation;
+        let step = self.way_around(obstacle, generation, TableId(0))?;
+        if step == RunStep::Stale {
+            self.transaction(id)?.is_stale = true;
         }
+        Ok(step)
     }
 
     /// Asks for pages; an event [`Event::ReadReady`] follows.

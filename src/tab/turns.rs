@@ -10,12 +10,12 @@ use super::Tab;
 use super::effect::{Announcement, Effect};
 
 /// The longest turn. Whoever needs more has to run undisturbed by luck.
-const MOST_MS: u32 = 400;
-/// So often a mutation runs again without asking.
-const PATIENCE: u32 = 2;
+pub const LONGEST_TURN_MS: u32 = 400;
+/// The loss at which a mutation asks for the first time.
+const LOSSES_TO_ASK: u32 = 2;
 
 /// Whose turn it is, by the time that has passed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Turns {
     /// Until when this tab lets others go first.
     yields_until_ms: f64,
@@ -27,20 +27,14 @@ pub(crate) struct Turns {
     pub(crate) news: u64,
 }
 
-impl Default for Turns {
-    fn default() -> Self {
-        Turns { yields_until_ms: 0.0, has_yielded: false, asked_until_ms: 0.0, news: 0 }
-    }
-}
-
 impl Tab {
     /// A mutation has to run again because of what other tabs wrote, for the so-many-eth time.
     pub(crate) fn lost_to_others(&mut self, times: u32) {
-        if times < PATIENCE {
+        if times < LOSSES_TO_ASK {
             return;
         }
         // It may need longer than it was given before.
-        let turn_ms = (5 << times.min(8)).min(MOST_MS);
+        let turn_ms = (5 << times.min(8)).min(LONGEST_TURN_MS);
         self.turns.asked_until_ms = self.clock.elapsed_ms() + f64::from(turn_ms);
         self.effects.push(Effect::Announce(Announcement { turn_ms, ..self.announcement() }));
     }
@@ -53,7 +47,7 @@ impl Tab {
             return;
         }
         self.turns.has_yielded = true;
-        self.turns.yields_until_ms = elapsed_ms + f64::from(turn_ms.min(MOST_MS));
+        self.turns.yields_until_ms = elapsed_ms + f64::from(turn_ms.min(LONGEST_TURN_MS));
     }
 
     /// Another tab has committed.

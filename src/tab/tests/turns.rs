@@ -90,13 +90,13 @@ fn who_has_waited_commits_before_it_waits_again() {
     };
     let first = world.change_once(bob, row, 50.0);
     ask(&mut world, u32::MAX);
-    world.run_for(20.0);
+    world.run_for(f64::from(world.wishes()[0]));
     assert!(world.is_saved(bob, first));
     // Whoever says so: a turn has its limits.
     ask(&mut world, u32::MAX);
     let second = world.change_once(bob, row, 51.0);
     assert!(!world.is_saved(bob, second));
-    world.run_for(400.0);
+    world.run_for(f64::from(LONGEST_TURN_MS));
     assert!(world.is_saved(bob, second));
     // Who has asked does not wait for another that asks.
     let mine = world.tabs[alice].begin(world.now_ms, false).expect("open");

@@ -10,7 +10,7 @@ use crate::schema::{Schema, Table};
 use crate::store::{PageCache, PageId, ReadError};
 use crate::tab::Tab;
 use crate::tab::changed_rows::ChangedRow;
-use crate::tab::checks::{check, check_patched, damaged, writable_table};
+use crate::tab::checks::{blame_version, check, damaged, writable_table};
 use crate::tab::places::Places;
 use crate::tab::state::State;
 use crate::tab::verify;
@@ -196,7 +196,11 @@ impl Tab {
             .map_err(|malformed| damaged(&schema, table, malformed))?;
         let is_unindexed = |table: &Table| table.is_unindexed(&Document::new(patch), &schema.names);
         let entries_stay = schema.table_by_id(table).is_some_and(is_unindexed);
-        self.overwrite(id, &schema, old, document, Some(entries_stay))
+        let before = old.document.clone();
+        self.overwrite(id, &schema, old, document, entries_stay).map_err(|obstacle| match obstacle {
+            Obstacle::Error(error) => blame_version(&schema, &self.own_schema, table, &before, error).into(),
+            other => other,
+        })
     }
 
     /// Replaces all fields of a document.
@@ -212,7 +216,7 @@ impl Tab {
         let schema = self.transactions[id].state.schema.clone();
         self.canonicalize(document, &schema, Purpose::Insert)?;
         let old = self.existing(id, table, row, id_text, "Replace")?;
-        self.overwrite(id, &schema, old, std::mem::take(document), None)
+        self.overwrite(id, &schema, old, std::mem::take(document), false)
     }
 
     /// Removes a document.
@@ -233,28 +237,23 @@ impl Tab {
         Ok(())
     }
 
-    /// Puts a document in the place of another. Of a patch: whether it leaves all entries as they are.
     fn overwrite(
         &mut self,
         id: TransactionId,
         schema: &Schema,
         old: Row,
         document: Vec<u8>,
-        patch_keeps_entries: Option<bool>,
+        entries_stay: bool,
     ) -> std::result::Result<(), Obstacle> {
         if *old.document == *document {
             return Ok(());
         }
         let Some(table) = schema.table_by_id(old.table) else { return Ok(()) };
         let table = writable_table(schema, &self.own_schema, &table.name)?;
-        match patch_keeps_entries {
-            Some(_) => check_patched(schema, &self.own_schema, table, &old.document, &document)?,
-            None => check(schema, &self.own_schema, table, &document)?,
-        }
+        check(schema, &self.own_schema, table, &document)?;
         let transaction = self.transactions.get_mut(id).expect("it was there");
         let before = transaction.before(old.table, old.place.id, &old.document);
         let documents = [Some(old.document), Some(Bytes::new(document))];
-        let entries_stay = patch_keeps_entries.unwrap_or(false);
         transaction.write(schema, table, old.place, before, documents, entries_stay);
         Ok(())
     }
