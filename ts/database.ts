@@ -14,6 +14,7 @@ import type {
   WithOptionalSystemFields,
 } from "./data_model.js";
 import { loneSurrogate } from "./checked.js";
+import { encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
 import type { HoldfastError } from "./errors.js";
 import { headStart } from "./head_start.js";
 import { readOptions, readSizes } from "./options.js";
@@ -28,13 +29,9 @@ import {
 import {
   checkedTimeout,
   contextOf,
-  encodeChange,
-  encodeDocuments,
-  listOf,
   mutate,
   type MutationOptions,
   newId,
-  NO_CHANGE,
   normalizeId,
   notFound,
   read,

@@ -1,95 +1,20 @@
-/** The page of www, as a person uses it. */
-import { expect, test as base, type BrowserContext, type Locator, type Page } from "@playwright/test";
-
-/** A page that may not complain, and may not ask anybody else for anything. */
-const watch = (page: Page, baseURL: string, problems: string[]): void => {
-  page.on("pageerror", (error) => problems.push(String(error.stack ?? error)));
-  page.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") problems.push(message.text());
-  });
-  page.on("request", (request) => {
-    const url = request.url();
-    if (!url.startsWith(baseURL) && !/^(data|blob):/.test(url)) problems.push(`asked for ${url}`);
-  });
-};
-
-const test = base.extend<{ newTab: (address?: string) => Promise<Page> }>({
-  newTab: async ({ context, baseURL }: { context: BrowserContext; baseURL: string | undefined }, use) => {
-    const problems: string[] = [];
-    await use(async (address = "/") => {
-      const page = await context.newPage();
-      watch(page, baseURL!, problems);
-      await page.goto(address);
-      return page;
-    });
-    expect(problems).toEqual([]);
-  },
-});
-
-const rows = (page: Page): Locator => page.getByRole("table").locator("tbody tr");
-const tile = (page: Page, status: "all" | "todo" | "in_progress" | "done"): Locator =>
-  page.locator(`[data-status=${status}]`);
-const countOf = async (page: Page, status: Parameters<typeof tile>[1]): Promise<number> =>
-  Number((await tile(page, status).locator("strong").innerText()).replaceAll(",", ""));
-const expectCount = (page: Page, status: Parameters<typeof tile>[1], count: number): Promise<void> =>
-  expect(tile(page, status).locator("strong")).toHaveText(count.toLocaleString("en"));
-
-async function addSample(page: Page): Promise<void> {
-  await page.getByRole("button", { name: "Add sample data" }).click();
-  await expectCount(page, "all", 24);
-}
-
-/** The text of a field in a row; a click makes it a control. */
-const value = (row: Locator, field: string): Locator => row.locator(`button[data-field="${field}"]`);
-const valuesOf = (page: Page, field: string): Promise<string[]> => value(rows(page), field).allInnerTexts();
-
-/** Changes a value where it stands. */
-async function change(row: Locator, field: string, wanted: string | { choose: string }): Promise<void> {
-  await value(row, field).click();
-  const control = row.locator(`[name="${field}"]`);
-  if (typeof wanted === "string") {
-    await control.fill(wanted);
-    await control.press("Enter");
-  } else await control.selectOption(wanted.choose);
-}
-
-async function openForm(page: Page, name = "New task"): Promise<Locator> {
-  const form = page.getByRole("form", { name });
-  if (!(await form.isVisible())) await page.getByRole("button", { name }).click();
-  return form;
-}
-
-async function addTask(page: Page, title: string): Promise<void> {
-  const form = await openForm(page);
-  await form.getByLabel("Title").fill(title);
-  await form.getByLabel("Project").selectOption("Website");
-  await form.getByRole("button", { name: "Add task" }).click();
-  await expect(form).toBeHidden();
-}
-
-/** Generates tasks and stops after the first batches. Answers how many were added. */
-async function generate(page: Page): Promise<number> {
-  await page.getByRole("button", { name: "Generate 100,000 tasks" }).click();
-  await page.getByText(/\d of 100,000$/).waitFor();
-  await page.getByRole("button", { name: "Cancel" }).click();
-  const said = page.getByText(/^Cancelled: [\d,]+ tasks in/);
-  await said.waitFor();
-  return Number(/Cancelled: ([\d,]+)/.exec(await said.innerText())![1]!.replaceAll(",", ""));
-}
-
-/** The same beside the sample alone. Answers how many tasks there are then. */
-async function generateSome(page: Page): Promise<number> {
-  const total = 24 + (await generate(page));
-  await expectCount(page, "all", total);
-  return total;
-}
-
-async function verify(page: Page): Promise<string> {
-  await page.getByRole("button", { name: "Verify" }).click();
-  const report = page.locator(".report");
-  await expect(report).toContainText(/All is well|problem/, { timeout: 30_000 });
-  return report.innerText();
-}
+/** The page of www, as a person uses it: documents. */
+import { expect } from "@playwright/test";
+import {
+  addSample,
+  addTask,
+  change,
+  countOf,
+  expectCount,
+  generateSome,
+  openForm,
+  rows,
+  test,
+  tile,
+  value,
+  valuesOf,
+  verify,
+} from "./www_page.js";
 
 test("opens empty, and offers sample data", async ({ newTab }) => {
   const page = await newTab();
@@ -501,149 +426,6 @@ test("imports 3,201 movies with gaps and numbers among the titles", async ({ new
   await page.reload();
   await expect(page.locator(".total")).toHaveText("3,201 movies");
   expect(await verify(page)).toContain("All is well. 3,201 rows");
-});
-
-test("verify finds nothing wrong, and a reload keeps everything", async ({ newTab }) => {
-  const page = await newTab();
-  await addSample(page);
-  const total = await generateSome(page);
-  const before = await verify(page);
-  expect(before).toContain("All is well.");
-  const counts = await Promise.all(
-    (["all", "todo", "in_progress", "done"] as const).map((each) => countOf(page, each)),
-  );
-  const shown = await rows(page).allInnerTexts();
-  await page.reload();
-  await expectCount(page, "all", total);
-  expect(
-    await Promise.all((["all", "todo", "in_progress", "done"] as const).map((each) => countOf(page, each))),
-  ).toEqual(counts);
-  expect(await rows(page).allInnerTexts()).toEqual(shown);
-  expect(await verify(page)).toContain(`All is well. ${(total + 28).toLocaleString("en")} rows`);
-});
-
-test("two tabs see each other's changes, and both may write at once", async ({ newTab }) => {
-  const first = await newTab();
-  await addSample(first);
-  const second = await newTab();
-  await expectCount(second, "all", 24);
-  await addTask(first, "From the first tab");
-  await second.getByRole("button", { name: "Refresh" }).click();
-  await expectCount(second, "all", 25);
-  await expect(value(rows(second).first(), "title")).toHaveText("From the first tab");
-
-  // The window that one comes back to follows by itself.
-  await change(rows(second).first(), "status", { choose: "done" });
-  await expect(second.locator("#state")).toHaveText("All saved");
-  await first.evaluate(() => window.dispatchEvent(new Event("focus")));
-  await expect(value(rows(first).first(), "status")).toHaveText("Done");
-
-  // Both at the same time: forms in turn, and the generator in both.
-  const names = Array.from({ length: 5 }, (_, i) => i + 1);
-  const add = async (page: Page, from: string): Promise<void> => {
-    for (const n of names) await addTask(page, `${from} ${n}`);
-  };
-  await Promise.all([add(first, "First"), add(second, "Second")]);
-  for (const page of [first, second]) {
-    await page.getByRole("button", { name: "Refresh" }).click();
-    await expectCount(page, "all", 35);
-    const titles = await valuesOf(page, "title");
-    const expected = names.flatMap((n) => [`First ${n}`, `Second ${n}`]);
-    expect(titles.slice(0, 10).sort()).toEqual(expected.sort());
-  }
-  const added = await Promise.all([generate(first), generate(second)]);
-  for (const page of [first, second]) {
-    await page.getByRole("button", { name: "Refresh" }).click();
-    await expectCount(page, "all", 35 + added[0] + added[1]);
-    expect(await verify(page)).toContain("All is well.");
-  }
-});
-
-test("the durability that is chosen stays chosen, and so does the rest", async ({ newTab }) => {
-  const page = await newTab();
-  await addSample(page);
-  await tile(page, "done").click();
-  await page.getByRole("group", { name: "Which tasks" }).getByLabel("Order").selectOption("Oldest first");
-  await page.getByLabel("Durability").selectOption("strict");
-  await expect(page.getByText("saved with strict durability")).toBeVisible();
-  await expect(tile(page, "done")).toHaveAttribute("aria-pressed", "true");
-  await expect(page.getByRole("group", { name: "Which tasks" }).getByLabel("Order")).toHaveValue("created asc");
-  await addTask(page, "On the disk");
-  await page.reload();
-  await expect(page.getByLabel("Durability")).toHaveValue("strict");
-  await expectCount(page, "all", 25);
-});
-
-test("nothing can close the database while tasks are generated, and the page says that it saves", async ({
-  newTab,
-}) => {
-  const page = await newTab();
-  await addSample(page);
-  await page.getByRole("button", { name: "Generate 100,000 tasks" }).click();
-  await page.getByText(/\d of 100,000$/).waitFor();
-  await expect(page.locator("#state")).toHaveText("Saving…");
-  await expect(page.getByLabel("Durability")).toBeDisabled();
-  await expect(page.getByRole("button", { name: "Delete database" })).toBeDisabled();
-  // A check that ends meanwhile changes nothing about that.
-  await page.getByRole("button", { name: "Verify" }).click();
-  await expect(page.locator(".report")).toContainText(/ read in /, { timeout: 30_000 });
-  await expect(page.getByRole("button", { name: "Verify" })).toBeEnabled();
-  await expect(page.locator("#state")).toHaveText("Saving…");
-  await expect(page.getByLabel("Durability")).toBeDisabled();
-  await page.getByRole("button", { name: "Cancel" }).click();
-  await expect(page.locator("#state")).toHaveText("All saved");
-  await expect(page.getByLabel("Durability")).toBeEnabled();
-});
-
-test("a database that is deleted while tasks are generated says so once", async ({ newTab }) => {
-  const page = await newTab();
-  await addSample(page);
-  await page.getByRole("button", { name: "Generate 100,000 tasks" }).click();
-  await page.getByText(/\d of 100,000$/).waitFor();
-  const other = await newTab();
-  await other.getByRole("button", { name: "Delete database" }).click();
-  await other.getByRole("dialog").getByRole("button", { name: "Delete everything" }).click();
-  await expect(page.getByRole("heading", { name: "The database is gone" })).toBeVisible();
-  await expect(page.getByText("DatabaseClosed")).toHaveCount(1);
-  await expect(page.locator(".notice")).toHaveCount(0);
-  await expect(page.locator("#state")).toHaveText("Not open");
-});
-
-test("deletes the database after a question, and another tab says so", async ({ newTab }) => {
-  const page = await newTab();
-  await addSample(page);
-  const other = await newTab();
-  await expectCount(other, "all", 24);
-  await page.bringToFront();
-  const ask = async (): Promise<Locator> => {
-    await page.getByRole("button", { name: "Delete database" }).click();
-    return page.getByRole("dialog", { name: "Delete the database?" });
-  };
-  await (await ask()).getByRole("button", { name: "Keep it" }).click();
-  await expectCount(page, "all", 24);
-  await (await ask()).getByRole("button", { name: "Delete everything" }).click();
-  await expect(page.getByRole("heading", { name: "An empty database" })).toBeVisible();
-  await expect(other.getByRole("alert")).toContainText("deleted");
-  await expect(other.getByRole("heading", { name: "The database is gone" })).toBeVisible();
-  await expect(
-    other.getByText("It was deleted in another tab or window. Opening it again makes a new, empty one."),
-  ).toBeVisible();
-  await other.getByRole("button", { name: "Open it again" }).click();
-  await expect(other.getByRole("heading", { name: "An empty database" })).toBeVisible();
-});
-
-test("says what to do when the browser has no storage, and works in memory when asked to", async ({
-  newTab,
-  context,
-}) => {
-  await context.addInitScript(() => Object.defineProperty(globalThis, "indexedDB", { value: undefined }));
-  const page = await newTab();
-  await expect(page.getByRole("alert")).toContainText("StorageUnavailable");
-  await expect(page.getByRole("alert")).toContainText("open the page in an ordinary window");
-  await page.getByRole("button", { name: "Work in memory only" }).click();
-  await addSample(page);
-  await expect(page.getByRole("region", { name: "Sizes" })).toContainText("gone with this tab");
-  expect(await verify(page)).toContain("All is well.");
 });
 
 test("is usable with the keyboard, and on a phone", async ({ newTab }) => {

@@ -15,6 +15,19 @@ impl World {
         });
         opened.expect("it is through")
     }
+
+    /// Opens the database with the narrower schema, and lets alice write a row before such an effect of that is
+    /// carried out.
+    fn overtaken(&mut self, alice: usize, is_held: Filter, g: Option<f64>) -> usize {
+        self.held = Some((is_held, Vec::new()));
+        let bob = self.open(calm(), narrow());
+        let held = self.held.take();
+        self.insert(alice, "between", 1.0, g);
+        self.settle();
+        self.held = held;
+        self.release();
+        bob
+    }
 }
 
 #[test]
@@ -24,14 +37,8 @@ fn what_comes_before_a_narrower_schema_has_to_fit_it() {
         let alice = world.open(calm(), definition(INDEXES));
         world.insert(alice, "first", 1.0, Some(1.0));
         world.settle();
-        world.held = Some((is_commit, Vec::new()));
-        let bob = world.open(calm(), narrow());
         // All documents have been checked, and the schema is on its way.
-        let held = world.held.take();
-        world.insert(alice, "between", 1.0, g);
-        world.settle();
-        world.held = held;
-        world.release();
+        let bob = world.overtaken(alice, is_commit, g);
         match g {
             None => {
                 let error = world.opened(bob).expect_err("a document does not fit");
@@ -53,13 +60,7 @@ fn what_comes_while_documents_are_checked_has_to_fit_as_well() {
         world.insert(alice, &"k".repeat(100), 1.0, Some(1.0));
         world.settle();
     }
-    world.held = Some((|effect| matches!(effect, Effect::Load { .. }), Vec::new()));
-    let bob = world.open(calm(), narrow());
-    let held = world.held.take();
-    world.insert(alice, "between", 1.0, None);
-    world.settle();
-    world.held = held;
-    world.release();
+    let bob = world.overtaken(alice, |effect| matches!(effect, Effect::Load { .. }), None);
     let error = world.opened(bob).expect_err("a document does not fit");
     assert_eq!(error.code, Code::SchemaDoesNotFit, "{error}");
     assert_eq!(world.verify(alice).problems, Vec::<String>::new());

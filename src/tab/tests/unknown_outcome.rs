@@ -4,6 +4,15 @@ use super::failing::{FAILED, no_log};
 use super::*;
 use crate::store::Manifest;
 
+/// A write whose record lands without anybody saying so, and its number in the log.
+fn unheard(world: &mut World, tab: usize) -> (TransactionId, u64) {
+    let lost = world.insert(tab, "lost", 1.0, None);
+    let effects = world.tabs[tab].take_effects();
+    let [Effect::Append { sequence, record }] = &effects[..] else { panic!("{effects:?}") };
+    assert!(world.storage.append(*sequence, record.clone()));
+    (lost, *sequence)
+}
+
 #[test]
 fn a_commit_whose_end_cannot_be_found_out_is_an_unknown_outcome_and_is_seen_later() {
     let mut world = World::new();
@@ -11,11 +20,7 @@ fn a_commit_whose_end_cannot_be_found_out_is_an_unknown_outcome_and_is_seen_late
     world.insert(alice, "before", 0.0, None);
     world.settle();
     world.heard(alice);
-    let lost = world.insert(alice, "lost", 1.0, None);
-    // The record lands, and nobody says so.
-    let effects = world.tabs[alice].take_effects();
-    let [Effect::Append { sequence, record }] = &effects[..] else { panic!("{effects:?}") };
-    assert!(world.storage.append(*sequence, record.clone()));
+    let (lost, _) = unheard(&mut world, alice);
     let behind = world.insert(alice, "behind", 2.0, None);
     let is_broken = world.break_down(no_log);
     is_broken.set(true);
@@ -39,11 +44,8 @@ fn a_commit_that_the_manifest_may_have_forgotten_is_an_unknown_outcome() {
     let mut world = World::new();
     let alice = world.open(Options::default(), definition(INDEXES));
     world.heard(alice);
-    let lost = world.insert(alice, "lost", 1.0, None);
-    // The record lands, and before anybody says so, more others write than a manifest remembers.
-    let effects = world.tabs[alice].take_effects();
-    let [Effect::Append { sequence, record }] = &effects[..] else { panic!("{effects:?}") };
-    assert!(world.storage.append(*sequence, record.clone()));
+    let (lost, sequence) = unheard(&mut world, alice);
+    // More others write than a manifest remembers.
     world.is_deaf = Some(alice);
     // The last eight may not be in it yet.
     for n in 0..crate::store::MANIFEST_SESSIONS + 9 {
@@ -56,9 +58,9 @@ fn a_commit_that_the_manifest_may_have_forgotten_is_an_unknown_outcome() {
         world.sleep(61_000.0);
         (0..=last).filter(|&tab| tab != alice).for_each(|tab| world.wake(tab));
     }
-    assert!(!world.storage.log.contains_key(sequence), "its record is deleted");
+    assert!(!world.storage.log.contains_key(&sequence), "its record is deleted");
     let (_, newest) = world.storage.read_log(0, 0, true).manifest.expect("a checkpoint");
-    assert!(Manifest::decode(&newest).expect("a manifest").sequence > *sequence);
+    assert!(Manifest::decode(&newest).expect("a manifest").sequence > sequence);
     let now = world.now_ms;
     world.tabs[alice].handle(now, Input::OutcomeUnknown);
     world.settle();
