@@ -154,12 +154,18 @@ impl<'a> Document<'a> {
         Ok(ValueRef::Object(self.object()?).size(names)? + SYSTEM_FIELDS_SIZE as usize)
     }
 
-    /// Refuses what a [`patch`] can grow beyond the limits: too many fields, too many bytes.
+    /// Refuses what a [`patch`] has grown beyond the limits: too many fields, too many bytes.
     pub(crate) fn check_limits(&self, names: &Names) -> error::Result<()> {
+        /// No encoding is so many times shorter than what the limit counts: that would be `null` under a name of the
+        /// dictionary, which has 64 letters at most.
+        const SHORTEST: u64 = 40;
         let damaged = |Malformed(what)| Error::new(Code::Corrupt, format!("Malformed {what}"));
         let fields = self.object().map_err(damaged)?.len();
         if fields > OBJECT_FIELDS {
             return Err(too_many_fields(fields));
+        }
+        if self.bytes().len() as u64 * SHORTEST < DOCUMENT_SIZE {
+            return Ok(());
         }
         let size = self.size(names).map_err(damaged)? as u64;
         if size > DOCUMENT_SIZE { Err(too_large(size)) } else { Ok(()) }

@@ -92,12 +92,14 @@ fn what_a_patch_grows_beyond_the_limits_is_refused() {
     let changes = encode(&half("b"), &names);
     let patched = patch(Document::new(&base), &changes, &names).expect("undamaged");
     let error = Document::new(&patched).check_limits(&names).expect_err("too large");
+    assert_eq!(super::check_stored_form(&patched, &names), Ok(()), "a repair must not throw it away");
     assert_eq!(error.message, "Value is too large (1.14 MiB > maximum size 1 MiB)");
 
     let wide = |letter: char| Value::Object((0..600).map(|i| (format!("{letter}{i}"), Value::Null)).collect());
     let base = encode(&wide('f'), &names);
     let patched = patch(Document::new(&base), &encode(&wide('g'), &names), &names).expect("undamaged");
     let error = Document::new(&patched).check_limits(&names).expect_err("too wide");
+    assert_eq!(super::check_stored_form(&patched, &names), Ok(()), "nor this one");
     assert_eq!(error.message, "Object has too many fields (1200 > maximum number 1024)");
 }
 

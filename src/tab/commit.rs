@@ -242,11 +242,12 @@ impl Tab {
         self.flight = None;
         self.set_now(now_ms);
         self.expect_rivals = if tail.records.is_empty() { self.expect_rivals.saturating_sub(1) } else { RIVAL_APPENDS };
-        self.synced_ms = self.clock.elapsed_ms();
         if let Err(error) = self.absorb(now_ms, tail) {
             self.fail(error);
             return None;
         }
+        // Not before: what was read is judged by how long ago this tab knew everything.
+        self.synced_ms = self.clock.elapsed_ms();
         self.settle_idle();
         if self.queue.is_empty() || self.are_writes_held() {
             return None;

@@ -94,6 +94,34 @@ test("documents that do not fit are refused and nothing changes", async (t) => {
   assert.ok(project);
 });
 
+test("a patch that makes a document too large, or gives it too many fields, is refused", async (t) => {
+  const schema = defineSchema({ rows: defineTable(v.any()) });
+  const db = await openDatabase({ name: freshName(), storage: "memory", schema });
+  t.after(() => db.close());
+  const fields = (prefix: string, count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`${prefix}${index}`, null]));
+  const half = "x".repeat(600_000);
+  const large = await db.insert("rows", { a: half });
+  const wide = await db.insert("rows", fields("a", 700));
+  // Null takes two bytes here and its name's length by Convex's count.
+  const long = "n".repeat(1000);
+  const named = await db.insert("rows", fields(long, 600));
+  for (const [id, patch] of [
+    [large, { b: half }],
+    [wide, fields("b", 325)],
+    [named, fields(`m${long}`, 420)],
+  ] as const) {
+    const before = await db.get(id);
+    assert.equal(await codeOf(db.patch(id, patch)), "ValueTooLarge");
+    assert.equal(await codeOf(db.mutate((ctx) => ctx.db.patch(id, patch))), "ValueTooLarge");
+    assert.equal(await db.get(id), before);
+  }
+  await db.patch(wide, fields("b", 324));
+  assert.equal(Object.keys((await db.get(wide))!).length, 1026);
+  await db.patch(large, { a: undefined, b: half });
+  assert.deepEqual((await db.verify()).problems, []);
+});
+
 test("a getter of a document can't use the database, and what it tries does not harm the document", async (t) => {
   const db = await open(t);
   const { user, task } = await seed(db);

@@ -54,9 +54,9 @@ fn a_late_message_is_no_damage() {
     assert_eq!(world.scan(bob, "by_k"), world.scan(alice, "by_k"));
 }
 
-/// The one record that Bob has missed is gone, and a tab that slept has put another one in its place.
-#[test]
-fn a_stray_record_is_not_taken_for_the_one_that_was_deleted() {
+/// Bob has read a row in a mutation. The one record that he has missed since, which changes it, is gone, and a tab that
+/// slept has put another one in its place.
+fn bob_before_a_stray_record() -> (World, usize, usize, TransactionId, RowId, u64) {
     let mut world = World::new();
     let options = Options { checkpoint_log_records: 1, ..small() };
     let alice = world.open(options.clone(), definition(INDEXES));
@@ -74,18 +74,39 @@ fn a_stray_record_is_not_taken_for_the_one_that_was_deleted() {
     assert_eq!(world.tabs[alice].finish(world.now_ms, writer), Ok(Finished::Queued));
     world.settle();
     let change = world.tabs[alice].stats().sequence;
-    let before_ms = world.now_ms;
     for _ in 0..50 {
         world.sleep(1000.0);
         world.wake(alice);
     }
     assert!(world.storage.log.is_empty());
     assert!(world.storage.append(change, Record::empty().encode()));
-    world.now_ms = before_ms + 1.0;
+    (world, alice, bob, reader, place.id, change)
+}
+
+#[test]
+fn a_stray_record_is_not_taken_for_the_one_that_was_deleted() {
+    let (mut world, alice, bob, reader, _, change) = bob_before_a_stray_record();
+    world.now_ms -= 49_999.0;
     world.tick(bob);
     let Stats { generation, .. } = world.tabs[alice].stats();
     world.tabs[bob].handle(world.now_ms, Input::Announced(Announcement { generation, sequence: change, turn_ms: 0 }));
     world.settle();
     world.put(bob, reader, "z", 1.0, None);
     assert_eq!(world.tabs[bob].finish(world.now_ms, reader), Ok(Finished::RunAgain));
+}
+
+#[test]
+fn nor_by_a_tab_that_writes_before_it_has_looked() {
+    let (mut world, alice, bob, reader, row, _) = bob_before_a_stray_record();
+    world.tick(bob);
+    world.patch(bob, reader, row, 5.0);
+    assert_eq!(world.tabs[bob].finish(world.now_ms, reader), Ok(Finished::Queued));
+    world.settle();
+    let again = Event::Settled { transaction: reader, outcome: Outcome::RunAgain };
+    assert!(world.events[bob].contains(&again), "{:?}", world.events[bob]);
+    world.tabs[bob].abandon(reader);
+    let carol = world.open(small(), definition(INDEXES));
+    for tab in [alice, bob, carol] {
+        assert_eq!(world.scan(tab, "by_k")[0].1.get("n"), Some(&Value::from(99.0)), "{tab}");
+    }
 }

@@ -194,6 +194,7 @@ impl Tab {
         let old = self.existing(id, table, row, id_text, "Update")?;
         let document = document::patch(Document::new(&old.document), patch, &schema.names)
             .map_err(|malformed| damaged(&schema, table, malformed))?;
+        Document::new(&document).check_limits(&schema.names)?;
         let is_unindexed = |table: &Table| table.is_unindexed(&Document::new(patch), &schema.names);
         let entries_stay = schema.table_by_id(table).is_some_and(is_unindexed);
         let before = old.document.clone();
