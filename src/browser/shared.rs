@@ -163,14 +163,7 @@ impl Shared {
             // An append is on its way: the browser writes while the overlay is brought up to date.
             inner.tab.show_writes();
         }
-        let (changed, is_everything) = inner.tab.take_changed_rows();
-        if is_everything {
-            inner.rows.clear();
-        } else {
-            for (table, row) in changed {
-                inner.rows.remove(table, &row);
-            }
-        }
+        inner.forget_changed_rows();
     }
 
     /// Hands the tab's events to the listener, who may call back.
@@ -279,7 +272,10 @@ impl Shared {
                     let shared = shared.upgrade()?;
                     let inner = &mut *shared.inner.borrow_mut();
                     let now_ms = inner.now();
-                    inner.tab.rebase(now_ms, tail)
+                    let addition = inner.tab.rebase(now_ms, tail);
+                    // But who reads before then must not be given what was.
+                    inner.forget_changed_rows();
+                    addition
                 });
                 connection.rebase(generation, after, rebase, self.answer())
             }
@@ -578,6 +574,18 @@ impl Inner {
                 Status::Building
             }
             RunStep::Stale => Status::Stale,
+        }
+    }
+
+    /// Rows that have changed are no longer what JavaScript has of them.
+    fn forget_changed_rows(&mut self) {
+        let (changed, is_everything) = self.tab.take_changed_rows();
+        if is_everything {
+            self.rows.clear();
+        } else {
+            for (table, row) in changed {
+                self.rows.remove(table, &row);
+            }
         }
     }
 

@@ -87,6 +87,44 @@ test("two tabs that write the same rows as fast as they can lose nothing", async
   }
 });
 
+test("a query gives no old documents while a write that came second waits for the disk", async ({ context }) => {
+  const page = await tab(context);
+  await open(page);
+  const found = await page.evaluate(async () => {
+    const other = await openTasks();
+    const id = await db.insert("tasks", { title: "row", n: 0 });
+    await until(async () => (await other.get(id)) !== null);
+    let last = 0;
+    let [looked, wrong] = [0, 0];
+    const looks: Promise<void>[] = [];
+    const add = IDBObjectStore.prototype.add;
+    // By then the tab has taken in what the other one wrote.
+    const look = async (known: number) => {
+      const rows = await db
+        .query("tasks")
+        .filter((q) => q.gt(q.field("n"), known))
+        .collect();
+      looked += rows.length;
+      wrong += rows.filter((row) => row.n <= known).length;
+    };
+    IDBObjectStore.prototype.add = function (...args) {
+      const request = add.apply(this, args);
+      queueMicrotask(() => looks.push(look(last)));
+      return request;
+    };
+    for (let round = 0; round < 100; round += 1) {
+      last = (await db.get(id))!.n;
+      await Promise.all([other.patch(id, { n: last + 1 }), db.insert("tasks", { title: "more", n: -1 })]);
+    }
+    IDBObjectStore.prototype.add = add;
+    await Promise.all(looks);
+    await other.close();
+    return { looked, wrong };
+  });
+  expect(found.looked).toBeGreaterThan(0);
+  expect(found.wrong).toBe(0);
+});
+
 test("a tab hears of another's commit", async ({ context }) => {
   const [one, two] = [await tab(context), await tab(context)];
   await open(one);
