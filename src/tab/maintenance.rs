@@ -188,15 +188,20 @@ impl Tab {
     }
 
     /// Whether writes wait for that checkpoint now. Maintenance itself waits for a step of index work in the
-    /// queue and for whatever is before it, and begins only when the database is open.
+    /// queue and for whatever is before it, and begins when the database is open, or has to be repaired first.
     pub(crate) fn are_writes_held(&self) -> bool {
-        self.maintenance.holds_writes() && self.can_hold_writes()
+        self.maintenance.holds_writes() && (self.can_hold_writes() || self.is_opening_with_loss())
             || self.is_over_budget()
                 && !(self.lets_deletions_through() && self.queue.front().is_some_and(Pending::is_deletion))
     }
 
     fn is_over_budget(&self) -> bool {
         self.must_wait_for_checkpoint() && self.can_hold_writes()
+    }
+
+    /// Whether the database has to be repaired before it can be opened: a new schema is a write like any other.
+    fn is_opening_with_loss(&self) -> bool {
+        self.status == Status::Opening && self.maintenance.holds_writes()
     }
 
     fn can_hold_writes(&self) -> bool {
@@ -268,7 +273,7 @@ impl Tab {
 
     /// Starts what is due, and goes on with what is under way.
     pub(crate) fn advance_maintenance(&mut self, now_ms: f64) {
-        if !matches!(self.status, Status::Open) {
+        if self.status != Status::Open && !self.is_opening_with_loss() {
             return;
         }
         match self.maintenance.stage {
