@@ -19,7 +19,7 @@ import type { HoldfastError } from "./errors.js";
 import { headStart } from "./head_start.js";
 import { readOptions, readSizes } from "./options.js";
 import { queryTable, type QueryInitializer } from "./query.js";
-import { currentReader, drive, Executor } from "./reads.js";
+import { currentReader, Executor, goOn } from "./reads.js";
 import {
   type DataModelFromSchemaDefinition,
   type ExportableSchema,
@@ -260,12 +260,13 @@ export class Database<DataModel extends GenericDataModel> {
     if (status === Status.Nothing) return null;
     if (status === Status.Failed) throw notFound(bridge, tableName, text);
     const rows: GenericDocument[] = [];
-    return drive(bridge, currentReader, {
+    const steps = {
       start: () => bridge.engine.get(bridge.writeText(text), table),
       take: () => bridge.takeKept(rows),
       discard: () => (rows.length = 0),
       finish: () => rows[0] ?? null,
-    });
+    };
+    return goOn(bridge, currentReader, steps, status);
   }
 
   /** The string as an id if it is one of this table, else null. The document need not exist. */

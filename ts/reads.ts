@@ -51,7 +51,8 @@ export function drive<T>(bridge: Bridge, reader: Reader, steps: Steps<T>): Promi
   }
 }
 
-async function goOn<T>(bridge: Bridge, reader: Reader, steps: Steps<T>, first: number): Promise<T> {
+/** Goes on with a read whose first call has answered with this status. */
+export async function goOn<T>(bridge: Bridge, reader: Reader, steps: Steps<T>, first: number): Promise<T> {
   let status = first;
   for (;;) {
     switch (status) {

@@ -3,7 +3,7 @@
  * saved.
  */
 import { invalidArgument, requireArgument, requireText } from "./arguments.js";
-import { type Bridge, closed, Status } from "./bridge.js";
+import { type Bridge, closed, type Settlement, Status } from "./bridge.js";
 import type { GenericDatabaseWriter } from "./context.js";
 import type { AnyDataModel, GenericDocument } from "./data_model.js";
 import { describe } from "./describe.js";
@@ -386,6 +386,7 @@ export async function mutate<T>(
   for (;;) {
     const run = new Run(transaction, options);
     let result: T | undefined;
+    let failure: { readonly error: unknown } | undefined;
     try {
       const running = action(new TransactionDatabase(bridge, run));
       // A write of one step that had to wait for nothing is finished before its caller goes on: what the caller does
@@ -393,30 +394,36 @@ export async function mutate<T>(
       if (options.timeoutMs !== undefined) result = await within(bridge, run, options, running);
       else result = running instanceof Promise ? await running : running;
     } catch (error) {
-      run.end();
-      const isOurs = error instanceof HoldfastError && error.code === "MutationTimeout";
-      if (!run.isLost || isOurs) {
-        if (!bridge.isClosed) bridge.engine.abandon(transaction);
-        endTurn?.();
-        throw error;
-      }
+      failure = { error };
     }
     run.end();
+    if (failure !== undefined && (bridge.isClosed || isTimeout(failure.error))) {
+      if (!bridge.isClosed) bridge.engine.abandon(transaction);
+      endTurn?.();
+      throw failure.error;
+    }
     if (!run.isLost) {
       const settlement = bridge.settlement(transaction);
-      const status = bridge.engine.finish(transaction);
+      // A failure, too, may rest on what others wrote and is not saved yet: then it has to wait for that.
+      const { engine } = bridge;
+      const status = failure === undefined ? engine.finish(transaction) : engine.finishFailed(transaction);
       if (status !== Status.RunAgain) {
         endTurn?.();
         endTurn = undefined;
       }
-      if (status === Status.Queued) {
-        const settled = await settlement;
-        if (settled.type === "saved") return result as T;
+      if (status !== Status.Queued) bridge.forget(transaction);
+      const settled: Settlement =
+        status === Status.Queued
+          ? await settlement
+          : status === Status.Done
+            ? { type: "saved" }
+            : status === Status.Failed
+              ? { type: "rejected", error: bridge.error() }
+              : { type: "runAgain" };
+      if (settled.type !== "runAgain") {
+        if (failure !== undefined) throw failure.error;
         if (settled.type === "rejected") throw settled.error;
-      } else {
-        bridge.forget(transaction);
-        if (status === Status.Done) return result as T;
-        if (status === Status.Failed) throw bridge.error();
+        return result as T;
       }
     }
     endTurn ??= await bridge.turns.take();
@@ -469,6 +476,10 @@ async function within<T>(
     clearTimeout(timer);
     bridge.ran(transaction);
   }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === "MutationTimeout";
 }
 
 function timeout({ name, timeoutMs }: MutationOptions): HoldfastError {

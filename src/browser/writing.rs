@@ -38,12 +38,18 @@ impl Engine {
     pub fn finish(&self, transaction: u32) -> u32 {
         self.shared.enter(|inner| {
             let now_ms = inner.now();
-            match inner.tab.finish(now_ms, TransactionId(transaction)) {
-                Ok(Finished::Done) => Status::Done,
-                Ok(Finished::Queued) => Status::Queued,
-                Ok(Finished::RunAgain) => Status::RunAgain,
-                Err(error) => inner.fail(error),
-            }
+            let finished = inner.tab.finish(now_ms, TransactionId(transaction));
+            inner.show_finished(finished)
+        }) as u32
+    }
+
+    /// Ends a transaction whose function has failed: it has written nothing.
+    #[wasm_bindgen(js_name = finishFailed)]
+    pub fn finish_failed(&self, transaction: u32) -> u32 {
+        self.shared.enter(|inner| {
+            let now_ms = inner.now();
+            let finished = inner.tab.finish_failed(now_ms, TransactionId(transaction));
+            inner.show_finished(finished)
         }) as u32
     }
 
@@ -103,6 +109,15 @@ impl Engine {
 }
 
 impl Inner {
+    fn show_finished(&mut self, finished: Result<Finished>) -> Status {
+        match finished {
+            Ok(Finished::Done) => Status::Done,
+            Ok(Finished::Queued) => Status::Queued,
+            Ok(Finished::RunAgain) => Status::RunAgain,
+            Err(error) => self.fail(error),
+        }
+    }
+
     /// The document that an operation is about.
     fn target(&self, id_length: u32, table: u32, method: u32) -> Result<(TableId, RowId)> {
         let expected = table.checked_sub(1).and_then(|table| self.tables.get(table as usize)).map(String::as_str);

@@ -204,6 +204,15 @@ impl Tab {
         Ok(finished)
     }
 
+    /// Ends a transaction whose function has failed: it writes nothing. If it has read what is not saved yet, its failure
+    /// may rest on what will be taken back; then it waits as one that succeeds does.
+    pub fn finish_failed(&mut self, now_ms: f64, id: TransactionId) -> Result<Finished> {
+        let transaction = self.transaction(id)?;
+        transaction.rows.clear();
+        transaction.operations = Operations::default();
+        self.finish(now_ms, id)
+    }
+
     /// Whether what a transaction writes was read by another one, in this run or the last.
     fn is_in_the_way(&self, id: TransactionId, of: TransactionId) -> bool {
         let (Some(own), Some(other)) = (self.transactions.get(id), self.transactions.get(of)) else { return false };

@@ -8,6 +8,56 @@ declare global {
   var heal: () => unknown;
 }
 
+// ---- writes that fail ----
+
+test("a function that throws because of a write that fails runs again", async ({ context }) => {
+  const page = await tab(context);
+  await open(page);
+  const seen = await page.evaluate(async () => {
+    const heal = abortAfter("add", "log", "QuotaExceededError");
+    const taken = codeOf(db.insert("tasks", { title: "bob", n: 1 }));
+    let runs = 0;
+    const claim = () =>
+      db.mutate(async (ctx) => {
+        runs += 1;
+        if ((await ctx.db.query("tasks").first()) !== null) throw new Error("The name is taken.");
+        return "free";
+      });
+    const first = await claim();
+    const code = await taken;
+    heal();
+    await db.insert("tasks", { title: "bob", n: 1 });
+    const second = await claim().catch((error: Error) => error.message);
+    return [code, first, runs, second];
+  });
+  expect(seen).toEqual(["QuotaExceeded", "free", 3, "The name is taken."]);
+});
+
+test("a document that is not in memory is asked for once", async ({ context }) => {
+  const page = await tab(context);
+  await open(page, { tuning: { idleMs: 1, checkpointLogRecords: 1 } });
+  const id = await page.evaluate(async () => {
+    const id = await db.insert("tasks", { title: "cold", n: 1 });
+    await until(() => db.stats().generation > 0 && db.stats().logRecords === 0);
+    await db.close();
+    return id;
+  });
+  await open(page);
+  const asked = await page.evaluate(async (id) => {
+    const keys: unknown[] = [];
+    const get = IDBObjectStore.prototype.get;
+    IDBObjectStore.prototype.get = function (key) {
+      if (this.name === "pages") keys.push(key);
+      return get.call(this, key);
+    };
+    await db.get(id);
+    IDBObjectStore.prototype.get = get;
+    return keys;
+  }, id);
+  expect(asked.length).toBeGreaterThan(0);
+  expect(new Set(asked).size).toBe(asked.length);
+});
+
 // ---- deleted by others ----
 
 for (const how of ["destroy", "indexedDB.deleteDatabase"]) {
