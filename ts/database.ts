@@ -523,6 +523,8 @@ export async function openDatabase<Schema extends ExportableSchema>(
   const definition = toDefinition(options.schema, options.tableNumbers);
   const loading = loadWasm(options.wasmUrl);
   const starting = storage === "indexeddb" ? headStart(name) : undefined;
+  // It may fail before anybody waits for it.
+  starting?.catch(() => undefined);
   const acceptLoss = options.accept === "lose-unreadable";
   const engineOptions = { ...budgets, ...tuning, acceptLoss, name, storage, durability };
   let wasm: Wasm, bridge: Bridge;
@@ -531,7 +533,7 @@ export async function openDatabase<Schema extends ExportableSchema>(
     const start = await starting;
     bridge = new Bridge(wasm, engineOptions, definition, start?.isClosed ? undefined : start);
   } catch (error) {
-    void starting?.then((start) => start?.giveBack());
+    starting?.then((start) => start?.giveBack()).catch(() => undefined);
     throw error;
   }
   bridge.onProblem = options.onProblem ?? ((error) => console.error(error));

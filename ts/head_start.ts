@@ -3,6 +3,7 @@
  * neither needs the other. Whatever is odd here is left to the engine, which opens the database itself and knows what
  * to say about it.
  */
+import { HoldfastError } from "./errors.js";
 
 /** As in src/browser/indexeddb.rs. */
 const STORES = ["log", "pages", "meta", "blobs"];
@@ -69,27 +70,49 @@ export class HeadStart {
   }
 }
 
-/** Opens a database if it exists, and reads the newest manifest and the log beyond it. Creates nothing; never fails. */
+/**
+ * Opens a database if it exists, and reads the newest manifest and the log beyond it. Creates nothing, and fails only
+ * where waiting has no end.
+ */
 export async function headStart(name: string): Promise<HeadStart | undefined> {
   let start: HeadStart | undefined;
   try {
     const database = await open(name);
     start = database && new HeadStart(name, database);
     if (start?.isOurs() && (await start.read())) return start;
-  } catch {
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error;
     // There is no IndexedDB, or the database is not one of ours.
   }
   start?.giveBack();
   return undefined;
 }
 
+/** A browser that has just started may take seconds; one that lets others go first doesn't say so. */
+const PATIENCE_MS = 30_000;
+
 function open(name: string): Promise<IDBDatabase | undefined> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const opening = indexedDB.open(name, 1);
+    const timer = setTimeout(() => {
+      opening.onsuccess = () => opening.result.close();
+      reject(
+        new HoldfastError(
+          "StorageUnavailable",
+          `IndexedDB has not opened the database "${name}" within ${PATIENCE_MS / 1000} s. Perhaps it is being deleted, and ` +
+            "a page that does not answer has it open: close the app's other tabs and try again.",
+          { retryable: true },
+        ),
+      );
+    }, PATIENCE_MS);
+    const end = (database?: IDBDatabase) => {
+      clearTimeout(timer);
+      resolve(database);
+    };
     // It does not exist: what is not created does not stay.
     opening.onupgradeneeded = () => opening.transaction?.abort();
-    opening.onerror = () => resolve(undefined);
-    opening.onsuccess = () => resolve(opening.result);
+    opening.onerror = () => end();
+    opening.onsuccess = () => end(opening.result);
   });
 }
 

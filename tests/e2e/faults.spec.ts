@@ -140,6 +140,17 @@ test("a deletion that a page without manners holds up ends with an error, and ha
   );
   expect(code).toBe("StorageFailed");
   expect(message).toContain('"test"');
+  // Who wants to open it meanwhile is not left waiting for ever.
+  const late = await tab(context);
+  await late.evaluate(() => {
+    const { setTimeout: original } = globalThis;
+    const quick = (action: () => void, pause: number) => original(action, Math.min(pause, 500));
+    globalThis.setTimeout = quick as typeof setTimeout;
+  });
+  const [refused, why] = await refusal(late);
+  expect(refused).toBe("StorageUnavailable");
+  expect(why).toContain('"test" within 30 s');
+  await late.close();
   await rude.close();
   await one.evaluate(() => until(async () => (await indexedDB.databases()).length === 0));
 });

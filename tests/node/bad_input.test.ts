@@ -95,7 +95,9 @@ test("documents that do not fit are refused and nothing changes", async (t) => {
 });
 
 test("a patch that makes a document too large, or gives it too many fields, is refused", async (t) => {
-  const schema = defineSchema({ rows: defineTable(v.any()) });
+  const longName = "n".repeat(64);
+  const list = v.optional(v.array(v.object({ [longName]: v.null() })));
+  const schema = defineSchema({ rows: defineTable(v.any()), lists: defineTable({ a: list, b: list }) });
   const db = await openDatabase({ name: freshName(), storage: "memory", schema });
   t.after(() => db.close());
   const fields = (prefix: string, count: number) =>
@@ -103,13 +105,13 @@ test("a patch that makes a document too large, or gives it too many fields, is r
   const half = "x".repeat(600_000);
   const large = await db.insert("rows", { a: half });
   const wide = await db.insert("rows", fields("a", 700));
-  // Null takes two bytes here and its name's length by Convex's count.
-  const long = "n".repeat(1000);
-  const named = await db.insert("rows", fields(long, 600));
+  // Each takes eight bytes here, and eight times as many by Convex's count.
+  const nulls = Array.from({ length: 8_000 }, () => ({ [longName]: null }));
+  const listed = await db.insert("lists", { a: nulls });
   for (const [id, patch] of [
     [large, { b: half }],
     [wide, fields("b", 325)],
-    [named, fields(`m${long}`, 420)],
+    [listed, { b: nulls }],
   ] as const) {
     const before = await db.get(id);
     assert.equal(await codeOf(db.patch(id, patch)), "ValueTooLarge");
