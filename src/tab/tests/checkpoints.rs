@@ -251,3 +251,25 @@ fn a_manifest_whose_answer_comes_late_is_not_put_above_its_successor() {
     assert_eq!(world.scan(alice, "by_k").len(), 20);
     assert_eq!(world.verify(alice).problems, Vec::<String>::new());
 }
+
+/// Who opens the database next has to read all of the log.
+#[test]
+fn writes_wait_where_the_log_gets_too_long() {
+    let mut world = World::new();
+    let options = Options { checkpoint_log_bytes: 1_000, checkpoint_log_records: 1_000_000, ..small() };
+    let alice = world.open(options, definition(INDEXES));
+    // No checkpoint begins.
+    world.held = Some((|effect| matches!(effect, Effect::Lock { .. }), Vec::new()));
+    for n in 0..300 {
+        world.insert(alice, "k", f64::from(n), None);
+        world.settle();
+    }
+    let Stats { log_bytes, pending, .. } = world.tabs[alice].stats();
+    assert!((8_000..10_000).contains(&log_bytes), "{log_bytes} bytes");
+    assert!(pending > 0 && pending < 300, "{pending} wait");
+    world.release();
+    world.run_for(5_000.0);
+    let Stats { log_bytes, pending, .. } = world.tabs[alice].stats();
+    assert!(pending == 0 && log_bytes < 8_000, "{pending} wait, {log_bytes} bytes");
+    assert_eq!(world.scan(alice, "by_k").len(), 300);
+}

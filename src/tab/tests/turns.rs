@@ -112,3 +112,29 @@ fn who_has_waited_commits_before_it_waits_again() {
     world.settle();
     assert!(world.is_saved(alice, mine));
 }
+
+/// A tab that hears of nobody's wish can beat another one for ever; the other one says so in the end.
+#[test]
+fn who_loses_a_hundred_runs_gives_up() {
+    let (mut world, alice) = filled();
+    let bob = world.open(small(), definition(INDEXES));
+    world.is_deaf = Some(bob);
+    let row = world.row_of(alice, "k001").expect("it is there").0;
+    let transaction = world.tabs[alice].begin(world.now_ms, false).expect("open");
+    let mut runs = 1;
+    let error = loop {
+        world.read(alice, transaction, row).expect("a row");
+        world.change_once(bob, row, f64::from(10 + runs));
+        assert_eq!(world.change(alice, transaction, row, 1_000.0), Finished::RunAgain);
+        match world.tabs[alice].rerun(transaction) {
+            Ok(()) => runs += 1,
+            Err(error) => break error,
+        }
+        world.settle();
+    };
+    assert_eq!((error.code, runs), (Code::TooManyConflicts, 101));
+    // Whoever waited for it goes on, and nothing of it is left.
+    let next = world.change_once(alice, row, 2_000.0);
+    assert!(world.is_saved(alice, next));
+    assert_eq!(world.row_of(bob, "k001").map(|(_, n)| n), Some(f64::from(10 + runs)), "bob has heard of nothing since");
+}
