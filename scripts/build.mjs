@@ -20,6 +20,7 @@ import { orderFunctions } from "./order.mjs";
 import { silencePanics } from "./panics.mjs";
 import { attempt, main, patiently, Problem, root, run, say, tail, time } from "./run.mjs";
 import { cache, ensureBuildTools, wasmBindgenVersion, wasmTarget } from "./setup.mjs";
+import { shortenNames } from "./shorten.mjs";
 
 /** The WebAssembly binaries of the package: a name for the files, and the crate's features. */
 const binaries = [{ name: "holdfast", features: [] }];
@@ -126,6 +127,7 @@ async function bind(binary) {
     .update(readFileSync(join(root, "node_modules", "binaryen", "package.json")))
     .update(readFileSync(join(root, "scripts", "panics.mjs")))
     .update(readFileSync(join(root, "scripts", "order.mjs")))
+    .update(readFileSync(join(root, "scripts", "shorten.mjs")))
     .digest("hex");
   if (existsSync(wasm) && existsSync(stamp) && readFileSync(stamp, "utf8") === key) return;
   if (compiled > 2_000) say(`compiled the crate for WebAssembly in ${time(compiled)}`);
@@ -143,6 +145,7 @@ async function bind(binary) {
     run(process.execPath, [optimizer, ...optimize, "-o", unfinished, unfinished], { failure: "wasm-opt failed." }),
   );
   await orderFunctions(unfinished);
+  shortenNames(unfinished, join(newPkg, `${binary.name}.js`));
   mkdirSync(pkg, { recursive: true });
   rmSync(stamp, { force: true });
   for (const file of readdirSync(newPkg)) renameSync(join(newPkg, file), join(pkg, file));
