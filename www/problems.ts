@@ -11,7 +11,7 @@ const advice: Partial<Record<ErrorCode, string>> = {
     "The disk, or the share of it that the browser gives this page, is full. Free some space, or delete something, and try again.",
   NewerFormat:
     "A newer version of this page has written this database. Close the page's other tabs and reload this one.",
-  SchemaChanged: "Another tab runs a newer version of this page. Reload this one.",
+  SchemaChanged: "Another tab runs another version of this page. Reload this one.",
   Corrupt: "A part of the stored data can't be read. “Verify” says which; the rest still works.",
   StorageFailed: "The browser's storage failed. Nothing was changed; try again.",
   OutcomeUnknown:

@@ -15,7 +15,7 @@ pub(super) fn writable_table<'a>(schema: &'a Schema, own: &Schema, name: &str) -
         _ if own.table(name).is_some_and(|table| table.declared) => Err(Error::new(
             Code::SchemaChanged,
             format!(
-                "Another tab runs a newer version of this app, whose schema has no table \"{name}\". Reload the page."
+                "Another tab runs another version of this app, whose schema has no table \"{name}\". Reload the page."
             ),
         )),
         _ => Err(Error::new(Code::TableNotFound, format!("Table \"{name}\" is not in the schema."))),
@@ -34,7 +34,7 @@ pub(super) fn check(schema: &Schema, own: &Schema, table: &Table, document: &[u8
         } else {
             Error::new(
                 Code::SchemaChanged,
-                format!("Another tab runs a newer version of this app, whose schema rejects this document. Reload the page. {}", error.message),
+                format!("Another tab runs another version of this app, whose schema rejects this document. Reload the page. {}", error.message),
             )
         }
     })
@@ -51,7 +51,7 @@ pub(super) fn blame_version(schema: &Schema, own: &Schema, table: TableId, befor
     Error::new(
         Code::SchemaChanged,
         format!(
-            "Another tab runs a newer version of this app and has written this document. Reload the page to change it. {}",
+            "Another tab runs another version of this app and has written this document. Reload the page to change it. {}",
             error.message
         ),
     )

@@ -84,3 +84,22 @@ test("a document that only the newer version knows how to write can't be changed
   assert.equal(await codeOf(old.patch(own, { title: 5 as never })), "SchemaEnforcementError");
   await old.patch(own, { title: "d" });
 });
+
+test("who opened first hears of another version, which may be the older one", async (t) => {
+  const name = freshName();
+  const texts = defineTable({ title: v.string() });
+  const first = await openDatabase({
+    name,
+    schema: defineSchema({ things: defineTable({ title: v.union(v.string(), v.number()) }), others: texts }),
+  });
+  t.after(() => first.close());
+  const id = await first.insert("things", { title: "a" });
+  const second = await openDatabase({ name, schema: defineSchema({ things: texts }) });
+  t.after(() => second.close());
+  await pause(20);
+  const refused = (message: RegExp) => ({ code: "SchemaChanged", message });
+  const other = "^Another tab runs another version of this app";
+  await assert.rejects(first.insert("things", { title: 5 }), refused(new RegExp(`${other}.* rejects this document`)));
+  await assert.rejects(first.patch(id, { title: 5 }), refused(new RegExp(other)));
+  await assert.rejects(first.insert("others", { title: "b" }), refused(new RegExp(`${other}.* no table "others"`)));
+});
