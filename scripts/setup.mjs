@@ -27,6 +27,33 @@ export const wasmBindgenVersion = () => pinned(/^wasm-bindgen = "=([^"]+)"/m, "w
 
 export const wasmTarget = "wasm32-unknown-unknown";
 
+/** The oldest Node that runs the project, as "20.19". */
+export function nodeVersion() {
+  const { engines } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const found = /^>=(\d+\.\d+)$/.exec(engines.node);
+  if (!found)
+    throw new Problem(
+      `package.json doesn't say ">=20.19" or the like in "engines", but scripts/setup.mjs reads it there.`,
+    );
+  return found[1];
+}
+
+/** Whether a version, as "v20.19.0" or "1.95", is at least that of two numbers. */
+function isAtLeast(version, wanted) {
+  const [[major, minor], [wantedMajor, wantedMinor]] = [version.replace(/^v/, ""), wanted].map((text) =>
+    text.split(".").map(Number),
+  );
+  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
+}
+
+/** A Node that the project is written for. With an older one a test may fail later, without a word of the reason. */
+export function ensureNode(version = process.version) {
+  if (isAtLeast(version, nodeVersion())) return;
+  throw new Problem(
+    `Node ${nodeVersion()} or newer is needed, and this is ${version}: install one (see nodejs.org), then try again.`,
+  );
+}
+
 /** Says what is being installed, and every 20 seconds that it still is. */
 function installing(what, body, note = "") {
   say(`installing ${what}${note}`);
@@ -51,6 +78,7 @@ export function which(name) {
 
 /** npm packages as package-lock.json names them, in the repository or in a folder with a lock file of its own. */
 export async function ensureNpmPackages(folder = root, name = "npm packages") {
+  ensureNode();
   const lock = readFileSync(join(folder, "package-lock.json"));
   const wanted = createHash("sha256").update(lock).update(`${process.platform}-${process.arch}`).digest("hex");
   const stamp = join(folder, "node_modules", ".installed");
@@ -68,16 +96,15 @@ export async function ensureNpmPackages(folder = root, name = "npm packages") {
 export function ensureRust() {
   if (!which("cargo")) prependPath(join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "bin"));
   const version = ask("rustc", ["--version"]);
-  const found = /^rustc (\d+)\.(\d+)/.exec(version ?? "");
+  const found = /^rustc (\d+\.\d+)/.exec(version ?? "");
   if (!found || !which("cargo"))
     throw new Problem("Rust is missing: install it with rustup (see rustup.rs), then try again.");
-  const [major, minor] = rustVersion().split(".").map(Number);
-  if (Number(found[1]) < major || (Number(found[1]) === major && Number(found[2]) < minor)) {
+  if (!isAtLeast(found[1], rustVersion())) {
     throw new Problem(
       `Rust ${rustVersion()} or newer is needed, and this is ${version}: run "rustup update stable", then try again.`,
     );
   }
-  return `${found[1]}.${found[2]}`;
+  return found[1];
 }
 
 /** Rust's standard library for WebAssembly. */
@@ -193,6 +220,7 @@ export async function ensureChromium() {
 /** All that a build needs. */
 export const ensureBuildTools = () =>
   alone("setup", "what is being installed", async () => {
+    ensureNode();
     ensureRust();
     mkdirSync(cache, { recursive: true });
     await ensureNpmPackages();

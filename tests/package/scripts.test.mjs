@@ -38,6 +38,27 @@ for (const [script, args, sentence] of [
   });
 }
 
+for (const [version, isEnough] of [
+  ["v18.20.8", false],
+  ["v20.0.0", false],
+  ["v20.18.3", false],
+  ["v20.19.0", true],
+  ["v22.1.0", true],
+]) {
+  test(`Node ${version} is ${isEnough ? "enough" : "told that a newer one is needed"}`, async () => {
+    const { code, said } = await node(
+      "--input-type=module",
+      "--eval",
+      `import { main } from "./scripts/run.mjs";
+       import { ensureNode } from "./scripts/setup.mjs";
+       main(async () => ensureNode("${version}"));`,
+    );
+    assert.equal(code, isEnough ? 0 : 1, said);
+    if (!isEnough) assert.ok(said.includes(`Node 20.19 or newer is needed, and this is ${version}`), said);
+    assert.doesNotMatch(said, stackTrace);
+  });
+}
+
 for (const [script, word] of [
   ["start", "--port"],
   ["test", "native"],
