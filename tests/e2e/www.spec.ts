@@ -464,7 +464,7 @@ test("is usable with the keyboard, and on a phone", async ({ newTab }) => {
   expect(Math.abs((await left("status")) - (await left("title")))).toBeLessThanOrEqual(1);
   // What stands beside the list elsewhere is one tap away.
   await expect(page.getByRole("button", { name: "Verify" })).toBeHidden();
-  await page.getByRole("button", { name: "Costs and tools" }).click();
+  await page.getByRole("button", { name: "Database", exact: true }).click();
   await expect(page.getByLabel("The last change")).toBeInViewport();
   await page.getByRole("button", { name: "Verify" }).click();
   await expect(page.locator(".report")).toContainText("All is well");
