@@ -99,7 +99,8 @@ impl Tab {
         Ok(id)
     }
 
-    /// Begins a transaction again that was told to: same ids, same times, a new state.
+    /// Begins a transaction again that was told to, on a new state. It makes the same ids, and the same times unless the
+    /// tab has given those away meanwhile: to others, or to a run of its own that was in the queue before it was lost.
     pub fn rerun(&mut self, id: TransactionId) -> Result<()> {
         self.check_open()?;
         self.show_writes();
