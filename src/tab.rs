@@ -37,6 +37,8 @@ pub use transaction::{Finished, Obstacle, Row, TransactionId};
 pub use turns::LONGEST_TURN_MS;
 pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
+pub(crate) use stored::newer_format;
+
 use crate::change::Operations;
 use crate::error::{Code, Error, Result};
 use crate::flat_map::FlatMap;
@@ -468,7 +470,7 @@ impl Tab {
 
     /// Ends the tab: whatever was not saved is rejected, nothing is answered any more.
     pub fn close(&mut self) {
-        self.fail(Error::new(Code::DatabaseClosed, "The database was closed."));
+        self.fail(Error::new(Code::DatabaseClosed, "The database was closed. Open it again to go on."));
     }
 
     pub(crate) fn generation(&self) -> u64 {

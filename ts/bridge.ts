@@ -87,7 +87,7 @@ function errorOf(code: string, message: string): HoldfastError {
 
 /** Why nothing can be done with a database that was closed. */
 export function closed(): HoldfastError {
-  return new HoldfastError("DatabaseClosed", "The database was closed.");
+  return new HoldfastError("DatabaseClosed", "The database was closed. Open it again to go on.");
 }
 
 /** What an export of the engine has thrown: `[code, message]`. */

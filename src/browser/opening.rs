@@ -5,6 +5,7 @@ use super::host::{global, later, pause};
 use super::indexeddb::STORES;
 use super::request::{describe, describe_exception};
 use crate::error::{Code, Error};
+use crate::tab::newer_format;
 use js_sys::{Function, Promise};
 use rexie::{ObjectStore, Rexie};
 use std::cell::Cell;
@@ -47,10 +48,7 @@ pub(crate) fn open_error(name: &str, failure: &OpenFailure) -> Error {
                  With `storage: \"memory\"` a database lives as long as the page."
             ),
         ),
-        OpenFailure::Newer => Error::new(
-            Code::NewerFormat,
-            format!("The database \"{name}\" was written by a newer version of Holdfast."),
-        ),
+        OpenFailure::Newer => newer_format(),
         OpenFailure::Foreign => Error::new(
             Code::ForeignDatabase,
             format!(

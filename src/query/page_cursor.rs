@@ -48,7 +48,10 @@ pub(crate) fn decode(plan: &Plan, cursor: &str) -> Result<Position> {
             "InvalidCursor: Tried to run a query starting from a cursor, but it looks like this cursor is from a \
              different query."
         }
-        None => "InvalidCursor: The text is no cursor that this version of Holdfast has made.",
+        None => {
+            "InvalidCursor: The text is no cursor that this version of Holdfast has made. Begin again with \
+             `cursor: null`."
+        }
     };
     Err(Error::new(Code::InvalidCursor, problem))
 }

@@ -3,7 +3,9 @@
 use super::effect::{Effect, Event, Failure, LogTail, Outcome};
 use super::job::patch_progress;
 use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
-use super::stored::{check_stored, decode_manifest, decode_record, schema_unreadable};
+use super::stored::{
+    check_stored, decode_manifest, decode_record, missing_record, schema_unreadable, with_loss_to_accept,
+};
 use super::{Options, Status, Tab};
 use crate::change::touches;
 use crate::error::{Code, Error, Result};
@@ -311,10 +313,10 @@ impl Tab {
                 continue;
             }
             if sequence != next {
-                return Err(Error::new(Code::Corrupt, format!("Log record {next} is missing.")));
+                return Err(with_loss_to_accept(missing_record(next)));
             }
             let size = bytes.len();
-            let record = decode_record(sequence, bytes)?;
+            let record = decode_record(sequence, bytes).map_err(with_loss_to_accept)?;
             records.push(TailRecord { sequence, record, bytes: size, learned_ms: now_ms });
             next += 1;
         }

@@ -2,7 +2,9 @@
 
 use super::effect::{Event, LogTail, Outcome, ReadId};
 use super::state::{Author, Pending, State, System, TailRecord};
-use super::stored::{check_stored, decode_manifest, decode_record, schema_unreadable};
+use super::stored::{
+    advised, check_stored, decode_manifest, decode_record, missing_record, schema_unreadable, with_loss_to_accept,
+};
 use super::{Status, Tab};
 use crate::change::rows_range;
 use crate::error::{Code, Error, Result};
@@ -99,11 +101,8 @@ impl Tab {
                 continue;
             }
             let size = bytes.len();
-            let decoded = if number == sequence + 1 {
-                decode_record(number, bytes)
-            } else {
-                Err(Error::new(Code::Corrupt, format!("Log record {} is missing.", sequence + 1)))
-            };
+            let decoded =
+                if number == sequence + 1 { decode_record(number, bytes) } else { Err(missing_record(sequence + 1)) };
             let record = match decoded {
                 Ok(record) => record,
                 Err(error) if self.options.accept_loss && error.code == Code::Corrupt => {
@@ -112,7 +111,7 @@ impl Tab {
                     sequence = last;
                     break;
                 }
-                Err(error) => return Err(advised(error, ACCEPT_LOSS)),
+                Err(error) => return Err(with_loss_to_accept(error)),
             };
             state.apply(&record);
             sequence = number;
@@ -271,18 +270,8 @@ impl Tab {
     }
 }
 
-const ACCEPT_LOSS: &str =
-    "`openDatabase` with `accept: \"lose-unreadable\"` goes on without it and all that came after it.";
 const NO_REPAIR: &str = "Without it no document can be found: only deleting the database helps, \
                          `indexedDB.deleteDatabase(name)`, or bringing back a copy of its files.";
-
-/// What is said of damage when a database is opened, with what to do about it.
-fn advised(mut error: Error, advice: &str) -> Error {
-    if error.code == Code::Corrupt {
-        error.message = format!("{} {advice}", error.message);
-    }
-    error
-}
 
 fn beyond_repair(error: Error) -> Error {
     advised(error, NO_REPAIR)

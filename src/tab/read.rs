@@ -125,6 +125,19 @@ impl QueryRun {
     fn wanted(&self) -> usize {
         self.plan.limit.map_or(usize::MAX, |limit| limit - self.given)
     }
+
+    /// The error of an entry that can't be followed to its document.
+    fn damaged_entry(&self, problem: &str) -> Error {
+        let schema = &self.state.schema;
+        let table = schema.table_by_id(self.plan.table).map_or("?", |table| &table.name);
+        let index = match self.plan.source {
+            PlanSource::ByCreationTime => "by_creation_time",
+            PlanSource::ById => "by_id",
+            PlanSource::Index(id) => schema.index_by_id(id).map_or("?", |(_, index)| &index.name),
+        };
+        let message = format!("An entry of index \"{table}.{index}\" {problem}; `db.verify()` tells more.");
+        Error::new(Code::Corrupt, message)
+    }
 }
 
 impl Tab {
@@ -242,7 +255,7 @@ impl Tab {
                         PlanSource::ByCreationTime | PlanSource::Index(_) => keyspace::place_of(key),
                     };
                     let Some(place) = place else {
-                        return Err(Obstacle::Error(Error::new(Code::Corrupt, "An index entry is damaged.")));
+                        return Err(Obstacle::Error(run.damaged_entry("is damaged")));
                     };
                     if run.keeps_keys {
                         run.keys.push(key.to_vec());
@@ -291,10 +304,7 @@ impl Tab {
                 match run.state.view.get(&mut self.cache, &keyspace::row_key(table, &place)) {
                     Ok(Some(document)) => run.places[position].1 = Some(document),
                     Ok(None) => {
-                        return Err(Obstacle::Error(Error::new(
-                            Code::Corrupt,
-                            "An index entry names a document that is not there; `db.verify()` tells more.",
-                        )));
+                        return Err(Obstacle::Error(run.damaged_entry("names a document that is not there")));
                     }
                     Err(ReadError::Missing(pages)) => {
                         missing.extend(pages);

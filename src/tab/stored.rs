@@ -49,9 +49,29 @@ pub(crate) fn check_stored(schema: &Schema, table: &Table, document: &[u8], id: 
     checked.map_err(|mismatch| mismatch.stored_error(&table.name, &crate::id::encode(table.number, id)))
 }
 
-fn newer_format() -> Error {
-    Error::new(
-        Code::NewerFormat,
-        "This database was written by a newer version of Holdfast. Reload the page to get it.",
-    )
+/// The one text for what this version can't read because it comes from a later one, wherever that shows.
+pub(crate) fn newer_format() -> Error {
+    let message = "The database was written by a newer version of Holdfast. Reload the page to get it.";
+    Error::new(Code::NewerFormat, message)
+}
+
+/// Adds to an error of the log what can be done about it: a tab that needs the record can't go on, and neither can one
+/// that opens the database.
+pub(super) fn with_loss_to_accept(error: Error) -> Error {
+    const ACCEPT_LOSS: &str =
+        "`openDatabase` with `accept: \"lose-unreadable\"` goes on without it and all that came after it.";
+    advised(error, ACCEPT_LOSS)
+}
+
+/// Adds to an error of damage what to do about it.
+pub(super) fn advised(mut error: Error, advice: &str) -> Error {
+    if error.code == Code::Corrupt {
+        error.message = format!("{} {advice}", error.message);
+    }
+    error
+}
+
+/// The error of a gap in the log.
+pub(super) fn missing_record(sequence: u64) -> Error {
+    Error::new(Code::Corrupt, format!("Log record {sequence} is missing."))
 }

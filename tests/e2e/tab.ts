@@ -39,6 +39,9 @@ export const open = (page: Tab, options: Options = {}) =>
     globalThis.db = await openTasks(options);
   }, options);
 
+/** What is said of a later version's database, wherever that shows. */
+export const NEWER_FORMAT = "The database was written by a newer version of Holdfast. Reload the page to get it.";
+
 /** Opens what can't be opened, and gives code and message. */
 export const refusal = (page: Tab, options: Options = {}) =>
   page.evaluate(

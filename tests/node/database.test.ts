@@ -446,7 +446,7 @@ test("a closed database says so", async (t) => {
   assert.equal(await codeOf(db.mutate(() => 1)), "DatabaseClosed");
   assert.equal(await codeOf(db.read(() => 1)), "DatabaseClosed");
   assert.equal(await codeOf(db.verify()), "DatabaseClosed");
-  assert.throws(() => db.stats(), { code: "DatabaseClosed" });
+  assert.throws(() => db.stats(), { code: "DatabaseClosed", message: /Open it again/ });
   await db.close();
 });
 

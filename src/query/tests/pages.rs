@@ -12,7 +12,8 @@ use crate::query::fuzz::fuzz_query;
 use crate::query::page_cursor::{self, Position};
 use crate::query::{Plan, plan};
 
-const NO_CURSOR: &str = "InvalidCursor: The text is no cursor that this version of Holdfast has made.";
+const NO_CURSOR: &str = "InvalidCursor: The text is no cursor that this version of Holdfast has made. Begin again with \
+                         `cursor: null`.";
 const OTHER_QUERY: &str = "InvalidCursor: Tried to run a query starting from a cursor, but it looks like this cursor is from a \
                        different query.";
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::bytes::Bytes;
-use crate::keyspace::RowId;
+use crate::keyspace::{self, RowId};
 use crate::log::{ChangeKind, RowChange};
 use crate::store::Manifest;
 
@@ -310,6 +310,71 @@ fn a_check_looks_at_manifest_and_log_as_they_are_stored() {
             }
             assert_eq!(world.check(), before, "{number}");
         }
+    }
+}
+
+#[test]
+fn a_damaged_entry_is_told_of_with_its_table_and_index() {
+    let (mut world, alice) = filled();
+    let (table, _) = world.table(alice);
+    let k = world.tabs[alice].schema().table("items").and_then(|table| table.index("by_k")).expect("the index").id;
+    let prefixes = [keyspace::row_prefix(table), keyspace::id_prefix(table), keyspace::entry_prefix(k)];
+    for (name, prefix) in ["by_creation_time", "by_id", "by_k"].into_iter().zip(prefixes) {
+        // A key that ends where its place begins.
+        world.tabs[alice].current.view.overlay.put(&prefix, Bytes::default(), 1);
+        let plan = all_of(&world.tabs[alice], name);
+        let mut run = world.tabs[alice].start_query(Source::Current, plan).expect("open");
+        let error = world.step_query(alice, &mut run, &mut Collected::default()).expect_err("damaged");
+        assert_eq!(error.code, Code::Corrupt);
+        assert_eq!(error.message, format!("An entry of index \"items.{name}\" is damaged; `db.verify()` tells more."));
+    }
+}
+
+#[test]
+fn an_entry_without_its_document_is_told_of_with_its_table_and_index() {
+    let (mut world, alice) = stored();
+    let (place, value) = world.scan(alice, "by_k").swap_remove(0);
+    let (table, _) = world.table(alice);
+    let names = &world.tabs[alice].schema().names;
+    let document = Bytes::new(document::encode(&value, names));
+    // A deletion that says nothing of the entries: they stay.
+    let change = RowChange { table, place, kind: ChangeKind::Delete, document, old_keys: Vec::new() };
+    let commit = CommitId { session: 9, counter: 1 };
+    let record = Record { commit, parts: vec![Rc::new(vec![change])], ..Record::empty() }.encode();
+    let next = world.storage.log.keys().next_back().map_or(world.newest().sequence, |last| *last) + 1;
+    assert!(world.storage.append(next, record));
+    let bob = world.open(calm(), definition(INDEXES));
+    let plan = all_of(&world.tabs[bob], "by_k");
+    let mut run = world.tabs[bob].start_query(Source::Current, plan).expect("open");
+    let error = world.step_query(bob, &mut run, &mut Collected::default()).expect_err("its document is gone");
+    assert_eq!(error.code, Code::Corrupt);
+    let told = "An entry of index \"items.by_k\" names a document that is not there; `db.verify()` tells more.";
+    assert_eq!(error.message, told);
+}
+
+#[test]
+fn an_open_tab_that_meets_a_damaged_log_says_how_to_open_the_database_again() {
+    let remove = |world: &mut World, number: u64| drop(world.storage.log.remove(&number));
+    let damage = |world: &mut World, number: u64| flip(world.storage.log.get_mut(&number).expect("it is there"));
+    type Harm<'a> = (&'a str, &'a dyn Fn(&mut World, u64));
+    let cases: [Harm<'_>; 2] = [("is missing.", &remove), ("is damaged (", &damage)];
+    for (words, harm) in cases {
+        let mut world = World::new();
+        let alice = world.open(calm(), definition(INDEXES));
+        let bob = world.open(calm(), definition(INDEXES));
+        // Bob hears of nothing.
+        world.is_silent = true;
+        for n in 0..3 {
+            world.insert(alice, "k", n.into(), None);
+            world.settle();
+        }
+        let last = *world.storage.log.keys().next_back().expect("some");
+        harm(&mut world, last - 1);
+        world.insert(bob, "k", 3.0, None);
+        world.settle();
+        let error = world.tabs[bob].closed_for().expect("it can't go on").clone();
+        assert!(error.code == Code::Corrupt && error.message.contains(words), "{error}");
+        assert!(error.message.contains("`accept: \"lose-unreadable\"`"), "{error}");
     }
 }
 
