@@ -97,7 +97,9 @@ test("a query gives no old documents while a write that came second waits for th
     let last = 0;
     let [looked, wrong] = [0, 0];
     const looks: Promise<void>[] = [];
-    const add = IDBObjectStore.prototype.add;
+    type Add = (this: IDBObjectStore, value: unknown, key?: IDBValidKey) => IDBRequest<IDBValidKey>;
+    const store = IDBObjectStore.prototype as { add: Add };
+    const { add } = store;
     // By then the tab has taken in what the other one wrote.
     const look = async (known: number) => {
       const rows = await db
@@ -107,7 +109,7 @@ test("a query gives no old documents while a write that came second waits for th
       looked += rows.length;
       wrong += rows.filter((row) => row.n <= known).length;
     };
-    IDBObjectStore.prototype.add = function (...args) {
+    store.add = function (...args) {
       const request = add.apply(this, args);
       queueMicrotask(() => looks.push(look(last)));
       return request;
@@ -116,7 +118,7 @@ test("a query gives no old documents while a write that came second waits for th
       last = (await db.get(id))!.n;
       await Promise.all([other.patch(id, { n: last + 1 }), db.insert("tasks", { title: "more", n: -1 })]);
     }
-    IDBObjectStore.prototype.add = add;
+    store.add = add;
     await Promise.all(looks);
     await other.close();
     return { looked, wrong };

@@ -45,13 +45,14 @@ test("a document that is not in memory is asked for once", async ({ context }) =
   await open(page);
   const asked = await page.evaluate(async (id) => {
     const keys: unknown[] = [];
-    const get = IDBObjectStore.prototype.get;
-    IDBObjectStore.prototype.get = function (key) {
+    const store = IDBObjectStore.prototype as { get: (this: IDBObjectStore, key: IDBValidKey) => IDBRequest };
+    const { get } = store;
+    store.get = function (key) {
       if (this.name === "pages") keys.push(key);
       return get.call(this, key);
     };
     await db.get(id);
-    IDBObjectStore.prototype.get = get;
+    store.get = get;
     return keys;
   }, id);
   expect(asked.length).toBeGreaterThan(0);
