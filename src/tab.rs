@@ -88,7 +88,7 @@ pub struct Options {
     pub job_slice_rows: usize,
     /// Bytes of log that are gathered from several waiting mutations.
     pub group_bytes: usize,
-    /// Bytes that one mutation may write.
+    /// Bytes that one mutation may write, the index entries that it removes included.
     pub commit_bytes: usize,
     /// When the log is damaged, open without what can't be read, instead of failing.
     pub accept_loss: bool,

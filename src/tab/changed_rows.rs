@@ -4,7 +4,7 @@ use crate::bytes::Bytes;
 use crate::change::row_change;
 use crate::keyspace::{Place, RowId, TableId};
 use crate::log::RowChange;
-use crate::schema::Schema;
+use crate::schema::{Schema, Table};
 
 /// A row that a transaction has changed.
 pub(crate) struct ChangedRow {
@@ -14,9 +14,32 @@ pub(crate) struct ChangedRow {
     pub(crate) after: Option<Bytes>,
     /// The change as a whole, if the row was written once.
     pub(crate) change: Option<RowChange>,
+    /// The indexes whose old key is counted, by their positions in the table.
+    pub(crate) counted: u64,
 }
 
+/// What a key takes in a record beside its bytes: an index and a length, as varints.
+const KEY_HEAD: usize = 8;
+
 impl ChangedRow {
+    /// What the last write adds to the old keys of the whole change: in each index the key from before the
+    /// transaction, once. It is the first that moves there; those that follow are the transaction's own, and no record
+    /// has them. So this counts too much only where a key comes back in the end.
+    pub(crate) fn count_old_keys(&mut self, table: &Table) -> usize {
+        let Some(change) = self.change.as_ref().filter(|_| self.before.is_some()) else { return 0 };
+        let mut bytes = 0;
+        for old in &change.old_keys {
+            let position = table.indexes().iter().position(|index| index.id == old.index).unwrap_or_default();
+            // Beyond 64, which only indexes that are being removed can make necessary, they count each time.
+            let flag = 1_u64.checked_shl(position as u32).unwrap_or_default();
+            if flag == 0 || self.counted & flag == 0 {
+                bytes += KEY_HEAD + old.fields.len();
+            }
+            self.counted |= flag;
+        }
+        bytes
+    }
+
     /// What became of the row from the beginning of the transaction to now, if anything.
     pub(crate) fn whole_change(&self, schema: &Schema) -> Option<RowChange> {
         if self.change.is_some() {
@@ -118,7 +141,7 @@ mod tests {
         let mut bytes = [0; 16];
         bytes[..2].copy_from_slice(&id.to_le_bytes());
         let place = Place { creation_time: time, id: RowId(bytes) };
-        ChangedRow { table: TableId(table), place, before: None, after: None, change: None }
+        ChangedRow { table: TableId(table), place, before: None, after: None, change: None, counted: 0 }
     }
 
     proptest! {

@@ -8,6 +8,7 @@ mod narrowing;
 mod repair;
 mod rolled_back;
 mod set_back;
+mod too_large;
 mod turns;
 mod unknown_outcome;
 mod world;

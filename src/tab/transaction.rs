@@ -55,6 +55,7 @@ pub(crate) struct Transaction {
     seed: Random,
     began_ms: f64,
     creation_time: f64,
+    /// The size of its part of a record, at most: each document that it has written, and the old keys.
     bytes: usize,
     pub(crate) reruns: u32,
     /// What the tab knew of others when this run began, and how many runs were lost while it learned more.
@@ -183,6 +184,7 @@ impl Tab {
     /// Ends a transaction: its writes join the queue, or it has to run again.
     pub fn finish(&mut self, now_ms: f64, id: TransactionId) -> Result<Finished> {
         self.check_open()?;
+        let limit = self.options.commit_bytes;
         let transaction = self.transaction(id)?;
         if transaction.is_read_only || transaction.rows.is_empty() && transaction.needs_nothing() {
             self.forget(id);
@@ -191,6 +193,12 @@ impl Tab {
                 self.advance(now_ms);
             }
             return Ok(Finished::Done);
+        }
+        if let Err(error) = transaction.check_size(limit) {
+            // Another run would come to the same.
+            self.forget(id);
+            self.advance(now_ms);
+            return Err(error);
         }
         if transaction.is_stale {
             return Ok(Finished::RunAgain);

@@ -297,17 +297,26 @@ impl Tab {
                 format!("`db.{method}` is not available in a read: use `db.mutate`."),
             ));
         }
-        if transaction.bytes > limit {
-            return Err(Error::new(
-                Code::TransactionTooLarge,
-                format!("One mutation may write {} MiB; split it into several.", limit >> 20),
-            ));
-        }
-        Ok(())
+        // The write that goes over the limit is not known to do so before: `finish` refuses that one.
+        transaction.check_size(limit)
     }
 }
 
 impl Transaction {
+    /// Whether it may write what it has written.
+    pub(super) fn check_size(&self, limit: usize) -> Result<()> {
+        if self.bytes <= limit {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::TransactionTooLarge,
+            format!(
+                "One mutation may write {} MiB, with the index entries that it removes; split it into several.",
+                limit >> 20
+            ),
+        ))
+    }
+
     fn next_creation_time(&mut self, last: f64) -> f64 {
         let least = if self.creation_time > 0.0 { self.creation_time } else { last };
         self.creation_time = if self.began_ms > least { self.began_ms } else { least.next_up() };
@@ -340,8 +349,11 @@ impl Transaction {
     ) {
         self.bytes += 48 + after.as_ref().map_or(0, |document| document.len());
         let change = self.operations.change_row(schema, table, place, previous.as_ref(), after.as_ref(), entries_stay);
-        let row = ChangedRow { table: table.id, place, before, after, change };
-        match self.rows.get_mut(table.id, &place.id) {
+        let known = self.rows.get_mut(table.id, &place.id);
+        let mut row = ChangedRow { table: table.id, place, before, after, change, counted: 0 };
+        row.counted = known.as_ref().map_or(0, |known| known.counted);
+        self.bytes += row.count_old_keys(table);
+        match known {
             Some(known) => *known = ChangedRow { change: None, ..row },
             None => self.rows.push(row),
         }
