@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::mailbox::{Status, Word};
-use super::shared::Inner;
+use super::shared::{Inner, NO_RUN};
 use super::sinks::{CountedRows, FreshRows, KeptRows, RowWriter};
 use crate::bytes::Reader;
 use crate::document;
@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::keyspace::IndexId;
 use crate::query::Plan;
 use crate::query::page_cursor::{self, Position};
-use crate::tab::{QueryRun, Row, RowSink, RunStep, Source, TransactionId};
+use crate::tab::{QueryRun, Row, RowSink, RunStep, Source, Tab, TransactionId};
 use wasm_bindgen::prelude::*;
 
 /// What a query is run for.
@@ -25,10 +25,42 @@ enum Purpose {
 }
 
 /// A query under way.
-pub(crate) struct Active {
+struct Active {
     run: QueryRun,
     source: Source,
     purpose: Purpose,
+}
+
+/// The queries that wait to go on, by numbers. Each holds a whole state, so that those that can't go on must not stay.
+#[derive(Default)]
+pub(crate) struct Runs {
+    list: Vec<(u32, Active)>,
+    /// The number of the next one. None is used twice: who still has that of a query that is gone must not meet another.
+    next: u32,
+}
+
+impl Runs {
+    fn keep(&mut self, active: Active) -> u32 {
+        let number = self.next;
+        self.next = (number + 1) % NO_RUN;
+        self.list.push((number, active));
+        number
+    }
+
+    fn take(&mut self, number: u32) -> Option<Active> {
+        let position = self.list.iter().position(|(known, _)| *known == number)?;
+        Some(self.list.swap_remove(position).1)
+    }
+
+    /// Drops those whose transaction has ended, or all if the database has.
+    pub(crate) fn drop_ended(&mut self, tab: &Tab) {
+        self.list.retain(|(_, active)| tab.can_read(active.source));
+    }
+
+    /// Drops those of a transaction, which begins again on another state.
+    pub(crate) fn drop_of(&mut self, transaction: TransactionId) {
+        self.list.retain(|(_, active)| active.source != Source::Transaction(transaction));
+    }
 }
 
 fn source_of(transaction: u32) -> Source {
@@ -102,20 +134,20 @@ impl Engine {
 
     /// Goes on with a query.
     pub fn step(&self, run: u32) -> u32 {
-        self.shared.enter(|inner| match inner.active.get_mut(run as usize).and_then(Option::take) {
+        self.shared.enter(|inner| match inner.runs.take(run) {
             Some(active) => inner.step(active),
-            None => inner.fail_reading(Error::new(Code::EngineFault, "There is no such query.")),
+            None => {
+                let ended = || Error::new(Code::TransactionClosed, "This query has ended with its mutation or read.");
+                let error = inner.tab.check_open().err().unwrap_or_else(ended);
+                inner.fail_reading(error)
+            }
         }) as u32
     }
 
     /// Ends a query before its end.
     #[wasm_bindgen(js_name = dropRun)]
     pub fn drop_run(&self, run: u32) {
-        self.shared.look(|inner| {
-            if let Some(active) = inner.active.get_mut(run as usize) {
-                *active = None;
-            }
-        });
+        self.shared.look(|inner| drop(inner.runs.take(run)));
     }
 
     /// Whether the text in the input buffer is an id of a table.
@@ -281,7 +313,7 @@ impl Inner {
             RunStep::Done => self.finish_run(&active),
             RunStep::Paused | RunStep::Missing(_) => {
                 let status = self.halt(step);
-                let run = self.keep_run(active);
+                let run = self.runs.keep(active);
                 self.mailbox.set(Word::Run, run);
                 status
             }
@@ -308,14 +340,5 @@ impl Inner {
             }
         }
         Status::Done
-    }
-
-    fn keep_run(&mut self, active: Active) -> u32 {
-        let position = self.active.iter().position(Option::is_none).unwrap_or_else(|| {
-            self.active.push(None);
-            self.active.len() - 1
-        });
-        self.active[position] = Some(active);
-        position as u32
     }
 }

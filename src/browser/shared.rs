@@ -7,7 +7,7 @@ use super::locks::{Lock, LockNews};
 use super::mailbox::{Mailbox, Status, Word};
 use super::memory::Seat;
 use super::opening::{self, OpenFailure, open_error};
-use super::reading::Active;
+use super::reading::Runs;
 use super::report::Report;
 use super::rows::Rows;
 use super::trim::Trim;
@@ -30,7 +30,7 @@ extern "C" {
 const STEPS_TOGETHER: u32 = 32;
 
 /// The word `Run` when there is nothing to go on with: the call is to be repeated.
-const NO_RUN: u32 = u32::MAX;
+pub(crate) const NO_RUN: u32 = u32::MAX;
 
 /// Where the documents are.
 pub(crate) enum Storage {
@@ -63,7 +63,7 @@ pub(crate) struct Inner {
     /// An error's path.
     pub(crate) path: Vec<u8>,
     pub(crate) rows: Rows,
-    pub(crate) active: Vec<Option<Active>>,
+    pub(crate) runs: Runs,
     /// Names of tables by the numbers that JavaScript uses for them.
     pub(crate) tables: Vec<String>,
     /// A check under way, and what the last one has found.
@@ -109,7 +109,7 @@ impl Shared {
             text: Vec::new(),
             path: Vec::new(),
             rows: Rows::new(row_cache_bytes),
-            active: Vec::new(),
+            runs: Runs::default(),
             tables: Vec::new(),
             verify: None,
             verified: None,
@@ -163,6 +163,7 @@ impl Shared {
             // An append is on its way: the browser writes while the overlay is brought up to date.
             inner.tab.show_writes();
         }
+        inner.runs.drop_ended(&inner.tab);
         inner.forget_changed_rows();
     }
 
@@ -428,7 +429,6 @@ impl Shared {
             inner.storage = Storage::Closed;
             inner.channel = None;
             inner.timer = None;
-            inner.active.clear();
             inner.rows.clear();
         });
     }

@@ -28,9 +28,12 @@ impl Engine {
 
     /// Begins a transaction again that was told to.
     pub fn rerun(&self, transaction: u32) -> u32 {
-        self.shared.enter(|inner| match inner.tab.rerun(TransactionId(transaction)) {
-            Ok(()) => Status::Done,
-            Err(error) => inner.fail(error),
+        self.shared.enter(|inner| {
+            inner.runs.drop_of(TransactionId(transaction));
+            match inner.tab.rerun(TransactionId(transaction)) {
+                Ok(()) => Status::Done,
+                Err(error) => inner.fail(error),
+            }
         }) as u32
     }
 

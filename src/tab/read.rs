@@ -171,6 +171,15 @@ impl Tab {
         is_unfinished && self.maintenance.why_unfinished(index).is_none()
     }
 
+    /// Whether a query of this source can go on: the database is open, and its transaction has not ended.
+    pub fn can_read(&self, source: Source) -> bool {
+        let is_there = match source {
+            Source::Current => true,
+            Source::Transaction(id) => self.transactions.get(id).is_some_and(|transaction| !transaction.is_finished),
+        };
+        is_there && self.check_open().is_ok()
+    }
+
     /// Starts to answer a query.
     pub fn start_query(&mut self, source: Source, plan: Plan) -> Result<QueryRun> {
         self.check_open()?;
