@@ -23,6 +23,20 @@ export function requireText(value: unknown, method: string, name: string, positi
   );
 }
 
+/**
+ * No id has more letters, and no table or index has a longer name. Letters beyond are none that the engine could need to
+ * say what is wrong.
+ */
+const LOOKED_UP_LENGTH_MAX = 200;
+
+/**
+ * An id or a name for the engine: itself, or its beginning if it is too long to be one. The memory that the engine would
+ * take for a text of any length it would never give back. The end makes sure that nothing is found by the beginning.
+ */
+export function bounded(text: string): string {
+  return text.length <= LOOKED_UP_LENGTH_MAX ? text : `${text.slice(0, LOOKED_UP_LENGTH_MAX - 1)}…`;
+}
+
 /** An argument that must be a function. */
 export function requireFunction(value: unknown, method: string, name: string, position = 1): void {
   requireArgument(value, method, name, position);

@@ -2,6 +2,7 @@
  * Between JavaScript and the engine: arguments are written into the engine's memory, results are found through a few
  * words at a fixed place there. Nothing on the way of a read or write is a string or an object of wasm-bindgen.
  */
+import { bounded } from "./arguments.js";
 import { decodeRows, freezeRows } from "./decode.js";
 import type { GenericDocument } from "./data_model.js";
 import { DocumentEncoder, encodeTrusted } from "./encode.js";
@@ -391,22 +392,23 @@ export class Bridge {
 
   // ---- arguments ----
 
-  /** Writes a text at the beginning of the input and answers its length. */
+  /** Writes an id or a name at the beginning of the input and answers its length. */
   writeText(value: string): number {
     this.input.clear();
-    return this.appendText(value);
+    return this.appendText(bounded(value));
   }
 
-  /** Writes a text behind what is in the input and answers its length. */
+  /** Writes a text behind what is in the input and answers its length. The caller has made sure that it is not endless. */
   appendText(value: string): number {
     const { input } = this;
     const length = value.length;
-    input.ensure(length * 3);
+    input.ensure(length);
     const { bytes, position } = input;
     for (let index = 0; index < length; index += 1) {
       const code = value.charCodeAt(index);
       if (code > 0x7f) {
-        const { written } = utf8.encodeInto(value, bytes.subarray(position));
+        input.ensure(length * 3);
+        const { written } = utf8.encodeInto(value, input.bytes.subarray(position));
         input.position += written;
         return written;
       }
@@ -426,7 +428,8 @@ export class Bridge {
   }
 
   /** The engine's number of a table's name. */
-  table(name: string): number {
+  table(given: string): number {
+    const name = bounded(given);
     let table = this.#tables.get(name);
     if (table === undefined) {
       table = this.engine.table(this.writeText(name));
@@ -436,7 +439,8 @@ export class Bridge {
   }
 
   /** Writes documents of a table. */
-  encoder(table: string): DocumentEncoder {
+  encoder(given: string): DocumentEncoder {
+    const table = bounded(given);
     if (this.#names === undefined) {
       this.engine.names();
       this.#names = nameIds(JSON.parse(this.text()) as string[]);

@@ -2,7 +2,7 @@
  * Documents and changes as the engine takes them: encoded once, when the call is made. A mutation that runs again writes
  * the same ones, whatever became of the objects.
  */
-import { invalidArgument, requireArgument } from "./arguments.js";
+import { bounded, invalidArgument, requireArgument } from "./arguments.js";
 import type { Bridge } from "./bridge.js";
 import { describe, describeError } from "./describe.js";
 import type { DocumentEncoder } from "./encode.js";
@@ -103,7 +103,7 @@ function appendDocument(bridge: Bridge, encoder: DocumentEncoder, value: unknown
       const message = `The _id of a document must be an id, but got ${describe(id)}.`;
       throw new HoldfastError("InvalidId", message, { details: { path: "._id" } });
     }
-    idLength = bridge.appendText(id);
+    idLength = bridge.appendText(bounded(id));
   }
   input.ensure(0);
   const { bytes } = input;
@@ -128,7 +128,7 @@ export function encodeChange(
     throw placed(error, { table });
   }
   if (encoder.id !== undefined && encoder.id !== id) {
-    throw invalidArgument(`Provided document ID ${id} doesn't match '_id' field ${describe(encoder.id)}.`);
+    throw invalidArgument(`Provided document ID ${bounded(id)} doesn't match '_id' field ${describe(encoder.id)}.`);
   }
   return { bytes: bridge.input.written().slice(), value, creationTime: encoder.creationTime };
 }

@@ -40,7 +40,7 @@ export function placed(error: unknown, place: Place): unknown {
   const path = typeof details["path"] === "string" ? shortened(details["path"]) : "";
   const where = index === undefined ? path : `values[${index}]${path}`;
   const parts: string[] = [];
-  if (table !== undefined && !isNamed) parts.push(`in table "${table}"`);
+  if (table !== undefined && !isNamed) parts.push(`in table "${shortened(table)}"`);
   if (where !== "" && !(isNamed && index === undefined && path !== "._id")) parts.push(`at ${where}`);
   const message = parts.length === 0 ? error.message : `${error.message} (${parts.join(", ")})`;
   const { retryable, cause } = error;

@@ -5,8 +5,8 @@
  * as `collect` hands that to an executor. The types name the step one is at (`QueryInitializer`, `Query`,
  * `OrderedQuery`), so that a wrong order does not compile.
  */
-import { invalidArgument, requireArgument, requireFunction, requireText } from "./arguments.js";
-import { isInstance } from "./checked.js";
+import { bounded, invalidArgument, requireArgument, requireFunction, requireText } from "./arguments.js";
+import { DOCUMENT_SIZE_MAX, isInstance } from "./checked.js";
 import type { DocumentByInfo, GenericDocument, GenericTableInfo, IndexNames, NamedIndex } from "./data_model.js";
 import { describe, describeError, shortened } from "./describe.js";
 import { HoldfastError } from "./errors.js";
@@ -333,7 +333,7 @@ class TableQuery implements QueryInitializer<GenericTableInfo> {
     }
     const source = {
       type: "IndexRange",
-      indexName: `${this.#tableName}.${indexName}`,
+      indexName: `${this.#tableName}.${bounded(indexName)}`,
       range: builder.export(),
     };
     return new QueryBuilder(this.#executor, { source, order: null, operators: [] });
@@ -380,7 +380,7 @@ export function queryTable<TableInfo extends GenericTableInfo>(
   tableName: string,
 ): QueryInitializer<TableInfo> {
   requireText(tableName, "query", "tableName");
-  return new TableQuery(executor, tableName) as unknown as QueryInitializer<TableInfo>;
+  return new TableQuery(executor, bounded(tableName)) as unknown as QueryInitializer<TableInfo>;
 }
 
 /** The options of a page, read once. Convex's own code adds some that mean nothing here. */
@@ -393,9 +393,21 @@ function pageOptions(options: unknown): PaginationOptions {
   }
 }
 
+/**
+ * A cursor (src/query/page_cursor.rs) has 39 bytes and the fields of an index, 15 at most: one may lie inside the other,
+ * so that each may be nearly all of a document, and a key has up to two bytes for one of the value. Four letters hold
+ * three bytes.
+ */
+const CURSOR_LENGTH_MAX = Math.ceil(((39 + 15 * 2 * DOCUMENT_SIZE_MAX) * 4) / 3);
+
 /** A cursor as it was given. */
 function cursorOf(cursor: unknown): Cursor | null {
   if (cursor === null || cursor === undefined) return null;
+  if (typeof cursor === "string" && cursor.length > CURSOR_LENGTH_MAX) {
+    // As the engine says it, which need not be given all that.
+    const message = "InvalidCursor: The text is no cursor that this version of Holdfast has made.";
+    throw new HoldfastError("InvalidCursor", message);
+  }
   if (typeof cursor === "string" && cursor !== "") return cursor;
   throw new HoldfastError(
     "InvalidCursor",

@@ -60,18 +60,17 @@ impl Engine {
     }
 
     /// Makes the input buffer at least `minimum` bytes large, keeps the first `used`, and answers where it
-    /// lies. The word `Capacity` says how large it is.
+    /// lies. The word `Capacity` says how large it is: less, if there is no memory for so much.
     pub fn reserve(&self, minimum: u32, used: u32) -> u32 {
         /// A buffer that was enlarged for one huge document need not stay.
         const KEPT: usize = 4 << 20;
         self.shared.look(|inner| {
             let (minimum, used) = (minimum as usize, used as usize);
             if inner.input.len() < minimum {
-                let length = minimum.next_power_of_two();
-                let mut larger = vec![0; length];
-                let kept = used.min(inner.input.len());
-                larger[..kept].copy_from_slice(&inner.input[..kept]);
-                inner.input = larger;
+                let kept = &inner.input[..used.min(inner.input.len())];
+                if let Some(larger) = enlarged(kept, minimum) {
+                    inner.input = larger;
+                }
             } else if inner.input.len() > KEPT && minimum <= KEPT && used == 0 {
                 inner.input = vec![0; KEPT];
             }
@@ -163,6 +162,16 @@ impl Engine {
     pub fn close(&self) {
         self.shared.close();
     }
+}
+
+/// A buffer of at least `minimum` bytes that begins with what is kept, if there is memory for it.
+pub(super) fn enlarged(kept: &[u8], minimum: usize) -> Option<Vec<u8>> {
+    let length = minimum.checked_next_power_of_two().unwrap_or(minimum);
+    let mut larger = Vec::new();
+    larger.try_reserve_exact(length).ok()?;
+    larger.extend_from_slice(kept);
+    larger.resize(length, 0);
+    Some(larger)
 }
 
 /// Deletes a database of IndexedDB or in memory, whoever has it open.

@@ -1,6 +1,7 @@
 //! The store of IndexedDB, in a real browser: each transaction that the core asks for, and what it answers
 //! when something is in the way.
 
+use super::engine::enlarged;
 use super::indexeddb::{Answer, Connection, META, PAGES};
 use super::locks::{Lock, LockNews};
 use super::opening::{OpenFailure, delete, open_or_create, reopen};
@@ -93,6 +94,14 @@ async fn trim(connection: &Rc<Connection>, log_upto: u64, manifests_below: u64, 
         step(connection.clone(), trim, 0, done);
     });
     JsFuture::from(ended).await.expect("it ends");
+}
+
+#[wasm_bindgen_test]
+fn a_buffer_that_there_is_no_memory_for_is_not_made() {
+    assert_eq!(enlarged(b"kept", 5), Some(b"kept\0\0\0\0".to_vec()));
+    for minimum in [(1 << 31) + 1, 3 << 30, usize::MAX] {
+        assert_eq!(enlarged(b"kept", minimum), None, "{minimum} bytes");
+    }
 }
 
 #[wasm_bindgen_test]

@@ -239,6 +239,81 @@ test("ids that are none, or another table's", async (t) => {
   });
 });
 
+/** Texts that are too long for anything that is looked up by a text. */
+const LONG = ["x".repeat(200), "x.".repeat(150), "x".repeat(3 << 20), "é".repeat(2 << 20), "x".repeat(400_000_000)];
+
+test("ids, names and cursors of any length are refused without a copy of them in the engine", async (t) => {
+  const db = await open(t);
+  const { user, task } = await seed(db);
+  const id = await db.insert("tasks", task("good"));
+  type Text = (...args: unknown[]) => Promise<unknown>;
+  type Query = Record<"collect" | "count", () => Promise<unknown>> & { paginate(options: unknown): Promise<unknown> };
+  type Table = Query & { withIndex(name: string): Query };
+  type Untyped = Record<"get" | "insert" | "patch" | "replace" | "delete", Text> & {
+    query(table: string): Table;
+    newId(table: string): string;
+    normalizeId(table: string, id: string): string | null;
+  };
+  const any = db as unknown as Untyped;
+  const inside = (use: (db: Untyped) => unknown) => db.mutate(async (ctx) => use(ctx.db as never));
+  const uses: [string, (text: string) => unknown][] = [
+    ["InvalidId", (text) => any.get(text)],
+    ["InvalidId", (text) => any.get("tasks", text)],
+    ["InvalidId", (text) => any.patch(text, { title: "x" })],
+    ["InvalidId", (text) => any.replace("tasks", text, task("x"))],
+    ["InvalidId", (text) => any.delete(text)],
+    ["InvalidId", (text) => any.insert("tasks", { ...task("x"), _id: text })],
+    ["InvalidId", (text) => inside((inner) => inner.get(text))],
+    ["InvalidId", (text) => inside((inner) => inner.delete(text))],
+    ["InvalidArgument", (text) => any.patch(text, { _id: id })],
+    ["WrongTable", (text) => any.get(text, id)],
+    ["TableNotFound", (text) => any.insert(text, {})],
+    ["TableNotFound", (text) => any.query(text).collect()],
+    ["TableNotFound", (text) => any.query(text).count()],
+    ["TableNotFound", (text) => any.newId(text)],
+    ["TableNotFound", (text) => inside((inner) => inner.newId(text))],
+    ["TableNotFound", (text) => inside((inner) => inner.query(text).collect())],
+    ["IndexNotFound", (text) => any.query("tasks").withIndex(text).collect()],
+    ["InvalidCursor", (text) => any.query("tasks").paginate({ numItems: 1, cursor: text })],
+    ["InvalidCursor", (text) => any.query("tasks").paginate({ numItems: 1, cursor: null, endCursor: text })],
+  ];
+  for (const text of LONG) {
+    const before = db.stats().wasmMemoryBytes;
+    for (const [code, use] of uses) {
+      // Convex divides the name of an index at its dots.
+      const expected = code === "IndexNotFound" && text.includes(".") ? "InvalidArgument" : code;
+      // Up to some 42 million letters it may be a cursor.
+      if (code === "InvalidCursor" && text.length > 1_000 && text.length < 42_000_000) continue;
+      const error = await (async () => use(text))().then(
+        () => assert.fail(`no ${code} for ${text.length} letters: ${String(use)}`),
+        (problem: unknown) => problem as { code: string; message: string },
+      );
+      assert.equal(error.code, expected, `${error.message}, ${text.length} letters: ${String(use)}`);
+      assert.ok(error.message.length < 1_000, `a message of ${error.message.length} letters: ${String(use)}`);
+    }
+    assert.equal(any.normalizeId("users", text), null);
+    assert.equal(any.normalizeId(text, user), null);
+    const grown = db.stats().wasmMemoryBytes - before;
+    assert.ok(grown <= 1 << 16, `${text.length} letters have made the memory grow by ${grown} bytes`);
+  }
+  assert.equal((await db.get(id))?.title, "good");
+  assert.equal(await db.query("tasks").count(), 1);
+});
+
+test("a cursor is as long as what its index holds", async (t) => {
+  const schema = defineSchema({ things: defineTable({ text: v.string() }).index("by_text", ["text"]) });
+  const db = await openDatabase({ name: freshName(), schema });
+  t.after(() => db.close());
+  // Each letter takes two bytes in a key.
+  const [first, last] = ["\u0000".repeat(1_000_000), "\u0001".repeat(1_000_000)];
+  await db.insertMany("things", [{ text: first }, { text: last }]);
+  const page = (cursor: string | null) => db.query("things").withIndex("by_text").paginate({ numItems: 1, cursor });
+  const { continueCursor } = await page(null);
+  assert.ok(continueCursor.length > 2_600_000, String(continueCursor.length));
+  assert.equal((await page(continueCursor)).page[0]?.text, last);
+  assert.equal(await codeOf(page(`${continueCursor}A`)), "InvalidCursor");
+});
+
 test("queries on what is not there", async (t) => {
   const db = await open(t);
   await seed(db);
