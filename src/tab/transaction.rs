@@ -219,6 +219,7 @@ impl Tab {
         let transaction = self.transaction(id)?;
         transaction.rows.clear();
         transaction.operations = Operations::default();
+        transaction.bytes = 0;
         self.finish(now_ms, id)
     }
 
