@@ -26,6 +26,9 @@ const IDLE_BYTES: usize = 64 << 10;
 const LOG_MOST: f64 = 4.0;
 /// At so many times the size writers wait for it: whoever opens the database next has to read all of the log.
 const LOG_HELD: usize = 8;
+/// Beyond so many entries in the tree a log is worth a checkpoint a byte later for each: what is new falls into more and
+/// more pages, which a checkpoint makes anew however little is new in each.
+const LARGE_TREE: u64 = 1_000_000;
 /// After something else than a checkpoint failed, everything but checkpoints waits this long.
 const PAUSE_MS: f64 = 5_000.0;
 
@@ -184,7 +187,13 @@ impl Tab {
         !self.maintenance.is_stopped
             && !self.tail.is_empty()
             && (self.committed.view.overlay.bytes() > self.options.overlay_bytes
-                || self.tail_bytes / LOG_HELD > self.options.checkpoint_log_bytes)
+                || self.tail_bytes / LOG_HELD > self.log_bytes_worth())
+    }
+
+    /// How large a log is worth a checkpoint.
+    fn log_bytes_worth(&self) -> usize {
+        let more = self.committed.view.manifest.count.saturating_sub(LARGE_TREE);
+        self.options.checkpoint_log_bytes.saturating_add(usize::try_from(more).unwrap_or(usize::MAX))
     }
 
     /// Whether writes wait for that checkpoint now. Maintenance itself waits for a step of index work in the
@@ -234,7 +243,7 @@ impl Tab {
         }
         // How full the log is, 1 being enough for a checkpoint in a lull: one that runs while this tab writes makes
         // its writes wait, and the pages that it makes are soon made again.
-        let fill = (self.tail_bytes as f64 / self.options.checkpoint_log_bytes as f64)
+        let fill = (self.tail_bytes as f64 / self.log_bytes_worth() as f64)
             .max(self.tail.len() as f64 / self.options.checkpoint_log_records as f64);
         let quiet_ms = (now_ms - self.maintenance.last_write_ms).abs();
         self.must_wait_for_checkpoint()
