@@ -354,7 +354,7 @@ impl Tab {
             Input::AppendConflict => self.append_conflict(),
             Input::AppendFailed(failure) => self.append_failed(failure),
             Input::OutcomeUnknown => self.outcome_unknown(),
-            Input::RebasedToNothing => self.pump(),
+            Input::RebasedToNothing => self.rebased_to_nothing(),
             Input::Announced(Announcement { generation, sequence, turn_ms }) => {
                 if sequence > self.sequence {
                     self.turn_ended();

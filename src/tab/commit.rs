@@ -138,7 +138,7 @@ impl Tab {
         let is_fresh = self.clock.elapsed_ms() - self.synced_ms < self.options.fresh_ms;
         if self.expect_rivals > 0 || !is_fresh {
             let started_ms = self.clock.elapsed_ms();
-            self.flight = Some(Flight { count: 0, sequence: 0, record: Record::empty(), bytes: 0, started_ms });
+            self.flight = Some(Flight::empty(started_ms, false));
             self.effects.push(Effect::Rebase { generation: self.generation(), after: self.sequence });
             return;
         }
@@ -173,7 +173,7 @@ impl Tab {
         let encoded = record.encode();
         let sequence = self.sequence + 1;
         let started_ms = self.clock.elapsed_ms();
-        self.flight = Some(Flight { count, sequence, record, bytes: encoded.len(), started_ms });
+        self.flight = Some(Flight { count, is_idle: false, sequence, record, bytes: encoded.len(), started_ms });
         (sequence, encoded)
     }
 
@@ -252,13 +252,26 @@ impl Tab {
         self.synced_ms = self.clock.elapsed_ms();
         self.settle_idle();
         if self.queue.is_empty() || self.are_writes_held() {
+            self.flight = Some(Flight::empty(self.clock.elapsed_ms(), true));
             return None;
         }
         Some(self.take_off())
     }
 
+    /// A rebase that had nothing to add has ended, well or not.
+    pub(crate) fn rebased_to_nothing(&mut self) {
+        if self.flight.as_ref().is_some_and(|flight| flight.is_idle) {
+            self.flight = None;
+        }
+        self.pump();
+    }
+
     pub(crate) fn append_failed(&mut self, failure: Failure) {
         let Some(mut flight) = self.flight.take() else { return };
+        if flight.is_idle {
+            self.pump();
+            return;
+        }
         if flight.count == 0 {
             // A rebase that failed before it had something to add.
             flight.count = 1.min(self.queue.len());

@@ -104,12 +104,22 @@ impl Pending {
 
 /// The append that is under way.
 pub(crate) struct Flight {
-    /// How many of the queue's first mutations it holds.
+    /// How many of the queue's first mutations it holds; none before a rebase has chosen them.
     pub(crate) count: usize,
+    /// Whether it is a rebase that has found nothing to add. Its end has to come before the next append, of which its
+    /// answer would be taken to speak.
+    pub(crate) is_idle: bool,
     pub(crate) sequence: u64,
     pub(crate) record: Record,
     pub(crate) bytes: usize,
     pub(crate) started_ms: f64,
+}
+
+impl Flight {
+    /// A rebase, before it has chosen what to add or when there is nothing.
+    pub(crate) fn empty(started_ms: f64, is_idle: bool) -> Self {
+        Flight { count: 0, is_idle, sequence: 0, record: Record::empty(), bytes: 0, started_ms }
+    }
 }
 
 /// What changed from one version of the current state to the next.

@@ -13,6 +13,43 @@ fn unheard(world: &mut World, tab: usize) -> (TransactionId, u64) {
     (lost, *sequence)
 }
 
+/// The answer to a rebase that had nothing to add comes when there is something: it says nothing about that.
+#[test]
+fn an_answer_is_not_taken_for_that_of_the_next_append() {
+    for answer in [Input::RebasedToNothing, Input::AppendFailed(Failure::Aborted("no".into()))] {
+        let mut world = World::new();
+        let alice = world.open(Options::default(), definition(INDEXES));
+        let bob = world.open(Options::default(), definition(INDEXES));
+        world.insert(bob, "row", 1.0, None);
+        world.settle();
+        let row = world.row_of(alice, "row").expect("it is there").0;
+        world.is_deaf = Some(alice);
+        // What Alice has read, Bob changes before her append.
+        let reader = world.tabs[alice].begin(world.now_ms, false).expect("open");
+        world.read(alice, reader, row).expect("a row");
+        world.patch(alice, reader, row, 5.0);
+        let writer = world.tabs[bob].begin(world.now_ms, false).expect("open");
+        world.patch(bob, writer, row, 9.0);
+        assert_eq!(world.tabs[bob].finish(world.now_ms, writer), Ok(Finished::Queued));
+        world.settle();
+        world.sleep(60_000.0);
+        world.tick(alice);
+        assert_eq!(world.tabs[alice].finish(world.now_ms, reader), Ok(Finished::Queued));
+        let effects = world.tabs[alice].take_effects();
+        let Some(&Effect::Rebase { generation, after }) = effects.last() else { panic!("{effects:?}") };
+        let tail = world.storage.read_log(generation, after, false);
+        assert_eq!(world.tabs[alice].rebase(world.now_ms, tail), None);
+        let next = world.insert(alice, "next", 1.0, None);
+        let is_commit = |effect: &Effect| matches!(effect, Effect::Append { .. } | Effect::Rebase { .. });
+        assert!(!world.tabs[alice].take_effects().iter().any(is_commit), "one at a time");
+        world.tabs[alice].handle(world.now_ms, answer);
+        world.settle();
+        let told = &world.events[alice];
+        assert!(told.contains(&Event::Settled { transaction: reader, outcome: Outcome::RunAgain }), "{told:?}");
+        assert!(told.contains(&Event::Settled { transaction: next, outcome: Outcome::Saved }), "{told:?}");
+    }
+}
+
 #[test]
 fn a_commit_whose_end_cannot_be_found_out_is_an_unknown_outcome_and_is_seen_later() {
     let mut world = World::new();
