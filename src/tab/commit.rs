@@ -9,7 +9,7 @@ use super::stored::{
 use super::{Options, Status, Tab};
 use crate::change::touches;
 use crate::error::{Code, Error, Result};
-use crate::log::{Record, RowChange};
+use crate::log::RowChange;
 use crate::read_set::ReadSet;
 use crate::schema::{IndexKeys, Schema};
 use crate::store::{Manifest, Overlay, View};
