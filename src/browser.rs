@@ -10,6 +10,7 @@
 
 mod channel;
 mod engine;
+mod functions;
 mod host;
 mod indexeddb;
 mod locks;

@@ -172,15 +172,17 @@ impl<'a> Document<'a> {
     }
 
     /// Appends the document as JSON text, `_id` and `_creationTime` in their places among the fields, which
-    /// are ordered by the bytes of their names. What JSON has no word for takes Convex's form.
+    /// are ordered by the bytes of their names. What JSON has no word for takes Convex's form. With `fields` it has these of
+    /// the fields on top and no others.
     pub(crate) fn write_json(
         &self,
         names: &Names,
         id_text: &str,
         creation_time: f64,
+        fields: Option<&[String]>,
         out: &mut Vec<u8>,
     ) -> Result<(), Malformed> {
-        text::write_document(self, names, id_text, creation_time, out)
+        text::write_document(self, names, id_text, creation_time, fields, out)
     }
 }
 

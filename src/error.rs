@@ -56,6 +56,14 @@ codes! {
     NotUnique,
     /// An argument of the wrong kind.
     InvalidArgument,
+    /// A reference to a function that no module has.
+    FunctionNotFound,
+    /// Arguments that the validators of a function do not accept.
+    ArgumentValidationError,
+    /// A result that the validator of a function does not accept.
+    ReturnsValidationError,
+    /// A part of Convex that needs a server: actions, the scheduler, files.
+    NotSupported,
     /// A transaction or mutation context used after its end.
     TransactionClosed,
     /// A mutation ran longer than its time limit.

@@ -51,7 +51,7 @@ fn accepted_documents_hold_together(bytes: &[u8], names: &Names) {
     assert_eq!(document::patch(document, &nothing, names), Ok(bytes.clone()), "an empty patch changes nothing");
 
     let mut text = Vec::new();
-    document.write_json(names, "id", 1.5, &mut text).expect("a canonical document has a text");
+    document.write_json(names, "id", 1.5, None, &mut text).expect("a canonical document has a text");
     assert!(std::str::from_utf8(&text).is_ok(), "JSON is UTF-8");
 
     for (name, field) in value.as_object().expect("a document is an object") {
@@ -87,7 +87,7 @@ fn damage_is_survived(bytes: &[u8], names: &Names) {
     let _ = document.to_value(names);
     let _ = document.check_limits(names);
     let _ = document.get(&FieldPath::parse("a.title.done"), names);
-    let _ = document.write_json(names, "id", f64::NAN, &mut Vec::new());
+    let _ = document.write_json(names, "id", f64::NAN, None, &mut Vec::new());
     let _ = document::patch(document, bytes, names);
     let mut before: Option<ValueRef<'_>> = None;
     for field in document.fields(names) {

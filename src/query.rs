@@ -10,10 +10,12 @@ pub(crate) mod fuzz;
 mod operand;
 pub(crate) mod page_cursor;
 mod range;
+mod split;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use expression::{Expression, Row};
+pub(crate) use split::SplitKeys;
 
 use crate::document::{FieldPath, check_name};
 use crate::error::{Code, Error, Result};
@@ -56,6 +58,8 @@ pub(crate) struct Plan {
     pub filters: Vec<Expression>,
     /// How many rows to return at most, counted after the filters.
     pub limit: Option<usize>,
+    /// Which fields on top to return; all, if it doesn't say.
+    pub fields: Option<Vec<String>>,
     /// Differs between queries that differ in table, index, range, order, filters or limit. It is made of
     /// names and values, not of this database's numbers: the same query has the same one everywhere.
     pub fingerprint: u64,
@@ -93,7 +97,7 @@ fn key_prefix(table: TableId, source: Source) -> [u8; PREFIX_LENGTH] {
 }
 
 /// Plans a query given in Convex's serialized form:
-/// `{source: {type, tableName | indexName, range, order}, operators: [{filter} | {limit}]}`.
+/// `{source: {type, tableName | indexName, range, order}, operators: [{filter} | {limit} | {select}]}`.
 pub(crate) fn plan(schema: &Schema, query: &Value) -> Result<Plan> {
     let serialized_source = field(query, "source")?;
     let (table_name, index_name, expressions) = match text(serialized_source, "type")? {
@@ -123,7 +127,7 @@ pub(crate) fn plan(schema: &Schema, query: &Value) -> Result<Plan> {
     let (start, end) = range::compile(&target, expressions, &mut fingerprint)?;
     let operators = field(query, "operators")?;
     fingerprint.value(Some(operators));
-    let (filters, limit) = parse_operators(operators)?;
+    let Operators { filters, limit, fields } = Operators::parse(operators)?;
     Ok(Plan {
         table: table.id,
         source: target.source,
@@ -132,6 +136,7 @@ pub(crate) fn plan(schema: &Schema, query: &Value) -> Result<Plan> {
         descending,
         filters,
         limit,
+        fields,
         fingerprint: fingerprint.finish(),
     })
 }
@@ -168,32 +173,50 @@ fn find_index<'a>(table: &'a Table, name: &'a str) -> Result<Target<'a>> {
     }
 }
 
-fn parse_operators(operators: &Value) -> Result<(Vec<Expression>, Option<usize>)> {
-    let Value::Array(operators) = operators else {
-        return Err(invalid_query("`operators` is not an array"));
-    };
-    if operators.len() > MOST_OPERATORS {
-        let message = format!("Query has too many operators: {}", operators.len());
-        return Err(Error::new(Code::InvalidArgument, message));
+/// What is done with the rows of the range.
+#[derive(Default)]
+struct Operators {
+    filters: Vec<Expression>,
+    limit: Option<usize>,
+    fields: Option<Vec<String>>,
+}
+
+impl Operators {
+    fn parse(operators: &Value) -> Result<Self> {
+        let Value::Array(list) = operators else {
+            return Err(invalid_query("`operators` is not an array"));
+        };
+        if list.len() > MOST_OPERATORS {
+            let message = format!("Query has too many operators: {}", list.len());
+            return Err(Error::new(Code::InvalidArgument, message));
+        }
+        let mut operators = Operators::default();
+        for operator in list {
+            operators.add(operator)?;
+        }
+        Ok(operators)
     }
-    let mut filters = Vec::new();
-    let mut limit: Option<usize> = None;
-    for operator in operators {
+
+    fn add(&mut self, operator: &Value) -> Result<()> {
         if let Some(filter) = operator.get("filter") {
             // A plan limits what is left after all filters. Convex's builder makes no other order: `take`
             // ends the chain.
-            if limit.is_some() {
+            if self.limit.is_some() {
                 return Err(invalid_query("a filter follows a limit"));
             }
-            filters.push(Expression::parse(filter)?);
+            self.filters.push(Expression::parse(filter)?);
         } else if let Some(most) = operator.get("limit") {
             let most = parse_limit(most)?;
-            limit = Some(limit.map_or(most, |limit| limit.min(most)));
+            self.limit = Some(self.limit.map_or(most, |limit| limit.min(most)));
+        } else if operator.get("select").is_some() {
+            let names = array(operator, "select")?.iter().map(Value::as_str);
+            let names: Option<Vec<_>> = names.map(|name| name.map(String::from)).collect();
+            self.fields = Some(names.ok_or_else(|| invalid_query("a selected field is not a string"))?);
         } else {
-            return Err(invalid_query("an operator is neither a filter nor a limit"));
+            return Err(invalid_query("an operator is neither a filter nor a limit nor a selection"));
         }
+        Ok(())
     }
-    Ok((filters, limit))
 }
 
 fn parse_limit(limit: &Value) -> Result<usize> {

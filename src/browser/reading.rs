@@ -89,8 +89,9 @@ impl Engine {
 
     /// Reads a page of at most `items` rows of the query in the input buffer. Behind it lie the cursor to
     /// begin at and the one to end at, if their lengths are not 0. With `most_read`, no more rows are looked at.
-    /// At the end the text is the cursor of the next page, and the word `Number` is 1 if there is none, 2 if
-    /// `most_read` has cut this one short.
+    /// At the end the text is the cursor of the next page and, in a line of its own, one that would cut this page in
+    /// two, and the word `Number` is 1 if there is no next page, 2 if `most_read` has cut this one short, with 4 added
+    /// if more than three quarters of that were read.
     pub fn paginate(
         &self,
         transaction: u32,
@@ -281,9 +282,12 @@ impl Inner {
     fn step(&mut self, mut active: Active) -> Status {
         self.results.clear();
         let schema = self.tab.schema().clone();
-        let is_current = active.source == Source::Current && active.run.version() == self.tab.version();
+        let fields = active.run.plan().fields.clone();
+        // What is kept are whole rows.
+        let is_current =
+            fields.is_none() && active.source == Source::Current && active.run.version() == self.tab.version();
         let Inner { tab, rows, results, output, .. } = self;
-        let writer = RowWriter::new(&schema, output);
+        let writer = RowWriter::new(&schema, output).selecting(fields.as_deref());
         let outcome = match (&mut active.purpose, active.source) {
             (Purpose::Count(count), _) => {
                 let mut sink = CountedRows(*count);
@@ -334,8 +338,12 @@ impl Inner {
                     None if run.is_exhausted() => (page_cursor::encode(run.plan(), &Position::End), 1),
                     None => (after(run.last_key()), 0),
                 };
-                self.mailbox.set(Word::Number, state);
+                self.mailbox.set(Word::Number, state | u32::from(run.is_near_limit()) << 2);
                 self.text = cursor.into_bytes();
+                if let Some(middle) = run.middle_key() {
+                    self.text.push(b'\n');
+                    self.text.extend_from_slice(after(middle).as_bytes());
+                }
                 self.mailbox.set_bytes(Word::Text, &self.text);
             }
         }

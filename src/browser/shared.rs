@@ -12,6 +12,7 @@ use super::report::Report;
 use super::rows::Rows;
 use super::trim::Trim;
 use crate::error::{Code, Error};
+use crate::schema::Validator;
 use crate::tab::{Effect, Event, Input, Outcome, RunStep, Tab, VerifyRun};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -66,6 +67,8 @@ pub(crate) struct Inner {
     pub(crate) runs: Runs,
     /// Names of tables by the numbers that JavaScript uses for them.
     pub(crate) tables: Vec<String>,
+    /// Validators of functions by the numbers that JavaScript uses for them.
+    pub(crate) validators: Vec<Validator>,
     /// A check under way, and what the last one has found.
     pub(crate) verify: Option<VerifyRun>,
     pub(crate) verified: Option<Report>,
@@ -111,6 +114,7 @@ impl Shared {
             rows: Rows::new(row_cache_bytes),
             runs: Runs::default(),
             tables: Vec::new(),
+            validators: Vec::new(),
             verify: None,
             verified: None,
             storage: Storage::Connecting(Vec::new()),

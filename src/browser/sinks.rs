@@ -28,6 +28,8 @@ const WORDS: usize = 16 << 10;
 /// Makes JSON of rows.
 pub(crate) struct RowWriter<'a> {
     schema: &'a Schema,
+    /// Which fields on top; all, if it doesn't say.
+    fields: Option<&'a [String]>,
     text: &'a mut Vec<u8>,
     table: Option<TableId>,
     number: u32,
@@ -37,7 +39,12 @@ pub(crate) struct RowWriter<'a> {
 impl<'a> RowWriter<'a> {
     pub(crate) fn new(schema: &'a Schema, text: &'a mut Vec<u8>) -> Self {
         text.clear();
-        RowWriter { schema, text, table: None, number: 0, id_text: Vec::with_capacity(40) }
+        RowWriter { schema, fields: None, text, table: None, number: 0, id_text: Vec::with_capacity(40) }
+    }
+
+    /// Writes some fields only.
+    pub(crate) fn selecting(self, fields: Option<&'a [String]>) -> Self {
+        RowWriter { fields, ..self }
     }
 
     /// Appends a row as an element of the array; answers its length and whether it needs reviving.
@@ -52,7 +59,7 @@ impl<'a> RowWriter<'a> {
         let start = self.text.len();
         self.text.push(if start == 0 { b'[' } else { b',' });
         let document = Document::new(document);
-        match document.write_json(&self.schema.names, id_text, place.creation_time, self.text) {
+        match document.write_json(&self.schema.names, id_text, place.creation_time, self.fields, self.text) {
             Ok(()) => Ok((self.text.len() - start, !document.is_json_safe())),
             Err(malformed) => {
                 self.text.truncate(start);

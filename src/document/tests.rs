@@ -160,7 +160,7 @@ fn json_has_the_system_fields_in_their_places() {
     let check = |value: Value, creation_time: f64, expected: &str| {
         let bytes = encode(&value, &names);
         let mut out = b"before ".to_vec();
-        Document::new(&bytes).write_json(&names, "k57", creation_time, &mut out).expect("undamaged");
+        Document::new(&bytes).write_json(&names, "k57", creation_time, None, &mut out).expect("undamaged");
         assert_eq!(String::from_utf8(out).expect("UTF-8"), format!("before {expected}"));
     };
     check(object([]), 1.5, r#"{"_creationTime":1.5,"_id":"k57"}"#);
@@ -345,7 +345,7 @@ proptest! {
         let names = names();
         let bytes = encode(&Value::from(fields.clone()), &names);
         let mut ours = Vec::new();
-        prop_assert_eq!(Document::new(&bytes).write_json(&names, "k57", creation_time, &mut ours), Ok(()));
+        prop_assert_eq!(Document::new(&bytes).write_json(&names, "k57", creation_time, None, &mut ours), Ok(()));
         let mut whole = fields;
         whole.insert("_id".to_string(), "k57".into());
         whole.insert("_creationTime".to_string(), creation_time.into());

@@ -1,6 +1,6 @@
 //! Documents as JSON text, copied rather than built: names are ready-made, most strings need no escaping.
 
-use super::reference::{NameRef, deeper};
+use super::reference::{NameRef, ValueRef, deeper};
 use super::{Document, Names, VALUE_NESTING, tag};
 use crate::bytes::{Malformed, Reader, unzigzag};
 use crate::value::json;
@@ -10,9 +10,13 @@ pub(super) fn write_document(
     names: &Names,
     id_text: &str,
     creation_time: f64,
+    fields: Option<&[String]>,
     out: &mut Vec<u8>,
 ) -> Result<(), Malformed> {
     let object = document.object()?;
+    let is_wanted = |name: &[u8]| fields.is_none_or(|fields| fields.iter().any(|field| field.as_bytes() == name));
+    let (id_text, creation_time) =
+        (is_wanted(b"_id").then_some(id_text), is_wanted(b"_creationTime").then_some(creation_time));
     out.reserve(document.bytes().len() * 2 + 100);
     let mut reader = Reader::new(object.field_bytes());
     let mut system_fields_due = true;
@@ -24,6 +28,10 @@ pub(super) fn write_document(
             push_system_fields(out, id_text, creation_time);
             system_fields_due = false;
         }
+        if fields.is_some() && !is_wanted(name.text()) {
+            ValueRef::read(&mut reader)?;
+            continue;
+        }
         name.push(out);
         push_value(out, &mut reader, names, VALUE_NESTING)?;
     }
@@ -31,17 +39,21 @@ pub(super) fn write_document(
         push_system_fields(out, id_text, creation_time);
     }
     // Every field came with a comma in front.
-    out[start] = b'{';
+    open(out, start, b'{');
     out.push(b'}');
     Ok(())
 }
 
-fn push_system_fields(out: &mut Vec<u8>, id_text: &str, creation_time: f64) {
-    out.extend_from_slice(b",\"_creationTime\":");
-    json::push_float64(out, creation_time);
-    out.extend_from_slice(b",\"_id\":\"");
-    out.extend_from_slice(id_text.as_bytes());
-    out.push(b'"');
+fn push_system_fields(out: &mut Vec<u8>, id_text: Option<&str>, creation_time: Option<f64>) {
+    if let Some(creation_time) = creation_time {
+        out.extend_from_slice(b",\"_creationTime\":");
+        json::push_float64(out, creation_time);
+    }
+    if let Some(id_text) = id_text {
+        out.extend_from_slice(b",\"_id\":\"");
+        out.extend_from_slice(id_text.as_bytes());
+        out.push(b'"');
+    }
 }
 
 enum Name<'a> {

@@ -40,6 +40,16 @@ impl Mismatch {
         }
     }
 
+    /// The error of calling a function with such arguments, or of its result.
+    pub fn call_error(&self, code: Code) -> Error {
+        match self {
+            Mismatch::Rejected { reason, path } => {
+                Error::new(code, format!("{}: {reason}", code.name())).at(path.clone())
+            }
+            Mismatch::Damaged(Malformed(part)) => Error::new(code, format!("{}: {part}", code.name())),
+        }
+    }
+
     /// The error of adopting a schema that a stored document doesn't match.
     pub fn stored_error(&self, table: &str, id_text: &str) -> Error {
         match self {

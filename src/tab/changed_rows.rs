@@ -7,6 +7,7 @@ use crate::log::RowChange;
 use crate::schema::{Schema, Table};
 
 /// A row that a transaction has changed.
+#[derive(Clone)]
 pub(crate) struct ChangedRow {
     pub(crate) table: TableId,
     pub(crate) place: Place,
@@ -54,7 +55,7 @@ impl ChangedRow {
 const FEW: usize = 8;
 
 /// A list, and where in it a row is: most transactions change one row, some ten thousand.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct ChangedRows {
     list: Vec<ChangedRow>,
     /// Positions + 1 by hash, with linear probing; 0 is empty. Its length is a power of two, or 0 while there are few.

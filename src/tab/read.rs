@@ -8,7 +8,7 @@ use crate::bytes::Bytes;
 use crate::document::Document;
 use crate::error::{Code, Error, Result};
 use crate::keyspace::{self, IndexId, Place, TableId};
-use crate::query::{self, Plan, Row as FilterRow, Source as PlanSource};
+use crate::query::{self, Plan, Row as FilterRow, Source as PlanSource, SplitKeys};
 use crate::read_set::KeyRange;
 use crate::schema::{IndexState, Schema};
 use crate::store::{Direction, PageId, ReadError, Scan};
@@ -69,14 +69,17 @@ pub struct QueryRun {
     next: usize,
     is_scanned: bool,
     given: usize,
-    /// How many rows may still be looked at.
+    /// How many rows may still be looked at, and may be in all.
     most_read: usize,
+    read_limit: usize,
     /// Whether the keys of entries are kept until they are given.
     keeps_keys: bool,
     /// Keys of `places`, if they are kept.
     keys: Vec<Vec<u8>>,
     /// Key of the last entry given, for a cursor.
     last_key: Vec<u8>,
+    /// Keys of entries given, to find the middle.
+    split_keys: SplitKeys,
     /// Where the run began to read in key order; what it consumed lies between this and `last`.
     last_scanned: Vec<u8>,
 }
@@ -105,6 +108,17 @@ impl QueryRun {
     /// Ends it after so many rows were looked at, whether they match or not.
     pub fn read_at_most(&mut self, rows: usize) {
         self.most_read = rows;
+        self.read_limit = rows;
+    }
+
+    /// Whether more than three quarters of them were.
+    pub fn is_near_limit(&self) -> bool {
+        self.most_read < self.read_limit / 4
+    }
+
+    /// The key of a row given with about as many before it as behind it, if keys are kept.
+    pub fn middle_key(&self) -> Option<&[u8]> {
+        self.split_keys.middle()
     }
 
     /// Whether that is why it has ended.
@@ -208,9 +222,11 @@ impl Tab {
             is_scanned: false,
             given: 0,
             most_read: usize::MAX,
+            read_limit: usize::MAX,
             keeps_keys: false,
             keys: Vec::new(),
             last_key: Vec::new(),
+            split_keys: SplitKeys::default(),
             last_scanned: Vec::new(),
         })
     }
@@ -522,6 +538,7 @@ impl QueryRun {
         self.given += 1;
         if let Some(key) = self.keys.get_mut(position) {
             self.last_key = std::mem::take(key);
+            self.split_keys.note(&self.last_key);
         }
     }
 }

@@ -5,6 +5,7 @@ mod damage;
 mod failing;
 mod limited;
 mod narrowing;
+mod parts;
 mod repair;
 mod rolled_back;
 mod set_back;

@@ -1,5 +1,6 @@
 //! Mutations and snapshot reads: a state of their own, with their own writes on top.
 
+mod part;
 mod rows;
 
 pub(crate) use rows::find_row;
@@ -13,6 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::random::Random;
 use crate::read_set::ReadSet;
 use crate::schema::IndexKeys;
+use part::Savepoint;
 use std::rc::Rc;
 
 /// Names a transaction; a mutation keeps its name when it runs again.
@@ -49,6 +51,8 @@ pub(crate) struct Transaction {
     rows: ChangedRows,
     /// What its writes do to keys, as far as its state does not show it yet: only queries need that.
     operations: Operations,
+    /// What it was when each of its parts under way began, the innermost last.
+    savepoints: Vec<Savepoint>,
     is_read_only: bool,
     /// Its own stream, and the start of it: a run again makes the same ids.
     random: Random,
@@ -84,6 +88,7 @@ impl Tab {
             former_reads: ReadSet::default(),
             rows: ChangedRows::default(),
             operations: Operations::default(),
+            savepoints: Vec::new(),
             is_read_only,
             random: seed.clone(),
             seed,
@@ -131,6 +136,7 @@ impl Tab {
         }
         transaction.rows.clear();
         transaction.operations = Operations::default();
+        transaction.savepoints.clear();
         transaction.bytes = 0;
         transaction.random = transaction.seed.clone();
         transaction.creation_time = 0.0;

@@ -190,7 +190,7 @@ fn a_query_that_no_builder_makes_is_refused() {
     invalid(&with_source(object([("type", Value::Null)])), "`type` is not a string");
     invalid(&with_source(object([("type", string("Join"))])), "its source is of no known type");
     invalid(&with_order(string("up")), "expected \"asc\" or \"desc\"");
-    invalid(&table_query(vec![object([])]), "an operator is neither a filter nor a limit");
+    invalid(&table_query(vec![object([])]), "an operator is neither a filter nor a limit nor a selection");
     invalid(
         &index_query("by_ab", vec![bound("Ne", "a", None)], "asc", vec![]),
         "a range expression is of no known type",
