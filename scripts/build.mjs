@@ -15,6 +15,7 @@ import {
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
 import { alone } from "./lock.mjs";
 import { orderFunctions } from "./order.mjs";
 import { silencePanics } from "./panics.mjs";
@@ -26,7 +27,12 @@ import { shortenNames } from "./shorten.mjs";
 const binaries = [{ name: "holdfast", features: [] }];
 
 /** The entry points of the package: a missing one is left out. The name is that of the file in dist/. */
-const entries = { index: "ts/index.ts" };
+const entries = {
+  index: "ts/index.ts",
+  "convex/server": "ts/convex/server.ts",
+  "convex/values": "ts/convex/values.ts",
+  testing: "ts/testing.ts",
+};
 
 const optimize = [
   // Statements one by one, and loops made anew: a third of a percent for gzip.
@@ -129,7 +135,8 @@ async function bind(binary) {
     .update(readFileSync(join(root, "scripts", "order.mjs")))
     .update(readFileSync(join(root, "scripts", "shorten.mjs")))
     .digest("hex");
-  if (existsSync(wasm) && existsSync(stamp) && readFileSync(stamp, "utf8") === key) return;
+  const made = [wasm, stamp, join(pkg, "inlined.js")];
+  if (made.every(existsSync) && readFileSync(stamp, "utf8") === key) return;
   if (compiled > 2_000) say(`compiled the crate for WebAssembly in ${time(compiled)}`);
   const bound = Date.now();
   rmSync(newPkg, { recursive: true, force: true });
@@ -150,6 +157,7 @@ async function bind(binary) {
   rmSync(stamp, { force: true });
   for (const file of readdirSync(newPkg)) renameSync(join(newPkg, file), join(pkg, file));
   rmSync(newPkg, { recursive: true, force: true });
+  inline(readFileSync(wasm));
   writeFileSync(stamp, key);
   const kb = (bytes) => `${Math.round(bytes / 1000)} KB`;
   say(
@@ -211,6 +219,13 @@ const buildAlone = (body) => alone("build", "a build", body);
 const bindAll = async () => {
   for (const binary of binaries) await bind(binary);
 };
+
+/** The binary as a script, for servers that don't give it as a file. It is imported only then. */
+function inline(bytes) {
+  const text = gzipSync(bytes, { level: 9 }).toString("base64");
+  writeFileSync(join(pkg, "inlined.js"), `export default "${text}";\n`);
+  writeFileSync(join(pkg, "inlined.d.ts"), "declare const zipped: string;\nexport default zipped;\n");
+}
 
 /** pkg/ alone, which the type check of ts/ needs. */
 export async function buildWasm() {

@@ -1,7 +1,7 @@
 // npm run size: what the package costs a page, against the budgets in size-budget.json.
 
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "./build.mjs";
@@ -9,32 +9,54 @@ import { main, root } from "./run.mjs";
 
 const gzipped = (bytes) => gzipSync(bytes, { level: 9 }).length;
 
-/** JavaScript as an app's bundler delivers it: minified. */
-async function minified(file) {
-  const { transform } = await import("esbuild");
-  return Buffer.from((await transform(readFileSync(file), { minify: true, format: "esm", loader: "js" })).code);
+/**
+ * What an app's bundler makes of a script of dist/: minified files, without the binary as a script. What is imported later,
+ * when it is needed, is none of what the page loads at first.
+ */
+async function bundled(entry) {
+  const { build: bundle } = await import("esbuild");
+  const { outputFiles, metafile } = await bundle({
+    absWorkingDir: root,
+    entryPoints: [join("dist", entry)],
+    outdir: "dist",
+    write: false,
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    external: ["node:*", "./inlined-*"],
+    metafile: true,
+    logLevel: "error",
+  });
+  const first = new Set([join("dist", entry).replaceAll("\\", "/")]);
+  for (const file of first) {
+    for (const { path, kind } of metafile.outputs[file]?.imports ?? [])
+      if (kind === "import-statement") first.add(path);
+  }
+  const files = outputFiles.map(({ path, contents }) => ({ name: basename(path), bytes: contents }));
+  const isFirst = ({ name }) => first.has(`dist/${name}`);
+  return { first: files.filter(isFirst), later: files.filter((file) => !isFirst(file)) };
 }
 
 /**
- * The rows of the table: { name, raw, gzip, budget }. A budget names the files in dist/ that a page loads together;
- * "*" in a name stands for the chunks that files share.
+ * The rows of the table: { name, raw, gzip, budget }. A budget names what a page loads together: a script of dist/ with what
+ * it imports, and other files.
  */
 export async function sizes() {
   const budgets = JSON.parse(readFileSync(join(root, "size-budget.json"), "utf8"));
-  const dist = join(root, "dist");
   const rows = [];
-  for (const [name, { files, gzip: budget }] of Object.entries(budgets)) {
-    const patterns = files.map((file) => new RegExp(`^${file.replaceAll(".", "\\.").replaceAll("*", ".*")}$`));
-    const chosen = readdirSync(dist).filter((file) => patterns.some((pattern) => pattern.test(file)));
+  for (const [name, { script, files, gzip: budget }] of Object.entries(budgets)) {
     const total = { name, raw: 0, gzip: 0, budget };
-    for (const file of chosen) {
-      const bytes = file.endsWith(".js") ? await minified(join(dist, file)) : readFileSync(join(dist, file));
-      const row = { name: `  ${file}`, raw: bytes.length, gzip: gzipped(bytes) };
+    const others = files.map((file) => ({ name: file, bytes: readFileSync(join(root, "dist", file)) }));
+    const { first, later } = await bundled(script);
+    const rowOf = ({ name, bytes }) => ({ name: `  ${name}`, raw: bytes.length, gzip: gzipped(bytes) });
+    for (const row of [...first, ...others].map(rowOf)) {
       rows.push(row);
       total.raw += row.raw;
       total.gzip += row.gzip;
     }
-    rows.push(total);
+    rows.push(total, ...later.map((file) => rowOf({ ...file, name: `later: ${file.name}` })));
   }
   return rows;
 }

@@ -257,6 +257,11 @@ const layers = [
         platform: "node",
         target: "node20",
         packages: "external",
+        // As an app's bundler does it, so that files written for Convex need no change.
+        alias: {
+          "convex/server": join(root, "ts", "convex", "server.ts"),
+          "convex/values": join(root, "ts", "convex", "values.ts"),
+        },
         sourcemap: "linked",
         logLevel: "silent",
       });

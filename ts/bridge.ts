@@ -100,8 +100,8 @@ export function thrownError(problem: unknown): unknown {
 export class Bridge {
   /** Whose turn it is to run again. */
   readonly turns = new Turns();
-  /** Hears of what should be shown to a person. */
-  onProblem: (error: HoldfastError) => void = () => undefined;
+  /** Who hears of what has no caller to tell; the console, when there is nobody. */
+  readonly listeners = new Set<(error: HoldfastError) => void>();
   /** Where arguments are written. */
   readonly input: Sink;
   readonly #memory: WebAssembly.Memory;
@@ -184,8 +184,10 @@ export class Bridge {
       },
       problem: (code: string, message: string) => {
         this.isDeleted ||= code === "DatabaseClosed";
+        const listeners = this.listeners.size === 0 ? [(error: unknown) => console.error(error)] : this.listeners;
+        const error = errorOf(code, message);
         // Not on the engine's stack: what an app throws there is its own affair.
-        queueMicrotask(() => this.onProblem(errorOf(code, message)));
+        for (const listener of listeners) queueMicrotask(() => listener(error));
       },
     };
     try {

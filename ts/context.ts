@@ -1,6 +1,6 @@
 /**
- * The types of `ctx` and `ctx.db`: what a function reads and writes with. Code written for Convex's `ctx.db` type-checks
- * against them unchanged; `count`, `newId` and `insertMany` are added.
+ * The types of `ctx.db`: what a function reads and writes with. Code written for Convex's type-checks against them
+ * unchanged; `count`, `select`, `newId` and `insertMany` are added.
  */
 import type {
   BetterOmit,
@@ -10,6 +10,7 @@ import type {
   GenericDocument,
   GenericId,
   NamedTableInfo,
+  SystemDataModel,
   SystemFields,
   TableNamesInDataModel,
   WithOptionalSystemFields,
@@ -32,7 +33,7 @@ export type InsertValue<Document extends GenericDocument> = Expand<
 >;
 
 /** Reads documents. */
-export interface GenericDatabaseReader<DataModel extends GenericDataModel> {
+interface BaseDatabaseReader<DataModel extends GenericDataModel> {
   /** The document with this id in this table, or null. */
   get<TableName extends TableNamesInDataModel<DataModel>>(
     table: TableName,
@@ -53,8 +54,51 @@ export interface GenericDatabaseReader<DataModel extends GenericDataModel> {
   ): GenericId<TableName> | null;
 }
 
+/** Reads documents of one table. */
+export interface BaseTableReader<
+  DataModel extends GenericDataModel,
+  TableName extends TableNamesInDataModel<DataModel>,
+> {
+  /** The document with this id, or null. */
+  get(id: GenericId<TableName>): Promise<DocumentByName<DataModel, TableName> | null>;
+  /** Begins a query. */
+  query(): QueryInitializer<NamedTableInfo<DataModel, TableName>>;
+}
+
+/** Reads and writes documents of one table. */
+export interface BaseTableWriter<
+  DataModel extends GenericDataModel,
+  TableName extends TableNamesInDataModel<DataModel>,
+> extends BaseTableReader<DataModel, TableName> {
+  /** Adds a document and gives its id. */
+  insert(value: InsertValue<DocumentByName<DataModel, TableName>>): Promise<GenericId<TableName>>;
+  /** Changes the named fields; `undefined` removes one, nested objects are replaced. */
+  patch(id: GenericId<TableName>, value: PatchValue<DocumentByName<DataModel, TableName>>): Promise<void>;
+  /** Replaces all fields. */
+  replace(
+    id: GenericId<TableName>,
+    value: WithOptionalSystemFields<DocumentByName<DataModel, TableName>>,
+  ): Promise<void>;
+  /** Removes a document. */
+  delete(id: GenericId<TableName>): Promise<void>;
+}
+
+/** Reads documents. */
+export interface GenericDatabaseReader<DataModel extends GenericDataModel> extends BaseDatabaseReader<DataModel> {
+  /** Convex's own tables. They are empty here. */
+  system: BaseDatabaseReader<SystemDataModel>;
+  /** The same methods for one table. */
+  table<TableName extends TableNamesInDataModel<DataModel>>(
+    tableName: TableName,
+  ): BaseTableReader<DataModel, TableName>;
+}
+
 /** Reads and writes documents. */
 export interface GenericDatabaseWriter<DataModel extends GenericDataModel> extends GenericDatabaseReader<DataModel> {
+  /** The same methods for one table. */
+  table<TableName extends TableNamesInDataModel<DataModel>>(
+    tableName: TableName,
+  ): BaseTableWriter<DataModel, TableName>;
   /** Adds a document and gives its id. */
   insert<TableName extends TableNamesInDataModel<DataModel>>(
     table: TableName,
@@ -99,16 +143,4 @@ export interface GenericDatabaseWriter<DataModel extends GenericDataModel> exten
   ): Promise<void>;
   /** Removes a document. */
   delete(id: GenericId<TableNamesInDataModel<DataModel>>): Promise<void>;
-}
-
-/** What a query function gets. */
-export interface GenericQueryCtx<DataModel extends GenericDataModel> {
-  /** Reads documents. */
-  db: GenericDatabaseReader<DataModel>;
-}
-
-/** What a mutation function gets. */
-export interface GenericMutationCtx<DataModel extends GenericDataModel> {
-  /** Reads and writes documents. */
-  db: GenericDatabaseWriter<DataModel>;
 }

@@ -145,6 +145,26 @@ export type IdField<TableName extends string> = { _id: GenericId<TableName> };
 /** The indexes that every table has. */
 export type SystemIndexes = { by_id: ["_id"]; by_creation_time: ["_creationTime"] };
 
+/** Convex's own tables. */
+export type SystemDataModel = {
+  _scheduled_functions: SystemTable<
+    "_scheduled_functions",
+    { name: string; args: Value[]; scheduledTime: number; completedTime?: number; state: { kind: string } }
+  >;
+  _storage: SystemTable<"_storage", { sha256: string; size: number; contentType?: string }>;
+};
+
+/** The names of Convex's own tables. */
+export type SystemTableNames = TableNamesInDataModel<SystemDataModel>;
+
+type SystemTable<TableName extends string, Fields> = {
+  document: IdField<TableName> & SystemFields & Fields;
+  fieldPaths: GenericFieldPaths;
+  indexes: SystemIndexes;
+  searchIndexes: {};
+  vectorIndexes: {};
+};
+
 /** The field that ends every index, so that equal entries have an order. */
 export type IndexTiebreakerField = "_creationTime";
 

@@ -1,9 +1,9 @@
 /**
  * An open database: what an application holds in its hands.
  */
-import { invalidArgument, requireArgument, requireFunction, requireText } from "./arguments.js";
+import { invalidArgument, requireArgument, requireFunction } from "./arguments.js";
 import { Bridge, closed, type EngineOptions, Status, thrownError } from "./bridge.js";
-import type { GenericMutationCtx, GenericQueryCtx, InsertValue, NonUnion, PatchValue } from "./context.js";
+import type { BaseTableWriter, GenericDatabaseReader, InsertValue, NonUnion, PatchValue } from "./context.js";
 import type {
   DocumentByName,
   GenericDataModel,
@@ -14,8 +14,14 @@ import type {
   WithOptionalSystemFields,
 } from "./data_model.js";
 import { loneSurrogate } from "./checked.js";
+import { describe } from "./describe.js";
 import { encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
 import type { HoldfastError } from "./errors.js";
+import type { GenericMutationCtx, GenericQueryCtx } from "./functions/context.js";
+import { Contexts, type IdentityOption } from "./functions/contexts.js";
+import type { ConvertReturnType, FunctionReference, OptionalRestArgs } from "./functions/reference.js";
+import type { RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
+import type { FunctionModules } from "./functions/registry.js";
 import { headStart } from "./head_start.js";
 import { readOptions, readSizes } from "./options.js";
 import { queryTable, type QueryInitializer } from "./query.js";
@@ -26,18 +32,21 @@ import {
   type SchemaDefinition,
   toDefinition,
 } from "./schema.js";
+import type { Scope } from "./scope.js";
+import { systemReader } from "./system.js";
 import {
   checkedTimeout,
-  contextOf,
   mutate,
   type MutationOptions,
   newId,
   normalizeId,
   notFound,
   read,
+  requireUserTable,
+  tableWriter,
   target,
   targetAndValue,
-  type TransactionDatabase,
+  TransactionDatabase,
 } from "./transactions.js";
 import { isWasmSource, loadWasm, type Wasm, type WasmSource } from "./wasm.js";
 
@@ -83,6 +92,10 @@ export interface OpenDatabaseOptions<Schema extends ExportableSchema> {
   };
   /** Opens a database whose log is damaged without what can't be read, instead of failing. */
   accept?: "lose-unreadable";
+  /** The modules with the app's functions, as `import.meta.glob` gives them, loaded or to be loaded. */
+  functions?: FunctionModules;
+  /** Who uses the app, or what finds that out: the answer of `ctx.auth.getUserIdentity()`. */
+  identity?: IdentityOption;
   /** Hears of what has no caller to tell: a damaged page, storage that fails again and again. Default: the console. */
   onProblem?: (error: HoldfastError) => void;
 }
@@ -218,18 +231,23 @@ export class Database<DataModel extends GenericDataModel> {
   readonly #bridge: Bridge;
   readonly #wasm: Wasm;
   readonly #executor: Executor;
+  readonly #contexts: Contexts;
   readonly #timeoutMs: number;
+  /** Convex's own tables, which are empty here. */
+  readonly system: GenericDatabaseReader<DataModel>["system"] =
+    systemReader as unknown as GenericDatabaseReader<DataModel>["system"];
   /** Writes that have begun and have no function of the caller's to wait for. */
   readonly #writes = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   /** @internal Use {@link openDatabase}. */
-  constructor(wasm: Wasm, bridge: Bridge, options: EngineOptions, timeoutMs: number) {
+  constructor(wasm: Wasm, bridge: Bridge, contexts: Contexts, options: EngineOptions, timeoutMs: number) {
     this.name = options.name;
     this.storage = options.storage;
     this.#wasm = wasm;
     this.#bridge = bridge;
     this.#executor = new Executor(bridge, currentReader);
+    this.#contexts = contexts;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -280,7 +298,42 @@ export class Database<DataModel extends GenericDataModel> {
   /** Runs a function over one state of the database, which nobody changes meanwhile. */
   async read<T>(action: (ctx: GenericQueryCtx<DataModel>) => Promise<T> | T): Promise<T> {
     requireFunction(action, "read", "action");
-    return read(this.#bridge, (database) => action(contextOf(database) as unknown as GenericQueryCtx<DataModel>));
+    return read(this.#bridge, (scope) => action(this.#contexts.ofRead(scope) as GenericQueryCtx<DataModel>));
+  }
+
+  // ---- functions ----
+
+  /**
+   * Runs a query or a mutation made by `query` or `mutation`: the function itself, or a reference to one of the modules
+   * that `openDatabase` was given. Its arguments and its result are validated and copied, as between a client and a
+   * server.
+   */
+  run<Args extends Record<string, unknown>, Returns>(
+    callable: RegisteredQuery<any, Args, Returns> | RegisteredMutation<any, Args, Returns>,
+    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+  ): Promise<ConvertReturnType<Returns>>;
+  /** Runs the query or mutation that a reference names. */
+  run<Args extends Record<string, unknown>, Returns>(
+    reference: FunctionReference<"query" | "mutation", any, Args, Returns>,
+    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+  ): Promise<Returns>;
+  async run(meant: unknown, args?: unknown): Promise<unknown> {
+    const functions = await this.#contexts.functions();
+    const callable = await functions.find(meant);
+    const given = functions.arguments(callable, args);
+    if (callable.type === "query") return read(this.#bridge, (scope) => functions.run(callable, given, scope));
+    const options = { name: callable.name, timeoutMs: this.#timeoutMs };
+    return this.#mutate((scope) => functions.run(callable, given, scope), options);
+  }
+
+  /** The same methods for one table. */
+  table<TableName extends TableNamesInDataModel<DataModel>>(
+    tableName: TableName,
+  ): BaseTableWriter<DataModel, TableName> {
+    return tableWriter(this as unknown as TransactionDatabase, tableName) as unknown as BaseTableWriter<
+      DataModel,
+      TableName
+    >;
   }
 
   // ---- writes ----
@@ -300,7 +353,7 @@ export class Database<DataModel extends GenericDataModel> {
     const given = readOptions(options, "The options of `mutate`", ["name", "timeoutMs"]);
     const { name = nameOf(action), timeoutMs = this.#timeoutMs } = given;
     if (typeof name !== "string") throw invalidArgument("`name` of a mutation must be a text.");
-    return this.#mutate((database) => action(contextOf(database) as unknown as GenericMutationCtx<DataModel>), {
+    return this.#mutate((scope) => action(this.#contexts.ofMutation(scope) as GenericMutationCtx<DataModel>), {
       name,
       timeoutMs: checkedTimeout("timeoutMs", timeoutMs),
     });
@@ -312,7 +365,7 @@ export class Database<DataModel extends GenericDataModel> {
     value: InsertValue<DocumentByName<DataModel, TableName>>,
   ): Promise<GenericId<TableName>>;
   async insert(table: string, value: unknown): Promise<string> {
-    requireText(table, "insert", "table");
+    requireUserTable(table, "insert");
     requireArgument(value, "insert", "value", 2);
     const encoded = encodeDocuments(this.#bridge, table, [value], false);
     const [id] = await this.#write((database) => database.insertEncoded(table, encoded));
@@ -325,7 +378,7 @@ export class Database<DataModel extends GenericDataModel> {
     values: readonly InsertValue<DocumentByName<DataModel, TableName>>[],
   ): Promise<GenericId<TableName>[]>;
   async insertMany(table: string, values: readonly unknown[]): Promise<string[]> {
-    requireText(table, "insertMany", "table");
+    requireUserTable(table, "insertMany");
     const encoded = encodeDocuments(this.#bridge, table, listOf(values), true);
     return this.#write((database) => database.insertEncoded(table, encoded));
   }
@@ -383,19 +436,33 @@ export class Database<DataModel extends GenericDataModel> {
     await this.#write((database) => database.changeEncoded(method, tableName, id, change));
   }
 
-  #mutate<T>(action: (database: TransactionDatabase) => Promise<T> | T, options: MutationOptions): Promise<T> {
+  #mutate<T>(action: (scope: Scope) => Promise<T> | T, options: MutationOptions): Promise<T> {
     return this.#closing === undefined ? mutate(this.#bridge, action, options) : Promise.reject(closed());
   }
 
   /** A write that is one call. */
   #write<T>(action: (database: TransactionDatabase) => Promise<T> | T): Promise<T> {
-    const write = this.#mutate(action, UNLIMITED);
+    const write = this.#mutate((scope) => action(new TransactionDatabase(this.#bridge, scope)), UNLIMITED);
     const settled: Promise<unknown> = write.catch(() => undefined).then(() => this.#writes.delete(settled));
     this.#writes.add(settled);
     return write;
   }
 
   // ---- the database itself ----
+
+  /**
+   * Hears from now on of what has no caller to tell, as the option `onProblem` does: a damaged page, storage that fails
+   * again and again, a deletion by another tab. Answers what ends that. Without any listener the console hears of it.
+   */
+  on(event: "problem", listener: (error: HoldfastError) => void): () => void {
+    requireArgument(event, "on", "event");
+    if (event !== "problem") throw invalidArgument(`\`on\` knows the event "problem". Received ${describe(event)}.`);
+    requireFunction(listener, "on", "listener", 2);
+    // The same function may be given twice.
+    const own = (error: HoldfastError) => listener(error);
+    this.#bridge.listeners.add(own);
+    return () => void this.#bridge.listeners.delete(own);
+  }
 
   /** Numbers about the database. */
   stats(): DatabaseStats {
@@ -484,6 +551,8 @@ const OPTIONS = [
   "budgets",
   "tuning",
   "accept",
+  "functions",
+  "identity",
   "onProblem",
 ] as const;
 
@@ -517,6 +586,13 @@ export async function openDatabase<Schema extends ExportableSchema>(
   if (options.onProblem !== undefined && typeof options.onProblem !== "function") {
     throw invalidArgument("`onProblem` must be a function.");
   }
+  const { functions = {}, identity } = options;
+  if (typeof functions !== "object" || functions === null) {
+    throw invalidArgument("`functions` must be modules by their paths, as `import.meta.glob` gives them.");
+  }
+  if (identity !== undefined && typeof identity !== "object" && typeof identity !== "function") {
+    throw invalidArgument("`identity` must be a user's identity, null, or a function that answers one.");
+  }
   if (options.wasmUrl !== undefined && !isWasmSource(options.wasmUrl)) {
     throw invalidArgument("`wasmUrl` must be the address of the binary, its bytes or a WebAssembly.Module.");
   }
@@ -536,14 +612,15 @@ export async function openDatabase<Schema extends ExportableSchema>(
     starting?.then((start) => start?.giveBack()).catch(() => undefined);
     throw error;
   }
-  bridge.onProblem = options.onProblem ?? ((error) => console.error(error));
+  if (options.onProblem !== undefined) bridge.listeners.add(options.onProblem);
   try {
     await bridge.opened;
   } catch (error) {
     bridge.close();
     throw error;
   }
-  return new Database(wasm, bridge, engineOptions, timeoutMs);
+  const contexts = new Contexts(bridge, functions, identity);
+  return new Database(wasm, bridge, contexts, engineOptions, timeoutMs);
 }
 
 /** IndexedDB where there is a browser; in Node and the like there is none to be missed. */

@@ -73,16 +73,17 @@ function reviveFields(object: { [key: string]: Value | undefined }): void {
 }
 
 function reviveEncoded(name: string, base64: Value | undefined): Value {
-  if (typeof base64 === "string") {
-    const buffer = fromBase64(base64);
-    if (name === "$bytes") return buffer;
-    if (buffer.byteLength === 8) {
-      if (name === "$integer") return new DataView(buffer).getBigInt64(0, true);
-      if (name === "$float") {
-        const float = new DataView(buffer).getFloat64(0, true);
-        if (isSpecialFloat(float)) return float;
-      }
-    }
-  }
-  throw new HoldfastError("EngineFault", `The engine wrote a malformed ${name}.`);
+  const value = typeof base64 === "string" ? revived(name, base64) : undefined;
+  if (value === undefined) throw new HoldfastError("EngineFault", `The engine wrote a malformed ${name}.`);
+  return value;
+}
+
+/** The value that Convex JSON writes as `{ [name]: base64 }`; undefined if it is none. Throws when that is not base64. */
+export function revived(name: string, base64: string): bigint | number | ArrayBuffer | undefined {
+  const buffer = fromBase64(base64);
+  if (name === "$bytes") return buffer;
+  if (buffer.byteLength !== 8) return undefined;
+  if (name === "$integer") return new DataView(buffer).getBigInt64(0, true);
+  const float = name === "$float" ? new DataView(buffer).getFloat64(0, true) : 0;
+  return isSpecialFloat(float) ? float : undefined;
 }

@@ -92,8 +92,16 @@ export type {
   WithOptionalSystemFields,
 } from "./data_model.js";
 
-// Queries and contexts.
-export type { Cursor, OrderedQuery, PaginationOptions, PaginationResult, Query, QueryInitializer } from "./query.js";
+// Queries and databases.
+export type {
+  Cursor,
+  OrderedQuery,
+  PaginationOptions,
+  PaginationResult,
+  Query,
+  QueryInitializer,
+  Selected,
+} from "./query.js";
 export type {
   IndexRange,
   IndexRangeBuilder,
@@ -102,13 +110,43 @@ export type {
 } from "./index_range.js";
 export type { Expression, ExpressionOrValue, FilterBuilder } from "./filter.js";
 export type {
+  BaseTableReader,
+  BaseTableWriter,
   GenericDatabaseReader,
   GenericDatabaseWriter,
-  GenericMutationCtx,
-  GenericQueryCtx,
   InsertValue,
   PatchValue,
 } from "./context.js";
+
+// Functions and references to them.
+export {
+  internalMutationGeneric as internalMutation,
+  internalMutationGeneric,
+  internalQueryGeneric as internalQuery,
+  internalQueryGeneric,
+  mutationGeneric as mutation,
+  mutationGeneric,
+  queryGeneric as query,
+  queryGeneric,
+} from "./functions/registration.js";
+export type {
+  FunctionVisibility,
+  MutationBuilder,
+  QueryBuilder,
+  RegisteredMutation,
+  RegisteredQuery,
+} from "./functions/registration.js";
+export { anyApi, filterApi, getFunctionName, makeFunctionReference } from "./functions/reference.js";
+export type {
+  ApiFromModules,
+  FilterApi,
+  FunctionArgs,
+  FunctionReference,
+  FunctionReturnType,
+} from "./functions/reference.js";
+export type { Auth, GenericMutationCtx, GenericQueryCtx, UserIdentity } from "./functions/context.js";
+export type { IdentityOption } from "./functions/contexts.js";
+export type { FunctionModule, FunctionModules } from "./functions/registry.js";
 
 // Errors.
 export { ConvexError, ERROR_CODES, HoldfastError } from "./errors.js";

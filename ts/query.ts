@@ -14,7 +14,6 @@ import { type ExpressionOrValue, type FilterBuilder, filterBuilder, serializeExp
 import { type IndexRange, type IndexRangeBuilder, RangeBuilder } from "./index_range.js";
 import {
   type Order,
-  type SerializedExpression,
   type SerializedQuery,
   type SerializedRangeExpression,
   type SerializedSource,
@@ -46,9 +45,12 @@ export interface PaginationResult<T> {
   isDone: boolean;
   /** Where the next page begins. */
   continueCursor: Cursor;
-  /** Where the page could be cut in two; Holdfast doesn't say. */
+  /** Where the page could be cut in two; null when it has fewer than two documents. */
   splitCursor?: Cursor | null;
-  /** `"SplitRequired"` if `maximumRowsRead` has ended the page, else null. */
+  /**
+   * `"SplitRequired"` if `maximumRowsRead` has ended the page, `"SplitRecommended"` if three quarters of that were read or
+   * the page has more than 6,144 documents, else null.
+   */
   pageStatus?: "SplitRecommended" | "SplitRequired" | null;
 }
 
@@ -96,6 +98,16 @@ export function uniqueOf(query: SerializedQuery, rows: readonly GenericDocument[
   );
 }
 
+/** A table of which some fields are selected. */
+export type Selected<TableInfo extends GenericTableInfo, Field extends string> = Omit<TableInfo, "document"> & {
+  document: PickEach<DocumentByInfo<TableInfo>, Field>;
+};
+
+/** `Pick` of each member of a union. */
+type PickEach<Document, Field extends string> = Document extends Document
+  ? { [Name in keyof Document as Name extends Field ? Name : never]: Document[Name] }
+  : never;
+
 /** A query whose order is settled. */
 export interface OrderedQuery<TableInfo extends GenericTableInfo> extends AsyncIterable<DocumentByInfo<TableInfo>> {
   /**
@@ -103,6 +115,13 @@ export interface OrderedQuery<TableInfo extends GenericTableInfo> extends AsyncI
    * the same, it is faster.
    */
   filter(predicate: (q: FilterBuilder<TableInfo>) => ExpressionOrValue<boolean>): this;
+  /**
+   * Loads these fields of each document and no others: less to make, where documents are large. What comes out is not
+   * kept for other reads. Not in Convex.
+   */
+  select<Field extends keyof DocumentByInfo<TableInfo> & string>(
+    ...fields: Field[]
+  ): OrderedQuery<Selected<TableInfo, Field>>;
   /** Loads a page of results and a cursor for the next. */
   paginate(paginationOpts: PaginationOptions): Promise<PaginationResult<DocumentByInfo<TableInfo>>>;
   /** Loads all results. */
@@ -138,13 +157,16 @@ export interface QueryInitializer<TableInfo extends GenericTableInfo> extends Qu
   ): Query<TableInfo>;
 }
 
+/** Convex's own tables. */
+export const SYSTEM_TABLES: readonly string[] = ["_storage", "_scheduled_functions"];
+
 const QUERY_OPERATORS_MAX = 256;
 
 /** A query under construction: as it is serialized, except that the order may be unsaid. */
 interface Draft {
   source: { [Key in "type" | "tableName" | "indexName"]?: string } & { range?: SerializedRangeExpression[] };
   order: Order | null;
-  operators: { filter: SerializedExpression }[];
+  operators: SerializedQuery["operators"];
 }
 
 /** Where a query is in its life. It is used once, so that its results can be handed out as they come. */
@@ -186,6 +208,16 @@ class QueryBuilder implements Query<GenericTableInfo> {
     }
     const operators = [...draft.operators, { filter: serializeExpression(expression) }];
     return new QueryBuilder(this.#executor, { ...draft, operators }) as this;
+  }
+
+  select(...fields: string[]): OrderedQuery<any> {
+    const draft = this.#takeDraft();
+    if (draft.operators.some((operator) => "select" in operator)) {
+      throw invalidArgument("Queries may only specify `select` at most once");
+    }
+    for (const [index, field] of fields.entries()) requireText(field, "select", "field", index + 1);
+    if (fields.length === 0) throw invalidArgument("Must provide arg 1 `field` to `select`");
+    return new QueryBuilder(this.#executor, { ...draft, operators: [...draft.operators, { select: fields }] });
   }
 
   async paginate(options: PaginationOptions): Promise<PaginationResult<GenericDocument>> {
@@ -347,6 +379,9 @@ class TableQuery implements QueryInitializer<GenericTableInfo> {
   order(order: Order): QueryBuilder {
     return this.fullTableScan().order(order);
   }
+  select(...fields: string[]): OrderedQuery<any> {
+    return this.fullTableScan().select(...fields);
+  }
   filter(predicate: (q: FilterBuilder<GenericTableInfo>) => ExpressionOrValue<boolean>): this {
     // After a filter only the steps of an ordered query make sense, which the type says by `this` of the interface.
     return this.fullTableScan().filter(predicate) as unknown as this;
@@ -380,7 +415,23 @@ export function queryTable<TableInfo extends GenericTableInfo>(
   tableName: string,
 ): QueryInitializer<TableInfo> {
   requireText(tableName, "query", "tableName");
+  if (SYSTEM_TABLES.includes(tableName)) {
+    throw invalidArgument("System tables can only be accessed from db.system.query().");
+  }
+  return queryOf(executor, tableName);
+}
+
+/** @internal The same, of any table. */
+export function queryOf<TableInfo extends GenericTableInfo>(
+  executor: QueryExecutor,
+  tableName: string,
+): QueryInitializer<TableInfo> {
   return new TableQuery(executor, bounded(tableName)) as unknown as QueryInitializer<TableInfo>;
+}
+
+/** @internal Whether something is a query, and not what it would answer. */
+export function isQuery(value: unknown): boolean {
+  return isInstance(value, QueryBuilder) || isInstance(value, TableQuery);
 }
 
 /** The options of a page, read once. Convex's own code adds some that mean nothing here. */

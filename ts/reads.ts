@@ -16,11 +16,20 @@ export interface Reader {
   check(): void;
   /** Called when the state that is read is gone. Throws if one can't begin again on a newer one. */
   lost(): void;
+  /** What a read has to wait for before it begins, if anything. */
+  turn(): Promise<unknown> | undefined;
 }
 
 /** Reads of what the tab shows. */
-export const currentReader: Reader = { transaction: 0, check: () => undefined, lost: () => undefined };
+export const currentReader: Reader = {
+  transaction: 0,
+  check: () => undefined,
+  lost: () => undefined,
+  turn: () => undefined,
+};
 
+/** A page of more rows is better cut in two: three quarters of what Convex allows. */
+const LONG_PAGE = 6144;
 /** The most that a word of the mailbox holds. */
 const WORD_MAX = 0xffffffff;
 /** The word `Run` when a call left nothing to go on with. */
@@ -40,6 +49,8 @@ export interface Steps<T> {
 
 /** Calls the engine until the answer is whole. */
 export function drive<T>(bridge: Bridge, reader: Reader, steps: Steps<T>): Promise<T> {
+  const turn = reader.turn();
+  if (turn !== undefined) return turn.then(() => drive(bridge, reader, steps));
   try {
     reader.check();
     const status = steps.start();
@@ -160,13 +171,18 @@ export class Executor implements QueryExecutor {
       },
       take: () => this.#take(page),
       discard: () => (page.length = 0),
-      finish: () => ({
-        page,
-        isDone: bridge.number() === 1,
-        continueCursor: bridge.text(),
-        splitCursor: null,
-        pageStatus: bridge.number() === 2 ? "SplitRequired" : null,
-      }),
+      finish: () => {
+        const state = bridge.number();
+        const [continueCursor, splitCursor = null] = bridge.text().split("\n");
+        const isLong = (state & 4) !== 0 || page.length > LONG_PAGE;
+        return {
+          page,
+          isDone: (state & 1) !== 0,
+          continueCursor: continueCursor!,
+          splitCursor,
+          pageStatus: (state & 2) !== 0 ? "SplitRequired" : isLong ? "SplitRecommended" : null,
+        };
+      },
     });
   }
 
@@ -238,6 +254,7 @@ class RowIterator implements AsyncIterator<GenericDocument, undefined> {
 
   async #refill(): Promise<void> {
     const bridge = this.#bridge;
+    await this.#reader.turn();
     this.#reader.check();
     this.#rows = [];
     this.#next = 0;

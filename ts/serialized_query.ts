@@ -26,7 +26,10 @@ export type SerializedSource =
   | { type: "IndexRange"; indexName: string; range: SerializedRangeExpression[]; order: Order };
 
 /** A query as plain data. */
-export type SerializedQuery = { source: SerializedSource; operators: { filter: SerializedExpression }[] };
+export type SerializedQuery = {
+  source: SerializedSource;
+  operators: ({ filter: SerializedExpression } | { select: string[] })[];
+};
 
 /** The table that a query reads. */
 export function tableOf({ source }: SerializedQuery): string {

@@ -4,15 +4,15 @@
  */
 import { invalidArgument, requireArgument, requireText } from "./arguments.js";
 import { type Bridge, closed, type Settlement, Status } from "./bridge.js";
-import type { GenericDatabaseWriter } from "./context.js";
-import type { AnyDataModel, GenericDocument } from "./data_model.js";
+import type { GenericDocument } from "./data_model.js";
 import { describe } from "./describe.js";
 import { type Change, type Documents, encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
 import { HoldfastError } from "./errors.js";
 import { pathOfExcess, type Place, placed } from "./place.js";
 import { queryTable } from "./query.js";
-import { drive, Executor, type Reader } from "./reads.js";
-import { Writes } from "./writes.js";
+import { drive, Executor } from "./reads.js";
+import { Scope, type TransactionRun } from "./scope.js";
+import { systemReader } from "./system.js";
 
 /** Methods that change a document, as in src/browser/writing.rs. */
 const METHODS = { patch: 1, replace: 2, delete: 3 } as const;
@@ -26,11 +26,9 @@ class RunAgain extends Error {
   }
 }
 
-/** One run of a function: what its `ctx.db` stands on. */
-export class Run implements Reader {
+/** One run of a transaction's function. */
+class Run implements TransactionRun {
   readonly transaction: number;
-  /** What its writes have come to. */
-  readonly writes = new Writes();
   /** Whether the function has to run again, whatever it makes of that. */
   isLost = false;
   /** How it is limited, if it is a mutation. */
@@ -44,14 +42,16 @@ export class Run implements Reader {
     this.#deadline = options?.timeoutMs ? performance.now() + options.timeoutMs : Infinity;
   }
 
+  closed(): HoldfastError {
+    return new HoldfastError(
+      "TransactionClosed",
+      `This ${this.#options === undefined ? "read" : "mutation"} has ended; its \`ctx.db\` can't be used any more. ` +
+        "Was a promise not awaited?",
+    );
+  }
+
   check(): void {
-    if (this.#isOver) {
-      throw new HoldfastError(
-        "TransactionClosed",
-        `This ${this.#options === undefined ? "read" : "mutation"} has ended; its \`ctx.db\` can't be used any more. ` +
-          "Was a promise not awaited?",
-      );
-    }
+    if (this.#isOver) throw this.closed();
     // One that waits for nothing but its reads gives no timer a turn.
     if (this.#deadline !== Infinity && performance.now() > this.#deadline) throw timeout(this.#options!);
     if (this.isLost) throw new RunAgain();
@@ -66,28 +66,29 @@ export class Run implements Reader {
     this.#isOver = true;
   }
 
-  /** Whether its transaction is at an end, or may be. */
   get isOver(): boolean {
     return this.#isOver;
   }
 }
 
-/** `ctx.db`. */
-export class TransactionDatabase {
-  readonly #bridge: Bridge;
-  readonly #run: Run;
+/** `ctx.db` of a query. */
+export class TransactionReader {
+  protected readonly bridge: Bridge;
+  protected readonly scope: Scope;
   readonly #executor: Executor;
+  /** Convex's own tables, which are empty here. */
+  readonly system = systemReader;
 
-  /** Makes one for a run. */
-  constructor(bridge: Bridge, run: Run) {
-    this.#bridge = bridge;
-    this.#run = run;
-    this.#executor = new Executor(bridge, run);
+  /** Makes one for a function. */
+  constructor(bridge: Bridge, scope: Scope) {
+    this.bridge = bridge;
+    this.scope = scope;
+    this.#executor = new Executor(bridge, scope);
   }
 
   get(tableOrId: string, id?: string): Promise<GenericDocument | null> {
     const [tableName, text] = target("get", tableOrId, id);
-    return this.#get(tableName, text);
+    return this.getById(tableName, text);
   }
 
   query(tableName: string): unknown {
@@ -95,27 +96,54 @@ export class TransactionDatabase {
   }
 
   normalizeId(tableName: string, id: string): string | null {
-    return normalizeId(this.#bridge, tableName, id);
+    return normalizeId(this.bridge, tableName, id);
   }
 
+  table(tableName: string): object {
+    return tableReader(this, tableName);
+  }
+
+  protected getById(tableName: string | undefined, id: string): Promise<GenericDocument | null> {
+    const { bridge, scope } = this;
+    const rows: GenericDocument[] = [];
+    return drive(bridge, scope, {
+      start: () => {
+        const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
+        const status = bridge.engine.getIn(scope.transaction, bridge.writeText(id), table);
+        if (status === Status.Failed) throw notFound(bridge, tableName, id);
+        return status;
+      },
+      take: () => bridge.takeFresh(rows),
+      discard: () => (rows.length = 0),
+      finish: () => rows[0] ?? null,
+    });
+  }
+}
+
+/** `ctx.db` of a mutation. */
+export class TransactionDatabase extends TransactionReader {
   newId(tableName: string): string {
-    this.#run.check();
-    return newId(this.#bridge, this.#run.transaction, tableName);
+    this.scope.check();
+    return newId(this.bridge, this.scope.transaction, tableName);
+  }
+
+  override table(tableName: string): object {
+    return tableWriter(this, tableName);
   }
 
   insert(tableName: string, value: unknown): Promise<string> {
     return this.#write(() => {
-      requireText(tableName, "insert", "table");
+      requireUserTable(tableName, "insert");
       requireArgument(value, "insert", "value", 2);
-      const ids = this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, [value], false));
+      const ids = this.insertEncoded(tableName, encodeDocuments(this.bridge, tableName, [value], false));
       return ids instanceof Promise ? ids.then(([id]) => id!) : ids[0]!;
     });
   }
 
   insertMany(tableName: string, values: readonly unknown[]): Promise<string[]> {
     return this.#write(() => {
-      requireText(tableName, "insertMany", "table");
-      return this.insertEncoded(tableName, encodeDocuments(this.#bridge, tableName, listOf(values), true));
+      requireUserTable(tableName, "insertMany");
+      return this.insertEncoded(tableName, encodeDocuments(this.bridge, tableName, listOf(values), true));
     });
   }
 
@@ -137,20 +165,22 @@ export class TransactionDatabase {
   #change(method: "patch" | "replace", tableOrId: string, idOrValue: unknown, value: unknown): Promise<void> {
     return this.#write(() => {
       const [tableName, id, content] = targetAndValue(method, tableOrId, idOrValue, value);
-      return this.changeEncoded(method, tableName, id, encodeChange(this.#bridge, method, tableName, id, content));
+      return this.changeEncoded(method, tableName, id, encodeChange(this.bridge, method, tableName, id, content));
     });
   }
 
   /** What comes after the function's end belongs to nobody. */
   #write<T>(write: () => T | Promise<T>): Promise<T> {
-    const { isOver, writes } = this.#run;
-    return isOver ? (async () => write())() : writes.begin(write);
+    const { scope } = this;
+    if (scope.isOver) return (async () => write())();
+    const turn = scope.turn();
+    return scope.writes.begin(turn === undefined ? write : () => turn.then(write));
   }
 
   /** Inserts documents as {@link encodeDocuments} has made them: all or none. */
   insertEncoded(tableName: string, documents: Documents): string[] | Promise<string[]> {
-    const bridge = this.#bridge;
-    const { transaction } = this.#run;
+    const bridge = this.bridge;
+    const { transaction } = this.scope;
     const ids: string[] = [];
     let done = 0;
     const call = () => {
@@ -168,7 +198,7 @@ export class TransactionDatabase {
       return status;
     };
     const takeBack = () => {
-      if (this.#run.isOver || bridge.isClosed) return;
+      if (this.scope.isOver || bridge.isClosed) return;
       for (const id of ids) bridge.engine.change(transaction, METHODS.delete, bridge.writeText(id), 0, 0);
     };
     const waiting = this.#call(call);
@@ -190,21 +220,21 @@ export class TransactionDatabase {
     id: string,
     { bytes, creationTime, value }: Change,
   ): void | Promise<void> {
-    const bridge = this.#bridge;
+    const bridge = this.bridge;
     const call = () => {
       const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
       const length = bridge.writeText(id);
       const { input } = bridge;
       input.ensure(bytes.length);
       input.bytes.set(bytes, length);
-      const { transaction } = this.#run;
+      const { transaction } = this.scope;
       const status = bridge.engine.change(transaction, METHODS[method], length, table, bytes.length);
       if (status !== Status.Failed) return status;
       const error = bridge.error();
       throw placed(located(error, value), placeOf(bridge, error, tableName, id));
     };
     if (creationTime === undefined) return this.#call(call);
-    return this.#get(tableName, id).then((document) => {
+    return this.getById(tableName, id).then((document) => {
       if (document !== null && document["_creationTime"] !== creationTime) {
         throw invalidArgument(
           `Provided creation time ${describe(creationTime)} doesn't match '_creationTime' field ` +
@@ -217,14 +247,14 @@ export class TransactionDatabase {
 
   /** Calls the engine until it has done what it was asked for: at once, unless pages have to be waited for. */
   #call(call: () => number): undefined | Promise<void> {
-    this.#run.check();
+    this.scope.check();
     return this.#isDone(call()) ? undefined : this.#callAgain(call);
   }
 
   async #callAgain(call: () => number): Promise<void> {
     do {
-      await this.#bridge.ready(this.#bridge.read());
-      this.#run.check();
+      await this.bridge.ready(this.bridge.read());
+      this.scope.check();
     } while (!this.#isDone(call()));
   }
 
@@ -232,24 +262,8 @@ export class TransactionDatabase {
   #isDone(status: number): boolean {
     if (status === Status.Done) return true;
     if (status === Status.Missing) return false;
-    if (status === Status.Stale) this.#run.lost();
+    if (status === Status.Stale) this.scope.lost();
     throw unexpected(status);
-  }
-
-  #get(tableName: string | undefined, id: string): Promise<GenericDocument | null> {
-    const bridge = this.#bridge;
-    const rows: GenericDocument[] = [];
-    return drive(bridge, this.#run, {
-      start: () => {
-        const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
-        const status = bridge.engine.getIn(this.#run.transaction, bridge.writeText(id), table);
-        if (status === Status.Failed) throw notFound(bridge, tableName, id);
-        return status;
-      },
-      take: () => bridge.takeFresh(rows),
-      discard: () => (rows.length = 0),
-      finish: () => rows[0] ?? null,
-    });
   }
 }
 
@@ -299,6 +313,13 @@ function pushIds(ids: string[], text: string): void {
   }
 }
 
+/** A table to insert into. */
+export function requireUserTable(tableName: unknown, method: string): asserts tableName is string {
+  requireText(tableName, method, "table");
+  if (!tableName.startsWith("_")) return;
+  throw new HoldfastError("TableNotFound", "System tables (prefixed with `_`) are read-only.");
+}
+
 /** Sorts out the two ways to name a document: `(id)` and `(table, id)`. */
 export function target(method: string, tableOrId: unknown, id: unknown): [string | undefined, string] {
   if (id === undefined) {
@@ -346,9 +367,24 @@ function unexpected(status: number): HoldfastError {
   return new HoldfastError("EngineFault", `The engine answered a write with status ${status}.`);
 }
 
-/** The types of `ctx.db` are those of the schema; inside, they are not needed. */
-export function contextOf(database: TransactionDatabase): { db: GenericDatabaseWriter<AnyDataModel> } {
-  return { db: database as unknown as GenericDatabaseWriter<AnyDataModel> };
+/** `db.table(name)` of a query: the same methods without the table's name. */
+export function tableReader(database: TransactionReader, tableName: string) {
+  requireText(tableName, "table", "tableName");
+  return {
+    get: (id: string) => database.get(tableName, id),
+    query: () => database.query(tableName),
+  };
+}
+
+/** The same of a mutation. */
+export function tableWriter(database: TransactionDatabase, tableName: string) {
+  return {
+    ...tableReader(database, tableName),
+    insert: (value: unknown) => database.insert(tableName, value),
+    patch: (id: string, value: unknown) => database.patch(tableName, id, value),
+    replace: (id: string, value: unknown) => database.replace(tableName, id, value),
+    delete: (id: string) => database.delete(tableName, id),
+  };
 }
 
 /** How a mutation is run. */
@@ -377,7 +413,7 @@ export function checkedTimeout(name: string, milliseconds: unknown): number {
  */
 export async function mutate<T>(
   bridge: Bridge,
-  action: (database: TransactionDatabase) => Promise<T> | T,
+  action: (scope: Scope) => Promise<T> | T,
   options: MutationOptions,
 ): Promise<T> {
   if (bridge.engine.begin(false) === Status.Failed) throw bridge.error();
@@ -385,13 +421,14 @@ export async function mutate<T>(
   let endTurn: (() => void) | undefined;
   for (;;) {
     const run = new Run(transaction, options);
+    const scope = new Scope(bridge, run);
     let result: T | undefined;
     let failure: { readonly error: unknown } | undefined;
     try {
-      const running = action(new TransactionDatabase(bridge, run));
+      const running = action(scope);
       // A write of one step that had to wait for nothing is finished before its caller goes on: what the caller does
       // next sees it.
-      if (options.timeoutMs !== undefined) result = await within(bridge, run, options, running);
+      if (options.timeoutMs !== undefined) result = await within(bridge, scope, options, running);
       else result = running instanceof Promise ? await running : running;
     } catch (error) {
       failure = { error };
@@ -435,12 +472,13 @@ export async function mutate<T>(
 }
 
 /** Runs a function over one state, which nobody changes. */
-export async function read<T>(bridge: Bridge, action: (database: TransactionDatabase) => Promise<T> | T): Promise<T> {
+export async function read<T>(bridge: Bridge, action: (scope: Scope) => Promise<T> | T): Promise<T> {
   for (;;) {
     if (bridge.engine.begin(true) === Status.Failed) throw bridge.error();
     const run = new Run(bridge.number());
+    const scope = new Scope(bridge, run);
     try {
-      const result = await within(bridge, run, undefined, action(new TransactionDatabase(bridge, run)));
+      const result = await within(bridge, scope, undefined, action(scope));
       if (!run.isLost) return result;
     } catch (error) {
       if (!run.isLost) throw error;
@@ -454,7 +492,7 @@ export async function read<T>(bridge: Bridge, action: (database: TransactionData
 /** Waits for a function and its writes, but not beyond its time limit or the end of the database. */
 async function within<T>(
   bridge: Bridge,
-  { transaction, writes }: Run,
+  { transaction, writes }: Scope,
   options: MutationOptions | undefined,
   running: Promise<T> | T,
 ): Promise<T> {

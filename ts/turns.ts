@@ -6,7 +6,7 @@
 /** After so long the next one no longer waits: what runs may itself wait for one that comes later. */
 const PATIENCE_MS = 1_000;
 
-/** @internal A line of functions. */
+/** A line of functions. */
 export class Turns {
   #last: Promise<void> = Promise.resolve();
 

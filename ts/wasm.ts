@@ -5,6 +5,7 @@ import type * as files from "node:fs/promises";
 import init, { deleteDatabase, Engine } from "../pkg/holdfast.js";
 import { isInstance } from "./checked.js";
 import { HoldfastError } from "./errors.js";
+import { fromBase64 } from "./json.js";
 
 export type { Engine };
 
@@ -33,16 +34,17 @@ export function isWasmSource(source: unknown): source is WasmSource {
  * @internal Loads the engine, once for a page: later calls get the first one, wherever it came from. A failed load can
  * be tried again.
  */
-export function loadWasm(source: WasmSource = new URL("./holdfast_bg.wasm", import.meta.url)): Promise<Wasm> {
-  loading ??= load(source).catch((cause: unknown) => {
+export function loadWasm(given?: WasmSource): Promise<Wasm> {
+  const source = given ?? new URL("./holdfast_bg.wasm", import.meta.url);
+  loading ??= load(source, given === undefined).catch((cause: unknown) => {
     loading = undefined;
     throw unavailable(source, cause);
   });
   return loading;
 }
 
-async function load(source: WasmSource): Promise<Wasm> {
-  const binary = isAddress(source) ? await fetched(source) : source;
+async function load(source: WasmSource, isOurs: boolean): Promise<Wasm> {
+  const binary = isAddress(source) ? await fetched(source, isOurs) : source;
   const { memory } = await init({ module_or_path: binary });
   return { Engine, deleteDatabase, memory };
 }
@@ -51,7 +53,8 @@ function isAddress(source: WasmSource): source is string | URL {
   return typeof source === "string" || source instanceof URL;
 }
 
-async function fetched(address: string | URL): Promise<Response | BufferSource> {
+/** The binary at an address. Where nothing is beside the script, what the package has of it as text. */
+async function fetched(address: string | URL, isOurs: boolean): Promise<Response | BufferSource> {
   const text = String(address);
   if (text.startsWith("file:")) {
     // Node's fetch knows no files. The name is put together so that bundlers for browsers don't look for it; of two
@@ -70,19 +73,26 @@ async function fetched(address: string | URL): Promise<Response | BufferSource> 
       { cause },
     );
   }
-  if (!response.ok) throw new Error(`the server answered ${response.status}.`);
+  if (!response.ok) {
+    if (isOurs) return inlined();
+    throw new Error(`the server answered ${response.status}.`);
+  }
   const type = response.headers.get("content-type") ?? "";
   if (type.startsWith("application/wasm")) return response;
   // Servers for single-page apps give the app's page for whatever is not there.
   const bytes = new Uint8Array(await response.arrayBuffer());
   if (bytes[0] === 0x3c) {
-    throw new Error(
-      "there is a web page and no WebAssembly. If this is not the `wasmUrl` that was given, the bundler has moved the " +
-        'script and not the binary beside it: with Vite 5 to 7, `optimizeDeps: { exclude: ["holdfast"] }` mends it; ' +
-        "else give the binary's address, `openDatabase({ …, wasmUrl })`.",
-    );
+    if (isOurs) return inlined();
+    throw new Error("there is a web page and no WebAssembly: `wasmUrl` must be the address of holdfast_bg.wasm.");
   }
   return bytes;
+}
+
+/** The binary from a script of its own: some development servers bundle scripts anew and leave behind what is beside them. */
+async function inlined(): Promise<BufferSource> {
+  const { default: zipped } = await import("../pkg/inlined.js");
+  const stream = new Blob([fromBase64(zipped)]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
 }
 
 function unavailable(source: WasmSource, cause: unknown): HoldfastError {

@@ -49,6 +49,11 @@ export class Writes {
     this.#failures.delete(promise);
   }
 
+  /** Writes that are under way. */
+  get waiting(): Iterable<Promise<unknown>> {
+    return this.#waiting;
+  }
+
   /** Whether there is something that {@link Writes.end} has to wait for or to tell. */
   get isOpen(): boolean {
     return this.#waiting.size + this.#failures.size > 0;

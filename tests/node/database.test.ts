@@ -240,7 +240,7 @@ test("a page ends when as many documents were read as may be, whether they match
     });
     pages.push(result.page.map((row) => row.createdAt));
     const isCut: boolean = result.page.length < 3 && !result.isDone;
-    assert.equal(result.pageStatus, isCut ? "SplitRequired" : null);
+    assert.equal(result.pageStatus === "SplitRequired", isCut);
     ({ continueCursor: cursor, isDone } = result);
   }
   assert.deepEqual(pages.flat(), [99, 199, 299, 399, 499, 599, 699, 799, 899, 999]);
@@ -254,7 +254,9 @@ test("a page ends when as many documents were read as may be, whether they match
   const rest = await db.query("tasks").paginate({ numItems: 1_000, cursor: continueCursor });
   assert.equal(rest.page[0]?.createdAt, 10);
   const exact = await db.query("tasks").paginate({ numItems: 10, cursor: null, maximumRowsRead: 10 });
-  assert.deepEqual([exact.page.length, exact.isDone, exact.pageStatus], [10, false, null]);
+  assert.deepEqual([exact.page.length, exact.isDone, exact.pageStatus], [10, false, "SplitRecommended"]);
+  const some = await db.query("tasks").paginate({ numItems: 7, cursor: null, maximumRowsRead: 10 });
+  assert.deepEqual([some.page.length, some.pageStatus], [7, null]);
 });
 
 test("an unchanged document is the same frozen object, a changed one another", async (t) => {

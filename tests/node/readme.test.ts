@@ -1,41 +1,43 @@
-// The samples in README.md: they compile, run in Node, and print what their comments say.
+// The samples in README.md and docs/: they compile, run in Node, and print what their comments say.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { after, test } from "node:test";
 import { transform } from "esbuild";
 
 interface Program {
-  /** Where it begins in README.md. */
+  /** The document that it is in. */
+  document: string;
+  /** Where it begins there. */
   line: number;
-  /** Its blocks one after the other, each on the line where README.md has it. */
+  /** Its blocks one after the other, each on the line where the document has it. */
   text: string;
 }
 
 const root = process.cwd();
 const folder = join(root, ".cache", "readme");
 
-/** The ts blocks of README.md. One that imports something begins a new program; the others go on with it. */
-function programs(): Program[] {
+/** The ts blocks of a document. One that imports something begins a new program; the others go on with it. */
+function programsOf(document: string): Program[] {
   const found: Program[] = [];
   let block: string[] | undefined;
-  for (const [index, line] of readFileSync(join(root, "README.md"), "utf8").split("\n").entries()) {
+  for (const [index, line] of readFileSync(join(root, document), "utf8").split("\n").entries()) {
     if (block === undefined) {
       if (line === "```ts") block = [];
     } else if (line !== "```") {
       block.push(line);
     } else {
       const start = index - block.length;
-      if (/^import\b/m.test(block[0] ?? "")) found.push({ line: start + 1, text: "" });
+      if (/^import\b/m.test(block[0] ?? "")) found.push({ document, line: start + 1, text: "" });
       const program = found.at(-1);
-      assert.ok(program, `The block in line ${start} belongs to no program.`);
+      assert.ok(program, `The block in line ${start} of ${document} belongs to no program.`);
       const gap = start - (program.text.split("\n").length - 1);
       program.text += `${"\n".repeat(gap)}${block.join("\n")}\n`;
       block = undefined;
     }
   }
-  assert.equal(block, undefined, "a block has no end");
+  assert.equal(block, undefined, `a block of ${document} has no end`);
   return found;
 }
 
@@ -55,12 +57,16 @@ rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const all = programs();
-const fileOf = (program: Program) => join(folder, `line-${program.line}`);
+const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)].sort();
+const all = documents.filter((name) => name.endsWith(".md")).flatMap(programsOf);
+const fileOf = ({ document, line }: Program) => join(folder, `${document.replace(/\W/g, "-")}-${line}`);
 
-test("README.md has programs", () => assert.ok(all.length >= 2));
+test("there are programs", () => {
+  assert.ok(all.filter(({ document }) => document === "README.md").length >= 2);
+  assert.ok(all.some(({ document }) => document === "docs/convex.md"));
+});
 
-test("the programs of README.md compile", () => {
+test("the programs compile", () => {
   for (const program of all) writeFileSync(`${fileOf(program)}.ts`, program.text);
   const config = { extends: "../../tsconfig.json", compilerOptions: { paths: {} }, include: ["*.ts"], exclude: [] };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
@@ -70,7 +76,7 @@ test("the programs of README.md compile", () => {
 });
 
 for (const program of all) {
-  test(`the program in line ${program.line} of README.md runs`, async () => {
+  test(`the program in line ${program.line} of ${program.document} runs`, async () => {
     const { code } = await transform(program.text, { loader: "ts", format: "esm", target: "node20" });
     const file = `${fileOf(program)}.mjs`;
     writeFileSync(file, code);

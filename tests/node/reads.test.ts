@@ -29,6 +29,7 @@ function ending() {
       if (isOver) throw new Error("over");
     },
     lost: () => undefined,
+    turn: () => undefined,
   };
   return { dropped, executor: new Executor(bridge as unknown as Bridge, reader) };
 }

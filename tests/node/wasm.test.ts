@@ -42,7 +42,7 @@ async function failure(wasmUrl: unknown): Promise<HoldfastError> {
 test("a binary that can't be had is no fault of the engine, and the next try may succeed", async () => {
   const cases: [string, RegExp][] = [
     [`${origin}/nothing`, /answered 404/],
-    [`${origin}/page`, /web page.*optimizeDeps: \{ exclude: \["holdfast"\] \}.*wasmUrl/],
+    [`${origin}/page`, /web page.*`wasmUrl` must be the address/],
     [`${origin}/unlabelled`, /web page.*wasmUrl/],
     [`${origin}/half`, /could not be loaded/],
     ["http://127.0.0.1:1/holdfast_bg.wasm", /offline.*connect-src/],

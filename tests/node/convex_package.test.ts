@@ -1,0 +1,165 @@
+// Beside the `convex` package itself: what it makes is taken, and what it says is said.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+import fc from "fast-check";
+import * as server from "../../ts/convex/server.js";
+import * as values from "../../ts/convex/values.js";
+import { openDatabase } from "../../ts/index.js";
+import { value } from "../fixtures/values.js";
+import { freshName } from "../fixtures/database.js";
+
+// The names of the imports stand for our own modules here.
+const require = createRequire(import.meta.url);
+const convexServer = require("convex/server") as typeof server;
+const convexValues = require("convex/values") as typeof values;
+
+/** One schema, as both packages define it. */
+function schemaOf({ defineSchema, defineTable }: typeof server, { v }: typeof values) {
+  const owner = v.object({ id: v.id("users"), since: v.optional(v.number()) });
+  return defineSchema({
+    users: defineTable({ name: v.string(), tags: v.array(v.string()) }).index("by_name", ["name"]),
+    notes: defineTable(
+      v.union(
+        v.object({ kind: v.literal("text"), text: v.string(), owner }),
+        v.object({ kind: v.literal("count"), count: v.int64(), big: v.literal(5n), on: v.literal(true) }),
+      ),
+    )
+      .index("by_kind", ["kind", "text"])
+      .searchIndex("search_text", { searchField: "text", filterFields: ["kind"] }),
+    anything: defineTable(v.any()),
+    rest: defineTable({
+      any: v.any(),
+      bytes: v.bytes(),
+      map: v.record(v.id("users"), v.float64()),
+      maybe: v.nullable(v.boolean()),
+      none: v.null(),
+    }).vectorIndex("by_vector", { vectorField: "any", dimensions: 3 }),
+  });
+}
+
+const exported = (schema: object) => (schema as { export(): string }).export();
+
+test("schemas are exported as Convex exports them, letter by letter", () => {
+  assert.equal(exported(schemaOf(server, values)), exported(schemaOf(convexServer, convexValues)));
+});
+
+test("a schema and functions that the package has made are taken", async (t) => {
+  const schema = schemaOf(convexServer, convexValues);
+  const { mutationGeneric, queryGeneric, anyApi } = convexServer;
+  const { v } = convexValues;
+  const add = mutationGeneric({
+    args: { name: v.string() },
+    returns: v.id("users"),
+    handler: (ctx, { name }) => ctx.db.insert("users", { name, tags: [] }),
+  });
+  const names = queryGeneric(async (ctx) => {
+    const users = await ctx.db.query("users").withIndex("by_name").collect();
+    return users.map((user: { name: string }) => user.name);
+  });
+  const db = await openDatabase({
+    name: freshName(),
+    storage: "memory",
+    schema,
+    functions: { "convex/users.ts": { add, names } },
+  });
+  t.after(() => db.close());
+  await db.run(anyApi["users"]!["add"] as never, { name: "Bob" } as never);
+  await db.run(add, { name: "Ada" });
+  assert.deepEqual(await db.run(anyApi["users"]!["names"] as never, {} as never), ["Ada", "Bob"]);
+  await assert.rejects(db.run(add, { name: 5 as unknown as string }), { code: "ArgumentValidationError" });
+});
+
+test("an error of the package's own class passes through", async (t) => {
+  const schema = schemaOf(server, values);
+  const db = await openDatabase({ name: freshName(), storage: "memory", schema });
+  t.after(() => db.close());
+  const error = new convexValues.ConvexError({ code: 5 });
+  const fail = server.mutationGeneric(() => {
+    throw error;
+  });
+  await assert.rejects(db.run(fail), (thrown) => thrown === error);
+});
+
+test("names of functions are read from either package's references", () => {
+  for (const [ours, theirs] of [
+    [server, convexServer],
+    [convexServer, server],
+  ] as const) {
+    assert.equal(ours.getFunctionName(theirs.anyApi["lib"]!["numbers"]!["double"] as never), "lib/numbers:double");
+    assert.equal(ours.getFunctionName(theirs.makeFunctionReference("a:b")), "a:b");
+  }
+});
+
+test("values have Convex's order, sizes and JSON", () => {
+  fc.assert(
+    fc.property(value, value, (a, b) => {
+      assert.equal(values.compareValues(a, b), Math.sign(convexValues.compareValues(a, b)));
+      assert.equal(values.getConvexSize(a), convexValues.getConvexSize(a));
+      const json = values.convexToJson(a);
+      assert.deepEqual(json, convexValues.convexToJson(a));
+      assert.deepEqual(values.jsonToConvex(json), convexValues.jsonToConvex(json));
+      const document = { field: a };
+      assert.equal(values.getDocumentSize(document), convexValues.getDocumentSize(document));
+    }),
+  );
+});
+
+test("what is no value is refused in Convex's words", () => {
+  const said = ({ convexToJson }: typeof values, value: unknown): string => {
+    try {
+      convexToJson(value as values.Value);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "nothing";
+  };
+  class Point {
+    x = 1;
+  }
+  const refused = [
+    undefined,
+    [undefined],
+    { a: [1, undefined] },
+    { $a: 1 },
+    { é: 1 },
+    new Date(0),
+    { d: new Map() },
+    new Set([1]),
+    new Point(),
+    { p: new Point() },
+    new Uint8Array(2),
+    2n ** 63n,
+    -(2n ** 63n) - 1n,
+  ];
+  for (const value of refused) {
+    assert.equal(said(values, value), said(convexValues, value));
+    assert.notEqual(said(values, value), "nothing");
+  }
+});
+
+test("definitions that are none are refused in Convex's words", () => {
+  const said = (action: () => unknown): string => {
+    try {
+      action();
+    } catch (error) {
+      return (error as Error).message.split("\n")[0]!.slice(0, 60);
+    }
+    return "nothing";
+  };
+  const both = (make: (v: (typeof values)["v"]) => unknown) => {
+    assert.equal(
+      said(() => make(values.v)),
+      said(() => make(convexValues.v)),
+    );
+    assert.notEqual(
+      said(() => make(values.v)),
+      "nothing",
+    );
+  };
+  both((v) => v.id(5 as never));
+  both((v) => v.record(v.optional(v.string()) as never, v.string()));
+  both((v) => v.record(v.string(), v.optional(v.string()) as never));
+  both((v) => v.object({ a: 5 as never }));
+  both((v) => v.object({ a: undefined as never }));
+});

@@ -1,0 +1,161 @@
+/**
+ * What a function gets besides its arguments: `ctx`. Documents, other functions and the user are here; what needs a
+ * server is there too, so that code written for Convex type-checks, and fails when it is called.
+ */
+import type { GenericDatabaseReader, GenericDatabaseWriter } from "../context.js";
+import type { GenericDataModel, GenericId } from "../data_model.js";
+import type { JsonValue } from "../json.js";
+import type { ArgsAndOptions, FunctionReference, FunctionReturnType, OptionalRestArgs } from "./reference.js";
+import type { FunctionVisibility } from "./registration.js";
+
+type Query = FunctionReference<"query", FunctionVisibility>;
+type Mutation = FunctionReference<"mutation", FunctionVisibility>;
+type Action = FunctionReference<"action", FunctionVisibility>;
+
+/** Who uses the app, as the option `identity` of `openDatabase` says. */
+export interface UserIdentity {
+  /** Unique among all users of all providers. */
+  readonly tokenIdentifier: string;
+  /** The user's name at the provider. */
+  readonly subject: string;
+  /** The provider. */
+  readonly issuer: string;
+  /** What else is known. */
+  readonly [claim: string]: JsonValue | undefined;
+}
+
+/** The user. */
+export interface Auth {
+  /** Who uses the app, or null. */
+  getUserIdentity(): Promise<UserIdentity | null>;
+}
+
+/** Options of calls that Convex has and that mean nothing here. */
+export interface AdvancedRunQueryOptions {
+  /** Ignored: on the device a function has the limits of its mutation. */
+  transactionLimits?: object;
+}
+
+/** A file's id. */
+export type StorageId = string;
+
+/** Files, which need a server: every method is refused when it is called. */
+export interface StorageReader {
+  /** Refused. */
+  getUrl(storageId: GenericId<"_storage"> | StorageId): Promise<string | null>;
+  /** Refused. */
+  getMetadata(storageId: GenericId<"_storage"> | StorageId): Promise<FileMetadata | null>;
+}
+
+/** What is known of a file. */
+export interface FileMetadata {
+  /** Its id. */
+  storageId: StorageId;
+  /** Its hash. */
+  sha256: string;
+  /** Its length. */
+  size: number;
+  /** Its kind. */
+  contentType: string | null;
+}
+
+/** Files, which need a server: every method is refused when it is called. */
+export interface StorageWriter extends StorageReader {
+  /** Refused. */
+  generateUploadUrl(): Promise<string>;
+  /** Refused. */
+  delete(storageId: GenericId<"_storage"> | StorageId): Promise<void>;
+}
+
+/** Files, which need a server: every method is refused when it is called. */
+export interface StorageActionWriter extends StorageWriter {
+  /** Refused. */
+  get(storageId: GenericId<"_storage"> | StorageId): Promise<Blob | null>;
+  /** Refused. */
+  store(blob: Blob, options?: { sha256?: string }): Promise<GenericId<"_storage">>;
+}
+
+/** Functions to be run later, which need a server: every method is refused when it is called. */
+export interface Scheduler {
+  /** Refused. */
+  runAfter<Reference extends Mutation | Action>(
+    delayMs: number,
+    reference: Reference,
+    ...args: OptionalRestArgs<Reference>
+  ): Promise<GenericId<"_scheduled_functions">>;
+  /** Refused. */
+  runAt<Reference extends Mutation | Action>(
+    timestamp: number | Date,
+    reference: Reference,
+    ...args: OptionalRestArgs<Reference>
+  ): Promise<GenericId<"_scheduled_functions">>;
+  /** Refused. */
+  cancel(id: GenericId<"_scheduled_functions">): Promise<void>;
+}
+
+/** What a query gets. */
+export interface GenericQueryCtx<DataModel extends GenericDataModel> {
+  /** Reads documents. */
+  db: GenericDatabaseReader<DataModel>;
+  /** Who uses the app. */
+  auth: Auth;
+  /** Files, which need a server. */
+  storage: StorageReader;
+  /** Runs another query on the same state. */
+  runQuery: <Reference extends Query>(
+    reference: Reference,
+    ...args: ArgsAndOptions<Reference, AdvancedRunQueryOptions>
+  ) => Promise<FunctionReturnType<Reference>>;
+}
+
+/** What a mutation gets. */
+export interface GenericMutationCtx<DataModel extends GenericDataModel> {
+  /** Reads and writes documents. */
+  db: GenericDatabaseWriter<DataModel>;
+  /** Who uses the app. */
+  auth: Auth;
+  /** Files, which need a server. */
+  storage: StorageWriter;
+  /** Functions to be run later, which need a server. */
+  scheduler: Scheduler;
+  /** Runs a query that sees what this mutation wrote. */
+  runQuery: <Reference extends Query>(
+    reference: Reference,
+    ...args: ArgsAndOptions<Reference, AdvancedRunQueryOptions>
+  ) => Promise<FunctionReturnType<Reference>>;
+  /**
+   * Runs another mutation as a part of this one. When it throws, what it wrote is taken back; what this one does about
+   * that is its own affair. Until it ends, what this one asks of `ctx.db` waits.
+   */
+  runMutation: <Reference extends Mutation>(
+    reference: Reference,
+    ...args: ArgsAndOptions<Reference, AdvancedRunQueryOptions>
+  ) => Promise<FunctionReturnType<Reference>>;
+}
+
+/** What an action gets where there is a server. */
+export interface GenericActionCtx<DataModel extends GenericDataModel> {
+  /** For the type checker only: which documents its functions are about. */
+  readonly _dataModel?: DataModel;
+  /** Who uses the app. */
+  auth: Auth;
+  /** Files. */
+  storage: StorageActionWriter;
+  /** Functions to be run later. */
+  scheduler: Scheduler;
+  /** Runs a query. */
+  runQuery: <Reference extends Query>(
+    reference: Reference,
+    ...args: OptionalRestArgs<Reference>
+  ) => Promise<FunctionReturnType<Reference>>;
+  /** Runs a mutation. */
+  runMutation: <Reference extends Mutation>(
+    reference: Reference,
+    ...args: OptionalRestArgs<Reference>
+  ) => Promise<FunctionReturnType<Reference>>;
+  /** Runs an action. */
+  runAction: <Reference extends Action>(
+    reference: Reference,
+    ...args: OptionalRestArgs<Reference>
+  ) => Promise<FunctionReturnType<Reference>>;
+}

@@ -1,0 +1,112 @@
+/**
+ * What `ctx.db` of one function stands on: a run of a mutation or read, and the function's own place in it. A function
+ * that is called by another has a place of its own inside.
+ */
+import { type Bridge, Status } from "./bridge.js";
+import { type HoldfastError, rejected } from "./errors.js";
+import type { Reader } from "./reads.js";
+import { Writes } from "./writes.js";
+
+/** One run of a transaction's function. */
+export interface TransactionRun {
+  /** The transaction's number. */
+  readonly transaction: number;
+  /** Whether it is at an end: the transaction is too, or runs again. */
+  readonly isOver: boolean;
+  /** Throws if it is, or has to end. */
+  check(): void;
+  /** Its state is gone. */
+  lost(): never;
+  /** The error of what comes too late. */
+  closed(): HoldfastError;
+}
+
+/** A function's place in a run. */
+export class Scope implements Reader {
+  readonly run: TransactionRun;
+  /** What its writes have come to. */
+  readonly writes = new Writes();
+  readonly #bridge: Bridge;
+  /** The function that has called this one, a query: it has no turn of its own. */
+  readonly #caller: Scope | undefined;
+  /** Settles when no function that this one has called so far runs: what it asks meanwhile comes after. */
+  #parts: Promise<unknown> | undefined;
+  #isOver = false;
+
+  constructor(bridge: Bridge, run: TransactionRun, caller?: Scope) {
+    this.#bridge = bridge;
+    this.run = run;
+    this.#caller = caller;
+  }
+
+  get transaction(): number {
+    return this.run.transaction;
+  }
+
+  /** Whether the function has ended. */
+  get isOver(): boolean {
+    return this.#isOver || this.run.isOver;
+  }
+
+  check(): void {
+    if (this.#isOver) throw this.run.closed();
+    this.run.check();
+  }
+
+  lost(): never {
+    return this.run.lost();
+  }
+
+  turn(): Promise<unknown> | undefined {
+    return this.#parts ?? this.#caller?.turn();
+  }
+
+  /** The function has ended. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  /** The place of a query that this function calls. */
+  ofQuery(): Scope {
+    return new Scope(this.#bridge, this.run, this);
+  }
+
+  /** Runs a mutation that this function calls. What it wrote is taken back when it fails. */
+  part<T>(action: (inner: Scope) => Promise<T>): Promise<T> {
+    if (this.isOver) return rejected(this.run.closed());
+    // A write of this function's that waits for pages must not be taken for one of the part's; what comes later waits
+    // for the part.
+    const earlier: Promise<unknown>[] = [...this.writes.waiting];
+    if (this.#parts !== undefined) earlier.push(this.#parts);
+    const part = Promise.allSettled(earlier).then(() => this.#runPart(action));
+    const ended = part.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#parts = ended;
+    void ended.then(() => {
+      if (this.#parts === ended) this.#parts = undefined;
+    });
+    return this.writes.begin(() => part);
+  }
+
+  async #runPart<T>(action: (inner: Scope) => Promise<T>): Promise<T> {
+    const bridge = this.#bridge;
+    const { transaction } = this;
+    this.check();
+    if (bridge.engine.beginPart(transaction) === Status.Failed) throw bridge.error();
+    const inner = new Scope(bridge, this.run);
+    let isKept = false;
+    try {
+      const result = await action(inner);
+      if (inner.writes.isOpen) await inner.writes.end();
+      this.check();
+      isKept = true;
+      return result;
+    } finally {
+      inner.end();
+      // Another run has parts of its own.
+      if (!this.run.isOver && !bridge.isClosed) bridge.engine.endPart(transaction, isKept);
+    }
+  }
+}
