@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { type Browser, chromium, expect, test } from "@playwright/test";
 import type { Tab } from "./tab.js";
 
@@ -12,22 +13,36 @@ const rounds = process.env["HOLDFAST_LONG"] === "1" ? 60 : 6;
 interface Running {
   process: ChildProcess;
   browser: Browser;
+  /** What Chromium wrote about its IndexedDB: when data is missing, this tells its fault from Holdfast's. */
+  storageLog: string[];
 }
 
-/** A browser of its own process group on a profile that outlives it. */
+/**
+ * A browser of its own process group on a profile that outlives it.
+ *
+ * Chromium goes on writing to LevelDB's log where the kill left it, even behind a record that the kill tore; the
+ * start after the next kill finds a "checksum mismatch" there and throws the whole IndexedDB away (LevelDB's issue
+ * 1287). No page can prevent that, and up to one kill in twenty tears a record, so this test would fail for it. In
+ * its mode for devices with little memory Chromium starts a new log instead.
+ */
 async function start(profile: string): Promise<Running> {
   const portFile = join(profile, "DevToolsActivePort");
   rmSync(portFile, { force: true });
   const flags = test.info().project.use.launchOptions?.args ?? [];
-  const args = ["--headless=new", ...flags, `--user-data-dir=${profile}`, "--remote-debugging-port=0"];
-  const child = spawn(process.env["HOLDFAST_CHROMIUM"]!, [...args, "about:blank"], { detached: true, stdio: "ignore" });
+  const args = ["--headless=new", ...flags, "--enable-low-end-device-mode", "--enable-logging=stderr"];
+  args.push(`--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank");
+  const child = spawn(process.env["HOLDFAST_CHROMIUM"]!, args, { detached: true, stdio: ["ignore", "ignore", "pipe"] });
+  const storageLog: string[] = [];
+  createInterface(child.stderr).on("line", (line) => {
+    if (/indexed_?db|leveldb/i.test(line)) storageLog.push(line);
+  });
   const end = Date.now() + 20_000;
   while (!existsSync(portFile) || !readFileSync(portFile, "utf8").includes("\n")) {
     if (Date.now() > end) throw new Error("Chromium did not say where it listens.");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   const port = readFileSync(portFile, "utf8").split("\n")[0]!;
-  return { process: child, browser: await chromium.connectOverCDP(`http://127.0.0.1:${port}`) };
+  return { process: child, browser: await chromium.connectOverCDP(`http://127.0.0.1:${port}`), storageLog };
 }
 
 /** SIGKILL for the browser and everything that it started. */
@@ -112,7 +127,8 @@ test("what was acknowledged survives the kill of the browser", async () => {
         return { titles, counter: counter?.n ?? 0, problems };
       });
       const lost = [...acknowledged].filter((title) => !(title in found.titles));
-      expect(lost, `round ${round}: acknowledged and lost`).toEqual([]);
+      const log = again.storageLog.join("\n");
+      expect(lost.length, `round ${round}: acknowledged and lost, ${lost.slice(0, 5)}\n${log}`).toBe(0);
       const half = Object.entries(found.titles).filter(([title, count]) => title.includes(".1.") && count !== 3);
       expect(half, `round ${round}: half there`).toEqual([]);
       expect(found.counter, `round ${round}: counted`).toBeGreaterThanOrEqual(bumps);
