@@ -8,6 +8,7 @@
 //! number. Whoever loses the race reads what came before it inside the transaction that it holds, keeps
 //! what is untouched by it and adds that, in one callback; so some commit always succeeds.
 
+mod absorb;
 mod catch_up;
 mod changed_rows;
 mod checks;

@@ -2,7 +2,7 @@
  * An open database: what an application holds in its hands.
  */
 import { invalidArgument, requireArgument, requireFunction } from "./arguments.js";
-import { Bridge, closed, type EngineOptions, Status, thrownError } from "./bridge.js";
+import { type Bridge, closed, type EngineOptions, Status, thrownError } from "./bridge.js";
 import type { BaseTableWriter, GenericDatabaseReader, InsertValue, NonUnion, PatchValue } from "./context.js";
 import type {
   DocumentByName,
@@ -13,25 +13,16 @@ import type {
   TableNamesInDataModel,
   WithOptionalSystemFields,
 } from "./data_model.js";
-import { loneSurrogate } from "./checked.js";
 import { describe } from "./describe.js";
 import { encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
 import type { HoldfastError } from "./errors.js";
 import type { GenericMutationCtx, GenericQueryCtx } from "./functions/context.js";
-import { Contexts, type IdentityOption } from "./functions/contexts.js";
+import type { Contexts } from "./functions/contexts.js";
 import type { ConvertReturnType, FunctionReference, OptionalRestArgs } from "./functions/reference.js";
 import type { RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
-import type { FunctionModules } from "./functions/registry.js";
-import { headStart } from "./head_start.js";
-import { readOptions, readSizes } from "./options.js";
+import { readOptions } from "./options.js";
 import { queryTable, type QueryInitializer } from "./query.js";
 import { currentReader, Executor, goOn } from "./reads.js";
-import {
-  type DataModelFromSchemaDefinition,
-  type ExportableSchema,
-  type SchemaDefinition,
-  toDefinition,
-} from "./schema.js";
 import type { Scope } from "./scope.js";
 import { systemReader } from "./system.js";
 import {
@@ -48,57 +39,7 @@ import {
   targetAndValue,
   TransactionDatabase,
 } from "./transactions.js";
-import { isWasmSource, loadWasm, type Wasm, type WasmSource } from "./wasm.js";
-
-/** What {@link openDatabase} is asked for. */
-export interface OpenDatabaseOptions<Schema extends ExportableSchema> {
-  /** The database's name: one for each set of documents on this origin. */
-  name: string;
-  /** The schema, as `defineSchema` makes it. */
-  schema: Schema;
-  /**
-   * Where documents are kept. `"indexeddb"` is the default in browsers, `"memory"` in Node: then they live as long as
-   * the database is open under this name anywhere in the process.
-   */
-  storage?: "indexeddb" | "memory";
-  /**
-   * What "saved" means. `"relaxed"`, the default, survives a crash of tab or browser; `"strict"` also a power cut, and
-   * takes longer.
-   */
-  durability?: "relaxed" | "strict";
-  /** The WebAssembly binary, where it is not beside the script: its address, its bytes or a module. */
-  wasmUrl?: WasmSource;
-  /** How long one run of a mutation's function may last. Default: 30,000; 0 is for ever. */
-  mutationTimeoutMs?: number;
-  /** The numbers that a Convex deployment gave its tables, to keep its ids. */
-  tableNumbers?: Readonly<Record<string, number>>;
-  /** Memory that may be used, in bytes. */
-  budgets?: {
-    /** For pages of the store. Default: 64 MiB. */
-    pageCacheBytes?: number;
-    /** For documents that were read, about. Default: 32 MiB. */
-    rowCacheBytes?: number;
-    /** For what is not in the store's tree yet; beyond, writes wait. Default: 64 MiB. */
-    overlayBytes?: number;
-  };
-  /** When the log is folded into the tree. To be changed by tests. */
-  tuning?: {
-    /** At so many bytes of log. */
-    checkpointLogBytes?: number;
-    /** At so many records of log. */
-    checkpointLogRecords?: number;
-    /** After so much quiet. */
-    idleMs?: number;
-  };
-  /** Opens a database whose log is damaged without what can't be read, instead of failing. */
-  accept?: "lose-unreadable";
-  /** The modules with the app's functions, as `import.meta.glob` gives them, loaded or to be loaded. */
-  functions?: FunctionModules;
-  /** Who uses the app, or what finds that out: the answer of `ctx.auth.getUserIdentity()`. */
-  identity?: IdentityOption;
-  /** Hears of what has no caller to tell: a damaged page, storage that fails again and again. Default: the console. */
-  onProblem?: (error: HoldfastError) => void;
-}
+import type { Wasm } from "./wasm.js";
 
 /** Numbers about an open database. */
 export interface DatabaseStats {
@@ -215,10 +156,8 @@ export interface MutateOptions {
   timeoutMs?: number;
 }
 
-const MUTATION_TIMEOUT_MS = 30_000;
-
 /**
- * An open database. Made by {@link openDatabase}.
+ * An open database. Made by `openDatabase`.
  *
  * Reads see what this tab has written, saved or not. The promise of a write settles when it is saved. Documents that
  * come out here are frozen, and the same objects while they are unchanged.
@@ -240,7 +179,7 @@ export class Database<DataModel extends GenericDataModel> {
   readonly #writes = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
-  /** @internal Use {@link openDatabase}. */
+  /** @internal Use `openDatabase`. */
   constructor(wasm: Wasm, bridge: Bridge, contexts: Contexts, options: EngineOptions, timeoutMs: number) {
     this.name = options.name;
     this.storage = options.storage;
@@ -539,94 +478,3 @@ function nameOf(action: { readonly name: unknown }): string {
 
 /** One-shot writes have no function that could go on for ever. */
 const UNLIMITED: MutationOptions = { name: "", timeoutMs: undefined };
-
-const OPTIONS = [
-  "name",
-  "schema",
-  "storage",
-  "durability",
-  "wasmUrl",
-  "mutationTimeoutMs",
-  "tableNumbers",
-  "budgets",
-  "tuning",
-  "accept",
-  "functions",
-  "identity",
-  "onProblem",
-] as const;
-
-/**
- * Opens a database, and creates it if there is none. It is ready when the promise is fulfilled.
- *
- * ```ts
- * const db = await openDatabase({ name: "app", schema });
- * ```
- */
-export async function openDatabase<Schema extends ExportableSchema>(
-  given: OpenDatabaseOptions<Schema>,
-): Promise<
-  Database<Schema extends SchemaDefinition<any, boolean> ? DataModelFromSchemaDefinition<Schema> : GenericDataModel>
-> {
-  const options = readOptions(given, "The options of `openDatabase`", OPTIONS);
-  const { name, storage = defaultStorage(), durability = "relaxed", mutationTimeoutMs = MUTATION_TIMEOUT_MS } = options;
-  if (typeof name !== "string" || name === "" || loneSurrogate(name) >= 0) {
-    throw invalidArgument("`name` must be a well-formed text that is not empty.");
-  }
-  if (storage !== "indexeddb" && storage !== "memory")
-    throw invalidArgument('`storage` must be "indexeddb" or "memory".');
-  if (durability !== "relaxed" && durability !== "strict")
-    throw invalidArgument('`durability` must be "relaxed" or "strict".');
-  const timeoutMs = checkedTimeout("mutationTimeoutMs", mutationTimeoutMs);
-  const budgets = readSizes(options.budgets, "budgets", ["pageCacheBytes", "rowCacheBytes", "overlayBytes"]);
-  const tuning = readSizes(options.tuning, "tuning", ["checkpointLogBytes", "checkpointLogRecords", "idleMs"]);
-  if (options.accept !== undefined && options.accept !== "lose-unreadable") {
-    throw invalidArgument('`accept` must be "lose-unreadable", if anything.');
-  }
-  if (options.onProblem !== undefined && typeof options.onProblem !== "function") {
-    throw invalidArgument("`onProblem` must be a function.");
-  }
-  const { functions = {}, identity } = options;
-  if (typeof functions !== "object" || functions === null) {
-    throw invalidArgument("`functions` must be modules by their paths, as `import.meta.glob` gives them.");
-  }
-  if (identity !== undefined && typeof identity !== "object" && typeof identity !== "function") {
-    throw invalidArgument("`identity` must be a user's identity, null, or a function that answers one.");
-  }
-  if (options.wasmUrl !== undefined && !isWasmSource(options.wasmUrl)) {
-    throw invalidArgument("`wasmUrl` must be the address of the binary, its bytes or a WebAssembly.Module.");
-  }
-  const definition = toDefinition(options.schema, options.tableNumbers);
-  const loading = loadWasm(options.wasmUrl);
-  const starting = storage === "indexeddb" ? headStart(name) : undefined;
-  // It may fail before anybody waits for it.
-  starting?.catch(() => undefined);
-  const acceptLoss = options.accept === "lose-unreadable";
-  const engineOptions = { ...budgets, ...tuning, acceptLoss, name, storage, durability };
-  let wasm: Wasm, bridge: Bridge;
-  try {
-    wasm = await loading;
-    const start = await starting;
-    bridge = new Bridge(wasm, engineOptions, definition, start?.isClosed ? undefined : start);
-  } catch (error) {
-    starting?.then((start) => start?.giveBack()).catch(() => undefined);
-    throw error;
-  }
-  if (options.onProblem !== undefined) bridge.listeners.add(options.onProblem);
-  try {
-    await bridge.opened;
-  } catch (error) {
-    bridge.close();
-    throw error;
-  }
-  const contexts = new Contexts(bridge, functions, identity);
-  return new Database(wasm, bridge, contexts, engineOptions, timeoutMs);
-}
-
-/** IndexedDB where there is a browser; in Node and the like there is none to be missed. */
-function defaultStorage(): "indexeddb" | "memory" {
-  const global = globalThis as { process?: { versions?: { node?: string } }; indexedDB?: unknown };
-  // A page may not even look at `indexedDB` where the browser forbids it.
-  const isNode = global.process?.versions?.node !== undefined;
-  return isNode && global.indexedDB === undefined ? "memory" : "indexeddb";
-}

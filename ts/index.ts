@@ -9,18 +9,19 @@
  */
 
 // Databases.
-export { Database, openDatabase } from "./database.js";
+export { Database } from "./database.js";
 export type {
   DatabaseStats,
   IndexWork,
   MutateOptions,
-  OpenDatabaseOptions,
   RecentCommit,
   RepairReport,
   VerifyOptions,
   VerifyProgress,
   VerifyReport,
 } from "./database.js";
+export { openDatabase } from "./open_database.js";
+export type { OpenDatabaseOptions } from "./open_database.js";
 export type { WasmSource } from "./wasm.js";
 
 // Schemas, tables and validators.

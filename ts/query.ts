@@ -456,8 +456,10 @@ function cursorOf(cursor: unknown): Cursor | null {
   if (cursor === null || cursor === undefined) return null;
   if (typeof cursor === "string" && cursor.length > CURSOR_LENGTH_MAX) {
     // As the engine says it, which need not be given all that.
-    const message = "InvalidCursor: The text is no cursor that this version of Holdfast has made.";
-    throw new HoldfastError("InvalidCursor", message);
+    throw new HoldfastError(
+      "InvalidCursor",
+      "InvalidCursor: The text is no cursor that this version of Holdfast has made. Begin again with `cursor: null`.",
+    );
   }
   if (typeof cursor === "string" && cursor !== "") return cursor;
   throw new HoldfastError(

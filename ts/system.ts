@@ -5,17 +5,16 @@ import { invalidArgument, requireText } from "./arguments.js";
 import type { GenericDocument } from "./data_model.js";
 import { type PaginationResult, type QueryExecutor, queryOf, SYSTEM_TABLES } from "./query.js";
 
-const nothing = <T>(answer: T) => Promise.resolve(answer);
-
 /** Answers queries of what is empty. */
 const emptyExecutor: QueryExecutor = {
-  collect: () => nothing([]),
-  take: () => nothing([]),
-  first: () => nothing(null),
-  unique: () => nothing(null),
-  count: () => nothing(0),
-  paginate: () => nothing<PaginationResult<GenericDocument>>({ page: [], isDone: true, continueCursor: "_end_cursor" }),
-  iterate: () => ({ next: () => nothing({ done: true, value: undefined }) }),
+  collect: () => Promise.resolve([]),
+  take: () => Promise.resolve([]),
+  first: () => Promise.resolve(null),
+  unique: () => Promise.resolve(null),
+  count: () => Promise.resolve(0),
+  paginate: () =>
+    Promise.resolve<PaginationResult<GenericDocument>>({ page: [], isDone: true, continueCursor: "_end_cursor" }),
+  iterate: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
 };
 
 /** Checks the name of a system table. */
@@ -34,7 +33,7 @@ export const systemReader = {
   get(tableOrId: string, id?: string): Promise<null> {
     requireText(id ?? tableOrId, "get", "id");
     if (id !== undefined) requireSystemTable(tableOrId, "get");
-    return nothing(null);
+    return Promise.resolve(null);
   },
   query(tableName: string): unknown {
     requireSystemTable(tableName, "query");

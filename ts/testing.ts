@@ -2,7 +2,8 @@
  * Databases for the unit tests of an app: in memory, in Node or in a browser, each a fresh one.
  */
 import type { GenericDataModel } from "./data_model.js";
-import { type Database, openDatabase, type OpenDatabaseOptions } from "./database.js";
+import type { Database } from "./database.js";
+import { openDatabase, type OpenDatabaseOptions } from "./open_database.js";
 import type { DataModelFromSchemaDefinition, ExportableSchema, SchemaDefinition } from "./schema.js";
 
 let count = 0;

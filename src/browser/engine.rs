@@ -152,9 +152,9 @@ impl Engine {
 
     /// Starts to make the store anew from what can be read; the listener hears how that ends.
     pub fn repair(&self) -> u32 {
-        self.shared.enter(|inner| match inner.tab.start_repair(now()) {
-            Ok(()) => Status::Done,
-            Err(error) => inner.fail(error),
+        self.shared.enter(|inner| {
+            let started = inner.tab.start_repair(now());
+            inner.done(started)
         }) as u32
     }
 

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::mailbox::{Status, Word};
-use super::shared::{Inner, NO_RUN};
+use super::shared::{Inner, NO_RUN, torn};
 use super::sinks::{CountedRows, FreshRows, KeptRows, RowWriter};
 use crate::bytes::Reader;
 use crate::document;
@@ -186,10 +186,7 @@ impl Inner {
                 let given = sink.row(found.table, &found.place, &found.document);
                 sink.writer.finish();
                 self.show_rows();
-                match given {
-                    Ok(()) => Status::Done,
-                    Err(error) => self.fail(error),
-                }
+                self.done(given)
             }
             Ok(Ok(None)) => Status::Nothing,
             Ok(Err(step)) => self.halt(step),
@@ -206,10 +203,7 @@ impl Inner {
         let given = sink.row(row.table, &row.place, &row.document);
         sink.writer.finish();
         self.show_rows();
-        match given {
-            Ok(()) => Status::Done,
-            Err(error) => self.fail(error),
-        }
+        self.done(given)
     }
 
     fn show_rows(&mut self) {
@@ -231,9 +225,8 @@ impl Inner {
     }
 
     fn plan(&mut self, source: Source, length: u32) -> Result<Plan> {
-        let bytes = self.input.get(..length as usize).unwrap_or_default();
-        let query = document::decode_deep_value(&mut Reader::new(bytes))
-            .map_err(|_| Error::new(Code::EngineFault, "The query did not reach the engine in one piece."))?;
+        let query =
+            document::decode_deep_value(&mut Reader::new(self.input_bytes(length))).map_err(|_| torn("The query"))?;
         self.tab.plan(source, &query)
     }
 

@@ -11,7 +11,7 @@ use super::reading::Runs;
 use super::report::Report;
 use super::rows::Rows;
 use super::trim::Trim;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::schema::Validator;
 use crate::tab::{Effect, Event, Input, Outcome, RunStep, Tab, VerifyRun};
 use std::cell::{Cell, RefCell};
@@ -551,6 +551,14 @@ impl Inner {
         self.tab.handle(now_ms, input);
     }
 
+    /// Tells the caller how a call that gives nothing went.
+    pub(crate) fn done(&mut self, result: Result<()>) -> Status {
+        match result {
+            Ok(()) => Status::Done,
+            Err(error) => self.fail(error),
+        }
+    }
+
     /// Tells the caller what went wrong.
     pub(crate) fn fail(&mut self, error: Error) -> Status {
         let code = Code::ALL.iter().position(|code| *code == error.code).unwrap_or(0);
@@ -595,6 +603,16 @@ impl Inner {
 
     /// The first bytes of the input as text. JavaScript writes UTF-8.
     pub(crate) fn input_text(&self, length: u32) -> &str {
-        std::str::from_utf8(self.input.get(..length as usize).unwrap_or_default()).unwrap_or("\u{fffd}")
+        std::str::from_utf8(self.input_bytes(length)).unwrap_or("\u{fffd}")
     }
+
+    /// The first bytes of the input.
+    pub(crate) fn input_bytes(&self, length: u32) -> &[u8] {
+        self.input.get(..length as usize).unwrap_or_default()
+    }
+}
+
+/// What JavaScript wrote can't be read: a fault of our own.
+pub(crate) fn torn(what: &str) -> Error {
+    Error::new(Code::EngineFault, format!("{what} did not reach the engine in one piece."))
 }

@@ -30,10 +30,8 @@ impl Engine {
     pub fn rerun(&self, transaction: u32) -> u32 {
         self.shared.enter(|inner| {
             inner.runs.drop_of(TransactionId(transaction));
-            match inner.tab.rerun(TransactionId(transaction)) {
-                Ok(()) => Status::Done,
-                Err(error) => inner.fail(error),
-            }
+            let begun = inner.tab.rerun(TransactionId(transaction));
+            inner.done(begun)
         }) as u32
     }
 

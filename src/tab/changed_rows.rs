@@ -41,6 +41,10 @@ impl ChangedRow {
         bytes
     }
 
+    fn is(&self, table: TableId, id: &RowId) -> bool {
+        self.place.id == *id && self.table == table
+    }
+
     /// What became of the row from the beginning of the transaction to now, if anything.
     pub(crate) fn whole_change(&self, schema: &Schema) -> Option<RowChange> {
         if self.change.is_some() {
@@ -55,11 +59,20 @@ impl ChangedRow {
 const FEW: usize = 8;
 
 /// A list, and where in it a row is: most transactions change one row, some ten thousand.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct ChangedRows {
     list: Vec<ChangedRow>,
     /// Positions + 1 by hash, with linear probing; 0 is empty. Its length is a power of two, or 0 while there are few.
     index: Vec<u32>,
+    /// Where the parts under way began, the innermost last.
+    marks: Vec<Mark>,
+}
+
+/// What it takes to come back to where a part began.
+struct Mark {
+    length: usize,
+    /// Rows from before it that it has changed, as they were, each with its position: the last change last.
+    replaced: Vec<(usize, ChangedRow)>,
 }
 
 impl ChangedRows {
@@ -86,11 +99,63 @@ impl ChangedRows {
     }
 
     pub(crate) fn get(&self, table: TableId, id: &RowId) -> Option<&ChangedRow> {
-        self.position(table, id).ok().map(|position| &self.list[position])
+        self.find(table, id).map(|position| self.at(position))
     }
 
-    pub(crate) fn get_mut(&mut self, table: TableId, id: &RowId) -> Option<&mut ChangedRow> {
-        self.position(table, id).ok().map(|position| &mut self.list[position])
+    /// Where in the list a row is.
+    pub(crate) fn find(&self, table: TableId, id: &RowId) -> Option<usize> {
+        self.position(table, id).ok()
+    }
+
+    pub(crate) fn at(&self, position: usize) -> &ChangedRow {
+        &self.list[position]
+    }
+
+    /// Changes a row again.
+    pub(crate) fn replace(&mut self, position: usize, row: ChangedRow) {
+        let former = std::mem::replace(&mut self.list[position], row);
+        if let Some(mark) = self.marks.last_mut().filter(|mark| position < mark.length) {
+            mark.replaced.push((position, former));
+        }
+    }
+
+    /// Begins a part.
+    pub(crate) fn mark(&mut self) {
+        self.marks.push(Mark { length: self.list.len(), replaced: Vec::new() });
+    }
+
+    /// Ends the part that began last, whose changes become those of what is around it.
+    pub(crate) fn keep(&mut self) {
+        let Some(ended) = self.marks.pop() else { return };
+        if let Some(outer) = self.marks.last_mut() {
+            let length = outer.length;
+            outer.replaced.extend(ended.replaced.into_iter().filter(|(position, _)| *position < length));
+        }
+    }
+
+    /// Ends the part that began last, as if it had not been.
+    pub(crate) fn take_back(&mut self) {
+        let Some(ended) = self.marks.pop() else { return };
+        for (position, former) in ended.replaced.into_iter().rev() {
+            self.list[position] = former;
+        }
+        self.truncate(ended.length);
+    }
+
+    /// Removes the rows that came last. The last goes first: it was noted behind all that were there, so that its place
+    /// in the index can be empty again.
+    fn truncate(&mut self, length: usize) {
+        while self.list.len() > length {
+            if !self.index.is_empty() {
+                let row = &self.list[self.list.len() - 1];
+                let slot = self.slot(row.table, &row.place.id).unwrap_or_else(|free| free);
+                self.index[slot] = 0;
+            }
+            self.list.pop();
+        }
+        if length <= FEW {
+            self.index.clear();
+        }
     }
 
     /// Adds a row that is not here yet.
@@ -116,16 +181,20 @@ impl ChangedRows {
 
     /// Where a row is in the list, or where in the index it would be noted.
     fn position(&self, table: TableId, id: &RowId) -> Result<usize, usize> {
-        let is_it = |row: &ChangedRow| row.place.id == *id && row.table == table;
         if self.index.is_empty() {
-            return self.list.iter().position(is_it).ok_or(0);
+            return self.list.iter().position(|row| row.is(table, id)).ok_or(0);
         }
+        self.slot(table, id).map(|slot| self.index[slot] as usize - 1)
+    }
+
+    /// Where in the index a row is noted, or would be.
+    fn slot(&self, table: TableId, id: &RowId) -> Result<usize, usize> {
         let mask = self.index.len() - 1;
         let mut slot = id.spread(table) & mask;
         loop {
             match self.index[slot] {
                 0 => return Err(slot),
-                entry if is_it(&self.list[entry as usize - 1]) => return Ok(entry as usize - 1),
+                entry if self.list[entry as usize - 1].is(table, id) => return Ok(slot),
                 _ => slot = (slot + 1) & mask,
             }
         }
@@ -145,6 +214,13 @@ mod tests {
         ChangedRow { table: TableId(table), place, before: None, after: None, change: None, counted: 0 }
     }
 
+    fn put(rows: &mut ChangedRows, row: ChangedRow) {
+        match rows.find(row.table, &row.place.id) {
+            Some(position) => rows.replace(position, row),
+            None => rows.push(row),
+        }
+    }
+
     proptest! {
         #[test]
         fn it_finds_what_a_tree_finds(steps in proptest::collection::vec((0u32..3, 0u16..200), 0..600)) {
@@ -154,15 +230,12 @@ mod tests {
             for (step, (table, id)) in steps.into_iter().enumerate() {
                 let row = row(table, id, step as f64);
                 let known = tree.insert((table, id), step as f64);
-                let found = rows.get_mut(row.table, &row.place.id);
-                prop_assert_eq!(known, found.as_ref().map(|found| found.place.creation_time));
-                match found {
-                    Some(found) => *found = row,
-                    None => {
-                        order.push((table, id));
-                        rows.push(row);
-                    }
+                let found = rows.get(row.table, &row.place.id);
+                prop_assert_eq!(known, found.map(|found| found.place.creation_time));
+                if known.is_none() {
+                    order.push((table, id));
                 }
+                put(&mut rows, row);
             }
             prop_assert_eq!(rows.len(), tree.len());
             prop_assert_eq!(rows.is_empty(), tree.is_empty());
@@ -173,6 +246,50 @@ mod tests {
             let list: Vec<_> = rows.into_list().iter().map(|row| (row.table.0, u16::from_le_bytes([row.place.id.0[0], row.place.id.0[1]]))).collect();
             order.sort_by_key(|(table, _)| *table);
             prop_assert_eq!(list, order);
+        }
+
+        /// Each step puts so many rows, begins a part or ends one.
+        #[test]
+        fn what_is_taken_back_has_not_been(
+            steps in proptest::collection::vec((0u8..6, proptest::collection::vec(0u16..60, 0..30)), 0..40),
+        ) {
+            let mut rows = ChangedRows::default();
+            let mut model: Vec<(u16, f64)> = Vec::new();
+            let mut parts = Vec::new();
+            let mut time = 0.0;
+            for (kind, ids) in steps {
+                match kind {
+                    0 | 1 => {
+                        rows.mark();
+                        parts.push(model.clone());
+                    }
+                    2 => {
+                        rows.keep();
+                        parts.pop();
+                    }
+                    3 => {
+                        rows.take_back();
+                        model = parts.pop().unwrap_or(model);
+                    }
+                    _ => {
+                        for id in ids {
+                            time += 1.0;
+                            put(&mut rows, row(0, id, time));
+                            match model.iter_mut().find(|(known, _)| *known == id) {
+                                Some(known) => known.1 = time,
+                                None => model.push((id, time)),
+                            }
+                        }
+                    }
+                }
+                for id in 0..60 {
+                    let expected = model.iter().find(|(known, _)| *known == id).map(|(_, time)| *time);
+                    let row = row(0, id, 0.0);
+                    prop_assert_eq!(rows.get(row.table, &row.place.id).map(|row| row.place.creation_time), expected);
+                }
+            }
+            let list: Vec<_> = rows.iter().map(|row| row.place.creation_time).collect();
+            prop_assert_eq!(list, model.iter().map(|(_, time)| *time).collect::<Vec<_>>());
         }
     }
 }

@@ -158,7 +158,7 @@ fn a_shortened_list_does_not_tell_when_records_before_it_went() {
         }
         manifest
     };
-    let whole = |manifest: &Manifest, sequence| commit::is_log_whole(manifest, sequence, &options, 100_000.0);
+    let whole = |manifest: &Manifest, sequence| absorb::is_log_whole(manifest, sequence, &options, 100_000.0);
     // Three checkpoints, all of them recent enough.
     let all = manifest(3, &[(90_000.0, 10), (95_000.0, 20), (99_000.0, 30)]);
     assert!(whole(&all, 0) && whole(&all, 15) && whole(&all, 30));

@@ -251,15 +251,20 @@ fn a_large_repair_leaves_no_page_behind() {
     assert_eq!(world.storage.pages.len() as u64, report.pages, "every page that is stored is needed");
 }
 
+/// Only those who read the log again find out.
+fn write_ten_records_and_damage_one(world: &mut World, tab: usize) {
+    for n in 0..10 {
+        world.insert(tab, &format!("k{n}"), f64::from(n), Some(1.0));
+        world.settle();
+    }
+    flip(world.storage.log.get_mut(&6).expect("there are more"));
+}
+
 #[test]
 fn an_accepted_loss_of_records_holds_for_tabs_that_have_them_in_memory() {
     let mut world = World::new();
     let alice = world.open(calm(), definition(INDEXES));
-    for n in 0..10 {
-        world.insert(alice, &format!("k{n}"), f64::from(n), Some(1.0));
-        world.settle();
-    }
-    flip(world.storage.log.get_mut(&6).expect("there are more"));
+    write_ten_records_and_damage_one(&mut world, alice);
     let (early, _) = world.row_of(alice, "k1").expect("it is there");
     let (late, _) = world.row_of(alice, "k9").expect("it is there");
     world.held = Some((is_publishing, Vec::new()));
@@ -293,11 +298,7 @@ fn an_accepted_loss_of_records_holds_for_tabs_that_have_them_in_memory() {
 fn a_new_schema_is_not_written_behind_a_loss_either() {
     let mut world = World::new();
     let alice = world.open(calm(), definition(INDEXES));
-    for n in 0..10 {
-        world.insert(alice, &format!("k{n}"), f64::from(n), Some(1.0));
-        world.settle();
-    }
-    flip(world.storage.log.get_mut(&6).expect("there are more"));
+    write_ten_records_and_damage_one(&mut world, alice);
     let length = world.storage.log.len();
     world.held = Some((is_publishing, Vec::new()));
     let carol = world.open(Options { accept_loss: true, ..calm() }, definition(&[("by_n", &["n"])]));

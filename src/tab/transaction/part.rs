@@ -4,14 +4,12 @@ use super::TransactionId;
 use crate::change::Operations;
 use crate::error::Result;
 use crate::tab::Tab;
-use crate::tab::changed_rows::ChangedRows;
 use crate::tab::state::State;
 
-/// What a transaction was when one of its parts began. What it reads meanwhile stays read: that a part failed may rest
-/// on it.
+/// What a transaction was when one of its parts began, beside its rows, which know that themselves. What it reads
+/// meanwhile stays read: that a part failed may rest on it.
 pub(super) struct Savepoint {
     state: State,
-    rows: ChangedRows,
     bytes: usize,
 }
 
@@ -20,9 +18,8 @@ impl Tab {
     pub fn begin_part(&mut self, id: TransactionId) -> Result<()> {
         let transaction = self.transaction(id)?;
         transaction.flush();
-        let savepoint =
-            Savepoint { state: transaction.state.clone(), rows: transaction.rows.clone(), bytes: transaction.bytes };
-        transaction.savepoints.push(savepoint);
+        transaction.savepoints.push(Savepoint { state: transaction.state.clone(), bytes: transaction.bytes });
+        transaction.rows.mark();
         Ok(())
     }
 
@@ -30,9 +27,11 @@ impl Tab {
     pub fn end_part(&mut self, id: TransactionId, is_kept: bool) -> Result<()> {
         let transaction = self.transaction(id)?;
         let Some(savepoint) = transaction.savepoints.pop() else { return Ok(()) };
-        if !is_kept {
+        if is_kept {
+            transaction.rows.keep();
+        } else {
+            transaction.rows.take_back();
             transaction.state = savepoint.state;
-            transaction.rows = savepoint.rows;
             transaction.bytes = savepoint.bytes;
             transaction.operations = Operations::default();
         }

@@ -349,12 +349,12 @@ impl Transaction {
     ) {
         self.bytes += 48 + after.as_ref().map_or(0, |document| document.len());
         let change = self.operations.change_row(schema, table, place, previous.as_ref(), after.as_ref(), entries_stay);
-        let known = self.rows.get_mut(table.id, &place.id);
-        let mut row = ChangedRow { table: table.id, place, before, after, change, counted: 0 };
-        row.counted = known.as_ref().map_or(0, |known| known.counted);
+        let known = self.rows.find(table.id, &place.id);
+        let counted = known.map_or(0, |position| self.rows.at(position).counted);
+        let mut row = ChangedRow { table: table.id, place, before, after, change, counted };
         self.bytes += row.count_old_keys(table);
         match known {
-            Some(known) => *known = ChangedRow { change: None, ..row },
+            Some(position) => self.rows.replace(position, ChangedRow { change: None, ..row }),
             None => self.rows.push(row),
         }
     }
