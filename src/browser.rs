@@ -31,3 +31,7 @@ mod writing;
 
 pub use engine::{Engine, delete_database};
 pub use host::Listener;
+
+/// Two kilobytes smaller, gzipped, than the standard library's, and as fast.
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();

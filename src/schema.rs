@@ -4,7 +4,8 @@
 //! was read. A [`Schema`] is stored state: a log
 //! record and the manifest hold it, every tab adopts the newest. [`Schema::evolve`] leads from the stored one
 //! to the next. Numbers of tables, indexes and field names are given in order of appearance and never reused;
-//! a table that the app drops stays, with its rows, until it is asked for again.
+//! a table that the app drops stays, with its rows, until it is asked for again. An import fills tables that nobody
+//! sees until they take the places of those of their names.
 //!
 //! Does not know rows: it says which indexes are to be built and which tables are to be checked, the engine
 //! does it.
@@ -15,6 +16,7 @@ mod evolve;
 #[doc(hidden)]
 pub mod fuzz;
 pub(crate) mod identifier;
+mod import;
 mod index_keys;
 mod mismatch;
 mod numbers;
@@ -27,6 +29,8 @@ mod tests;
 
 pub use definition::SchemaDefinition;
 pub use evolve::Evolution;
+pub use import::ImportStep;
+pub(crate) use import::{IDS, ROWS};
 pub use index_keys::IndexKeys;
 pub use mismatch::Mismatch;
 pub use numbers::TableNumbers;
@@ -37,9 +41,8 @@ pub(crate) use wanted::Source;
 pub use wanted::WantedSchema;
 
 use crate::document::{Document, FieldPath, Names};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keyspace::{IndexId, TableId};
-use crate::schema::definition::invalid;
 use crate::schema::index_keys::IndexPlan;
 use crate::value::json::push_string;
 
@@ -76,9 +79,22 @@ pub struct Table {
     pub enforced: bool,
     /// Whether the app's schema names it. One that it doesn't keeps its rows.
     pub declared: bool,
+    /// Whether it is the table of its name.
+    pub(crate) standing: Standing,
     indexes: Vec<Index>,
     /// Follows from `indexes`.
     plan: IndexPlan,
+}
+
+/// Whether a table is the one of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is.
+    Settled,
+    /// An import fills it, and nobody sees it.
+    Incoming,
+    /// Nobody will see it again: its rows, ids and entries are to be deleted.
+    Leaving,
 }
 
 /// An index. After its fields come, unsaid, `_creationTime` and `_id`.
@@ -143,7 +159,7 @@ impl Schema {
     /// The table that document ids with this number belong to, declared or not.
     pub fn table_by_number(&self, number: u32) -> Option<&Table> {
         let name = self.numbers.name(number)?;
-        self.tables.iter().find(|table| table.name == name)
+        self.tables.iter().find(|table| table.is(name, Standing::Settled))
     }
 
     /// An index and its table.
@@ -209,29 +225,17 @@ impl Schema {
             let before = table.indexes.len();
             table.indexes.retain(|index| index.id != id || index.state != IndexState::Dropping);
             if table.indexes.len() < before {
+                // What its own two stood for was the last of it.
+                self.tables.retain(|table| table.standing != Standing::Leaving || !table.indexes.is_empty());
                 return true;
             }
         }
         false
     }
 
-    /// Lets document ids with another number belong to a table, as an import needs; a schema commit unless
-    /// they did already. Fails when the number is another table's.
-    pub fn add_alias(&mut self, table: TableId, number: u32) -> Result<()> {
-        let Some(table) = self.tables.iter_mut().find(|known| known.id == table) else {
-            return Err(Error::new(crate::error::Code::TableNotFound, "There is no such table."));
-        };
-        if number == 0 {
-            return Err(invalid(format!("The table number of \"{}\" must be a whole number from 1.", table.name)));
-        }
-        self.numbers.add(number, &table.name).map_err(|collision| invalid(collision.message()))?;
-        if table.number != number
-            && let Err(position) = table.aliases.binary_search(&number)
-        {
-            table.aliases.insert(position, number);
-            self.version += 1;
-        }
-        Ok(())
+    /// Whether another schema is the same, or was made of the same definition: differences are of Holdfast's making.
+    pub(crate) fn is_of_same_app(&self, other: &Schema) -> bool {
+        self.version == other.version || self.source.is_some() && self.source == other.source
     }
 }
 
@@ -253,6 +257,10 @@ impl Schema {
 }
 
 impl Table {
+    pub(crate) fn is(&self, name: &str, standing: Standing) -> bool {
+        self.standing == standing && self.name == name
+    }
+
     /// All indexes, dropping ones too, in order of their ids.
     pub fn indexes(&self) -> &[Index] {
         &self.indexes
@@ -266,6 +274,13 @@ impl Table {
     /// The index with this number in keys.
     pub fn index_by_id(&self, id: IndexId) -> Option<&Index> {
         self.indexes.iter().find(|index| index.id == id)
+    }
+
+    fn drop_indexes(&mut self) {
+        for index in &mut self.indexes {
+            index.state = IndexState::Dropping;
+        }
+        self.plan = IndexPlan::default();
     }
 
     /// The validator that counts: anything goes where validation is off.

@@ -7,8 +7,13 @@ use super::shared::Inner;
 use crate::error::Result;
 use crate::id;
 use crate::keyspace::{RowId, TableId};
+use crate::schema::ImportStep;
 use crate::tab::{Finished, Obstacle, TransactionId};
 use wasm_bindgen::prelude::*;
+
+/// Flags of a table's number: its documents are imported.
+const IMPORTED: u32 = 1 << 31;
+const APPENDED: u32 = 1 << 30;
 
 /// How an operation on the document of an id is called in errors.
 const METHODS: [&str; 4] = ["get", "patch", "replace", "delete"];
@@ -81,8 +86,28 @@ impl Engine {
     /// length of an id (0: make one) and one of the document, then the document and the id. The ids of those
     /// inserted are in the text, a line each, and the word `Number` says up to where they were; an obstacle may leave some over. When one
     /// can't be inserted, none of this call is, and the word says where it begins.
+    ///
+    /// With `IMPORTED` in the table's number they go into the table that an import fills, with `APPENDED` among those
+    /// that are there. Then an id begins with the creation time, a float64, or NaN for none.
     pub fn insert(&self, transaction: u32, table: u32, start: u32, end: u32) -> u32 {
         self.shared.enter(|inner| inner.insert(TransactionId(transaction), table, start, end)) as u32
+    }
+
+    /// Lets a transaction take a step of an import: 0 begins one, for the tables in the input buffer, a line each, with
+    /// the number of their ids behind a blank, if that is known; 1 finishes it, 2 gives it up. 3 asks whether there is one.
+    #[wasm_bindgen(js_name = importStep)]
+    pub fn import_step(&self, transaction: u32, step: u32, length: u32) -> u32 {
+        self.shared.enter(|inner| {
+            let step = match step {
+                0 => ImportStep::Begin(inner.input_text(length).lines().map(table_and_number).collect()),
+                1 => ImportStep::Finish,
+                2 => ImportStep::GiveUp,
+                _ if inner.tab.is_importing() => return Status::Done,
+                _ => return Status::Nothing,
+            };
+            let taken = inner.tab.import(TransactionId(transaction), step);
+            inner.done(taken)
+        }) as u32
     }
 
     /// Changes, replaces or deletes (methods 1, 2, 3) the document whose id is in the input buffer. What it
@@ -134,7 +159,8 @@ impl Inner {
         }
     }
 
-    fn insert(&mut self, transaction: TransactionId, table: u32, start: u32, end: u32) -> Status {
+    fn insert(&mut self, transaction: TransactionId, flagged: u32, start: u32, end: u32) -> Status {
+        let table = flagged & !(IMPORTED | APPENDED);
         self.text.clear();
         let number =
             self.tables.get(table as usize).and_then(|name| self.tab.schema().table(name)).map_or(0, |t| t.number);
@@ -145,8 +171,19 @@ impl Inner {
             let Inner { tab, tables, input, text, .. } = self;
             let name = tables.get(table as usize).map_or("", String::as_str);
             let Some((id, document, next)) = framed(input, position) else { break };
+            let (time, id) = match id.split_first_chunk() {
+                Some((time, id)) if flagged != table => (f64::from_le_bytes(*time), id),
+                _ => (f64::NAN, id),
+            };
             let explicit = (!id.is_empty()).then(|| std::str::from_utf8(id).unwrap_or("\u{fffd}"));
-            match tab.insert(transaction, name, explicit, &mut document.to_vec()) {
+            let document = &mut document.to_vec();
+            let inserted_row = if flagged == table {
+                tab.insert(transaction, name, explicit, document)
+            } else {
+                let time = time.is_finite().then_some(time);
+                tab.import_row(transaction, name, flagged & APPENDED != 0, explicit, time, document)
+            };
+            match inserted_row {
                 Ok(row) => {
                     id::encode_into(text, number, &row);
                     text.push(b'\n');
@@ -200,6 +237,12 @@ impl Inner {
             Err(obstacle) => self.meet(transaction, obstacle),
         }
     }
+}
+
+/// A line of the input buffer.
+fn table_and_number(line: &str) -> (String, Option<u32>) {
+    let (name, number) = line.split_once(' ').unwrap_or((line, ""));
+    (name.into(), number.parse().ok())
 }
 
 /// The id of a document of the input buffer and the document, and where the next one begins.

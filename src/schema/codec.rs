@@ -7,7 +7,7 @@
 //! tables    := count:varint table*                                 ascending by id
 //! table     := id:varint name:string number:varint aliases flags:u8 validator indexes
 //! aliases   := count:varint (number:varint)*                       ascending
-//! flags     := bit 0 enforced, bit 1 declared
+//! flags     := bit 0 enforced, bit 1 declared, bit 2 incoming, bit 3 leaving; at most one of 1 to 3
 //! indexes   := count:varint index*                                 ascending by id
 //! index     := id:varint name:string staged:u8 fields state
 //! fields    := count:varint (string)*                              paths, as written
@@ -28,13 +28,15 @@ use crate::schema::identifier::check_identifier;
 use crate::schema::index_keys::IndexPlan;
 use crate::schema::parse::MAX_DEPTH;
 use crate::schema::validator::{Field, Validator};
-use crate::schema::{Index, IndexState, Schema, Table};
+use crate::schema::{Index, IndexState, Schema, Standing, Table};
 use crate::value::Value;
 
 const VERSION: u8 = 1;
 
 const ENFORCED: u8 = 1;
 const DECLARED: u8 = 2;
+const INCOMING: u8 = 4;
+const LEAVING: u8 = 8;
 
 type Decoded<T> = Result<T, Malformed>;
 
@@ -88,7 +90,7 @@ impl Schema {
         for _ in 0..reader.length(reader.remaining(), "schema: tables")? {
             let table = read_table(&mut reader)?;
             let ascending = tables.last().is_none_or(|last| last.id < table.id);
-            if !ascending || table.id.0 >= next_table || tables.iter().any(|known| known.name == table.name) {
+            if !ascending || table.id.0 >= next_table || tables.iter().any(|known| is_rival(known, &table)) {
                 return Err(Malformed("schema: table ids and names"));
             }
             tables.push(table);
@@ -108,7 +110,12 @@ fn write_table(out: &mut Vec<u8>, table: &Table) {
     for &alias in &table.aliases {
         out.put_varint(alias.into());
     }
-    out.put_u8(u8::from(table.enforced) * ENFORCED + u8::from(table.declared) * DECLARED);
+    let standing = match table.standing {
+        Standing::Settled => 0,
+        Standing::Incoming => INCOMING,
+        Standing::Leaving => LEAVING,
+    };
+    out.put_u8(u8::from(table.enforced) * ENFORCED + u8::from(table.declared) * DECLARED + standing);
     write_validator(out, &table.validator);
     out.put_varint(table.indexes.len() as u64);
     for index in &table.indexes {
@@ -223,8 +230,14 @@ fn read_table(reader: &mut Reader<'_>) -> Decoded<Table> {
         aliases.push(alias);
     }
     let flags = reader.u8("schema: table flags")?;
-    if number == 0 || aliases.first() == Some(&0) || flags & !(ENFORCED | DECLARED) != 0 {
-        return Err(Malformed("schema: table number or flags"));
+    let standing = match flags & !ENFORCED {
+        0 | DECLARED => Standing::Settled,
+        INCOMING => Standing::Incoming,
+        LEAVING => Standing::Leaving,
+        _ => return Err(Malformed("schema: table flags")),
+    };
+    if number == 0 || aliases.first() == Some(&0) {
+        return Err(Malformed("schema: table number"));
     }
     let validator = read_validator(reader, MAX_DEPTH)?;
     let mut indexes: Vec<Index> = Vec::new();
@@ -237,7 +250,12 @@ fn read_table(reader: &mut Reader<'_>) -> Decoded<Table> {
     }
     let plan = IndexPlan::new(&indexes);
     let (enforced, declared) = (flags & ENFORCED != 0, flags & DECLARED != 0);
-    Ok(Table { id, name, number, aliases, validator, enforced, declared, indexes, plan })
+    Ok(Table { id, name, number, aliases, validator, enforced, declared, standing, indexes, plan })
+}
+
+/// Of a name there are one settled table and one incoming one, at most.
+fn is_rival(a: &Table, b: &Table) -> bool {
+    a.standing != Standing::Leaving && a.standing == b.standing && a.name == b.name
 }
 
 /// Index ids are unique in the whole database: they are what keys of entries start with.

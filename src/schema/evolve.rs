@@ -6,7 +6,7 @@ use crate::keyspace::{IndexId, TableId};
 use crate::schema::definition::{IndexDefinition, SchemaDefinition, TableDefinition, invalid};
 use crate::schema::index_keys::IndexPlan;
 use crate::schema::numbers::TableNumbers;
-use crate::schema::{Index, IndexState, Schema, Table, Validator};
+use crate::schema::{Index, IndexState, Schema, Standing, Table, Validator};
 
 /// What adopting a definition means.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,14 +22,14 @@ impl Schema {
     pub fn evolve(&self, wanted: &SchemaDefinition) -> Result<Option<Evolution>> {
         let mut next = self.clone();
         let mut check = Vec::new();
-        for table in &mut next.tables {
+        for table in next.tables.iter_mut().filter(|table| table.standing == Standing::Settled) {
             if !wanted.tables.contains_key(&table.name) {
                 retire(table);
             }
         }
         for (name, definition) in &wanted.tables {
             add_names(&mut next.names, definition);
-            if let Some(table) = next.tables.iter_mut().find(|table| table.name == *name) {
+            if let Some(table) = next.tables.iter_mut().find(|table| table.is(name, Standing::Settled)) {
                 if adopt(table, definition, wanted.enforced)? {
                     check.push(table.id);
                 }
@@ -57,10 +57,7 @@ impl Schema {
 fn retire(table: &mut Table) {
     table.declared = false;
     table.enforced = false;
-    for index in &mut table.indexes {
-        index.state = IndexState::Dropping;
-    }
-    table.plan = IndexPlan::default();
+    table.drop_indexes();
 }
 
 fn new_table(id: TableId, name: &str, definition: &TableDefinition, enforced: bool, next_index: &mut u32) -> Table {
@@ -72,6 +69,7 @@ fn new_table(id: TableId, name: &str, definition: &TableDefinition, enforced: bo
         validator: definition.validator.clone(),
         enforced,
         declared: true,
+        standing: Standing::Settled,
         indexes: Vec::new(),
         plan: IndexPlan::default(),
     };
@@ -133,10 +131,11 @@ fn add_names(names: &mut Names, definition: &TableDefinition) {
     }
 }
 
-/// The numbers of all tables; undeclared ones count, since their ids are still around.
+/// The numbers of all tables; undeclared ones count, since their ids are still around, and those that an import fills,
+/// since its documents refer to each other. One that leaves has left its numbers to its successor.
 pub(crate) fn collect_numbers(tables: &[Table]) -> std::result::Result<TableNumbers, String> {
     let mut numbers = TableNumbers::default();
-    for table in tables {
+    for table in tables.iter().filter(|table| table.standing != Standing::Leaving) {
         for number in std::iter::once(table.number).chain(table.aliases.iter().copied()) {
             numbers.add(number, &table.name).map_err(|collision| collision.message())?;
         }

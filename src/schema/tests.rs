@@ -3,6 +3,7 @@
 mod codec;
 mod definition;
 mod evolve;
+mod import;
 mod index_keys;
 mod mismatch;
 mod samples;

@@ -7,7 +7,7 @@ use super::running::{Running, fields_of};
 use crate::bytes::Bytes;
 use crate::keyspace::{Place, RowId, TableId};
 use crate::log::{ChangeKind, CommitId, Record, RowChange};
-use crate::schema::Schema;
+use crate::schema::{Schema, Standing, Table};
 use crate::tab::TransactionId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -83,7 +83,10 @@ impl History {
         self.commits.push(record.commit);
         if let Some(schema) = &record.schema {
             self.schema = Schema::decode(schema).expect("[panic] a schema in the log is readable");
-            self.version = version;
+            // A step of an import is no version of the app.
+            if carried.is_empty() {
+                self.version = version;
+            }
         }
         for one in carried {
             let is_new = self.saved.insert((tab, one.transaction));
@@ -131,8 +134,7 @@ impl History {
             assert!(before.is_none(), "[twice] a repair has two rows of one id");
         }
         for (name, rows) in &mut self.model.tables {
-            let table = self.schema.tables().iter().find(|table| table.name == *name);
-            let table = table.expect("[final] a table that was written to is in the schema").id;
+            let table = table_of(&self.schema, name).expect("[final] a table that was written to is in the schema").id;
             rows.retain(|id, row| {
                 let found = stored.remove(&(table, *id));
                 assert!(
@@ -163,7 +165,7 @@ impl History {
                 .into_iter()
                 .filter(|(_, written)| written.before != written.after)
                 .map(|((name, id), written)| {
-                    let table = self.schema.tables().iter().find(|table| table.name == name);
+                    let table = table_of(&self.schema, name);
                     (table.expect("[serializable] a table that is not in the schema was written").id, id, written)
                 })
                 .collect();
@@ -203,6 +205,15 @@ impl History {
             panic!("[serializable] record {sequence} writes {row:?}, no program does");
         }
     }
+}
+
+/// The table that the model calls so.
+fn table_of<'a>(schema: &'a Schema, name: &str) -> Option<&'a Table> {
+    let (name, standing) = match name.strip_prefix("incoming ") {
+        Some(name) => (name, Standing::Incoming),
+        None => (name, Standing::Settled),
+    };
+    schema.tables().iter().find(|table| table.is(name, standing))
 }
 
 /// A program on the model, which must tell it what its tab told it.

@@ -24,6 +24,15 @@ pub(super) struct Model {
     pub(super) tables: Tables,
 }
 
+/// What a table is called in the model while an import fills it.
+pub(super) fn incoming(table: &str) -> Option<&'static str> {
+    match table {
+        "items" => Some("incoming items"),
+        "extras" => Some("incoming extras"),
+        _ => None,
+    }
+}
+
 /// What a program did to one row.
 #[derive(Clone, Debug)]
 pub(super) struct Written {
@@ -123,6 +132,37 @@ impl Database for ModelRun<'_> {
             Call::Replace(table, id, fields) => {
                 let Some(stored) = found(self.model, table, id) else { return Ok(Answer::Done(false)) };
                 self.write(table, id, Some(Stored { time: stored.time, fields }));
+                Answer::Done(true)
+            }
+            Call::BeginImport(tables) => {
+                self.model.tables.retain(|name, _| !name.starts_with("incoming"));
+                for table in tables {
+                    self.model.table(incoming(table).expect("it can be imported"));
+                }
+                Answer::Done(true)
+            }
+            Call::ImportRow(table, id, time, fields) => {
+                let Some(table) = incoming(table).filter(|table| self.model.tables.contains_key(table)) else {
+                    return Err(Stop::Diverged);
+                };
+                if found(self.model, table, id).is_some() {
+                    return Ok(Answer::Done(false));
+                }
+                self.write(table, id, Some(Stored { time, fields }));
+                Answer::Done(true)
+            }
+            Call::EndImport(is_kept) => {
+                let mut ended = 0;
+                for table in ["items", "extras"] {
+                    let filled = incoming(table).and_then(|name| self.model.tables.remove(name));
+                    if let Some(rows) = filled.filter(|_| is_kept) {
+                        self.model.tables.insert(table, rows);
+                        ended += 1;
+                    }
+                }
+                if is_kept && ended == 0 {
+                    return Err(Stop::Diverged);
+                }
                 Answer::Done(true)
             }
             Call::Delete(table, id) => {

@@ -129,6 +129,11 @@ pub(super) enum Call {
     Patch(&'static str, RowId, Vec<(&'static str, Option<Value>)>),
     Replace(&'static str, RowId, Fields),
     Delete(&'static str, RowId),
+    /// Makes tables to fill, for tables of these names.
+    BeginImport(&'static [&'static str]),
+    ImportRow(&'static str, RowId, f64, Fields),
+    /// What was filled takes the places of what was there, or goes.
+    EndImport(bool),
 }
 
 /// What it got.
@@ -212,6 +217,17 @@ enum Action {
     Extra {
         x: f64,
     },
+    BeginImport {
+        tables: &'static [&'static str],
+    },
+    ImportRow {
+        hot: u64,
+        fields: Fields,
+        x: Option<f64>,
+    },
+    EndImport {
+        is_kept: bool,
+    },
     /// Reads the accounts.
     Audit {
         way: u64,
@@ -227,6 +243,9 @@ pub(super) struct Program {
     actions: Vec<Action>,
     pub(super) is_read_only: bool,
 }
+
+/// What imports bring.
+const IMPORTS: [&[&str]; 3] = [&["items"], &["extras"], &["items", "extras"]];
 
 /// A row id that several programs insert.
 fn hot_id(hot: u64) -> RowId {
@@ -321,6 +340,21 @@ impl Program {
             })
             .collect();
         Program { actions, is_read_only: false }
+    }
+
+    /// A step of an import. Whose import that is does not matter.
+    pub(super) fn import(random: &mut Random) -> Self {
+        let action = match random.below(10) {
+            0..=1 => Action::BeginImport { tables: IMPORTS[random.below(IMPORTS.len() as u64) as usize] },
+            2..=7 => {
+                let mut fields = some_fields(random, 0);
+                fields.insert("g".into(), number(random.below(4) as f64));
+                let x = (random.below(2) == 0).then(|| random.below(5) as f64);
+                Action::ImportRow { hot: random.below(HOT_KEYS), fields, x }
+            }
+            end => Action::EndImport { is_kept: end == 8 },
+        };
+        Program { actions: vec![action], is_read_only: false }
     }
 
     /// Any program that only reads.
@@ -488,6 +522,16 @@ impl Action {
                     insert(db, "extras", None, fields([("x", number(*x))]))?;
                 }
             }
+            Action::BeginImport { tables } => drop(db.call(Call::BeginImport(tables))?),
+            Action::ImportRow { hot, fields, x } => {
+                let time = 1_700_000_000_000.0 + *hot as f64 / 2.0;
+                let (table, fields) = match x {
+                    Some(x) => ("extras", self::fields([("x", number(*x))])),
+                    None => ("items", fields.clone()),
+                };
+                db.call(Call::ImportRow(table, hot_id(*hot), time, fields))?;
+            }
+            Action::EndImport { is_kept } => drop(db.call(Call::EndImport(*is_kept))?),
             Action::Audit { way } => {
                 let index = ["by_creation_time", "by_name", "by_balance"][*way as usize];
                 let found = rows(db, Query::all("accounts", index))?;

@@ -6,7 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::id;
 use crate::keyspace::{Place, RowId, TableId};
 use crate::query;
-use crate::schema::Schema;
+use crate::schema::{ImportStep, Schema};
 use crate::tab::{Obstacle, QueryRun, ReadId, RowSink, RunStep, Source, Tab, TransactionId};
 use crate::value::Value;
 use std::rc::Rc;
@@ -254,6 +254,22 @@ impl Attempt<'_> {
                 let done = self.tab.replace(id, table, *row, &text, &mut bytes);
                 self.done(done)
             }
+            Call::BeginImport(tables) => {
+                let tables = tables.iter().map(|table| ((*table).to_string(), None)).collect();
+                self.import(ImportStep::Begin(tables))
+            }
+            Call::EndImport(is_kept) => self.import(if *is_kept { ImportStep::Finish } else { ImportStep::GiveUp }),
+            Call::ImportRow(table, row, time, fields) => {
+                let (_, number) = self.table(table)?;
+                let names = self.schema()?;
+                let mut bytes = document::encode(&Value::from(fields.clone()), &names.names);
+                let text = id::encode(number, row);
+                match self.tab.import_row(id, table, false, Some(&text), Some(*time), &mut bytes) {
+                    Ok(_) => Ok(Answer::Done(true)),
+                    Err(Obstacle::Error(error)) if error.code == Code::DuplicateId => Ok(Answer::Done(false)),
+                    Err(obstacle) => Err(self.overcome(obstacle)),
+                }
+            }
             Call::Delete(table, row) => {
                 let (table, number) = self.table(table)?;
                 let text = id::encode(number, row);
@@ -261,6 +277,11 @@ impl Attempt<'_> {
                 self.done(done)
             }
         }
+    }
+
+    fn import(&mut self, step: ImportStep) -> std::result::Result<Answer, Stop> {
+        self.tab.import(self.running.transaction, step).map_err(Stop::Error)?;
+        Ok(Answer::Done(true))
     }
 
     fn done(&mut self, done: std::result::Result<(), Obstacle>) -> std::result::Result<Answer, Stop> {

@@ -96,6 +96,7 @@ impl World {
                 }
                 return;
             }
+            2 if self.random.below(3) == 0 => Program::import(&mut self.random),
             _ => Program::mutation(&mut self.random, self.setting.padding),
         };
         alive.has_founded = true;

@@ -4,7 +4,7 @@
 use super::commit::unknown_outcome;
 use super::effect::{Event, LogTail, Outcome};
 use super::job::patch_progress;
-use super::state::{Pending, State, System, TailRecord};
+use super::state::{Author, Pending, State, System, TailRecord};
 use super::stored::{
     check_stored, decode_manifest, decode_record, missing_record, schema_unreadable, with_loss_to_accept,
 };
@@ -194,8 +194,8 @@ impl Tab {
         foreign: Vec<Rc<Vec<RowChange>>>,
         gone: Vec<Rc<Vec<RowChange>>>,
         schema_before: Rc<Schema>,
-        is_everything: bool,
-        has_progress: bool,
+        mut is_everything: bool,
+        mut has_progress: bool,
     ) {
         let mut scratch = IndexKeys::new();
         let mut moved: Vec<Rc<Vec<RowChange>>> = foreign;
@@ -220,12 +220,20 @@ impl Tab {
                     && patch_progress(progress, &state.schema, if is_touched { &moved } else { &[] })),
                 // A new schema only has to fit what came in between.
                 Some(System::Schema(schema))
-                    if is_touched && !is_everything && is_only_checked(schema, &state.schema) =>
+                    if pending.author == Author::Opening
+                        && is_touched
+                        && !is_everything
+                        && is_only_checked(schema, &state.schema) =>
                 {
                     fits(schema, &moved).map(|()| true)
                 }
                 _ => Ok(!is_touched),
             };
+            // What comes after a step of Holdfast's own stands on the schema that it made.
+            if verdict != Ok(true) {
+                is_everything |= matches!(pending.system, Some(System::Schema(_)));
+                has_progress |= matches!(pending.system, Some(System::Progress(_)));
+            }
             match verdict {
                 Ok(true) => {
                     pending.apply(&mut state);

@@ -24,7 +24,7 @@ pub(super) fn writable_table<'a>(schema: &'a Schema, own: &Schema, name: &str) -
 
 /// Validates against the app's own schema, and against the one in force if another tab has changed it.
 pub(super) fn check(schema: &Schema, own: &Schema, table: &Table, document: &[u8]) -> Result<()> {
-    let is_own = schema.version == own.version;
+    let is_own = schema.is_of_same_app(own);
     if !is_own && let Some(mine) = own.table_by_id(table.id) {
         check_against(own, mine, schema, document)?;
     }
@@ -43,7 +43,7 @@ pub(super) fn check(schema: &Schema, own: &Schema, table: &Table, document: &[u8
 /// The error of a patch. If the document that it changes was not written for this tab's app either, that the result does
 /// not fit is not the caller's mistake.
 pub(super) fn blame_version(schema: &Schema, own: &Schema, table: TableId, before: &[u8], error: Error) -> Error {
-    let mine = own.table_by_id(table).filter(|_| schema.version != own.version);
+    let mine = own.table_by_id(table).filter(|_| !schema.is_of_same_app(own));
     let is_theirs = mine.is_some_and(|mine| check_against(own, mine, schema, before).is_err());
     if error.code != Code::SchemaEnforcementError || !is_theirs {
         return error;

@@ -291,7 +291,8 @@ impl Tab {
         let schema = self.current.schema.clone();
         let gone: Vec<_> = removed.iter().map(|pending| pending.changes.clone()).collect();
         let is_everything = removed.iter().any(|pending| matches!(pending.system, Some(System::Schema(_))));
-        self.sort_queue(Vec::new(), gone, schema, is_everything, false);
+        let has_progress = removed.iter().any(|pending| matches!(pending.system, Some(System::Progress(_))));
+        self.sort_queue(Vec::new(), gone, schema, is_everything, has_progress);
         for (position, pending) in removed.into_iter().enumerate() {
             self.settle(pending.author, Outcome::Rejected(error(position)));
         }

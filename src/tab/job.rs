@@ -3,10 +3,10 @@
 use super::state::{Author, Pending, State, System};
 use crate::bytes::Bytes;
 use crate::change::{fill_keys, key_of, rows_range};
-use crate::keyspace::{self, IndexId, TableId};
+use crate::keyspace::{self, IndexId};
 use crate::log::{ChangeKind, Progress, RowChange, Stage};
 use crate::read_set::{KeyRange, ReadSet};
-use crate::schema::{IndexKeys, IndexState, Schema};
+use crate::schema::{IDS, Index, IndexKeys, IndexState, ROWS, Schema, Table};
 use crate::store::{Direction, PageCache, PageId, ReadError, Scan};
 use std::rc::Rc;
 
@@ -23,10 +23,11 @@ pub(crate) enum JobStep {
 
 /// One step of building or removing an index.
 pub(crate) struct IndexJob {
-    table: TableId,
     pub(crate) index: IndexId,
     is_building: bool,
     from: Option<Bytes>,
+    /// What it has to go through.
+    range: KeyRange,
     /// The version of the tab's state that it began with.
     pub(crate) version: u64,
     /// State and scan of the step under way, when it had to wait for pages.
@@ -39,19 +40,24 @@ pub(crate) struct IndexJob {
 impl IndexJob {
     /// The next index that is not as it should be, and for which something can be done: those that queries wait for
     /// first.
-    pub(crate) fn find(schema: &Schema, version: u64, is_possible: impl Fn(IndexId) -> bool) -> Option<IndexJob> {
+    pub(crate) fn find(schema: &Schema, version: u64, is_possible: impl Fn(&Index) -> bool) -> Option<IndexJob> {
         let all = schema.tables().iter().flat_map(|table| table.indexes().iter().map(move |index| (table, index)));
-        let unfinished = all.filter(|(_, index)| index.state != IndexState::Ready && is_possible(index.id));
+        let unfinished = all.filter(|(_, index)| index.state != IndexState::Ready && is_possible(index));
         let (table, index) = unfinished.min_by_key(|(_, index)| index.state == IndexState::Dropping)?;
         let from = match &index.state {
             IndexState::Building { after } => after.as_deref().map(Bytes::from),
             _ => None,
         };
+        let mut range =
+            if index.state == IndexState::Dropping { dropped_range(table, index) } else { rows_range(table.id) };
+        if let Some(from) = &from {
+            range.start = KeyRange::point(from).end;
+        }
         Some(IndexJob {
-            table: table.id,
             index: index.id,
             is_building: index.state != IndexState::Dropping,
             from,
+            range,
             version,
             started: None,
             keys: Vec::new(),
@@ -74,7 +80,7 @@ impl IndexJob {
         let (state, mut scan, range) = match self.started.take() {
             Some(started) => started,
             None => {
-                let range = self.range();
+                let range = self.range.clone();
                 let scan = current.view.scan(&range.start, Some(&range.end), Direction::Ascending, PAGES_AHEAD);
                 (current.clone(), scan, range)
             }
@@ -137,24 +143,17 @@ impl IndexJob {
             system: Some(System::Progress(progress)),
         }))
     }
-
-    fn range(&self) -> KeyRange {
-        if self.is_building {
-            let mut range = rows_range(self.table);
-            if let Some(from) = &self.from {
-                range.start = KeyRange::point(from).end;
-            }
-            range
-        } else {
-            entries_range(self.index)
-        }
-    }
 }
 
-/// Where the entries of an index are.
-pub(crate) fn entries_range(index: IndexId) -> KeyRange {
-    let start = keyspace::entry_prefix(index).to_vec();
-    let end = keyspace::after_prefix(&start).expect("an entry prefix has a successor");
+/// What is to be deleted in the name of an index: its entries, or rows and ids of a table that leaves.
+pub(crate) fn dropped_range(table: &Table, index: &Index) -> KeyRange {
+    let start = match index.name.as_str() {
+        ROWS => keyspace::row_prefix(table.id),
+        IDS => keyspace::id_prefix(table.id),
+        _ => keyspace::entry_prefix(index.id),
+    };
+    let start = start.to_vec();
+    let end = keyspace::after_prefix(&start).expect("a prefix has a successor");
     KeyRange { start, end }
 }
 

@@ -162,7 +162,7 @@ impl Tab {
             Source::Transaction(id) => self.transaction(id)?.state.schema.clone(),
         };
         let plan = query::plan(&schema, query);
-        if schema.version == self.own_schema.version {
+        if schema.is_of_same_app(&self.own_schema) {
             return plan;
         }
         let what = match (&plan, query::plan(&self.own_schema, query)) {

@@ -9,10 +9,10 @@
 //! the repair begins again, and keeps what the record says.
 
 use super::state::State;
-use super::verify::{describe, readable};
+use super::verify::{describe, is_leaving, readable};
 use crate::bytes::Bytes;
 use crate::change::Operations;
-use crate::keyspace;
+use crate::keyspace::{self, Kind};
 use crate::log::{ChangeKind, Record, RowChange};
 use crate::schema::{IndexState, Schema};
 use crate::store::{Checkpoint, Direction, Manifest, Overlay, PageCache, PageId, ReadError, Scan, Session, Step, View};
@@ -236,6 +236,9 @@ impl Repair {
     /// Takes in the row whose key was read last, if it is one.
     fn take(&mut self, document: Bytes) {
         let key = &self.last;
+        if matches!(keyspace::kind(key), Some(Kind::Row(table)) if is_leaving(&self.base.schema, table)) {
+            return;
+        }
         match readable(&self.schema, key, &document) {
             Ok((table, place)) => {
                 self.report.rows += 1;

@@ -3,6 +3,7 @@
 mod checkpoints;
 mod damage;
 mod failing;
+mod import;
 mod limited;
 mod narrowing;
 mod parts;

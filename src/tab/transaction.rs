@@ -1,5 +1,6 @@
 //! Mutations and snapshot reads: a state of their own, with their own writes on top.
 
+mod import;
 mod part;
 mod rows;
 
@@ -7,13 +8,13 @@ pub(crate) use rows::find_row;
 pub use rows::{Obstacle, Row};
 
 use super::changed_rows::ChangedRows;
-use super::state::{Author, Pending, State};
+use super::state::{Author, Pending, State, System};
 use super::{Tab, effect::Outcome};
 use crate::change::{Operations, touches};
 use crate::error::{Code, Error, Result};
 use crate::random::Random;
 use crate::read_set::ReadSet;
-use crate::schema::IndexKeys;
+use crate::schema::{ImportStep, IndexKeys};
 use part::Savepoint;
 use std::rc::Rc;
 
@@ -54,6 +55,8 @@ pub(crate) struct Transaction {
     /// What it was when each of its parts under way began, the innermost last.
     savepoints: Vec<Savepoint>,
     is_read_only: bool,
+    /// The step of an import that it takes.
+    import: Option<ImportStep>,
     /// Its own stream, and the start of it: a run again makes the same ids.
     random: Random,
     seed: Random,
@@ -90,6 +93,7 @@ impl Tab {
             operations: Operations::default(),
             savepoints: Vec::new(),
             is_read_only,
+            import: None,
             random: seed.clone(),
             seed,
             began_ms: now_ms,
@@ -137,6 +141,7 @@ impl Tab {
         transaction.rows.clear();
         transaction.operations = Operations::default();
         transaction.savepoints.clear();
+        transaction.import = None;
         transaction.bytes = 0;
         transaction.random = transaction.seed.clone();
         transaction.creation_time = 0.0;
@@ -226,6 +231,7 @@ impl Tab {
         transaction.rows.clear();
         transaction.operations = Operations::default();
         transaction.bytes = 0;
+        transaction.import = None;
         self.finish(now_ms, id)
     }
 
@@ -266,13 +272,18 @@ impl Tab {
         if transaction.is_stale || self.is_touched_since(transaction.version, &transaction.reads) {
             return Ok(Finished::RunAgain);
         }
-        let is_next = transaction.version == self.version && transaction.generation == self.generation();
+        let system = match &transaction.import {
+            Some(step) => Some(System::Schema(Rc::new(self.current.schema.import(step)?))),
+            None => None,
+        };
+        let is_next =
+            system.is_none() && transaction.version == self.version && transaction.generation == self.generation();
         let transaction = self.transactions.get_mut(id).expect("it was there");
         let mut changes = Vec::with_capacity(transaction.rows.len());
         for mut row in std::mem::take(&mut transaction.rows).into_list() {
             changes.extend(row.change.take().or_else(|| row.whole_change(&transaction.state.schema)));
         }
-        if changes.is_empty() && transaction.needs_nothing() {
+        if changes.is_empty() && system.is_none() && transaction.needs_nothing() {
             self.forget(id);
             return Ok(Finished::Done);
         }
@@ -283,7 +294,7 @@ impl Tab {
             author: Author::Mutation(id),
             changes: Rc::new(changes),
             reads: std::mem::take(&mut transaction.reads),
-            system: None,
+            system,
             bytes: transaction.bytes,
             after: transaction.state.clone(),
         };
@@ -315,7 +326,7 @@ impl Transaction {
     /// Whether it is through if it writes nothing: what it read is saved. Otherwise its answer may rest on a
     /// write that fails, and has to wait for it.
     fn needs_nothing(&self) -> bool {
-        self.is_on_saved || self.reads.is_empty()
+        self.import.is_none() && (self.is_on_saved || self.reads.is_empty())
     }
 
     /// Whether it only reads: then it is never run again.

@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 
 use super::samples::*;
-use crate::keyspace::{IndexId, TableId};
-use crate::schema::{IndexState, Schema, Validator, fuzz};
+use crate::keyspace::IndexId;
+use crate::schema::evolve::collect_numbers;
+use crate::schema::{ImportStep, IndexState, Schema, Validator, fuzz};
 
 /// One of everything that the format can say.
 fn everything() -> Schema {
@@ -37,14 +38,25 @@ fn everything() -> Schema {
     let stored = evolve(&Schema::empty(), &with(first, "tableNumbers", pins)).schema;
     let second = schema([table("t", &validator, [index("a", &["any"]), index("b", &["list"])])]);
     let mut stored = evolve(&stored, &second).schema;
-    for (table, alias) in [(1, 77), (2, crate::id::derived_table_number("t"))] {
-        stored.add_alias(TableId(table), alias).expect("free");
+    for (table, alias) in [(0, 77), (1, crate::id::derived_table_number("t"))] {
+        stored.tables[table].aliases.push(alias);
     }
+    stored.numbers = collect_numbers(&stored.tables).expect("free");
     assert!(stored.set_index_state(IndexId(2), IndexState::Ready));
     assert!(stored.set_index_state(IndexId(5), IndexState::Building { after: Some(vec![0x10, 0, 0xff]) }));
     stored.version = 5;
     stored.source = Some(*b"sixteen bytes...");
     stored
+}
+
+/// A table whose predecessor is still to be deleted, and one that is being filled.
+fn importing() -> Schema {
+    let table = |name| table(name, &Validator::Any, [index("by_n", &["n"])]);
+    let mut schema = evolve(&Schema::empty(), &schema([table("done"), table("under_way")])).schema;
+    for step in [begin("done", Some(10_001)), ImportStep::Finish, begin("under_way", Some(10_002))] {
+        schema = schema.import(&step).expect("possible");
+    }
+    schema
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -68,6 +80,7 @@ fn released_formats_are_read_and_written() {
             evolve(&Schema::empty(), &task_list()).schema,
             include_str!("../../../tests/golden/v1/schema-tasks.hex"),
         ),
+        ("importing", importing(), include_str!("../../../tests/golden/v1/schema-importing.hex")),
         ("everything", everything(), include_str!("../../../tests/golden/v1/schema-everything.hex")),
     ] {
         assert_eq!(Schema::decode(&unhex(golden)), Ok(schema.clone()), "{name}");

@@ -8,7 +8,7 @@ use crate::document::FieldPath;
 use crate::error::Code;
 use crate::id;
 use crate::keyspace::{IndexId, TableId};
-use crate::schema::{IndexState, Schema, Validator};
+use crate::schema::{ImportStep, IndexState, Schema, Validator};
 use crate::value::Value;
 
 fn ready(mut schema: Schema) -> Schema {
@@ -158,33 +158,18 @@ fn a_table_keeps_the_number_that_it_was_made_with() {
     let plain = schema([table("t", &Validator::Any, [])]);
     let pinned = with(plain.clone(), "tableNumbers", object([("t", 10_003.0.into())]));
     let derived = id::derived_table_number("t");
-    let mut first = evolve(&Schema::empty(), &plain).schema;
+    let first = evolve(&Schema::empty(), &plain).schema;
     let error = first.evolve(&define(&pinned)).expect_err("ids would change");
     assert_eq!(error.code, Code::InvalidSchema);
     assert!(error.message.contains(&format!("\"t\" the number 10003, but it has {derived}")), "{error}");
-    // An import makes it valid, for ids that are read.
-    assert_eq!(first.add_alias(TableId(1), 10_003), Ok(()));
-    assert_eq!(first.evolve(&define(&pinned)), Ok(None));
+    // An import makes it valid.
+    let begun = first.import(&begin("t", Some(10_003))).expect("free");
+    let imported = begun.import(&ImportStep::Finish).expect("begun");
+    assert_eq!(imported.evolve(&define(&pinned)), Ok(None));
     assert_eq!(first.table("t").map(|table| table.number), Some(derived));
     let second = evolve(&Schema::empty(), &pinned).schema;
     assert_eq!(second.table("t").map(|table| table.number), Some(10_003));
     assert_eq!(second.evolve(&define(&plain)), Ok(None), "who forgets it changes nothing");
-}
-
-#[test]
-fn an_import_adds_its_numbers() {
-    let wanted = schema([table("s", &Validator::Any, []), table("t", &Validator::Any, [])]);
-    let mut schema = evolve(&Schema::empty(), &wanted).schema;
-    assert_eq!(schema.add_alias(TableId(2), 10_005), Ok(()));
-    assert_eq!(schema.version, 2);
-    assert_eq!(schema.add_alias(TableId(2), 10_005), Ok(()), "again");
-    assert_eq!(schema.version, 2);
-    assert_eq!(schema.table_by_number(10_005), schema.table("t"));
-    let error = schema.add_alias(TableId(1), 10_005).expect_err("taken");
-    assert!(error.message.starts_with("Tables \"s\" and \"t\" both have the table number 10005"), "{error}");
-    assert_eq!(schema.add_alias(TableId(9), 5).expect_err("unknown").code, Code::TableNotFound);
-    assert_eq!(Schema::decode(&schema.encode()), Ok(schema.clone()));
-    assert_eq!(schema.evolve(&define(&wanted)), Ok(None), "aliases stay");
 }
 
 #[test]

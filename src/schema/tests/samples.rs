@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::schema::{Evolution, Field, Schema, SchemaDefinition, Validator};
+use crate::schema::{Evolution, Field, ImportStep, Schema, SchemaDefinition, Validator};
 use crate::value::Value;
 
 /// `{ name: value, … }`
@@ -29,6 +29,11 @@ pub(crate) fn v_object<const N: usize>(fields: [(&str, Validator); N]) -> Valida
         .collect();
     fields.sort_by(|a, b| a.name.cmp(&b.name));
     Validator::Object(fields)
+}
+
+/// The beginning of an import into one table.
+pub(crate) fn begin(table: &str, number: Option<u32>) -> ImportStep {
+    ImportStep::Begin(vec![(table.into(), number)])
 }
 
 /// `v.literal(text)`

@@ -5,16 +5,22 @@ use crate::change::rows_range;
 use crate::error::{Code, Error};
 use crate::keyspace::IndexId;
 use crate::read_set::KeyRange;
-use crate::schema::IndexState;
+use crate::schema::{Index, IndexState};
 use crate::store::PageId;
 use crate::tab::effect::{Event, Outcome};
-use crate::tab::job::{IndexJob, JobStep, entries_range};
+use crate::tab::job::{IndexJob, JobStep, dropped_range};
 use crate::tab::state::State;
 use crate::tab::{IndexWork, Tab};
 
 impl Tab {
     pub(super) fn index_work(&self) -> Option<IndexJob> {
-        let is_possible = |index| self.maintenance.why_unfinished(index).is_none();
+        let saved = &self.committed.schema;
+        // Until it is saved that an index goes, others write entries that no work on it would know of.
+        let is_saved = |index| saved.index_by_id(index).map(|(_, index)| index.state == IndexState::Dropping);
+        let is_possible = |index: &Index| {
+            self.maintenance.why_unfinished(index.id).is_none()
+                && is_saved(index.id) == Some(index.state == IndexState::Dropping)
+        };
         IndexJob::find(&self.current.schema, self.version, is_possible)
     }
 
@@ -31,7 +37,7 @@ impl Tab {
                     IndexState::Building { after: Some(after) } => {
                         count(&KeyRange { start: KeyRange::point(after).end, end: rows.end.clone() })
                     }
-                    IndexState::Dropping => count(&entries_range(index.id)),
+                    IndexState::Dropping => count(&dropped_range(table, index)),
                     _ => total,
                 };
                 found.push(IndexWork {

@@ -152,14 +152,28 @@ impl Tab {
         let table = writable_table(&schema, &self.own_schema, table_name)?;
         self.canonicalize(document, &schema, Purpose::Insert)?;
         check(&schema, &self.own_schema, table, document)?;
+        self.insert_into(id, table, explicit, None, document)
+    }
+
+    /// Inserts a document that fits. One that is imported may bring its creation time.
+    #[inline(never)]
+    pub(super) fn insert_into(
+        &mut self,
+        id: TransactionId,
+        table: &Table,
+        explicit: Option<&str>,
+        imported: Option<f64>,
+        document: &mut Vec<u8>,
+    ) -> std::result::Result<RowId, Obstacle> {
+        let schema = self.transactions[id].state.schema.clone();
         let row = match explicit {
             None => None,
             Some(text) => {
-                let (_, row) = self.resolve_id(&schema, text, Some(table_name), "insert")?;
+                let (_, row) = self.resolve_id(&schema, text, Some(&table.name), "insert")?;
                 if self.read_row(id, table.id, row)?.is_some() {
                     return Err(Error::new(
                         Code::DuplicateId,
-                        format!("A document with the _id {} is already in table \"{table_name}\".", Quoted(text)),
+                        format!("A document with the _id {} is already in table \"{}\".", Quoted(text), table.name),
                     )
                     .into());
                 }
@@ -169,7 +183,7 @@ impl Tab {
         let last = self.last_creation_time;
         let transaction = self.transactions.get_mut(id).expect("it was there");
         let row = row.unwrap_or_else(|| id::make(transaction.random.next_id(), transaction.began_ms));
-        let creation_time = transaction.next_creation_time(last);
+        let creation_time = imported.unwrap_or_else(|| transaction.next_creation_time(last));
         let document = Bytes::new(std::mem::take(document));
         // A row that this transaction has deleted comes back at its place: a row never moves.
         let earlier = transaction.rows.get(table.id, &row).filter(|changed| changed.before.is_some());
@@ -261,7 +275,7 @@ impl Tab {
 
     /// Checks a document that comes from outside. It may have been encoded with the names of a newer schema than that of
     /// the transaction.
-    fn canonicalize(
+    pub(super) fn canonicalize(
         &self,
         document: &mut [u8],
         schema: &Schema,
@@ -288,7 +302,7 @@ impl Tab {
         })
     }
 
-    fn writable(&mut self, id: TransactionId, method: &str) -> Result<()> {
+    pub(super) fn writable(&mut self, id: TransactionId, method: &str) -> Result<()> {
         let limit = self.options.commit_bytes;
         let transaction = self.transaction(id)?;
         if transaction.is_read_only {

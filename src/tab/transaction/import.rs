@@ -1,0 +1,50 @@
+//! Steps of an import, each a mutation: they change the schema, and rows come to tables that nobody sees.
+
+use super::TransactionId;
+use super::rows::Obstacle;
+use crate::document::Purpose;
+use crate::error::Result;
+use crate::keyspace::RowId;
+use crate::schema::{ImportStep, Standing};
+use crate::tab::Tab;
+use crate::tab::checks::{check, writable_table};
+
+impl Tab {
+    /// Lets a mutation take a step of an import, and write nothing else. What it has read has to be so still when the
+    /// step is taken.
+    pub fn import(&mut self, id: TransactionId, step: ImportStep) -> Result<()> {
+        self.writable(id, "import")?;
+        let transaction = self.transaction(id)?;
+        // What can't be done is said at once.
+        transaction.state.schema.import(&step)?;
+        transaction.import = Some(step);
+        Ok(())
+    }
+
+    /// Inserts a document with its id and creation time, if it has them: into the table that an import fills, or among
+    /// those that are there.
+    pub fn import_row(
+        &mut self,
+        id: TransactionId,
+        table_name: &str,
+        is_appended: bool,
+        explicit: Option<&str>,
+        creation_time: Option<f64>,
+        document: &mut Vec<u8>,
+    ) -> std::result::Result<RowId, Obstacle> {
+        self.writable(id, "import")?;
+        let schema = self.transaction(id)?.state.schema.clone();
+        let table = match is_appended {
+            true => writable_table(&schema, &self.own_schema, table_name)?,
+            false => schema.incoming(table_name)?,
+        };
+        self.canonicalize(document, &schema, Purpose::Insert)?;
+        check(&schema, &self.own_schema, table, document)?;
+        self.insert_into(id, table, explicit, creation_time, document)
+    }
+
+    /// Whether there is an import that is not finished.
+    pub fn is_importing(&self) -> bool {
+        self.current.schema.tables().iter().any(|table| table.standing == Standing::Incoming)
+    }
+}
