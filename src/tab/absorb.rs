@@ -210,7 +210,9 @@ impl Tab {
                     && moved
                         .iter()
                         .flat_map(|part| part.iter())
-                        .any(|change| touches(&pending.reads, &schema_before, change, &mut scratch)));
+                        // By the schema in its place of the queue: behind the end of an import, the table that was
+                        // there has no index that anything could be looked up in.
+                        .any(|change| touches(&pending.reads, &state.schema, change, &mut scratch)));
             let verdict = match &mut pending.system {
                 // Another tab moved an index on, and both kinds of system changes say how far indexes are.
                 Some(_) if has_progress => Ok(false),

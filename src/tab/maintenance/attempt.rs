@@ -159,8 +159,15 @@ impl Tab {
         TailRecord { sequence, bytes, record, learned_ms: self.now_ms }
     }
 
+    /// A page that a checkpoint needs is damaged or not there.
     pub(super) fn stop_checkpoints(&mut self, page: PageId) {
+        let is_overtaken = self.maintenance.beyond.is_none();
         self.abandon_attempt();
+        if is_overtaken {
+            // Another tab's is in force, and what that one has superseded may be deleted by now.
+            self.end_maintenance();
+            return;
+        }
         self.maintenance.is_stopped = true;
         self.end_maintenance();
         self.events.push_back(Event::Problem(Error::new(

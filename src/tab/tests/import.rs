@@ -217,3 +217,26 @@ fn a_repair_lets_what_leaves_go() {
     assert_eq!(world.verify(bob).problems, [""; 0]);
     assert_eq!(world.scan(bob, "by_k").len(), 10);
 }
+
+#[test]
+fn what_has_read_a_row_that_is_taken_back_runs_again_before_the_end_of_an_import() {
+    let (mut world, alice, _) = half_imported();
+    let is_commit: Filter = |effect| matches!(effect, Effect::Append { .. } | Effect::Rebase { .. });
+    world.held = Some((is_commit, Vec::new()));
+    let taken_back = world.insert(alice, "new", 1.0, None);
+    let reader = world.tabs[alice].begin(world.now_ms, false).expect("open");
+    let plan = all_of(&world.tabs[alice], "by_k");
+    assert_eq!(world.tabs[alice].count(Source::Transaction(reader), &plan), Ok(Ok(51)));
+    world.put(alice, reader, "counted 51", 51.0, None);
+    assert_eq!(world.tabs[alice].finish(world.now_ms, reader), Ok(Finished::Queued));
+    let end = world.tabs[alice].begin(world.now_ms, false).expect("open");
+    world.tabs[alice].import(end, ImportStep::Finish).expect("possible");
+    assert_eq!(world.tabs[alice].finish(world.now_ms, end), Ok(Finished::Queued));
+    world.settle();
+    world.held = None;
+    let failure = Input::AppendFailed(Failure::Aborted("the disk is full.".into()));
+    world.tabs[alice].handle(world.now_ms, failure);
+    world.settle();
+    assert!(matches!(world.outcome(alice, taken_back), Some(Outcome::Rejected(_))));
+    assert_eq!(world.outcome(alice, reader), Some(Outcome::RunAgain), "there were 50");
+}
