@@ -176,8 +176,11 @@ export function bundleOptions() {
     splitting: true,
     format: "esm",
     platform: "neutral",
+    mainFields: ["module", "main"],
+    metafile: true,
     target: "es2022",
-    external: ["node:*", "react", "react/*"],
+    // The stream is one that papaparse would make for Node, when it is asked to.
+    external: ["node:*", "stream", "react", "react/*"],
     sourcemap: true,
     logLevel: "silent",
   };
@@ -193,6 +196,18 @@ function shipGeneratedTypes() {
   writeFileSync(importer, readFileSync(importer, "utf8").replaceAll("../pkg/", "./"));
 }
 
+/** What others have written and dist/ contains goes along with its license. */
+function shipLicenses(inputs) {
+  const names = inputs.map((file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]).filter(Boolean);
+  const texts = [...new Set(names)].sort().map((name) => {
+    const folder = join(root, "node_modules", name);
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    if (!file) throw new Problem(`${name} has no license that dist/ could contain.`);
+    return `${name}\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
+  });
+  writeFileSync(join(newDist, "THIRD_PARTY_LICENSES.txt"), texts.join(`\n${"-".repeat(80)}\n\n`));
+}
+
 /** esbuild and tsc, from ts/ into dist/. */
 async function bundle() {
   rmSync(newDist, { recursive: true, force: true });
@@ -201,9 +216,10 @@ async function bundle() {
   const fail = async (errors) => {
     throw new Problem(`esbuild failed.\n\n${(await formatMessages(errors, { kind: "error" })).join("\n")}`);
   };
-  await build({ ...bundleOptions(), outdir: newDist }).catch((error) =>
+  const { metafile } = await build({ ...bundleOptions(), outdir: newDist }).catch((error) =>
     fail(error.errors ?? [{ text: String(error) }]),
   );
+  shipLicenses(Object.keys(metafile.inputs));
   for (const { name } of binaries) copyFileSync(join(pkg, `${name}_bg.wasm`), join(newDist, `${name}_bg.wasm`));
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   await run(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", newDist], { failure: "tsc failed." });

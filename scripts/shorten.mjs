@@ -35,7 +35,9 @@ export function shortenNames(binary, glue) {
   });
   const script = readFileSync(glue, "utf8")
     // What wasm-opt has found that nothing calls.
-    .replace(/^ {8}(\w+): function\b.*\n(?:(?: {12}.*)?\n)*? {8}\}.*,\n/gm, (all, name) => (imports.has(name) ? all : ""))
+    .replace(/^ {8}(\w+): function\b.*\n(?:(?: {12}.*)?\n)*? {8}\}.*,\n/gm, (all, name) =>
+      imports.has(name) ? all : "",
+    )
     .replace(/(?<=\bwasm\.)\w+/g, (name) => exports.get(name) ?? name)
     .replace(/^(\s+)(\w+)(?=: function\b)/gm, (all, indent, name) =>
       imports.has(name) ? indent + imports.get(name) : all,

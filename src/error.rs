@@ -56,6 +56,8 @@ codes! {
     NotUnique,
     /// An argument of the wrong kind.
     InvalidArgument,
+    /// A file to import that is not what it should be; the message names the row.
+    InvalidImport,
     /// A reference to a function that no module has.
     FunctionNotFound,
     /// Arguments that the validators of a function do not accept.

@@ -202,6 +202,11 @@ export class Bridge {
     });
   }
 
+  /** The tables of the app's schema. */
+  get tableNames(): string[] {
+    return [...this.#documentTypes.keys()];
+  }
+
   /** Settles when the database is usable, or tells why it is not. */
   get opened(): Promise<void> {
     return this.#opened;

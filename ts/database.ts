@@ -20,6 +20,7 @@ import type { GenericMutationCtx, GenericQueryCtx } from "./functions/context.js
 import type { Contexts } from "./functions/contexts.js";
 import type { ConvertReturnType, FunctionReference, OptionalRestArgs } from "./functions/reference.js";
 import type { RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
+import { loadPart } from "./load_part.js";
 import { readOptions } from "./options.js";
 import { queryTable, type QueryInitializer } from "./query.js";
 import { currentReader, Executor, goOn } from "./reads.js";
@@ -39,6 +40,9 @@ import {
   targetAndValue,
   TransactionDatabase,
 } from "./transactions.js";
+import type { ExportOptions } from "./transfer/export.js";
+import type { ImportOptions, ImportReport } from "./transfer/import.js";
+import type { ImportSource } from "./transfer/sources.js";
 import type { Wasm } from "./wasm.js";
 
 /** Numbers about an open database. */
@@ -387,6 +391,32 @@ export class Database<DataModel extends GenericDataModel> {
     return write;
   }
 
+  // ---- files ----
+
+  /**
+   * Makes a file of what is stored, as it is at one moment: a snapshot of all tables in the form of Convex's, a ZIP, or
+   * the rows of one table as JSON lines, a JSON array or CSV.
+   */
+  async export(options: ExportOptions = {}): Promise<Blob> {
+    const { exportFrom } = await loadTransfer();
+    return exportFrom(this.#end(), options);
+  }
+
+  /**
+   * Imports a file: a snapshot of Convex or Holdfast, or rows of one table. Ids and creation times are kept. Either all
+   * of it is there in the end or nothing has changed; only `mode: "append"` adds batch by batch.
+   */
+  async import(source: ImportSource, options: ImportOptions = {}): Promise<ImportReport> {
+    const { importInto } = await loadTransfer();
+    return importInto(this.#end(), source, options);
+  }
+
+  /** Where files come from and go to. */
+  #end() {
+    if (this.#closing !== undefined) throw closed();
+    return { bridge: this.#bridge, name: this.name, tables: this.#bridge.tableNames };
+  }
+
   // ---- the database itself ----
 
   /**
@@ -465,6 +495,17 @@ export class Database<DataModel extends GenericDataModel> {
     });
     this.#bridge.isDeleted = true;
   }
+}
+
+const loadTransfer = () => loadPart(() => import("./transfer/transfer.js"), "reads and writes files");
+
+/** Gives up an import whose page is gone: nobody will finish it. */
+export function endImports(bridge: Bridge, name: string): void {
+  const ASK = 3;
+  if (bridge.engine.importStep(0, ASK, 0) !== Status.Done) return;
+  loadTransfer()
+    .then(({ clearAway }) => clearAway({ bridge, name, tables: [] }))
+    .catch(() => undefined); // The next one who opens the database does it.
 }
 
 /** What a mutation is called when nobody says. */

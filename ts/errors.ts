@@ -29,6 +29,7 @@ export const ERROR_CODES = [
   "InvalidCursor",
   "NotUnique",
   "InvalidArgument",
+  "InvalidImport",
   "FunctionNotFound",
   "ArgumentValidationError",
   "ReturnsValidationError",

@@ -149,6 +149,11 @@ export type { Auth, GenericMutationCtx, GenericQueryCtx, UserIdentity } from "./
 export type { IdentityOption } from "./functions/contexts.js";
 export type { FunctionModule, FunctionModules } from "./functions/registry.js";
 
+// Files.
+export type { ExportOptions, ExportProgress } from "./transfer/export.js";
+export type { ImportMode, ImportOptions, ImportProgress, ImportReport } from "./transfer/import.js";
+export type { FileFormat, ImportSource } from "./transfer/sources.js";
+
 // Errors.
 export { ConvexError, ERROR_CODES, HoldfastError } from "./errors.js";
 export type { ErrorCode, HoldfastErrorOptions } from "./errors.js";

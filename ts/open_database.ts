@@ -5,7 +5,7 @@ import { invalidArgument } from "./arguments.js";
 import { Bridge } from "./bridge.js";
 import { loneSurrogate } from "./checked.js";
 import type { GenericDataModel } from "./data_model.js";
-import { Database } from "./database.js";
+import { Database, endImports } from "./database.js";
 import type { HoldfastError } from "./errors.js";
 import { Contexts, type IdentityOption } from "./functions/contexts.js";
 import type { FunctionModules } from "./functions/registry.js";
@@ -151,6 +151,7 @@ export async function openDatabase<Schema extends ExportableSchema>(
     bridge.close();
     throw error;
   }
+  endImports(bridge, name);
   const contexts = new Contexts(bridge, functions, identity);
   return new Database(wasm, bridge, contexts, engineOptions, timeoutMs);
 }

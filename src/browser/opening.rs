@@ -1,17 +1,17 @@
 //! Opening, creating and deleting databases of IndexedDB. Nothing here happens inside a transaction, so this
 //! is the place for futures.
 
-use super::host::{global, later, pause};
+use super::host::{global, pause};
 use super::indexeddb::STORES;
 use super::request::{describe, describe_exception};
 use crate::error::{Code, Error};
 use crate::tab::newer_format;
-use js_sys::{Function, Promise};
-use rexie::{ObjectStore, Rexie};
+use js_sys::Promise;
+use rexie::Rexie;
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::{Event, IdbDatabase, IdbFactory, IdbOpenDbRequest};
 
 /// The stores will never change: what is in them has versions of its own.
@@ -20,7 +20,7 @@ const VERSION: u32 = 1;
 const REOPEN_TRIES: u32 = 12;
 const PAUSE_FIRST_MS: f64 = 50.0;
 const PAUSE_MOST_MS: f64 = 5_000.0;
-/// How long a deletion waits for those who have the database open.
+/// How long a deletion may take, which waits for those who have the database open.
 const BLOCKED_MS: f64 = 5_000.0;
 
 /// Why a database can't be opened or deleted.
@@ -70,11 +70,10 @@ pub(crate) fn open_error(name: &str, failure: &OpenFailure) -> Error {
 /// Opens a database, and creates it if there is none.
 pub(crate) async fn open_or_create(name: &str) -> Result<IdbDatabase, OpenFailure> {
     loop {
-        if let Some(database) = open(name).await? {
+        // Another tab may delete it at once.
+        if let Some(database) = open(name, true).await? {
             return Ok(database);
         }
-        // Another tab may be quicker, or even delete it at once; both end well.
-        create(name).await?;
     }
 }
 
@@ -83,7 +82,7 @@ pub(crate) async fn reopen(name: &str) -> Result<IdbDatabase, OpenFailure> {
     let mut wait_ms = PAUSE_FIRST_MS;
     let mut tries = 0;
     loop {
-        match open(name).await {
+        match open(name, false).await {
             Ok(Some(database)) => return Ok(database),
             // To create it again would hide that all data is gone.
             Ok(None) => return Err(OpenFailure::Gone),
@@ -96,11 +95,11 @@ pub(crate) async fn reopen(name: &str) -> Result<IdbDatabase, OpenFailure> {
     }
 }
 
-/// Opens a database if it exists and is ours.
-async fn open(name: &str) -> Result<Option<IdbDatabase>, OpenFailure> {
-    let (database, is_newer) = match open_as(name, Some(VERSION)).await {
+/// Opens a database if it is ours, and exists or shall be created.
+async fn open(name: &str, creates: bool) -> Result<Option<IdbDatabase>, OpenFailure> {
+    let (database, is_newer) = match open_as(name, Some(VERSION), creates).await {
         // As it is, to see whose it is.
-        Err(OpenFailure::Newer) => (open_as(name, None).await?, true),
+        Err(OpenFailure::Newer) => (open_as(name, None, false).await?, true),
         opened => (opened?, false),
     };
     let Some(database) = database else { return Ok(None) };
@@ -114,8 +113,8 @@ async fn open(name: &str) -> Result<Option<IdbDatabase>, OpenFailure> {
     Err(failure)
 }
 
-/// Opens whatever has this name, if anything has, in this version or in its own.
-async fn open_as(name: &str, version: Option<u32>) -> Result<Option<IdbDatabase>, OpenFailure> {
+/// Opens whatever has this name, in this version or in its own. If nothing has, that is what it answers or creates.
+async fn open_as(name: &str, version: Option<u32>, creates: bool) -> Result<Option<IdbDatabase>, OpenFailure> {
     let factory = factory()?;
     let request = match version {
         Some(version) => factory.open_with_u32(name, version),
@@ -125,6 +124,14 @@ async fn open_as(name: &str, version: Option<u32>) -> Result<Option<IdbDatabase>
     let is_missing = Rc::new(Cell::new(false));
     let (noted, source) = (is_missing.clone(), request.clone());
     let upgrade = Closure::new(move |_: Event| {
+        if creates && let Ok(database) = source.result() {
+            let database: IdbDatabase = database.unchecked_into();
+            for store in STORES {
+                // Where one is missing, the database is none of ours.
+                let _ = database.create_object_store(store);
+            }
+            return;
+        }
         noted.set(true);
         // What was not created does not stay.
         if let Some(transaction) = source.transaction() {
@@ -133,7 +140,7 @@ async fn open_as(name: &str, version: Option<u32>) -> Result<Option<IdbDatabase>
     });
     let upgrade: &Closure<dyn FnMut(Event)> = &upgrade;
     request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
-    let outcome = JsFuture::from(end_of(&request, |_| ())).await;
+    let outcome = JsFuture::from(end_of(&request)).await;
     request.set_onupgradeneeded(None);
     if is_missing.get() {
         return Ok(None);
@@ -144,12 +151,11 @@ async fn open_as(name: &str, version: Option<u32>) -> Result<Option<IdbDatabase>
     }
 }
 
-/// The end of a request. `also` may end it in another way.
-fn end_of(request: &IdbOpenDbRequest, also: impl Fn(Function)) -> Promise {
+/// The end of a request.
+fn end_of(request: &IdbOpenDbRequest) -> Promise {
     Promise::new(&mut |resolve, reject| {
         request.set_onsuccess(Some(&resolve));
         request.set_onerror(Some(&reject));
-        also(resolve);
     })
 }
 
@@ -161,28 +167,17 @@ fn failure_of(request: &IdbOpenDbRequest) -> OpenFailure {
     }
 }
 
-async fn create(name: &str) -> Result<(), OpenFailure> {
-    let mut builder = Rexie::builder(name).version(VERSION);
-    for store in STORES {
-        builder = builder.add_object_store(ObjectStore::new(store));
-    }
-    let database = builder.build().await.map_err(|error| unavailable(error.to_string()))?;
-    database.close();
-    Ok(())
-}
-
 /// Deletes a database. Tabs that have it open close it when they hear of this; for one that sleeps, and for
 /// code of others that does not, this waits only a while.
 pub(crate) async fn delete(name: &str) -> Result<(), OpenFailure> {
-    let request = factory()?.delete_database(name).map_err(|error| unavailable(describe(&error)))?;
-    let end = end_of(&request, |resolve| {
-        let is_blocked = Closure::once_into_js(move || later(&resolve, BLOCKED_MS));
-        request.set_onblocked(Some(is_blocked.unchecked_ref()));
-    });
-    match JsFuture::from(end).await {
-        Ok(event) if event.is_undefined() => Err(OpenFailure::Blocked),
+    factory()?;
+    let name = name.to_owned();
+    let deleted =
+        future_to_promise(async move { Rexie::delete(&name).await.map(|()| JsValue::TRUE).map_err(|_| JsValue::NULL) });
+    match JsFuture::from(Promise::race(&js_sys::Array::of2(&deleted, &pause(BLOCKED_MS)))).await {
+        Ok(end) if end.is_undefined() => Err(OpenFailure::Blocked),
         Ok(_) => Ok(()),
-        Err(_) => Err(failure_of(&request)),
+        Err(_) => Err(unavailable("the browser does not delete it.".into())),
     }
 }
 

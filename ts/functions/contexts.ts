@@ -3,6 +3,7 @@
  */
 import type { Bridge } from "../bridge.js";
 import { HoldfastError } from "../errors.js";
+import { loadPart } from "../load_part.js";
 import type { Scope } from "../scope.js";
 import { TransactionDatabase, TransactionReader } from "../transactions.js";
 import type { Functions } from "./calls.js";
@@ -30,13 +31,11 @@ export class Contexts {
 
   /** What runs functions. */
   functions(): Promise<Functions> {
-    this.#functions ??= import("./calls.js").then(
+    this.#functions ??= loadPart(() => import("./calls.js"), "runs functions").then(
       ({ Functions }) => new Functions(this.#bridge, this.#modules, this),
-      (cause: unknown) => {
+      (error: unknown) => {
         this.#functions = undefined;
-        throw new HoldfastError("EngineUnavailable", "The part of Holdfast that runs functions could not be loaded.", {
-          cause,
-        });
+        throw error;
       },
     );
     return this.#functions;

@@ -1,0 +1,461 @@
+// Files in and out: snapshots as Convex's, JSON lines, JSON, CSV; what is kept, what is refused, and that nothing changes
+// then.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { BlobReader, BlobWriter, TextReader, TextWriter, ZipReader, ZipWriter } from "@zip.js/zip.js";
+import {
+  defineSchema,
+  defineTable,
+  HoldfastError,
+  openDatabase,
+  type ImportOptions,
+  v,
+  type Value,
+} from "../../ts/index.js";
+import { tableNumberOf, withTableNumber } from "../../ts/transfer/ids.js";
+import { freshName } from "../fixtures/database.js";
+
+const schema = defineSchema({
+  users: defineTable({ name: v.string(), data: v.optional(v.any()) }).index("by_name", ["name"]),
+  tasks: defineTable({ title: v.string(), userId: v.id("users"), n: v.optional(v.number()) }).index("by_user", [
+    "userId",
+  ]),
+});
+
+async function opened(t: { after(run: () => unknown): void }, name = freshName()) {
+  const db = await openDatabase({ name, schema, storage: "memory" });
+  t.after(() => db.destroy());
+  return db;
+}
+
+type Db = Awaited<ReturnType<typeof opened>>;
+
+/** The rows of a table as they are. */
+const usersOf = (db: Db) => db.query("users").collect();
+const tasksOf = (db: Db) => db.query("tasks").collect();
+const rowsOf = (db: Db, table: "users" | "tasks"): Promise<unknown[]> =>
+  table === "users" ? usersOf(db) : tasksOf(db);
+
+async function unzipped(blob: Blob): Promise<Record<string, string>> {
+  const entries = await new ZipReader(new BlobReader(blob)).getEntries();
+  const files: Record<string, string> = {};
+  for (const entry of entries) if (!entry.directory) files[entry.filename] = await entry.getData(new TextWriter());
+  return files;
+}
+
+async function zipped(files: Record<string, string>): Promise<Blob> {
+  const zip = new ZipWriter(new BlobWriter("application/zip"));
+  for (const [name, text] of Object.entries(files)) await zip.add(name, new TextReader(text));
+  return zip.close();
+}
+
+async function refused(promise: Promise<unknown>, what = ""): Promise<HoldfastError> {
+  const error = await promise.then(
+    () => assert.fail(`no error: ${what}`),
+    (error: unknown) => error,
+  );
+  assert.ok(error instanceof HoldfastError, String(error));
+  return error;
+}
+
+async function filled(t: { after(run: () => unknown): void }) {
+  const db = await opened(t);
+  const users = await db.insertMany("users", [
+    { name: "Ada", data: { big: 2n ** 62n, half: 0.5, whole: 3, bytes: new Uint8Array([0, 255]).buffer } },
+    { name: "Bob", data: [NaN, -0, Infinity, null, true, "é\n", {}] },
+  ]);
+  await db.insertMany("tasks", [
+    { title: "a", userId: users[0]!, n: 1 },
+    { title: 'b, "quoted"', userId: users[1]! },
+  ]);
+  return db;
+}
+
+test("a snapshot brings back what it was made of, ids and times too", async (t) => {
+  const from = await filled(t);
+  const heard: number[] = [];
+  const blob = await from.export({ onProgress: ({ rows, total }) => heard.push(rows / total) });
+  assert.equal(heard.at(-1), 1);
+  const files = await unzipped(blob);
+  assert.deepEqual(Object.keys(files).sort(), [
+    "README.md",
+    "_tables/documents.jsonl",
+    "tasks/documents.jsonl",
+    "tasks/generated_schema.jsonl",
+    "users/documents.jsonl",
+    "users/generated_schema.jsonl",
+  ]);
+  assert.equal(files["users/generated_schema.jsonl"], '"uniform"\n');
+  const [ada] = files["users/documents.jsonl"]!.split("\n");
+  assert.match(ada!, /"big":4611686018427387904,"bytes":\{"\$bytes":"AP8="\},"half":0\.5,"whole":3\.0/);
+
+  const to = await opened(t);
+  const progress: number[] = [];
+  const report = await to.import(blob, { onProgress: ({ done }) => progress.push(done) });
+  assert.deepEqual(report, { tables: { users: 2, tasks: 2 }, rows: 4, skipped: [] });
+  assert.equal(progress.at(-1), 1);
+  for (const table of ["users", "tasks"] as const) {
+    assert.deepEqual(await rowsOf(to, table), await rowsOf(from, table), table);
+  }
+  assert.deepEqual((await to.verify()).problems, []);
+  const [task] = await rowsOf(to, "tasks");
+  assert.equal(((await to.get((task as { userId: never }).userId)) as { name: string } | null)?.name, "Ada");
+});
+
+test("a snapshot of Convex keeps the numbers in its ids, and what refers to them", async (t) => {
+  const db = await opened(t);
+  const own = db.newId("users");
+  const user = withTableNumber(own, 10_003);
+  assert.equal(tableNumberOf(user), 10_003);
+  const blob = await zipped({
+    "snapshot/_tables/documents.jsonl":
+      '{"name":"users","id":10003}\n{"name":"tasks","id":10004}\n{"name":"_x","id":1}\n',
+    "snapshot/users/documents.jsonl": `{"_creationTime":1700000000000.5,"_id":"${user}","name":"Ada"}\n`,
+    "snapshot/tasks/documents.jsonl": `{"_creationTime":1700000000001.0,"_id":"${withTableNumber(own, 10_004)}","title":"t","userId":"${user}"}\n`,
+    "snapshot/_storage/documents.jsonl": "",
+    "snapshot/_components/c/t/documents.jsonl": "{}\n",
+  });
+  const report = await db.import(blob);
+  assert.deepEqual([...report.skipped].sort(), ["_components", "_storage"]);
+  const [ada] = await usersOf(db);
+  assert.equal(ada!._id, user);
+  assert.equal(ada!._creationTime, 1700000000000.5);
+  const found = await db
+    .query("tasks")
+    .withIndex("by_user", (q) => q.eq("userId", ada!._id))
+    .collect();
+  assert.equal(found.length, 1);
+  // Ids that the table gave before are its ids still; new ones are like those that came.
+  assert.equal(db.normalizeId("users", own), own);
+  assert.equal(tableNumberOf(await db.insert("users", { name: "Bob" })), 10_003);
+  assert.equal(tableNumberOf((await unzipped(await db.export()))["users/documents.jsonl"]!.split('"')[5]!), 10_003);
+});
+
+test("what an older snapshot writes as strings becomes what it was", async (t) => {
+  const db = await opened(t);
+  const [id, other] = [db.newId("users"), db.newId("users")];
+  const row = (id: string, data: string) => `{"_creationTime":1.0,"_id":"${id}","data":${data},"name":"x"}\n`;
+  const shape =
+    '{"_creationTime": normalfloat64, "_id": id<1>, "data": {"b": bytes, "i": int64, "f": inf | normalfloat64, ' +
+    '"l": array<int64 | null>, "m"?: int64 | string, "r": record<field_name, bytes>} | array<float64>, "name": "x"}';
+  await db.import(
+    await zipped({
+      "users/documents.jsonl":
+        row(id, '{"b":"AP8=","i":"9007199254740993","f":"-Infinity","l":["1",null],"m":"7","r":{"k":"AA=="}}') +
+        row(other, '[1.5,"NaN"]'),
+      "users/generated_schema.jsonl": `${JSON.stringify(shape)}\n${JSON.stringify({
+        [other]: { data: ["infer", { $float64NaN: "AAAAAAAA+H8=" }] },
+      })}\n`,
+    }),
+  );
+  const bytes = (...values: number[]) => new Uint8Array(values).buffer;
+  assert.deepEqual(
+    (await usersOf(db)).map((user) => user.data as unknown).sort((a) => (Array.isArray(a) ? 1 : -1)),
+    [{ b: bytes(0, 255), i: 9007199254740993n, f: -Infinity, l: [1n, null], m: "7", r: { k: bytes(0) } }, [1.5, NaN]],
+  );
+});
+
+test("a table that has documents is refused, replaced, or added to", async (t) => {
+  const from = await filled(t);
+  const blob = await from.export();
+  const db = await opened(t);
+  const kept = await db.insert("users", { name: "Carol" });
+  const error = await refused(db.import(blob));
+  assert.equal(error.code, "InvalidImport");
+  assert.equal(
+    error.message,
+    "Hit an error while importing:\nTable users already exists. Please choose a new table name or use replace/append modes.",
+  );
+  assert.equal((await rowsOf(db, "users")).length, 1);
+  await db.import(blob, { mode: "append" });
+  assert.deepEqual((await usersOf(db)).map(({ name }) => name).sort(), ["Ada", "Bob", "Carol"]);
+  assert.equal((await refused(db.import(blob, { mode: "append" }))).code, "DuplicateId");
+  await db.import(blob, { mode: "replace", tables: ["users"] });
+  assert.deepEqual(
+    (await usersOf(db)).map(({ name }) => name),
+    ["Ada", "Bob"],
+  );
+  assert.equal((await rowsOf(db, "tasks")).length, 2, "it was not named");
+  assert.equal(await db.get(kept), null);
+  await db.import("[]", { table: "users", mode: "replaceAll" });
+  assert.deepEqual([await rowsOf(db, "users"), await rowsOf(db, "tasks")], [[], []]);
+  assert.deepEqual((await db.verify()).problems, []);
+});
+
+test("ids that are added have the number of the table that they come to", async (t) => {
+  const db = await opened(t);
+  await db.insert("users", { name: "Carol" });
+  const user = withTableNumber(db.newId("users"), 10_003);
+  const lines = [{ _id: user, name: "Ada", data: { friend: user, list: [user, "no id"] } }];
+  await db.import(lines.map((line) => JSON.stringify(line)).join("\n"), {
+    table: "users",
+    format: "jsonl",
+    mode: "append",
+  });
+  const [, ada] = await usersOf(db);
+  assert.equal(tableNumberOf(ada!._id), tableNumberOf(db.newId("users")));
+  assert.deepEqual(ada!.data, { friend: ada!._id, list: [ada!._id, "no id"] });
+});
+
+test("rows of one table: JSON lines, a JSON array and CSV", async (t) => {
+  const from = await filled(t);
+  for (const format of ["jsonl", "json"] as const) {
+    const text = await (await from.export({ format, table: "users" })).text();
+    const to = await opened(t);
+    await to.import(text, { table: "users", format });
+    assert.deepEqual(await rowsOf(to, "users"), await rowsOf(from, "users"), format);
+  }
+  const csv = await (await from.export({ format: "csv", table: "tasks" })).text();
+  const [header, first, second] = csv.split("\n");
+  assert.equal(header, "_id,_creationTime,n,title,userId");
+  assert.match(first!, /^\w{34},[\d.]+,1,a,\w{34}$/);
+  assert.match(second!, /,,"b, ""quoted""",/);
+
+  const db = await openDatabase({
+    name: freshName(),
+    schema: defineSchema({ t: defineTable(v.any()) }),
+    storage: "memory",
+  });
+  t.after(() => db.destroy());
+  await db.import('a, b ,c\n007,x,1e5\n-.5,"two\nlines, ""quoted""",NaN\n,inf,\r\n', { table: "t", format: "csv" });
+  assert.deepEqual(
+    (await db.query("t").collect()).map(({ a, b, c }) => [a, b, c] as unknown),
+    [
+      [7, "x", 100_000],
+      [-0.5, 'two\nlines, "quoted"', null],
+      ["", null, ""],
+    ],
+  );
+});
+
+test("what is wrong with a file is said with its row, and nothing has changed", async (t) => {
+  const db = await opened(t);
+  const user = await db.insert("users", { name: "Ada" });
+  const before = [await rowsOf(db, "users"), await rowsOf(db, "tasks")];
+  const whole = new Uint8Array(await (await db.export()).arrayBuffer());
+  const flipped = whole.slice();
+  const name = "users/documents.jsonl";
+  flipped[new TextDecoder("latin1").decode(whole).indexOf(name) + name.length + 40]! ^= 0xff;
+  const tables = async (files: Record<string, string>) => zipped({ "users/documents.jsonl": "", ...files });
+  const cases: [string, string | Blob | Uint8Array, ImportOptions, string, RegExp, object?][] = [
+    [
+      "no JSON",
+      '{"name":"a"}\n{"name":',
+      { table: "users" },
+      "InvalidImport",
+      /Row 2 of table "users" wasn't valid JSON/,
+      { row: 2 },
+    ],
+    [
+      "not a document",
+      '{"name":"a"}\n7\n',
+      { table: "users" },
+      "InvalidArgument",
+      /Row 2 of table "users": A document must be an object/,
+    ],
+    [
+      "does not fit",
+      '{"name":"a"}\n{"name":7}',
+      { table: "users" },
+      "SchemaEnforcementError",
+      /Row 2 .*name/s,
+      { row: 2, path: ".name" },
+    ],
+    [
+      "another table's id",
+      `{"title":"t","userId":"${user.slice(0, -1)}"}`,
+      { table: "tasks" },
+      "SchemaEnforcementError",
+      /Row 1/,
+    ],
+    ["no id", '{"_id":"x","name":"a"}', { table: "users" }, "InvalidId", /Row 1 .*_id|Unable to decode/s],
+    [
+      "an id twice",
+      `{"_id":"${user}","name":"a"}\n{"_id":"${user}","name":"b"}`,
+      { table: "users" },
+      "DuplicateId",
+      /Row 2/,
+    ],
+    [
+      "a time that is none",
+      '{"_creationTime":"now","name":"a"}',
+      { table: "users" },
+      "InvalidValue",
+      /_creationTime must be a finite number/,
+    ],
+    ["no array", '{"a":1}', { table: "users", format: "json" }, "InvalidImport", /Not a JSON array/],
+    [
+      "a short line",
+      "name,data\na\n",
+      { table: "users", format: "csv" },
+      "InvalidImport",
+      /CSV row 1 doesn't have all of the fields in the header/,
+      { row: 1 },
+    ],
+    ["a long line", "name\na,b\n", { table: "users", format: "csv" }, "InvalidImport", /CSV row 1 has more fields/],
+    ["an open quote", 'name\n"a\n', { table: "users", format: "csv" }, "InvalidImport", /quote that is not closed/],
+    ["no header", "", { table: "users", format: "csv" }, "InvalidImport", /no header/],
+    ["a name twice", "name,name\na,b\n", { table: "users", format: "csv" }, "InvalidImport", /names "name" twice/],
+    [
+      "not UTF-8",
+      new Uint8Array([0x7b, 0xff, 0xfe]),
+      { table: "users", format: "jsonl" },
+      "InvalidImport",
+      /not UTF-8/,
+    ],
+    [
+      "no end",
+      `{"name":"${"x".repeat(1 << 25)}`,
+      { table: "users", format: "jsonl" },
+      "InvalidImport",
+      /a line of more than 16 MiB|wasn't valid/,
+    ],
+    ["too large", `{"name":"${"x".repeat(1 << 21)}"}`, { table: "users", format: "jsonl" }, "ValueTooLarge", /Row 1/],
+    ["cut", whole.slice(0, whole.length - 30), {}, "InvalidImport", /not a whole ZIP archive/],
+    ["flipped", flipped, {}, "InvalidImport", /users\/documents\.jsonl in the ZIP archive can't be unpacked/],
+    ["no snapshot", await zipped({ "a.txt": "b" }), {}, "InvalidImport", /no tables/],
+    [
+      "two of a name",
+      await tables({ "x/users/documents.jsonl": "" }),
+      {},
+      "InvalidImport",
+      /two tables of the name "users"/,
+    ],
+    [
+      "an unknown table",
+      await tables({ "others/documents.jsonl": "" }),
+      {},
+      "TableNotFound",
+      /"others" is not in the schema/,
+    ],
+    ["a table that is not there", await tables({}), { tables: ["tasks"] }, "InvalidImport", /no table "tasks"/],
+    [
+      "int64 beyond",
+      await tables({ "users/documents.jsonl": '{"name":"a","data":9223372036854775808}' }),
+      {},
+      "InvalidImport",
+      /64-bit/,
+    ],
+    [
+      "a shape that is none",
+      await tables({ "users/generated_schema.jsonl": '"{bad"' }),
+      {},
+      "InvalidImport",
+      /generated schema/,
+    ],
+    [
+      "a number for two tables",
+      await tables({
+        "_tables/documents.jsonl": '{"name":"users","id":9}\n{"name":"tasks","id":9}',
+        "tasks/documents.jsonl": "",
+      }),
+      {},
+      "InvalidSchema",
+      /both have the table number 9/,
+    ],
+    [
+      "no number",
+      await tables({ "_tables/documents.jsonl": '{"name":"users","id":0}' }),
+      {},
+      "InvalidImport",
+      /Row 1 of _tables/,
+    ],
+    ["whose rows?", "[]", {}, "InvalidArgument", /`table` must say/],
+    ["what?", "x", { table: "users" }, "InvalidArgument", /`format` must say/],
+  ];
+  for (const [what, file, options, code, message, details = {}] of cases) {
+    const error = await refused(db.import(file, { mode: "replace", ...options }), what);
+    assert.equal(error.code, code, `${what}: ${error.message}`);
+    assert.match(error.message, message, what);
+    assert.deepEqual({ ...error.details, ...details }, error.details, what);
+    assert.deepEqual([await rowsOf(db, "users"), await rowsOf(db, "tasks")], before, what);
+  }
+  for (let n = 0; n < 40; n += 1) {
+    const damaged = whole.slice();
+    damaged[(n * 7919) % whole.length]! ^= 1 << (n % 8);
+    await db.import(damaged, { mode: "replace" }).then(
+      () => undefined,
+      (error: unknown) => assert.ok(error instanceof HoldfastError, String(error)),
+    );
+    assert.deepEqual(await rowsOf(db, "users"), before[0], "the archive's own check finds damage");
+  }
+  assert.equal((await refused(db.import(7 as never))).code, "InvalidArgument");
+  assert.equal((await refused(db.import("", { mode: "merge" as never }))).code, "InvalidArgument");
+  assert.equal((await refused(db.export({ format: "csv" }))).code, "InvalidArgument");
+  assert.equal((await refused(db.export({ tables: ["nope"] }))).code, "TableNotFound");
+  assert.deepEqual((await db.verify()).problems, []);
+  await db.close();
+  assert.equal((await refused(db.export())).code, "DatabaseClosed");
+});
+
+test("many rows go in batches, and one import at a time", async (t) => {
+  const db = await opened(t);
+  const lines = Array.from({ length: 12_000 }, (_, n) => `{"name":"user ${n}"}`).join("\n");
+  const importing = db.import(lines, { table: "users", format: "jsonl" });
+  const second = await refused(db.import("[]", { table: "tasks", format: "json" }));
+  assert.match(second.message, /under way/);
+  assert.equal(second.retryable, true);
+  assert.equal((await importing).rows, 12_000);
+  assert.equal(await db.query("users").count(), 12_000);
+  assert.equal(
+    (
+      await db
+        .query("users")
+        .withIndex("by_name", (q) => q.eq("name", "user 7777"))
+        .collect()
+    ).length,
+    1,
+  );
+});
+
+test("any documents come back as they were, in every form that can hold them", async (t) => {
+  const values: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 3 },
+      fc.constant(null),
+      fc.boolean(),
+      fc.double(),
+      fc.integer(),
+      fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+      fc.string({ unit: "binary" }),
+      fc.uint8Array({ maxLength: 9 }).map((bytes) => bytes.slice().buffer),
+      fc.array(tie("value"), { maxLength: 4 }),
+      fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9 ._-]{0,5}$/), tie("value"), { maxKeys: 4 }),
+    ),
+  })).value;
+  const any = defineSchema({ docs: defineTable(v.any()) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(values, { maxLength: 6 }), async (data) => {
+      const from = await openDatabase({ name: freshName(), schema: any, storage: "memory" });
+      const to = await openDatabase({ name: freshName(), schema: any, storage: "memory" });
+      t.after(() => Promise.all([from.destroy(), to.destroy()]));
+      await from.insertMany(
+        "docs",
+        data.map((value) => ({ value })),
+      );
+      const rows = await from.query("docs").collect();
+      for (const format of ["zip", "jsonl", "json"] as const) {
+        const table = format === "zip" ? {} : { table: "docs" };
+        const blob = await from.export({ format, ...table });
+        await to.import(blob, { format, mode: "replace", ...table });
+        assert.deepEqual(await to.query("docs").collect(), rows, format);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("ids are read and written as Convex does", () => {
+  assert.equal(tableNumberOf("z43zp6c3e75gkmz1kfwj6mbbx5sw281h"), 1017);
+  assert.equal(withTableNumber("z43zp6c3e75gkmz1kfwj6mbbx5sw281h", 1017), "z43zp6c3e75gkmz1kfwj6mbbx5sw281h");
+  for (const number of [1, 127, 128, 16_383, 16_384, 2_097_151, 2 ** 32 - 1]) {
+    const id = withTableNumber("z43zp6c3e75gkmz1kfwj6mbbx5sw281h", number);
+    assert.equal(tableNumberOf(id), number);
+    assert.equal(withTableNumber(id, 1017), "z43zp6c3e75gkmz1kfwj6mbbx5sw281h");
+  }
+  for (const text of ["", "x", "z43zp6c3e75gkmz1kfwj6mbbx5sw281", "z43zp6c3e75gkmz1kfwj6mbbx5sw281j", "0".repeat(32)]) {
+    assert.equal(tableNumberOf(text), undefined, text);
+    assert.equal(withTableNumber(text, 5), text);
+  }
+});

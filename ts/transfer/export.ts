@@ -1,0 +1,200 @@
+/**
+ * Exports what is stored, as it is at one moment: a snapshot as Convex's, or the rows of one table.
+ */
+import { invalidArgument } from "../arguments.js";
+import type { Bridge } from "../bridge.js";
+import { convexToJson } from "../convex/convex_json.js";
+import type { GenericDocument } from "../data_model.js";
+import { describe } from "../describe.js";
+import { HoldfastError } from "../errors.js";
+import { readOptions } from "../options.js";
+import { queryTable } from "../query.js";
+import { Executor } from "../reads.js";
+import type { Scope } from "../scope.js";
+import { newId, read } from "../transactions.js";
+import { ArchiveWriter, bytesOf } from "./archive.js";
+import { csvLine } from "./csv.js";
+import { tableNumberOf } from "./ids.js";
+import { snapshotText } from "./json_text.js";
+import { type FileFormat, FORMATS } from "./sources.js";
+
+/** Options of `export`. */
+export interface ExportOptions {
+  /** What to make: `"zip"`, a snapshot as Convex's, unless it is said; or the rows of one table. */
+  format?: FileFormat;
+  /** The table whose rows are wanted: for everything but a ZIP. */
+  table?: string;
+  /** For a ZIP, the tables that are wanted. Else all. */
+  tables?: readonly string[];
+  /** Hears how far it is. */
+  onProgress?: (progress: ExportProgress) => void;
+}
+
+/** How far an export is. */
+export interface ExportProgress {
+  /** The table that is being written. */
+  readonly table: string;
+  /** Rows written so far, of all tables. */
+  readonly rows: number;
+  /** How many there are. */
+  readonly total: number;
+}
+
+/** The database to export. */
+export interface ExportOrigin {
+  readonly bridge: Bridge;
+  readonly name: string;
+  readonly tables: readonly string[];
+}
+
+/** How often it may begin again, when what it reads is gone before it has read it. */
+const TRIES = 5;
+/** A listener hears at most so often. */
+const PROGRESS_ROWS = 500;
+/** Text is handed on in pieces of this length. */
+const PIECE = 1 << 16;
+
+const MEDIA: Record<FileFormat, string> = {
+  zip: "application/zip",
+  jsonl: "application/x-ndjson",
+  json: "application/json",
+  csv: "text/csv",
+};
+
+/** Makes a file of what is stored. */
+export async function exportFrom(origin: ExportOrigin, given: ExportOptions): Promise<Blob> {
+  const { format = "zip", table, tables, onProgress } = checkedOptions(origin, given);
+  const names = table === undefined ? [...(tables ?? origin.tables)].sort() : [table];
+  let tries = 0;
+  return read(origin.bridge, async (scope) => {
+    tries += 1;
+    if (tries > TRIES) {
+      const message = `The export could not keep up: other writes replaced what it was reading ${TRIES} times. Try again.`;
+      throw new HoldfastError("StorageFailed", message);
+    }
+    const rows = new Rows(origin.bridge, scope, onProgress);
+    for (const name of names) rows.total += await rows.query(name).count();
+    if (format === "zip") return snapshot(origin, names, rows);
+    const blob = await new Response(bytesOf(rowsAs(format, table!, rows))).blob();
+    return blob.slice(0, blob.size, MEDIA[format]);
+  });
+}
+
+function checkedOptions({ tables: known }: ExportOrigin, given: ExportOptions): ExportOptions {
+  const options = readOptions(given, "The options of `export`", ["format", "table", "tables", "onProgress"]);
+  const { format = "zip", table, tables, onProgress } = options;
+  if (!FORMATS.includes(format)) {
+    throw invalidArgument(`\`format\` must be "zip", "jsonl", "json" or "csv". Received ${describe(format)}.`);
+  }
+  if (format === "zip" && table !== undefined) {
+    throw invalidArgument("`table` names the table whose rows are wanted. For a ZIP, give `tables`.");
+  }
+  if (format !== "zip" && (typeof table !== "string" || tables !== undefined)) {
+    throw invalidArgument(`\`table\` must name the one table whose rows are wanted as ${format.toUpperCase()}.`);
+  }
+  if (tables !== undefined && !Array.isArray(tables)) throw invalidArgument("`tables` must be a list of names.");
+  const names: readonly unknown[] = table === undefined ? (tables ?? []) : [table];
+  for (const name of names) {
+    if (!known.includes(name as string)) {
+      throw new HoldfastError("TableNotFound", `Table ${describe(name)} is not in the schema.`);
+    }
+  }
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw invalidArgument("`onProgress` must be a function.");
+  }
+  return options;
+}
+
+/** The rows of one moment. */
+class Rows {
+  total = 0;
+  #rows = 0;
+  readonly #executor: Executor;
+  readonly #onProgress: ((progress: ExportProgress) => void) | undefined;
+
+  constructor(bridge: Bridge, scope: Scope, onProgress: ((progress: ExportProgress) => void) | undefined) {
+    this.#executor = new Executor(bridge, scope);
+    this.#onProgress = onProgress;
+  }
+
+  query(table: string) {
+    return queryTable(this.#executor, table);
+  }
+
+  /** The rows of a table, in the order of their creation. */
+  async *of(table: string): AsyncGenerator<GenericDocument> {
+    for await (const row of this.query(table)) {
+      yield row;
+      this.#rows += 1;
+      if (this.#rows % PROGRESS_ROWS === 0) this.tell(table);
+    }
+    this.tell(table);
+  }
+
+  tell(table: string): void {
+    this.#onProgress?.({ table, rows: this.#rows, total: this.total });
+  }
+}
+
+async function snapshot({ bridge, name }: ExportOrigin, tables: readonly string[], rows: Rows): Promise<Blob> {
+  const archive = new ArchiveWriter();
+  const numbered = tables.map((table) => ({ name: table, id: tableNumberOf(newId(bridge, 0, table))! }));
+  numbered.sort((a, b) => a.id - b.id);
+  await archive.add("README.md", [readme(name)]);
+  await archive.add("_tables/documents.jsonl", [numbered.map((table) => `${JSON.stringify(table)}\n`).join("")]);
+  for (const table of tables) {
+    await archive.add(`${table}/documents.jsonl`, pieces(linesOf(rows.of(table))));
+    await archive.add(`${table}/generated_schema.jsonl`, ['"uniform"\n']);
+  }
+  return archive.finish();
+}
+
+const readme = (name: string) => `# A snapshot of the database ${JSON.stringify(name)}
+
+Made by Holdfast, in the form of a Convex snapshot: \`npx convex import\` and Holdfast's \`db.import()\` read it. Each
+folder is a table, whose documents are in \`documents.jsonl\`, one a line; \`_tables\` has the numbers in their ids.
+`;
+
+async function* linesOf(rows: AsyncIterable<GenericDocument>): AsyncGenerator<string> {
+  for await (const row of rows) yield `${snapshotText(row)}\n`;
+}
+
+async function* rowsAs(format: FileFormat, table: string, rows: Rows): AsyncGenerator<string> {
+  const json = (row: GenericDocument) => JSON.stringify(convexToJson(row));
+  if (format === "jsonl") {
+    yield* pieces(mapped(rows.of(table), (row) => `${json(row)}\n`));
+  } else if (format === "json") {
+    let before = "[\n";
+    const separated = (row: GenericDocument) => {
+      const text = before + json(row);
+      before = ",\n";
+      return text;
+    };
+    yield* pieces(mapped(rows.of(table), separated));
+    yield before === "[\n" ? "[]\n" : "\n]\n";
+  } else {
+    // The columns are known when all rows were seen; the same ones are there to be read again.
+    const names = new Set(["_id", "_creationTime"]);
+    for await (const row of rows.query(table)) for (const name of Object.keys(row)) names.add(name);
+    const [id, time, ...others] = names;
+    const header = [id!, time!, ...others.sort()];
+    yield csvLine(header);
+    yield* pieces(mapped(rows.of(table), (row) => csvLine(header, row)));
+  }
+}
+
+async function* mapped<T, U>(items: AsyncIterable<T>, map: (item: T) => U): AsyncGenerator<U> {
+  for await (const item of items) yield map(item);
+}
+
+/** Short texts as fewer long ones. */
+async function* pieces(texts: AsyncIterable<string>): AsyncGenerator<string> {
+  let piece = "";
+  for await (const text of texts) {
+    piece += text;
+    if (piece.length < PIECE) continue;
+    yield piece;
+    piece = "";
+  }
+  if (piece !== "") yield piece;
+}

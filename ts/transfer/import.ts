@@ -1,0 +1,226 @@
+/**
+ * Imports a file. Rows go into tables that nobody sees; when all are there, those take the places of the tables of their
+ * names, in one commit. Until then nothing has changed, whatever happens.
+ */
+import { invalidArgument } from "../arguments.js";
+import { type Bridge, Status } from "../bridge.js";
+import { describe } from "../describe.js";
+import { HoldfastError } from "../errors.js";
+import { readOptions } from "../options.js";
+import { Executor } from "../reads.js";
+import { queryTable } from "../query.js";
+import type { Scope } from "../scope.js";
+import { mutate, newId } from "../transactions.js";
+import { tableNumberOf } from "./ids.js";
+import { exclusively } from "./lock.js";
+import {
+  blobOf,
+  type FileFormat,
+  FORMATS,
+  type ImportSource,
+  readSource,
+  type Source,
+  type SourceTable,
+} from "./sources.js";
+import { invalidImport } from "./problems.js";
+import { RowWriter } from "./writer.js";
+
+/** What becomes of the documents that are there. */
+export type ImportMode = "append" | "replace" | "replaceAll";
+
+/** Options of `import`. */
+export interface ImportOptions {
+  /** What the file is. Else its name or its beginning tells. */
+  format?: FileFormat;
+  /** The table whose rows the file has: for everything but a ZIP. */
+  table?: string;
+  /** Of a ZIP, the tables to import. Else all. */
+  tables?: readonly string[];
+  /**
+   * Without a mode a table that has documents already is an error. `"replace"` puts what is imported in their place,
+   * `"replaceAll"` also empties the tables that are not in the file, and `"append"` adds to what is there: batch by
+   * batch, so that an error leaves those before it.
+   */
+  mode?: ImportMode;
+  /** Hears how far it is. */
+  onProgress?: (progress: ImportProgress) => void;
+}
+
+/** How far an import is. */
+export interface ImportProgress {
+  /** The table that is being read. */
+  readonly table: string;
+  /** Rows read so far, of all tables. */
+  readonly rows: number;
+  /** How much of the file is read, from 0 to 1. */
+  readonly done: number;
+}
+
+/** What was imported. */
+export interface ImportReport {
+  /** Rows, by table. */
+  readonly tables: Readonly<Record<string, number>>;
+  /** Rows of all tables. */
+  readonly rows: number;
+  /** What is in the file and was left out, such as `_storage`. */
+  readonly skipped: readonly string[];
+}
+
+/** The database to import into. */
+export interface ImportTarget {
+  readonly bridge: Bridge;
+  readonly name: string;
+  /** The tables of the app's schema. */
+  readonly tables: readonly string[];
+}
+
+const MODES: readonly unknown[] = [undefined, "append", "replace", "replaceAll"];
+/** The steps of an import, as the engine numbers them. */
+const BEGIN = 0;
+const FINISH = 1;
+const GIVE_UP = 2;
+/** A listener hears at most so often. */
+const PROGRESS_ROWS = 500;
+
+/** Imports a file. */
+export async function importInto(
+  target: ImportTarget,
+  given: ImportSource,
+  options: ImportOptions,
+): Promise<ImportReport> {
+  const { format, table, tables, mode, onProgress } = checkedOptions(options);
+  const source = await readSource(await blobOf(given), format, table);
+  const chosen = chooseTables(target, source, tables);
+  const report = { tables: {} as Record<string, number>, rows: 0, skipped: source.skipped };
+  const total = Math.max(1, source.size);
+  let read = 0;
+  const copy = async (from: SourceTable, writer: RowWriter) => {
+    report.tables[from.name] = 0;
+    for await (const row of from.rows()) {
+      await writer.add(row);
+      read += row.size;
+      report.rows += 1;
+      report.tables[from.name]! += 1;
+      if (report.rows % PROGRESS_ROWS === 0) tell(from.name);
+    }
+    await writer.end();
+    tell(from.name);
+  };
+  const tell = (name: string, done = Math.min(1, read / total)) =>
+    onProgress?.({ table: name, rows: report.rows, done });
+  await exclusively(target.name, () =>
+    mode === "append" ? append(target, chosen, copy) : replace(target, chosen, mode, copy),
+  );
+  tell(chosen.at(-1)?.name ?? "", 1);
+  return report;
+}
+
+function checkedOptions(given: ImportOptions): ImportOptions {
+  const names = ["format", "table", "tables", "mode", "onProgress"] as const;
+  const options = readOptions(given, "The options of `import`", names);
+  const { format, table, tables, mode, onProgress } = options;
+  if (format !== undefined && !FORMATS.includes(format)) {
+    throw invalidArgument(`\`format\` must be "zip", "jsonl", "json" or "csv". Received ${describe(format)}.`);
+  }
+  if (!MODES.includes(mode)) {
+    throw invalidArgument(`\`mode\` must be "append", "replace" or "replaceAll". Received ${describe(mode)}.`);
+  }
+  if (table !== undefined && typeof table !== "string") throw invalidArgument("`table` must be the name of a table.");
+  if (tables !== undefined && (!Array.isArray(tables) || tables.some((name) => typeof name !== "string"))) {
+    throw invalidArgument("`tables` must be a list of names.");
+  }
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw invalidArgument("`onProgress` must be a function.");
+  }
+  return options;
+}
+
+/** The tables of the file that are to be imported. All must be in the schema. */
+function chooseTables(target: ImportTarget, source: Source, wanted: readonly string[] | undefined): SourceTable[] {
+  const missing = wanted?.find((name) => !source.tables.some((table) => table.name === name));
+  if (missing !== undefined) throw invalidImport(`The file has no table "${missing}".`, { table: missing });
+  const chosen = source.tables.filter(({ name }) => wanted === undefined || wanted.includes(name));
+  const unknown = chosen.filter(({ name }) => !target.tables.includes(name)).map(({ name }) => `"${name}"`);
+  if (unknown.length === 0) return chosen;
+  const hint = source.format === "zip" ? " Name the tables to import: { tables: [ … ] }." : "";
+  const message =
+    unknown.length === 1
+      ? `Table ${unknown[0]} is not in the schema.${hint}`
+      : `Tables ${unknown.join(", ")} are not in the schema.${hint}`;
+  throw new HoldfastError("TableNotFound", message);
+}
+
+type Copy = (from: SourceTable, writer: RowWriter) => Promise<void>;
+
+const NONE: ReadonlyMap<number, number> = new Map();
+const STEP = { name: "import", timeoutMs: 0 };
+
+async function replace(target: ImportTarget, tables: SourceTable[], mode: ImportMode | undefined, copy: Copy) {
+  const { bridge } = target;
+  const names = tables.map(({ name }) => name);
+  if (mode === "replaceAll") names.push(...target.tables.filter((name) => !names.includes(name)));
+  const numbers = new Map<string, number>();
+  for (const table of tables) {
+    const number = table.number ?? (await firstNumber(table));
+    if (number !== undefined) numbers.set(table.name, number);
+  }
+  const lines = names.map((name) => `${name} ${numbers.get(name) ?? ""}`).join("\n");
+  const isNew = mode === undefined;
+  const take = (step: number, text: string) =>
+    mutate(
+      bridge,
+      async (scope) => {
+        // It has read them: what somebody adds meanwhile lets the step be taken again, and fail here.
+        if (isNew && step !== GIVE_UP) for (const name of names) await requireEmpty(bridge, scope, name);
+        const length = bridge.writeText("") + bridge.appendText(text);
+        if (bridge.engine.importStep(scope.transaction, step, length) === Status.Failed) throw bridge.error();
+      },
+      STEP,
+    );
+  await take(BEGIN, lines);
+  try {
+    for (const table of tables) await copy(table, new RowWriter(bridge, table.name, false, NONE));
+    await take(FINISH, "");
+  } catch (error) {
+    // Whoever imports next does it otherwise, or opens the database next.
+    if (!bridge.isClosed) await take(GIVE_UP, "").catch(() => undefined);
+    throw error;
+  }
+}
+
+async function requireEmpty(bridge: Bridge, scope: Scope, name: string): Promise<void> {
+  const rows = queryTable(new Executor(bridge, scope), name);
+  if ((await rows.first()) === null) return;
+  throw invalidImport(`Table ${name} already exists. Please choose a new table name or use replace/append modes.`, {
+    table: name,
+  });
+}
+
+/** Adds to what is there. Ids get the numbers that the tables have here, and so does what refers to them. */
+async function append({ bridge }: ImportTarget, tables: SourceTable[], copy: Copy): Promise<void> {
+  const renumbered = new Map<number, number>();
+  for (const table of tables) {
+    const number = table.number ?? (await firstNumber(table));
+    const own = tableNumberOf(newId(bridge, 0, table.name));
+    if (number !== undefined && own !== undefined && number !== own) renumbered.set(number, own);
+  }
+  for (const table of tables) await copy(table, new RowWriter(bridge, table.name, true, renumbered));
+}
+
+/** The number in the ids of a table whose file does not say it. */
+async function firstNumber(table: SourceTable): Promise<number | undefined> {
+  for await (const { value } of table.rows()) {
+    const id = (value as { _id?: unknown } | null)?._id;
+    return typeof id === "string" ? tableNumberOf(id) : undefined;
+  }
+  return undefined;
+}
+
+/** Gives up an import whose page is gone, if there is one. */
+export async function clearAway({ bridge, name }: ImportTarget): Promise<void> {
+  const give = async (scope: Scope) => {
+    if (bridge.engine.importStep(scope.transaction, GIVE_UP, 0) === Status.Failed) throw bridge.error();
+  };
+  // Whoever has the lock is still at it.
+  await exclusively(name, () => mutate(bridge, give, STEP)).catch(() => undefined);
+}

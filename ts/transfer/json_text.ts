@@ -1,0 +1,79 @@
+/**
+ * Documents as JSON text, in the forms of Convex's files.
+ *
+ * A snapshot tells an int64 from a float64 by the text of the number: `123` and `123.0`. `JSON.parse` sees no difference
+ * and rounds what is beyond 2^53, so numbers are read as texts where there are any of the first kind.
+ */
+import { isNumber, parse } from "lossless-json";
+import type { Value } from "../data_model.js";
+import { revived } from "../decode.js";
+import { describe } from "../describe.js";
+import { isInt64, literalToJson, toBase64 } from "../json.js";
+import { invalidImport } from "./problems.js";
+
+/** A value as a snapshot has it. */
+export function snapshotText(value: Value): string {
+  switch (typeof value) {
+    case "number":
+      return numberText(value);
+    case "bigint":
+      return String(value);
+    case "object":
+      break;
+    default:
+      return JSON.stringify(value);
+  }
+  if (value === null) return "null";
+  if (value instanceof ArrayBuffer) return `{"$bytes":"${toBase64(new Uint8Array(value))}"}`;
+  if (Array.isArray(value)) return `[${value.map(snapshotText).join(",")}]`;
+  const fields = Object.keys(value).sort();
+  return `{${fields.map((name) => `${JSON.stringify(name)}:${snapshotText(value[name]!)}`).join(",")}}`;
+}
+
+function numberText(value: number): string {
+  if (!Number.isFinite(value)) return JSON.stringify(literalToJson(value));
+  if (Object.is(value, -0)) return "-0.0";
+  const text = String(value);
+  return /[.e]/.test(text) ? text : `${text}.0`;
+}
+
+/** The value of a snapshot's line. */
+export function readSnapshotText(text: string): unknown {
+  // Where no number looks like an int64 the platform's parser is right, and much faster. (One inside a string only
+  // costs the time.)
+  if (!/[:[,]\s*-?\d+\s*[,\]}]/.test(text) && !/^\s*-?\d+\s*$/.test(text)) return JSON.parse(text, reviver);
+  return parse(text, reviver, { parseNumber: numberOf });
+}
+
+function numberOf(text: string): number | bigint {
+  if (!isNumber(text)) throw new SyntaxError(`${text} is no number`);
+  if (/[.eE]/.test(text)) return Number(text);
+  const integer = BigInt(text);
+  if (!isInt64(integer)) throw new SyntaxError(`${text} does not fit into a 64-bit signed integer`);
+  return integer;
+}
+
+/** The value of JSON where every number is a float64. */
+export function readPlainText(text: string): unknown {
+  return JSON.parse(text, reviver);
+}
+
+/** Convex JSON's `{"$bytes": …}` and the like. */
+function reviver(_: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  let only: string | undefined;
+  for (const name in value) {
+    if (only !== undefined) return value;
+    only = name;
+  }
+  if (only === undefined || !only.startsWith("$")) return value;
+  const content = (value as Record<string, unknown>)[only];
+  let found: Value | undefined;
+  try {
+    if (typeof content === "string") found = revived(only, content);
+  } catch {
+    // It is no base64.
+  }
+  if (found !== undefined) return found;
+  throw invalidImport(`${describe(value)} is not the JSON of a Convex value.`);
+}

@@ -1,0 +1,39 @@
+/**
+ * What is wrong with a file, in Convex's words where it has some.
+ */
+import { describeError } from "../describe.js";
+import { HoldfastError } from "../errors.js";
+
+/** The place of a problem in a file. */
+export interface FilePlace {
+  /** The table. */
+  readonly table?: string;
+  /** Which of its rows, from 1. */
+  readonly row?: number;
+}
+
+const PREFIX = "Hit an error while importing:\n";
+
+/** A file that is not what it should be. */
+export function invalidImport(message: string, place: FilePlace = {}, cause?: unknown): HoldfastError {
+  return new HoldfastError("InvalidImport", PREFIX + message, {
+    details: { ...place },
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+/** A row that can't be read. */
+export function invalidRow(problem: unknown, place: FilePlace, kind: string): HoldfastError {
+  const said = problem instanceof HoldfastError ? problem.message.replace(PREFIX, "") : describeError(problem);
+  return invalidImport(`Row ${place.row}${inTable(place)} wasn't valid ${kind}: ${said}`, place, problem);
+}
+
+/** The error of a row that the database does not take, with its place. */
+export function refusedRow(error: unknown, place: FilePlace): unknown {
+  if (!(error instanceof HoldfastError) || error.message.startsWith(PREFIX)) return error;
+  const message = `${PREFIX}Row ${place.row}${inTable(place)}: ${error.message}`;
+  const details = { ...error.details, ...place };
+  return new HoldfastError(error.code, message, { details, retryable: error.retryable, cause: error });
+}
+
+const inTable = ({ table }: FilePlace) => (table === undefined ? "" : ` of table "${table}"`);

@@ -1,0 +1,153 @@
+/**
+ * Writes imported rows: encoded one by one, saved in batches, each batch one mutation.
+ */
+import { type Bridge, Status } from "../bridge.js";
+import type { Value } from "../data_model.js";
+import { describe } from "../describe.js";
+import { HoldfastError } from "../errors.js";
+import type { Scope } from "../scope.js";
+import { heapSink, type Sink } from "../sink.js";
+import { mutate } from "../transactions.js";
+import { tableNumberOf, withTableNumber } from "./ids.js";
+import { type FilePlace, refusedRow } from "./problems.js";
+import type { SourceRow } from "./sources.js";
+
+/** How many bytes and rows one mutation writes. */
+const BATCH_BYTES = 2 << 20;
+const BATCH_ROWS = 4_000;
+
+/** Flags of a table's number, as in src/browser/writing.rs. */
+const IMPORTED = 0x80000000;
+const APPENDED = 0x40000000;
+
+/** What a batch of rows is. */
+interface Batch {
+  readonly sink: Sink;
+  /** Where each row begins, and which one it is. */
+  readonly starts: { at: number; row: number }[];
+}
+
+const utf8 = new TextEncoder();
+
+/** Takes the rows of one table. */
+export class RowWriter {
+  readonly #bridge: Bridge;
+  readonly #table: string;
+  readonly #flag: number;
+  /** Numbers of ids, and what they are to become. */
+  readonly #renumbered: ReadonlyMap<number, number>;
+  #batch: Batch = { sink: heapSink(1 << 16), starts: [] };
+  /** The batch that is being saved while the next one is made. */
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor(bridge: Bridge, table: string, isAppended: boolean, renumbered: ReadonlyMap<number, number>) {
+    this.#bridge = bridge;
+    this.#table = table;
+    this.#flag = isAppended ? APPENDED : IMPORTED;
+    this.#renumbered = renumbered;
+  }
+
+  /** Takes a row. Resolves when there is room for the next. */
+  async add({ value, row }: SourceRow): Promise<void> {
+    const { sink, starts } = this.#batch;
+    try {
+      const document = this.#renumbered.size === 0 ? value : renumbered(value as Value, this.#renumbered);
+      const start = sink.position;
+      sink.ensure(8);
+      sink.position += 8;
+      const encoder = this.#bridge.encoder(this.#table);
+      encoder.encode(sink, document, "insert");
+      const length = sink.position - start - 8;
+      const id = utf8.encode(idOf(encoder.id));
+      sink.ensure(8 + id.length);
+      const { bytes, position } = sink;
+      const view = new DataView(bytes.buffer, bytes.byteOffset);
+      view.setUint32(start, 8 + id.length, true);
+      view.setUint32(start + 4, length, true);
+      view.setFloat64(position, timeOf(encoder.creationTime), true);
+      bytes.set(id, position + 8);
+      sink.position += 8 + id.length;
+      starts.push({ at: start, row });
+    } catch (error) {
+      throw refusedRow(error, { table: this.#table, row });
+    }
+    if (sink.position >= BATCH_BYTES || starts.length >= BATCH_ROWS) await this.#send();
+  }
+
+  /** Resolves when all rows are saved. */
+  async end(): Promise<void> {
+    await this.#send();
+    await this.#saving;
+  }
+
+  async #send(): Promise<void> {
+    await this.#saving;
+    const batch = this.#batch;
+    if (batch.starts.length === 0) return;
+    this.#batch = { sink: heapSink(1 << 16), starts: [] };
+    const saving = mutate(this.#bridge, (scope) => this.#write(scope, batch), { name: "import", timeoutMs: 0 });
+    // Whoever comes next waits for it.
+    saving.catch(() => undefined);
+    this.#saving = saving;
+  }
+
+  async #write(scope: Scope, { sink, starts }: Batch): Promise<void> {
+    const bridge = this.#bridge;
+    const bytes = sink.written();
+    for (let done = 0; done < bytes.length;) {
+      scope.check();
+      const table = bridge.table(this.#table);
+      const { input } = bridge;
+      input.clear();
+      const rest = bytes.subarray(done);
+      input.ensure(rest.length);
+      input.bytes.set(rest);
+      const status = bridge.engine.insert(scope.transaction, (table | this.#flag) >>> 0, 0, rest.length);
+      const reached = done + bridge.number();
+      switch (status) {
+        case Status.Done:
+          break;
+        case Status.Missing:
+          await bridge.ready(bridge.read());
+          break;
+        case Status.Stale:
+          scope.lost();
+          break;
+        default: {
+          const row = starts.find(({ at }) => at === reached)?.row;
+          const place: FilePlace = { table: this.#table, ...(row !== undefined && { row }) };
+          throw refusedRow(bridge.error(), place);
+        }
+      }
+      done = reached;
+    }
+  }
+}
+
+function idOf(id: unknown): string {
+  if (id === undefined || id === null) return "";
+  if (typeof id === "string" && id !== "" && id.length < 200) return id;
+  throw new HoldfastError("InvalidId", `The _id of a document must be an id, but got ${describe(id)}.`, {
+    details: { path: "._id" },
+  });
+}
+
+function timeOf(time: unknown): number {
+  if (time === undefined || time === null) return NaN;
+  if (typeof time === "number" && Number.isFinite(time)) return time;
+  throw new HoldfastError("InvalidValue", `_creationTime must be a finite number, but got ${describe(time)}.`, {
+    details: { path: "._creationTime" },
+  });
+}
+
+/** A value in which ids have other numbers. */
+function renumbered(value: Value, numbers: ReadonlyMap<number, number>): Value {
+  if (typeof value === "string") {
+    const number = tableNumberOf(value);
+    const next = number === undefined ? undefined : numbers.get(number);
+    return next === undefined ? value : withTableNumber(value, next);
+  }
+  if (typeof value !== "object" || value === null || value instanceof ArrayBuffer) return value;
+  if (Array.isArray(value)) return value.map((element) => renumbered(element, numbers));
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, renumbered(field!, numbers)]));
+}
