@@ -234,6 +234,11 @@ impl World {
     /// Pages are reachable or listed to be deleted; others would stay for ever.
     fn check_pages(&self, reachable: u64) {
         let newest = self.newest();
+        if newest.generation == 0 {
+            // Of an attempt whose publishing has failed nobody knows whether it is in force: the first manifest that is
+            // lists its pages, if there ever is one.
+            return;
+        }
         let is_listed = |page: &u64| {
             newest
                 .freed
