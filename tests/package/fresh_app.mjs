@@ -9,7 +9,8 @@ import { root, run } from "../../scripts/run.mjs";
 import { freePort } from "../../scripts/serve.mjs";
 import { chromiumArgs } from "../../scripts/setup.mjs";
 
-const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+/** npm, as it is called here. */
+export const npm = process.platform === "win32" ? "npm.cmd" : "npm";
 
 /** Makes the app of these folders, and opens a browser. */
 export async function freshApp(...folders) {

@@ -5,8 +5,8 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { attempt, root } from "../../scripts/run.mjs";
-import { freshApp } from "./fresh_app.mjs";
+import { attempt, root, run } from "../../scripts/run.mjs";
+import { freshApp, npm } from "./fresh_app.mjs";
 
 let app;
 before(async () => (app = await freshApp(["tests/package/app", "."])));
@@ -63,11 +63,23 @@ test("the app works as vite serves it in development", async () => assert.deepEq
 test("the app works as an older vite serves it in development, which leaves the binary behind", async () =>
   assert.deepEqual(await app.served({}, await import("vite7")), works));
 
-test("a script works in Node, with its data in memory", async () => {
-  const child = spawn(process.execPath, ["node.mjs"], { cwd: app.folder, stdio: ["ignore", "pipe", "pipe"] });
+/** What the script without a browser says, run by a program. */
+async function saidIn(program) {
+  const child = spawn(program, ["node.mjs"], { cwd: app.folder, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output += text));
   const code = await new Promise((resolve) => child.on("close", resolve));
-  assert.equal(output, "Pack\n");
-  assert.equal(code, 0);
+  return { output, code };
+}
+
+test("a script works in Node, with its data in memory", async () =>
+  assert.deepEqual(await saidIn(process.execPath), { output: "Pack\n", code: 0 }));
+
+/** Where Bun's program comes from for this machine. */
+const bun = `@oven/bun-${process.platform.replace("win32", "windows")}-${process.arch.replace("arm64", "aarch64")}`;
+
+test("a script works in Bun, with its data in memory", async () => {
+  await run(npm, ["install", "--no-audit", "--no-fund", "--no-save", `${bun}@1.4.5`], { cwd: app.folder });
+  const program = join(app.folder, "node_modules", bun, "bin", process.platform === "win32" ? "bun.exe" : "bun");
+  assert.deepEqual(await saidIn(program), { output: "Pack\n", code: 0 });
 });
