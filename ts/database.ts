@@ -501,7 +501,7 @@ const loadTransfer = () => loadPart(() => import("./transfer/transfer.js"), "rea
 
 /** Gives up an import whose page is gone: nobody will finish it. */
 export function endImports(bridge: Bridge, name: string): void {
-  const ASK = 3;
+  const ASK = 3; // as in ts/transfer/import.ts, which a page need not load for this
   if (bridge.engine.importStep(0, ASK, 0) !== Status.Done) return;
   loadTransfer()
     .then(({ clearAway }) => clearAway({ bridge, name, tables: [] }))

@@ -92,3 +92,24 @@ test("an import whose page was closed is given up by the next one who opens the 
   await next.evaluate(() => db.import('[{"title":"new","n":5}]', { table: "tasks", mode: "replace" }));
   expect(await next.evaluate(() => db.query("tasks").count())).toBe(1);
 });
+
+test("an import for which there is no room changes nothing, and what it wrote goes", async ({ context }) => {
+  const page = await tab(context);
+  await open(page, { tuning: { idleMs: 20 } });
+  await page.evaluate(() => db.insert("tasks", { title: "kept", n: 1 }));
+  const failed = await page.evaluate(async () => {
+    const line = `${JSON.stringify({ title: "much", n: 0, text: "x".repeat(10_000) })}\n`;
+    let end: (() => number) | undefined;
+    const onProgress = () => (end ??= abortAfter("add", "log", "QuotaExceededError"));
+    const options = { table: "tasks", format: "jsonl", mode: "replace", onProgress } as const;
+    const code = await codeOf(db.import(line.repeat(3_000), options));
+    const rows = (await db.query("tasks").collect()).map((row) => row.title);
+    return { code, rows, aborted: end!() > 0 };
+  });
+  expect(failed).toEqual({ code: "QuotaExceeded", rows: ["kept"], aborted: true });
+  await page.reload();
+  await page.waitForFunction(() => document.title === "ready");
+  await open(page, { tuning: { idleMs: 20 } });
+  await page.evaluate(() => until(async () => (await db.verify()).rows === 1));
+  expect((await page.evaluate(() => db.verify())).problems).toEqual([]);
+});

@@ -12,7 +12,7 @@ import { queryTable } from "../query.js";
 import type { Scope } from "../scope.js";
 import { mutate, newId } from "../transactions.js";
 import { tableNumberOf } from "./ids.js";
-import { exclusively } from "./lock.js";
+import { afterImports, exclusively } from "./lock.js";
 import {
   blobOf,
   type FileFormat,
@@ -79,6 +79,8 @@ const MODES: readonly unknown[] = [undefined, "append", "replace", "replaceAll"]
 const BEGIN = 0;
 const FINISH = 1;
 const GIVE_UP = 2;
+/** Not a step: whether there is an import that is not finished. */
+const ASK = 3;
 /** A listener hears at most so often. */
 const PROGRESS_ROWS = 500;
 
@@ -216,11 +218,12 @@ async function firstNumber(table: SourceTable): Promise<number | undefined> {
   return undefined;
 }
 
-/** Gives up an import whose page is gone, if there is one. */
+/** Gives up an import whose page is gone, or is gone later, if nobody has done it before. */
 export async function clearAway({ bridge, name }: ImportTarget): Promise<void> {
   const give = async (scope: Scope) => {
     if (bridge.engine.importStep(scope.transaction, GIVE_UP, 0) === Status.Failed) throw bridge.error();
   };
-  // Whoever has the lock is still at it.
-  await exclusively(name, () => mutate(bridge, give, STEP)).catch(() => undefined);
+  await afterImports(name, async () => {
+    if (!bridge.isClosed && bridge.engine.importStep(0, ASK, 0) === Status.Done) await mutate(bridge, give, STEP);
+  });
 }
