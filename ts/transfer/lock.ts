@@ -17,10 +17,10 @@ export async function exclusively<T>(name: string, action: () => Promise<T>): Pr
     const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
     let isMine = false;
     try {
-      return (await locks.request(key, { signal: patience.signal }, () => {
+      return await locks.request(key, { signal: patience.signal }, () => {
         isMine = true;
         return action();
-      }));
+      });
     } catch (error) {
       throw isMine ? error : underWay(name);
     } finally {
