@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -26,12 +27,16 @@ import { shortenNames } from "./shorten.mjs";
 /** The WebAssembly binaries of the package: a name for the files, and the crate's features. */
 const binaries = [{ name: "holdfast", features: [] }];
 
-/** The entry points of the package: a missing one is left out. The name is that of the file in dist/. */
+/**
+ * The entry points of the package: a missing one is left out. The name is that of the file in dist/. The command line imports
+ * the others when it needs them, so that what pages load is divided into files as if it were not there.
+ */
 const entries = {
   index: "ts/index.ts",
   "convex/server": "ts/convex/server.ts",
   "convex/values": "ts/convex/values.ts",
   testing: "ts/testing.ts",
+  cli: "ts/cli.ts",
 };
 
 const optimize = [
@@ -219,6 +224,7 @@ async function bundle() {
   const { metafile } = await build({ ...bundleOptions(), outdir: newDist }).catch((error) =>
     fail(error.errors ?? [{ text: String(error) }]),
   );
+  chmodSync(join(newDist, "cli.js"), 0o755);
   shipLicenses(Object.keys(metafile.inputs));
   for (const { name } of binaries) copyFileSync(join(pkg, `${name}_bg.wasm`), join(newDist, `${name}_bg.wasm`));
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");

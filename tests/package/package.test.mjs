@@ -16,13 +16,14 @@ const works = { shown: "Pack, true", problems: [], warnings: [] };
 
 test("the package holds what its package.json names, and nothing else", () => {
   const folder = join(app.folder, "node_modules", "holdfast");
-  const { exports, types, dependencies, scripts } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const { bin, exports, types, dependencies, scripts } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const files = readdirSync(folder, { recursive: true }).map((file) => file.replaceAll("\\", "/"));
   for (const target of Object.values(exports).flatMap((one) =>
     typeof one === "string" ? [one] : Object.values(one),
   )) {
     assert.ok(files.includes(target.slice(2)), `${target} is missing`);
   }
+  assert.deepEqual(bin, { holdfast: "./dist/cli.js" });
   assert.equal(types, exports["."].types, "who doesn't read `exports` finds the types as well");
   const foreign = files.filter(
     (file) => !/^(dist(\/|$)|package\.json$|README\.md$|CHANGELOG\.md$|LICENSE$)/.test(file),
@@ -82,4 +83,38 @@ test("a script works in Bun, with its data in memory", async () => {
   await run(npm, ["install", "--no-audit", "--no-fund", "--no-save", `${bun}@1.4.5`], { cwd: app.folder });
   const program = join(app.folder, "node_modules", bun, "bin", process.platform === "win32" ? "bun.exe" : "bun");
   assert.deepEqual(await saidIn(program), { output: "Pack\n", code: 0 });
+});
+
+test("the command line works, and finds the rows that a script has exported", async () => {
+  const npx = process.platform === "win32" ? "npx.cmd" : "npx";
+  const holdfast = (...args) => attempt(npx, ["--offline", "holdfast", ...args], { cwd: app.folder });
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  assert.deepEqual(await said(holdfast("--version")), [true, version]);
+  const script = `import { writeFileSync } from "node:fs";
+    import { defineSchema, defineTable, openDatabase, v } from "holdfast";
+    const schema = defineSchema({ tasks: defineTable({ title: v.string() }) });
+    const db = await openDatabase({ name: "command line", schema });
+    await db.insert("tasks", { title: "Pack" });
+    writeFileSync("backup.zip", new Uint8Array(await (await db.export()).arrayBuffer()));
+    await db.close();`;
+  const made = attempt(process.execPath, ["--input-type=module", "--eval", script], { cwd: app.folder });
+  assert.deepEqual(await said(made), [true, ""]);
+  const [ok, output] = await said(holdfast("inspect", "backup.zip"));
+  assert.ok(ok, output);
+  assert.match(output, /^backup\.zip: 1 table, 1 row, \d+ bytes\n\ntable .*\ntasks +\d+ +1 /);
+  assert.deepEqual(await said(holdfast("verify", "backup.zip")), [true, "backup.zip is sound: 1 table, 1 row."]);
+});
+
+/** Whether a program has ended well, and everything that it said. */
+async function said(attempted) {
+  const { ok, output } = await attempted;
+  return [ok, output.trim()];
+}
+
+test("nothing that apps import leads to the command line", () => {
+  const dist = join(app.folder, "node_modules", "holdfast", "dist");
+  const scripts = readdirSync(dist, { recursive: true }).filter((name) => name.endsWith(".js") && name !== "cli.js");
+  for (const name of scripts) {
+    assert.doesNotMatch(readFileSync(join(dist, name), "utf8"), /from "node:|\.\/cli\.js/, name);
+  }
 });

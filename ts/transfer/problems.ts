@@ -22,9 +22,14 @@ export function invalidImport(message: string, place: FilePlace = {}, cause?: un
   });
 }
 
+/** What an error says, without that it was met while importing. */
+export function sentenceOf(problem: HoldfastError): string {
+  return problem.message.replace(PREFIX, "");
+}
+
 /** A row that can't be read. */
 export function invalidRow(problem: unknown, place: FilePlace, kind: string): HoldfastError {
-  const said = problem instanceof HoldfastError ? problem.message.replace(PREFIX, "") : describeError(problem);
+  const said = problem instanceof HoldfastError ? sentenceOf(problem) : describeError(problem);
   return invalidImport(`Row ${place.row}${inTable(place)} wasn't valid ${kind}: ${said}`, place, problem);
 }
 

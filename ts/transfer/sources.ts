@@ -4,6 +4,7 @@
  */
 import { invalidArgument } from "../arguments.js";
 import { describe } from "../describe.js";
+import type { HoldfastError } from "../errors.js";
 import { type ArchiveFile, readArchive } from "./archive.js";
 import { csvRows } from "./csv.js";
 import { readPlainText, readSnapshotText } from "./json_text.js";
@@ -25,9 +26,17 @@ export interface SourceTable {
   readonly name: string;
   /** The number in its ids, if the file says it. */
   readonly number: number | undefined;
-  /** Its rows, each with what it took of the file. */
-  rows(): AsyncIterable<SourceRow>;
+  /** How much of the file it is, in bytes, unpacked. */
+  readonly size: number;
+  /**
+   * Its rows, each with what it took of the file. A line that can't be read is an error; where somebody listens, it is
+   * told instead, and left out.
+   */
+  rows(onUnreadable?: UnreadableListener): AsyncIterable<SourceRow>;
 }
+
+/** Hears of a line that can't be read. */
+export type UnreadableListener = (problem: HoldfastError) => void;
 
 /** One row. */
 export interface SourceRow {
@@ -75,11 +84,12 @@ export async function readSource(
   }
   const lines = () => linesOf(blob.stream(), "The file");
   const rows = {
-    jsonl: () => jsonLines(lines(), table, readPlainText),
+    jsonl: (onUnreadable?: UnreadableListener) => jsonLines(lines(), table, readPlainText, onUnreadable),
     json: () => jsonArray(blob, table),
     csv: () => csv(lines(), table),
   };
-  return { format: form, tables: [{ name: table, number: undefined, rows: rows[form] }], skipped: [], size: blob.size };
+  const { size } = blob;
+  return { format: form, tables: [{ name: table, number: undefined, size, rows: rows[form] }], skipped: [], size };
 }
 
 /** The form of a file, by its name or its beginning. */
@@ -127,7 +137,8 @@ async function readSnapshot(blob: Blob): Promise<Source> {
   const tables = [...documents].map(([name, file]) => ({
     name,
     number: numbers.get(name),
-    rows: () => snapshotRows(name, file, schemas.get(name)),
+    size: file.size,
+    rows: (onUnreadable?: UnreadableListener) => snapshotRows(name, file, schemas.get(name), onUnreadable),
   }));
   const size = [...documents.values()].reduce((sum, file) => sum + file.size, 0);
   return { format: "zip", tables, skipped: [...skipped], size };
@@ -156,14 +167,19 @@ async function readNumbers(file: ArchiveFile): Promise<Map<string, number>> {
   return numbers;
 }
 
-async function* snapshotRows(table: string, file: ArchiveFile, schemaFile?: ArchiveFile): AsyncGenerator<SourceRow> {
+async function* snapshotRows(
+  table: string,
+  file: ArchiveFile,
+  schemaFile?: ArchiveFile,
+  onUnreadable?: UnreadableListener,
+): AsyncGenerator<SourceRow> {
   const schema = schemaFile && (await readSchema(table, schemaFile));
   const lines = linesOf(file.stream(), file.name);
   if (schema === undefined) {
-    yield* jsonLines(lines, table, readSnapshotText);
+    yield* jsonLines(lines, table, readSnapshotText, onUnreadable);
     return;
   }
-  yield* jsonLines(lines, table, (text) => schema.apply(readPlainText(text)));
+  yield* jsonLines(lines, table, (text) => schema.apply(readPlainText(text)), onUnreadable);
 }
 
 /** The types of an older snapshot's table; undefined for today's, whose documents say themselves what they are. */
@@ -192,6 +208,7 @@ async function* jsonLines(
   lines: AsyncIterable<string>,
   table: string,
   read: (text: string) => unknown,
+  onUnreadable?: UnreadableListener,
 ): AsyncGenerator<SourceRow> {
   let row = 0;
   for await (const line of lines) {
@@ -201,7 +218,10 @@ async function* jsonLines(
     try {
       value = read(line);
     } catch (cause) {
-      throw invalidRow(cause, { table, row }, "JSON");
+      const problem = invalidRow(cause, { table, row }, "JSON");
+      if (onUnreadable === undefined) throw problem;
+      onUnreadable(problem);
+      continue;
     }
     yield { value, row, size: line.length + 1 };
   }
