@@ -39,6 +39,8 @@ export interface Session {
   note(cost: Cost): void;
   /** Runs all queries of the page again. */
   refresh(): Promise<void>;
+  /** All lists begin at their first page: what is in them now is not what was there. */
+  startOver(): void;
   /** Shows a short message, or an error. What is said of a change that failed goes when a later one succeeds. */
   say: (message: string, action?: { text: string; run: () => Promise<void> }) => void;
   fail: (error: unknown, of?: "change") => void;
@@ -49,6 +51,8 @@ export interface View {
   readonly element: HTMLElement;
   /** Runs its queries again. Not called twice at the same time. */
   refresh(): Promise<void>;
+  /** Goes to the first page, of a list. */
+  startOver?(): void;
 }
 
 /** An answer in a word or two. */

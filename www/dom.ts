@@ -63,14 +63,23 @@ export function actionButton(
 ): HTMLButtonElement {
   const button = h("button", { type: "button", class: kind }, text);
   button.onclick = () => {
-    button.disabled = true;
-    button.textContent = busyText;
-    void action().finally(() => {
-      button.disabled = false;
-      button.textContent = text;
+    void keepingFocus(button, async () => {
+      button.disabled = true;
+      button.textContent = busyText;
+      await action().finally(() => {
+        button.disabled = false;
+        button.textContent = text;
+      });
     });
   };
   return button;
+}
+
+/** Does what disables a button, which takes the focus from it; gives it back if nothing else has it by then. */
+export async function keepingFocus(button: HTMLButtonElement, action: () => Promise<void>): Promise<void> {
+  const hadFocus = document.activeElement === button;
+  await action();
+  if (hadFocus && document.activeElement === document.body) button.focus({ preventScroll: true });
 }
 
 const whole = new Intl.NumberFormat("en");

@@ -2,7 +2,7 @@
 import { HoldfastError } from "holdfast";
 import { open, resultOf, type Cost, type Db, type Durability, type Session, type Storage, type View } from "./database";
 import { duration, h } from "./dom";
-import { explain } from "./problems";
+import { explain, isEnd } from "./problems";
 import { References } from "./references";
 import { tables, type TableName } from "./schema";
 import { careView } from "./views/care";
@@ -42,10 +42,6 @@ const say: Session["say"] = (message, action) => {
   };
   element.lastChild!.before(button);
 };
-
-/** What ends a database for this page, until it is opened again. */
-const isEnd = (error: unknown): boolean =>
-  error instanceof HoldfastError && ["DatabaseClosed", "StorageUnavailable", "EngineFault"].includes(error.code);
 
 const fail: Session["fail"] = (error, of) => {
   if (isEnd(error)) return end(error);
@@ -107,6 +103,9 @@ function begin(db: Db, storage: Storage, durability: Durability): void {
     },
     note,
     refresh: () => refresh(),
+    startOver() {
+      for (const view of shownBefore.values()) view.startOver?.();
+    },
     say,
     fail,
   };

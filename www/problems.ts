@@ -28,6 +28,10 @@ export interface Explained {
   advice?: string | undefined;
 }
 
+/** What ends a database for this page, until it is opened again. */
+export const isEnd = (error: unknown): boolean =>
+  error instanceof HoldfastError && ["DatabaseClosed", "StorageUnavailable", "EngineFault"].includes(error.code);
+
 /** Explains whatever was thrown. */
 export function explain(error: unknown): Explained {
   if (error instanceof HoldfastError) return { code: error.code, message: error.message, advice: advice[error.code] };

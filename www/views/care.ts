@@ -1,9 +1,18 @@
-/** What one does with the database as a whole: fill it, check it, choose its durability, delete it. */
+/** What one does with the database as a whole: fill it, check it, back it up, choose its durability, delete it. */
 import type { Durability, Session, View } from "../database";
 import { actionButton, duration, field, h, number, plural, select } from "../dom";
 import { addTasks } from "../sample";
+import { UnderWay, type Work } from "../under_way";
+import { backupView } from "./backup";
 
 const many = 100_000;
+
+/** When those controls may be used again that would take the database away. */
+const ends: Partial<Record<Work, string>> = {
+  generating: "When the tasks are generated",
+  "backing up": "When the backup is made",
+  restoring: "When the file is restored",
+};
 
 /** What the panel needs beyond the session. */
 export interface Care {
@@ -12,9 +21,9 @@ export interface Care {
 }
 
 export function careView(session: Session, { setDurability, destroy }: Care): View {
-  /** What another durability would take the database away from. */
-  const underWay = new Set<"generating" | "verifying">();
-  const showDurability = (): void => void (durability.disabled = underWay.size > 0);
+  const underWay = new UnderWay();
+  /** Tasks belong to projects. */
+  let hasProjects = false;
 
   // ---- many tasks ----
 
@@ -23,16 +32,14 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
   const generated = h("p", { class: "said", role: "status" });
   const stop = h("button", { type: "button", hidden: true }, "Cancel");
   stop.onclick = () => cancel?.abort();
-  const generate = actionButton(`Generate ${number(many)} tasks`, "Generating…", async () => {
+  const generate = actionButton(`Generate ${number(many)} tasks`, "Generating…", () =>
+    underWay.during("generating", generateTasks),
+  );
+  const generateTasks = async (): Promise<void> => {
     cancel = new AbortController();
     const started = performance.now();
     progress.value = 0;
     progress.hidden = stop.hidden = false;
-    // Both would close the database under what is being written.
-    underWay.add("generating");
-    showDurability();
-    remove.disabled = true;
-    durability.title = remove.title = "When the tasks are generated";
     generated.textContent = "";
     let shown = started;
     let done = 0;
@@ -57,11 +64,7 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
       session.fail(error);
     }
     progress.hidden = stop.hidden = true;
-    underWay.delete("generating");
-    showDurability();
-    remove.disabled = false;
-    durability.title = remove.title = "";
-  });
+  };
 
   // ---- verify ----
 
@@ -76,10 +79,9 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
     );
   };
   const report = h("div", { class: "said report", role: "status" });
-  const verify = actionButton("Verify", "Verifying…", async () => {
+  const verify = actionButton("Verify", "Verifying…", () => underWay.during("verifying", check));
+  const check = async (): Promise<void> => {
     checking.hidden = false;
-    underWay.add("verifying");
-    showDurability();
     report.replaceChildren();
     const started = performance.now();
     try {
@@ -100,9 +102,7 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
       session.fail(error);
     }
     checking.hidden = true;
-    underWay.delete("verifying");
-    showDurability();
-  });
+  };
 
   // ---- durability, deletion ----
 
@@ -111,13 +111,7 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
     ["strict", "Strict: also a power cut"],
   ]);
   durability.value = session.durability;
-  durability.onchange = () => {
-    // What is generated meanwhile would find the database closed.
-    durability.disabled = generate.disabled = verify.disabled = true;
-    void setDurability(durability.value as Durability).finally(() => {
-      durability.disabled = generate.disabled = verify.disabled = false;
-    });
-  };
+  durability.onchange = () => void underWay.during("reopening", () => setDurability(durability.value as Durability));
 
   const size = h("p", {});
   const yes = h("button", { value: "yes", class: "danger" }, "Delete everything");
@@ -146,6 +140,20 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
     dialog.showModal();
   };
 
+  // ---- what may be used ----
+
+  // What is generated while a file is restored would be replaced by it.
+  const mayGenerate = (): boolean => hasProjects && !underWay.is("generating", "restoring", "reopening");
+  const backup = backupView(session, underWay);
+  underWay.onChange(() => {
+    generate.disabled = !mayGenerate();
+    verify.disabled = underWay.is("verifying", "reopening");
+    // Both would take the database away under what is being read or written.
+    durability.disabled = underWay.isAnything;
+    remove.disabled = underWay.is("generating", "backing up", "restoring");
+    durability.title = remove.title = Object.entries(ends).find(([work]) => underWay.is(work as Work))?.[1] ?? "";
+  });
+
   const element = h(
     "section",
     { class: "panel", "aria-label": "Database" },
@@ -156,16 +164,16 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
     h("div", { class: "buttons" }, verify),
     checking,
     report,
+    backup,
     field("Durability", durability),
     h("div", { class: "buttons" }, remove),
     dialog,
   );
 
   const refresh = async (): Promise<void> => {
-    // Tasks belong to projects.
-    const project = await session.db.query("projects").first();
-    if (!generate.textContent?.endsWith("…")) generate.disabled = project === null;
-    generate.title = project === null ? "Add the sample data first" : "";
+    hasProjects = (await session.db.query("projects").first()) !== null;
+    generate.disabled = !mayGenerate();
+    generate.title = hasProjects ? "" : "Add the sample data first";
   };
   return { element, refresh };
 }

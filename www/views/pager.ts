@@ -61,6 +61,11 @@ export class Pager {
     this.#passed = [0];
   }
 
+  /** Whether there are no more rows than those that were before the page. */
+  isBeyond(total: number): boolean {
+    return this.#cursors.length > 1 && this.#passed.at(-1)! >= total;
+  }
+
   #move(isBack: boolean): void {
     if (isBack) {
       this.#cursors.pop();

@@ -134,11 +134,18 @@ export function tableView(session: Session, table: TableName, references: Refere
     if (tiles) await tiles.refresh(all, choice.tile);
     const asked = planned();
     const { text, index } = asked;
-    const page = await session.read(`${text}.paginate({ numItems: ${pager.size} })`, index, () => pager.load(asked));
+    const load = (): Promise<readonly Row[]> =>
+      session.read(`${text}.paginate({ numItems: ${pager.size} })`, index, () => pager.load(asked));
+    let page = await load();
     // A count that has to read every document is not asked for.
     const ofTotal = asked.isFiltered
       ? undefined
       : await session.read(`${text}.count()`, index, () => asked.query().count());
+    // Another tab may have put much less in the place of what was there.
+    if (ofTotal !== undefined && pager.isBeyond(ofTotal)) {
+      pager.reset();
+      page = await load();
+    }
     rows.show(page);
     pager.show(ofTotal);
     const isPart = await showLeftOut(asked);
@@ -150,7 +157,7 @@ export function tableView(session: Session, table: TableName, references: Refere
     }
   };
 
-  return { element, refresh };
+  return { element, refresh, startOver: () => pager.reset() };
 }
 
 /** What stands where there is nothing at all. */
