@@ -201,7 +201,7 @@ function shipGeneratedTypes() {
   writeFileSync(importer, readFileSync(importer, "utf8").replaceAll("../pkg/", "./"));
 }
 
-/** What others have written and dist/ contains goes along with its license. */
+/** The npm packages that the scripts of dist/ contain go along with their licenses. */
 function shipLicenses(inputs) {
   const names = inputs.map((file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]).filter(Boolean);
   const texts = [...new Set(names)].sort().map((name) => {

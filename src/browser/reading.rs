@@ -10,6 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::keyspace::IndexId;
 use crate::query::Plan;
 use crate::query::page_cursor::{self, Position};
+use crate::schema::Schema;
 use crate::tab::{QueryRun, Row, RowSink, RunStep, Source, Tab, TransactionId};
 use wasm_bindgen::prelude::*;
 
@@ -195,11 +196,10 @@ impl Inner {
     }
 
     /// Gives a document that a transaction has read.
-    pub(crate) fn show_row(&mut self, row: &Row) -> Status {
-        let schema = self.tab.schema().clone();
+    pub(crate) fn show_row(&mut self, schema: &Schema, row: &Row) -> Status {
         self.results.clear();
         let Inner { results, output, .. } = self;
-        let mut sink = FreshRows { writer: RowWriter::new(&schema, output), results, count: 0 };
+        let mut sink = FreshRows { writer: RowWriter::new(schema, output), results, count: 0 };
         let given = sink.row(row.table, &row.place, &row.document);
         sink.writer.finish();
         self.show_rows();
@@ -274,7 +274,8 @@ impl Inner {
     /// Runs a query as far as memory reaches or the buffers allow.
     fn step(&mut self, mut active: Active) -> Status {
         self.results.clear();
-        let schema = self.tab.schema().clone();
+        // Of the state that is read: since then an import may have put another table in the place of this one.
+        let schema = active.run.schema().clone();
         let fields = active.run.plan().fields.clone();
         // What is kept are whole rows.
         let is_current =

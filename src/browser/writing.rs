@@ -7,7 +7,7 @@ use super::shared::Inner;
 use crate::error::Result;
 use crate::id;
 use crate::keyspace::{RowId, TableId};
-use crate::schema::ImportStep;
+use crate::schema::{ImportStep, Schema};
 use crate::tab::{Finished, Obstacle, TransactionId};
 use wasm_bindgen::prelude::*;
 
@@ -70,12 +70,13 @@ impl Engine {
         self.shared.enter(|inner| {
             inner.show_nothing();
             let transaction = TransactionId(transaction);
-            let (table, row) = match inner.target(id_length, table, 0) {
+            let schema = inner.tab.schema_of(transaction);
+            let (table, row) = match inner.target(&schema, id_length, table, 0) {
                 Ok(target) => target,
                 Err(error) => return inner.fail(error),
             };
             match inner.tab.read_row(transaction, table, row) {
-                Ok(Some(row)) => inner.show_row(&row),
+                Ok(Some(row)) => inner.show_row(&schema, &row),
                 Ok(None) => Status::Nothing,
                 Err(obstacle) => inner.meet(transaction, obstacle),
             }
@@ -87,23 +88,28 @@ impl Engine {
     /// inserted are in the text, a line each, and the word `Number` says up to where they were; an obstacle may leave some over. When one
     /// can't be inserted, none of this call is, and the word says where it begins.
     ///
-    /// With `IMPORTED` in the table's number they go into the table that an import fills, with `APPENDED` among those
-    /// that are there. Then an id begins with the creation time, a float64, or NaN for none.
+    /// With `IMPORTED` in the table's number they go into the table that the import of number `start` fills, with
+    /// `APPENDED` among those that are there. Then an id begins with the creation time, a float64, or NaN for none, and the
+    /// documents at the beginning of the buffer.
     pub fn insert(&self, transaction: u32, table: u32, start: u32, end: u32) -> u32 {
         self.shared.enter(|inner| inner.insert(TransactionId(transaction), table, start, end)) as u32
     }
 
     /// Lets a transaction take a step of an import: 0 begins one, for the tables in the input buffer, a line each, with
-    /// the number of their ids behind a blank, if that is known; 1 finishes it, 2 gives it up. 3 asks whether there is one.
+    /// the number of their ids behind a blank, if that is known; 1 finishes the one of this number, 2 gives it up. 3 asks
+    /// whether there is one; its number is in the word `Number`.
     #[wasm_bindgen(js_name = importStep)]
-    pub fn import_step(&self, transaction: u32, step: u32, length: u32) -> u32 {
+    pub fn import_step(&self, transaction: u32, step: u32, number: u32) -> u32 {
         self.shared.enter(|inner| {
             let step = match step {
-                0 => ImportStep::Begin(inner.input_text(length).lines().map(table_and_number).collect()),
-                1 => ImportStep::Finish,
-                2 => ImportStep::GiveUp,
-                _ if inner.tab.is_importing() => return Status::Done,
-                _ => return Status::Nothing,
+                0 => ImportStep::Begin(inner.input_text(number).lines().map(table_and_number).collect()),
+                1 => ImportStep::Finish(number),
+                2 => ImportStep::GiveUp(number),
+                _ => {
+                    let Some(number) = inner.tab.schema().import_number() else { return Status::Nothing };
+                    inner.mailbox.set(Word::Number, number);
+                    return Status::Done;
+                }
             };
             let taken = inner.tab.import(TransactionId(transaction), step);
             inner.done(taken)
@@ -145,10 +151,10 @@ impl Inner {
     }
 
     /// The document that an operation is about.
-    fn target(&self, id_length: u32, table: u32, method: u32) -> Result<(TableId, RowId)> {
+    fn target(&self, schema: &Schema, id_length: u32, table: u32, method: u32) -> Result<(TableId, RowId)> {
         let expected = table.checked_sub(1).and_then(|table| self.tables.get(table as usize)).map(String::as_str);
         let method = METHODS[method as usize % METHODS.len()];
-        self.tab.resolve_id(self.tab.schema(), self.input_text(id_length), expected, method)
+        self.tab.resolve_id(schema, self.input_text(id_length), expected, method)
     }
 
     /// What a transaction does about an obstacle.
@@ -162,9 +168,10 @@ impl Inner {
     fn insert(&mut self, transaction: TransactionId, flagged: u32, start: u32, end: u32) -> Status {
         let table = flagged & !(IMPORTED | APPENDED);
         self.text.clear();
-        let number =
-            self.tables.get(table as usize).and_then(|name| self.tab.schema().table(name)).map_or(0, |t| t.number);
-        let mut position = start as usize;
+        let schema = self.tab.schema_of(transaction);
+        let number = self.tables.get(table as usize).and_then(|name| schema.table(name)).map_or(0, |t| t.number);
+        let is_imported = flagged != table;
+        let mut position = if is_imported { 0 } else { start as usize };
         let mut status = Status::Done;
         let mut inserted = Vec::new();
         while position < end as usize {
@@ -172,16 +179,16 @@ impl Inner {
             let name = tables.get(table as usize).map_or("", String::as_str);
             let Some((id, document, next)) = framed(input, position) else { break };
             let (time, id) = match id.split_first_chunk() {
-                Some((time, id)) if flagged != table => (f64::from_le_bytes(*time), id),
+                Some((time, id)) if is_imported => (f64::from_le_bytes(*time), id),
                 _ => (f64::NAN, id),
             };
             let explicit = (!id.is_empty()).then(|| std::str::from_utf8(id).unwrap_or("\u{fffd}"));
             let document = &mut document.to_vec();
-            let inserted_row = if flagged == table {
-                tab.insert(transaction, name, explicit, document)
+            let inserted_row = if is_imported {
+                let import = (flagged & APPENDED == 0).then_some(start);
+                tab.import_row(transaction, import, name, explicit, time.is_finite().then_some(time), document)
             } else {
-                let time = time.is_finite().then_some(time);
-                tab.import_row(transaction, name, flagged & APPENDED != 0, explicit, time, document)
+                tab.insert(transaction, name, explicit, document)
             };
             match inserted_row {
                 Ok(row) => {
@@ -219,7 +226,8 @@ impl Inner {
     }
 
     fn change(&mut self, transaction: TransactionId, method: u32, id_length: u32, table: u32, length: u32) -> Status {
-        let (table, row) = match self.target(id_length, table, method) {
+        let schema = self.tab.schema_of(transaction);
+        let (table, row) = match self.target(&schema, id_length, table, method) {
             Ok(target) => target,
             Err(error) => return self.fail(error),
         };

@@ -42,7 +42,14 @@ impl Schema {
                 next.next_table += 1;
             }
         }
-        next.numbers = collect_numbers(&next.tables).map_err(invalid)?;
+        next.numbers = match collect_numbers(&next.tables) {
+            Ok(numbers) => numbers,
+            Err(_) => {
+                // The app comes first: an import that is in its way will have to begin again.
+                next.give_up();
+                collect_numbers(&next.tables).map_err(invalid)?
+            }
+        };
         if next.same_content(self) {
             return Ok(None);
         }

@@ -12,10 +12,10 @@ use crate::schema::{Index, IndexState, Schema, Standing, Table};
 pub enum ImportStep {
     /// Makes tables to fill, for tables of these names. Ids of their documents have these numbers, or the tables' own.
     Begin(Vec<(String, Option<u32>)>),
-    /// What was filled takes the places of what was there.
-    Finish,
-    /// What was filled goes.
-    GiveUp,
+    /// What the import of this number has filled takes the places of what was there.
+    Finish(u32),
+    /// What it has filled goes.
+    GiveUp(u32),
 }
 
 /// The names of the indexes that every table has. A table that leaves has them in the list, to be removed as others are:
@@ -37,22 +37,38 @@ impl Schema {
                     next.receive(name, *number)?;
                 }
             }
-            ImportStep::Finish => next.settle()?,
-            ImportStep::GiveUp => next.give_up(),
+            ImportStep::Finish(number) => {
+                next.require_import(*number)?;
+                next.settle()?;
+            }
+            ImportStep::GiveUp(number) => {
+                next.require_import(*number)?;
+                next.give_up();
+            }
         }
         next.numbers = collect_numbers(&next.tables).map_err(invalid)?;
         Ok(next)
     }
 
-    /// The table that an import fills.
-    pub(crate) fn incoming(&self, name: &str) -> Result<&Table> {
+    /// The number of the import under way: no other one has it, before or after.
+    pub(crate) fn import_number(&self) -> Option<u32> {
+        self.tables.iter().find(|table| table.standing == Standing::Incoming).map(|table| table.id.0)
+    }
+
+    /// The table of this name that the import of this number fills.
+    pub(crate) fn incoming(&self, number: u32, name: &str) -> Result<&Table> {
+        self.require_import(number)?;
         let table = self.tables.iter().find(|table| table.is(name, Standing::Incoming));
         table.ok_or_else(|| Error::new(Code::SchemaChanged, INTERRUPTED))
     }
 
+    fn require_import(&self, number: u32) -> Result<()> {
+        if self.import_number() == Some(number) { Ok(()) } else { Err(Error::new(Code::SchemaChanged, INTERRUPTED)) }
+    }
+
     fn receive(&mut self, name: &str, number: Option<u32>) -> Result<()> {
         let table = self.table(name).ok_or_else(|| crate::query::table_not_found(name))?;
-        if self.incoming(name).is_ok() {
+        if self.tables.iter().any(|table| table.is(name, Standing::Incoming)) {
             return Ok(());
         }
         let mut incoming = Table {
@@ -77,13 +93,11 @@ impl Schema {
     }
 
     fn settle(&mut self) -> Result<()> {
-        let mut is_interrupted = true;
         for position in 0..self.tables.len() {
             let successor = &self.tables[position];
             if successor.standing != Standing::Incoming {
                 continue;
             }
-            is_interrupted = false;
             let former = self.tables.iter().position(|table| table.declared && is_alike(table, successor));
             let Some(former) = former else {
                 return Err(Error::new(Code::SchemaChanged, format!("{CHANGED}\"{}\".", successor.name)));
@@ -99,11 +113,11 @@ impl Schema {
             successor.declared = true;
             successor.standing = Standing::Settled;
         }
-        if is_interrupted { Err(Error::new(Code::SchemaChanged, INTERRUPTED)) } else { Ok(()) }
+        Ok(())
     }
 
     /// Lets go what an import has filled, and did not finish.
-    fn give_up(&mut self) {
+    pub(super) fn give_up(&mut self) {
         for position in 0..self.tables.len() {
             if self.tables[position].standing == Standing::Incoming {
                 self.dismiss(position);

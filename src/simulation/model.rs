@@ -155,12 +155,12 @@ impl Database for ModelRun<'_> {
                 let mut ended = 0;
                 for table in ["items", "extras"] {
                     let filled = incoming(table).and_then(|name| self.model.tables.remove(name));
+                    ended += usize::from(filled.is_some());
                     if let Some(rows) = filled.filter(|_| is_kept) {
                         self.model.tables.insert(table, rows);
-                        ended += 1;
                     }
                 }
-                if is_kept && ended == 0 {
+                if ended == 0 {
                     return Err(Stop::Diverged);
                 }
                 Answer::Done(true)

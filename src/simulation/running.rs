@@ -258,13 +258,23 @@ impl Attempt<'_> {
                 let tables = tables.iter().map(|table| ((*table).to_string(), None)).collect();
                 self.import(ImportStep::Begin(tables))
             }
-            Call::EndImport(is_kept) => self.import(if *is_kept { ImportStep::Finish } else { ImportStep::GiveUp }),
+            Call::EndImport(is_kept) => {
+                let number = self.schema()?.import_number().unwrap_or(0);
+                self.import(if *is_kept { ImportStep::Finish(number) } else { ImportStep::GiveUp(number) })
+            }
             Call::ImportRow(table, row, time, fields) => {
                 let (_, number) = self.table(table)?;
                 let names = self.schema()?;
                 let mut bytes = document::encode(&Value::from(fields.clone()), &names.names);
                 let text = id::encode(number, row);
-                match self.tab.import_row(id, table, false, Some(&text), Some(*time), &mut bytes) {
+                match self.tab.import_row(
+                    id,
+                    names.import_number().or(Some(0)),
+                    table,
+                    Some(&text),
+                    Some(*time),
+                    &mut bytes,
+                ) {
                     Ok(_) => Ok(Answer::Done(true)),
                     Err(Obstacle::Error(error)) if error.code == Code::DuplicateId => Ok(Answer::Done(false)),
                     Err(obstacle) => Err(self.overcome(obstacle)),

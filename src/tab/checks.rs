@@ -25,7 +25,7 @@ pub(super) fn writable_table<'a>(schema: &'a Schema, own: &Schema, name: &str) -
 /// Validates against the app's own schema, and against the one in force if another tab has changed it.
 pub(super) fn check(schema: &Schema, own: &Schema, table: &Table, document: &[u8]) -> Result<()> {
     let is_own = schema.is_of_same_app(own);
-    if !is_own && let Some(mine) = own.table_by_id(table.id) {
+    if !is_own && let Some(mine) = own.table(&table.name) {
         check_against(own, mine, schema, document)?;
     }
     schema.check_write(table, &Document::new(document)).map_err(|error| {
@@ -43,7 +43,8 @@ pub(super) fn check(schema: &Schema, own: &Schema, table: &Table, document: &[u8
 /// The error of a patch. If the document that it changes was not written for this tab's app either, that the result does
 /// not fit is not the caller's mistake.
 pub(super) fn blame_version(schema: &Schema, own: &Schema, table: TableId, before: &[u8], error: Error) -> Error {
-    let mine = own.table_by_id(table).filter(|_| !schema.is_of_same_app(own));
+    let mine = schema.table_by_id(table).and_then(|table| own.table(&table.name));
+    let mine = mine.filter(|_| !schema.is_of_same_app(own));
     let is_theirs = mine.is_some_and(|mine| check_against(own, mine, schema, before).is_err());
     if error.code != Code::SchemaEnforcementError || !is_theirs {
         return error;

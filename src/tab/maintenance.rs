@@ -15,7 +15,9 @@ use super::{Status, Tab};
 use crate::error::Error;
 use crate::keyspace::IndexId;
 use crate::log::Record;
-use crate::store::{Checkpoint, Manifest};
+use crate::store::{Checkpoint, Manifest, PageId};
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::rc::Rc;
 use trimming::{Ahead, Trimmed};
 
@@ -70,7 +72,9 @@ pub(crate) struct Maintenance {
     base_attempt: u64,
     job: Option<IndexJob>,
     /// Deletions of abandoned attempts whose answers are on their way.
-    stray_trims: u32,
+    stray_trims: VecDeque<Range<PageId>>,
+    /// Those that failed: by now no manifest may list what they were about, if this tab has slept.
+    failed_trims: Vec<Range<PageId>>,
     has_stolen: bool,
     /// The lock was taken away while an answer is on its way; with it, the work ends.
     is_lock_lost: bool,
@@ -346,6 +350,11 @@ impl Tab {
 
     pub(crate) fn wake(&mut self, _now_ms: f64) {
         self.maintenance.wake_at_ms = None;
+        if self.status == Status::Open {
+            for pages in std::mem::take(&mut self.maintenance.failed_trims) {
+                self.delete_strays(pages);
+            }
+        }
     }
 
     pub(crate) fn lock_granted(&mut self, now_ms: f64) {

@@ -136,6 +136,11 @@ impl QueryRun {
         self.is_scanned && self.next == self.places.len()
     }
 
+    /// The schema of the state that it reads.
+    pub fn schema(&self) -> &std::rc::Rc<Schema> {
+        &self.state.schema
+    }
+
     fn wanted(&self) -> usize {
         self.plan.limit.map_or(usize::MAX, |limit| limit - self.given)
     }
@@ -155,6 +160,11 @@ impl QueryRun {
 }
 
 impl Tab {
+    /// The schema that a transaction sees; if there is none, that of this tab's readers.
+    pub fn schema_of(&self, id: TransactionId) -> std::rc::Rc<Schema> {
+        self.transactions.get(id).map_or(&self.current, |transaction| &transaction.state).schema.clone()
+    }
+
     /// Makes a plan for a query in the form in which it crosses the line, by the schema of what it reads.
     pub fn plan(&mut self, source: Source, query: &Value) -> Result<Plan> {
         let schema = match source {

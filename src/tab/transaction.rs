@@ -219,9 +219,12 @@ impl Tab {
             self.waiting.push_back(id);
             return Ok(Finished::Queued);
         }
-        let finished = self.admit(id)?;
+        let finished = self.admit(id);
+        if finished.is_err() {
+            self.forget(id);
+        }
         self.advance(now_ms);
-        Ok(finished)
+        finished
     }
 
     /// Ends a transaction whose function has failed: it writes nothing. If it has read what is not saved yet, its failure

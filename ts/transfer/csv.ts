@@ -2,6 +2,7 @@
  * Comma-separated values: what a cell means, and what is written into one.
  */
 import Papa from "papaparse";
+import { fieldNameProblem } from "../checked.js";
 import type { GenericDocument, Value } from "../data_model.js";
 import { snapshotText } from "./json_text.js";
 import { invalidImport } from "./problems.js";
@@ -25,8 +26,10 @@ export async function* recordsOf(lines: AsyncIterable<string>, table: string): A
   let isOpen = false;
   let record = 0;
   for await (const line of lines) {
-    text = isOpen ? `${text}\n${line}` : line;
-    for (let at = line.indexOf('"'); at >= 0; at = line.indexOf('"', at + 1)) isOpen = !isOpen;
+    const before = isOpen;
+    isOpen = isOpenAfter(line, isOpen);
+    const part = !isOpen && line.endsWith("\r") ? line.slice(0, -1) : line;
+    text = before ? `${text}\n${part}` : part;
     if (isOpen || text === "") continue;
     record += 1;
     const { data, errors } = Papa.parse<string[]>(text, { delimiter: ",", newline: "\n" });
@@ -39,6 +42,22 @@ export async function* recordsOf(lines: AsyncIterable<string>, table: string): A
   if (isOpen) throw invalidImport(`CSV row ${record} has a quote that is not closed.`, { table, row: record });
 }
 
+/** Whether a quote is open at the end of a line. One in the middle of a cell that has none at its beginning is a letter. */
+function isOpenAfter(line: string, isOpenBefore: boolean): boolean {
+  if (!line.includes('"')) return isOpenBefore;
+  let isOpen = isOpenBefore;
+  let isCellStart = !isOpenBefore;
+  for (let index = 0; index < line.length; index += 1) {
+    const letter = line[index];
+    if (isOpen) {
+      if (letter === '"' && line[index + 1] === '"') index += 1;
+      else if (letter === '"') isOpen = false;
+    } else if (letter === '"' && isCellStart) isOpen = true;
+    isCellStart = !isOpen && letter === ",";
+  }
+  return isOpen;
+}
+
 /** The rows of a CSV text, given its lines. */
 export async function* csvRows(lines: AsyncIterable<string>, table: string): AsyncGenerator<Record<string, unknown>> {
   let header: string[] | undefined;
@@ -46,6 +65,10 @@ export async function* csvRows(lines: AsyncIterable<string>, table: string): Asy
   for await (const cells of recordsOf(lines, table)) {
     if (header === undefined) {
       header = cells.map((name) => name.trim());
+      for (const name of header) {
+        const problem = name === "" ? "A field's name in the header is empty." : fieldNameProblem(name);
+        if (problem !== undefined) throw invalidImport(`The CSV header can't be used: ${problem}`, { table });
+      }
       const twice = header.find((name, index) => header!.indexOf(name) !== index);
       if (twice !== undefined) throw invalidImport(`The CSV header names "${twice}" twice.`, { table });
       continue;

@@ -4,7 +4,7 @@
 import { invalidArgument } from "../arguments.js";
 import type { Bridge } from "../bridge.js";
 import { convexToJson } from "../convex/convex_json.js";
-import type { GenericDocument } from "../data_model.js";
+import type { GenericDocument, Value } from "../data_model.js";
 import { describe } from "../describe.js";
 import { HoldfastError } from "../errors.js";
 import { readOptions } from "../options.js";
@@ -14,7 +14,7 @@ import type { Scope } from "../scope.js";
 import { newId, read } from "../transactions.js";
 import { ArchiveWriter, bytesOf } from "./archive.js";
 import { csvLine } from "./csv.js";
-import { tableNumberOf } from "./ids.js";
+import { tableNumberOf, withTableNumber } from "./ids.js";
 import { snapshotText } from "./json_text.js";
 import { type FileFormat, FORMATS } from "./sources.js";
 
@@ -64,7 +64,7 @@ const MEDIA: Record<FileFormat, string> = {
 /** Makes a file of what is stored. */
 export async function exportFrom(origin: ExportOrigin, given: ExportOptions): Promise<Blob> {
   const { format = "zip", table, tables, onProgress } = checkedOptions(origin, given);
-  const names = table === undefined ? [...(tables ?? origin.tables)].sort() : [table];
+  const names = table === undefined ? [...new Set(tables ?? origin.tables)].sort() : [table];
   let tries = 0;
   return read(origin.bridge, async (scope) => {
     tries += 1;
@@ -108,12 +108,18 @@ function checkedOptions({ tables: known }: ExportOrigin, given: ExportOptions): 
 /** The rows of one moment. */
 class Rows {
   total = 0;
+  /** What stands for the tables in their ids. */
+  readonly numbers: ReadonlyMap<string, number>;
   #rows = 0;
   readonly #executor: Executor;
+  readonly #ids: OwnIds;
   readonly #onProgress: ((progress: ExportProgress) => void) | undefined;
 
   constructor(bridge: Bridge, scope: Scope, onProgress: ((progress: ExportProgress) => void) | undefined) {
     this.#executor = new Executor(bridge, scope);
+    const numberOf = (table: string) => tableNumberOf(newId(bridge, scope.transaction, table))!;
+    this.numbers = new Map(bridge.tableNames.map((table) => [table, numberOf(table)]));
+    this.#ids = new OwnIds(bridge, this.numbers);
     this.#onProgress = onProgress;
   }
 
@@ -124,7 +130,7 @@ class Rows {
   /** The rows of a table, in the order of their creation. */
   async *of(table: string): AsyncGenerator<GenericDocument> {
     for await (const row of this.query(table)) {
-      yield row;
+      yield this.#ids.in(row) as GenericDocument;
       this.#rows += 1;
       if (this.#rows % PROGRESS_ROWS === 0) this.tell(table);
     }
@@ -136,9 +142,54 @@ class Rows {
   }
 }
 
-async function snapshot({ bridge, name }: ExportOrigin, tables: readonly string[], rows: Rows): Promise<Blob> {
+/**
+ * Ids as their tables give them now. What refers to a document may have the number that its table had before an import:
+ * here that is known, and wherever the file comes to it would be no id.
+ */
+class OwnIds {
+  readonly #bridge: Bridge;
+  /** The tables' numbers in the state that is exported. */
+  readonly #tables: ReadonlyMap<string, number>;
+  readonly #own = new Map<number, number | undefined>();
+
+  constructor(bridge: Bridge, tables: ReadonlyMap<string, number>) {
+    this.#bridge = bridge;
+    this.#tables = tables;
+    for (const number of tables.values()) this.#own.set(number, undefined);
+  }
+
+  /** A value in which all ids are so. */
+  in(value: Value): Value {
+    if (typeof value === "string") return this.#id(value);
+    if (typeof value !== "object" || value === null || value instanceof ArrayBuffer) return value;
+    if (Array.isArray(value)) return value.map((element) => this.in(element));
+    return Object.fromEntries(Object.entries(value).map(([name, field]) => [this.#id(name), this.in(field!)]));
+  }
+
+  #id(text: string): string {
+    const number = tableNumberOf(text);
+    if (number === undefined) return text;
+    if (!this.#own.has(number)) this.#own.set(number, this.#find(text));
+    const own = this.#own.get(number);
+    return own === undefined ? text : withTableNumber(text, own);
+  }
+
+  /** The number of the table that takes an id for its own. */
+  #find(id: string): number | undefined {
+    const bridge = this.#bridge;
+    const isOf = (name: string) => {
+      // First: a name that is new to the engine goes through the same place as the id.
+      const table = bridge.table(name);
+      return bridge.engine.isIdOf(bridge.writeText(id), table);
+    };
+    const table = bridge.tableNames.find(isOf);
+    return table === undefined ? undefined : this.#tables.get(table);
+  }
+}
+
+async function snapshot({ name }: ExportOrigin, tables: readonly string[], rows: Rows): Promise<Blob> {
   const archive = new ArchiveWriter();
-  const numbered = tables.map((table) => ({ name: table, id: tableNumberOf(newId(bridge, 0, table))! }));
+  const numbered = tables.map((table) => ({ name: table, id: rows.numbers.get(table)! }));
   numbered.sort((a, b) => a.id - b.id);
   await archive.add("README.md", [readme(name)]);
   await archive.add("_tables/documents.jsonl", [numbered.map((table) => `${JSON.stringify(table)}\n`).join("")]);

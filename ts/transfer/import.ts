@@ -96,24 +96,28 @@ export async function importInto(
   const report = { tables: {} as Record<string, number>, rows: 0, skipped: source.skipped };
   const total = Math.max(1, source.size);
   let read = 0;
-  const copy = async (from: SourceTable, writer: RowWriter) => {
-    report.tables[from.name] = 0;
-    for await (const row of from.rows()) {
-      await writer.add(row);
-      read += row.size;
-      report.rows += 1;
-      report.tables[from.name]! += 1;
-      if (report.rows % PROGRESS_ROWS === 0) tell(from.name);
-    }
-    await writer.end();
-    tell(from.name);
-  };
   const tell = (name: string, done = Math.min(1, read / total)) =>
     onProgress?.({ table: name, rows: report.rows, done });
+  const copy = async (from: SourceTable, writer: RowWriter) => {
+    report.tables[from.name] = 0;
+    try {
+      for await (const row of from.rows()) {
+        await writer.add(row);
+        read += row.size;
+        report.rows += 1;
+        report.tables[from.name]! += 1;
+        if (report.rows % PROGRESS_ROWS === 0) tell(from.name);
+      }
+      await writer.end();
+    } finally {
+      await writer.stop();
+    }
+    tell(from.name, from === chosen.at(-1) ? 1 : undefined);
+  };
+  const numbers = await numbersOf(source, target);
   await exclusively(target.name, () =>
-    mode === "append" ? append(target, chosen, copy) : replace(target, chosen, mode, copy),
+    mode === "append" ? append(target, chosen, numbers, copy) : replace(target, chosen, mode, numbers, copy),
   );
-  tell(chosen.at(-1)?.name ?? "", 1);
   return report;
 }
 
@@ -128,8 +132,12 @@ function checkedOptions(given: ImportOptions): ImportOptions {
     throw invalidArgument(`\`mode\` must be "append", "replace" or "replaceAll". Received ${describe(mode)}.`);
   }
   if (table !== undefined && typeof table !== "string") throw invalidArgument("`table` must be the name of a table.");
-  if (tables !== undefined && (!Array.isArray(tables) || tables.some((name) => typeof name !== "string"))) {
-    throw invalidArgument("`tables` must be a list of names.");
+  if (tables !== undefined) {
+    const isList = Array.isArray(tables) && tables.length > 0 && tables.every((name) => typeof name === "string");
+    if (!isList) throw invalidArgument("`tables` must be a list of names, with one at least.");
+    if (mode === "replaceAll") {
+      throw invalidArgument('`tables` chooses some tables and `mode: "replaceAll"` replaces all: give one of them.');
+    }
   }
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw invalidArgument("`onProgress` must be a function.");
@@ -157,35 +165,75 @@ type Copy = (from: SourceTable, writer: RowWriter) => Promise<void>;
 const NONE: ReadonlyMap<number, number> = new Map();
 const STEP = { name: "import", timeoutMs: 0 };
 
-async function replace(target: ImportTarget, tables: SourceTable[], mode: ImportMode | undefined, copy: Copy) {
+/** The numbers in the ids of a file's tables. No two may have one. */
+async function numbersOf(source: Source, target: ImportTarget): Promise<ReadonlyMap<string, number>> {
+  const numbers = new Map<string, number>();
+  for (const table of source.tables.filter(({ name }) => target.tables.includes(name))) {
+    const number = table.number ?? (await firstNumber(table));
+    if (number === undefined) continue;
+    const other = [...numbers].find(([, taken]) => taken === number)?.[0];
+    if (other !== undefined) {
+      throw invalidImport(`Tables "${other}" and "${table.name}" both have the table number ${number}.`, {
+        table: table.name,
+      });
+    }
+    numbers.set(table.name, number);
+  }
+  return numbers;
+}
+
+/** From the numbers in a file's ids to those that the tables have here. */
+function ownNumbers(bridge: Bridge, numbers: ReadonlyMap<string, number>): Map<number, number> {
+  const own = new Map<number, number>();
+  for (const [name, number] of numbers) {
+    const here = tableNumberOf(newId(bridge, 0, name));
+    if (here !== undefined && here !== number) own.set(number, here);
+  }
+  return own;
+}
+
+async function replace(
+  target: ImportTarget,
+  tables: SourceTable[],
+  mode: ImportMode | undefined,
+  numbers: ReadonlyMap<string, number>,
+  copy: Copy,
+): Promise<void> {
   const { bridge } = target;
   const names = tables.map(({ name }) => name);
   if (mode === "replaceAll") names.push(...target.tables.filter((name) => !names.includes(name)));
-  const numbers = new Map<string, number>();
-  for (const table of tables) {
-    const number = table.number ?? (await firstNumber(table));
-    if (number !== undefined) numbers.set(table.name, number);
-  }
-  const lines = names.map((name) => `${name} ${numbers.get(name) ?? ""}`).join("\n");
   const isNew = mode === undefined;
-  const take = (step: number, text: string) =>
+  const take = (step: number, argument: () => number) =>
     mutate(
       bridge,
       async (scope) => {
         // It has read them: what somebody adds meanwhile lets the step be taken again, and fail here.
         if (isNew && step !== GIVE_UP) for (const name of names) await requireEmpty(bridge, scope, name);
-        const length = bridge.writeText("") + bridge.appendText(text);
-        if (bridge.engine.importStep(scope.transaction, step, length) === Status.Failed) throw bridge.error();
+        if (bridge.engine.importStep(scope.transaction, step, argument()) === Status.Failed) throw bridge.error();
       },
       STEP,
     );
-  await take(BEGIN, lines);
+  const begin = (numbers: ReadonlyMap<string, number>) => {
+    const lines = names.map((name) => `${name} ${numbers.get(name) ?? ""}`).join("\n");
+    return take(BEGIN, () => bridge.writeText("") + bridge.appendText(lines));
+  };
+  let renumbered = NONE;
   try {
-    for (const table of tables) await copy(table, new RowWriter(bridge, table.name, false, NONE));
-    await take(FINISH, "");
+    await begin(numbers);
   } catch (error) {
-    // Whoever imports next does it otherwise, or opens the database next.
-    if (!bridge.isClosed) await take(GIVE_UP, "").catch(() => undefined);
+    if (!(error instanceof HoldfastError) || error.code !== "InvalidSchema") throw error;
+    // Another table has one of these numbers here, as when two deployments have given them in another order.
+    renumbered = ownNumbers(bridge, numbers);
+    await begin(new Map());
+  }
+  bridge.engine.importStep(0, ASK, 0);
+  const number = bridge.number();
+  try {
+    for (const table of tables) await copy(table, new RowWriter(bridge, table.name, number, renumbered));
+    await take(FINISH, () => number);
+  } catch (error) {
+    // Else whoever opens the database next does it.
+    if (!bridge.isClosed) await take(GIVE_UP, () => number).catch(() => undefined);
     throw error;
   }
 }
@@ -199,21 +247,26 @@ async function requireEmpty(bridge: Bridge, scope: Scope, name: string): Promise
 }
 
 /** Adds to what is there. Ids get the numbers that the tables have here, and so does what refers to them. */
-async function append({ bridge }: ImportTarget, tables: SourceTable[], copy: Copy): Promise<void> {
-  const renumbered = new Map<number, number>();
-  for (const table of tables) {
-    const number = table.number ?? (await firstNumber(table));
-    const own = tableNumberOf(newId(bridge, 0, table.name));
-    if (number !== undefined && own !== undefined && number !== own) renumbered.set(number, own);
-  }
-  for (const table of tables) await copy(table, new RowWriter(bridge, table.name, true, renumbered));
+async function append(
+  { bridge }: ImportTarget,
+  tables: SourceTable[],
+  numbers: ReadonlyMap<string, number>,
+  copy: Copy,
+): Promise<void> {
+  const renumbered = ownNumbers(bridge, numbers);
+  for (const table of tables) await copy(table, new RowWriter(bridge, table.name, undefined, renumbered));
 }
+
+/** Rows that may come before one with an id. */
+const ROWS_WITHOUT_ID_MAX = 10_000;
 
 /** The number in the ids of a table whose file does not say it. */
 async function firstNumber(table: SourceTable): Promise<number | undefined> {
+  let rows = 0;
   for await (const { value } of table.rows()) {
     const id = (value as { _id?: unknown } | null)?._id;
-    return typeof id === "string" ? tableNumberOf(id) : undefined;
+    if (typeof id === "string") return tableNumberOf(id);
+    if ((rows += 1) === ROWS_WITHOUT_ID_MAX) break;
   }
   return undefined;
 }
@@ -221,7 +274,9 @@ async function firstNumber(table: SourceTable): Promise<number | undefined> {
 /** Gives up an import whose page is gone, or is gone later, if nobody has done it before. */
 export async function clearAway({ bridge, name }: ImportTarget): Promise<void> {
   const give = async (scope: Scope) => {
-    if (bridge.engine.importStep(scope.transaction, GIVE_UP, 0) === Status.Failed) throw bridge.error();
+    if (bridge.engine.importStep(0, ASK, 0) !== Status.Done) return;
+    const number = bridge.number();
+    if (bridge.engine.importStep(scope.transaction, GIVE_UP, number) === Status.Failed) throw bridge.error();
   };
   await afterImports(name, async () => {
     if (!bridge.isClosed && bridge.engine.importStep(0, ASK, 0) === Status.Done) await mutate(bridge, give, STEP);

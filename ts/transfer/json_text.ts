@@ -47,7 +47,7 @@ export function readSnapshotText(text: string): unknown {
 
 function numberOf(text: string): number | bigint {
   if (!isNumber(text)) throw new SyntaxError(`${text} is no number`);
-  if (/[.eE]/.test(text)) return Number(text);
+  if (/[.eE]/.test(text)) return finite(Number(text));
   const integer = BigInt(text);
   if (!isInt64(integer)) throw new SyntaxError(`${text} does not fit into a 64-bit signed integer`);
   return integer;
@@ -58,8 +58,15 @@ export function readPlainText(text: string): unknown {
   return JSON.parse(text, reviver);
 }
 
+/** JSON has no word for infinity: a number beyond all others is a mistake. */
+function finite(number: number): number {
+  if (Number.isFinite(number)) return number;
+  throw new SyntaxError("a number is too large for a float64");
+}
+
 /** Convex JSON's `{"$bytes": …}` and the like. */
 function reviver(_: string, value: unknown): unknown {
+  if (typeof value === "number") return finite(value);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   let only: string | undefined;
   for (const name in value) {

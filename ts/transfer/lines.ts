@@ -9,7 +9,7 @@ import { invalidImport } from "./problems.js";
  */
 const LINE_MAX = 1 << 24;
 
-/** The lines of a text in UTF-8, without their ends. The last may lack one. */
+/** The lines of a text in UTF-8, without their line feeds. The last may lack one. */
 export async function* linesOf(stream: ReadableStream<Uint8Array>, what: string): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const reader = stream.getReader();
@@ -28,7 +28,7 @@ export async function* linesOf(stream: ReadableStream<Uint8Array>, what: string)
         const line = rest + text.slice(start, end);
         rest = "";
         start = end + 1;
-        yield line.endsWith("\r") ? line.slice(0, -1) : line;
+        yield line;
       }
       rest += text.slice(start);
       if (rest.length > LINE_MAX) throw invalidImport(`${what} has a line of more than 16 MiB.`);

@@ -44,7 +44,7 @@ export async function afterImports(name: string, action: () => Promise<void>): P
   else if (!busy.has(keyOf(name))) await action();
 }
 
-const keyOf = (name: string) => `holdfast:${name}:import`;
+const keyOf = (name: string) => `holdfast-import:${name}`;
 
 const browser = () => (globalThis as { navigator?: { locks?: LockManager } }).navigator ?? {};
 

@@ -2,7 +2,7 @@
  * What is wrong with a file, in Convex's words where it has some.
  */
 import { describeError } from "../describe.js";
-import { HoldfastError } from "../errors.js";
+import { type ErrorCode, HoldfastError } from "../errors.js";
 
 /** The place of a problem in a file. */
 export interface FilePlace {
@@ -33,9 +33,20 @@ export function invalidRow(problem: unknown, place: FilePlace, kind: string): Ho
   return invalidImport(`Row ${place.row}${inTable(place)} wasn't valid ${kind}: ${said}`, place, problem);
 }
 
+/** What may be wrong with a row. A closed database or a full disk is not its fault. */
+const OF_ROWS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "InvalidValue",
+  "ValueTooLarge",
+  "SchemaEnforcementError",
+  "InvalidId",
+  "WrongTable",
+  "DuplicateId",
+  "InvalidArgument",
+]);
+
 /** The error of a row that the database does not take, with its place. */
 export function refusedRow(error: unknown, place: FilePlace): unknown {
-  if (!(error instanceof HoldfastError) || error.message.startsWith(PREFIX)) return error;
+  if (!(error instanceof HoldfastError) || error.message.startsWith(PREFIX) || !OF_ROWS.has(error.code)) return error;
   const message = `${PREFIX}Row ${place.row}${inTable(place)}: ${error.message}`;
   const details = { ...error.details, ...place };
   return new HoldfastError(error.code, message, { details, retryable: error.retryable, cause: error });

@@ -3,7 +3,7 @@
  * a JSON array or CSV.
  */
 import { invalidArgument } from "../arguments.js";
-import { describe } from "../describe.js";
+import { describe, describeError } from "../describe.js";
 import type { HoldfastError } from "../errors.js";
 import { type ArchiveFile, readArchive } from "./archive.js";
 import { csvRows } from "./csv.js";
@@ -62,7 +62,13 @@ export async function blobOf(given: unknown): Promise<Blob> {
   if (given instanceof Blob) return given;
   if (typeof given === "string" || given instanceof ArrayBuffer) return new Blob([given]);
   if (given instanceof Uint8Array) return new Blob([given as Uint8Array<ArrayBuffer>]);
-  if (given instanceof ReadableStream) return new Response(given).blob();
+  if (given instanceof ReadableStream) {
+    try {
+      return await new Response(given).blob();
+    } catch (cause) {
+      throw invalidImport(`The stream can't be read: ${describeError(cause)}`, {}, cause);
+    }
+  }
   throw invalidArgument(
     `\`import\` takes a Blob or File, bytes, a text or a stream of bytes. Received ${describe(given)}.`,
   );

@@ -33,17 +33,18 @@ const utf8 = new TextEncoder();
 export class RowWriter {
   readonly #bridge: Bridge;
   readonly #table: string;
-  readonly #flag: number;
+  /** The number of the import; undefined adds to what is there. */
+  readonly #import: number | undefined;
   /** Numbers of ids, and what they are to become. */
   readonly #renumbered: ReadonlyMap<number, number>;
   #batch: Batch = { sink: heapSink(1 << 16), starts: [] };
   /** The batch that is being saved while the next one is made. */
   #saving: Promise<void> = Promise.resolve();
 
-  constructor(bridge: Bridge, table: string, isAppended: boolean, renumbered: ReadonlyMap<number, number>) {
+  constructor(bridge: Bridge, table: string, number: number | undefined, renumbered: ReadonlyMap<number, number>) {
     this.#bridge = bridge;
     this.#table = table;
-    this.#flag = isAppended ? APPENDED : IMPORTED;
+    this.#import = number;
     this.#renumbered = renumbered;
   }
 
@@ -80,6 +81,11 @@ export class RowWriter {
     await this.#saving;
   }
 
+  /** Resolves when nothing is being saved any more, well or not. */
+  async stop(): Promise<void> {
+    await this.#saving.catch(() => undefined);
+  }
+
   async #send(): Promise<void> {
     await this.#saving;
     const batch = this.#batch;
@@ -102,7 +108,8 @@ export class RowWriter {
       const rest = bytes.subarray(done);
       input.ensure(rest.length);
       input.bytes.set(rest);
-      const status = bridge.engine.insert(scope.transaction, (table | this.#flag) >>> 0, 0, rest.length);
+      const flag = this.#import === undefined ? APPENDED : IMPORTED;
+      const status = bridge.engine.insert(scope.transaction, (table | flag) >>> 0, this.#import ?? 0, rest.length);
       const reached = done + bridge.number();
       switch (status) {
         case Status.Done:
@@ -134,7 +141,8 @@ function idOf(id: unknown): string {
 
 function timeOf(time: unknown): number {
   if (time === undefined || time === null) return NaN;
-  if (typeof time === "number" && Number.isFinite(time)) return time;
+  // -0 is a time as 0 is.
+  if (typeof time === "number" && Number.isFinite(time)) return time + 0;
   throw new HoldfastError("InvalidValue", `_creationTime must be a finite number, but got ${describe(time)}.`, {
     details: { path: "._creationTime" },
   });
@@ -149,5 +157,8 @@ function renumbered(value: Value, numbers: ReadonlyMap<number, number>): Value {
   }
   if (typeof value !== "object" || value === null || value instanceof ArrayBuffer) return value;
   if (Array.isArray(value)) return value.map((element) => renumbered(element, numbers));
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, renumbered(field!, numbers)]));
+  // The names of a record's fields may be ids, too.
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => [renumbered(name, numbers) as string, renumbered(field!, numbers)]),
+  );
 }

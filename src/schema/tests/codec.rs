@@ -53,7 +53,7 @@ fn everything() -> Schema {
 fn importing() -> Schema {
     let table = |name| table(name, &Validator::Any, [index("by_n", &["n"])]);
     let mut schema = evolve(&Schema::empty(), &schema([table("done"), table("under_way")])).schema;
-    for step in [begin("done", Some(10_001)), ImportStep::Finish, begin("under_way", Some(10_002))] {
+    for step in [begin("done", Some(10_001)), ImportStep::Finish(3), begin("under_way", Some(10_002))] {
         schema = schema.import(&step).expect("possible");
     }
     schema

@@ -164,7 +164,7 @@ fn a_table_keeps_the_number_that_it_was_made_with() {
     assert!(error.message.contains(&format!("\"t\" the number 10003, but it has {derived}")), "{error}");
     // An import makes it valid.
     let begun = first.import(&begin("t", Some(10_003))).expect("free");
-    let imported = begun.import(&ImportStep::Finish).expect("begun");
+    let imported = begun.import(&ImportStep::Finish(2)).expect("begun");
     assert_eq!(imported.evolve(&define(&pinned)), Ok(None));
     assert_eq!(first.table("t").map(|table| table.number), Some(derived));
     let second = evolve(&Schema::empty(), &pinned).schema;

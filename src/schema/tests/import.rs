@@ -30,10 +30,10 @@ fn what_is_filled_takes_the_place_of_what_was_there() {
     let begun = after(&before, &[begin("t", Some(10_003))]);
     assert_eq!(begun.table("t").map(|table| table.id), Some(former), "nobody sees it yet");
     assert_eq!(begun.table_by_number(10_003), begun.table("t"), "ids refer to the name");
-    let incoming = begun.incoming("t").expect("begun");
+    let incoming = begun.incoming(3, "t").expect("begun");
     assert!(incoming.indexes().iter().all(|index| index.state == IndexState::Ready), "{incoming:?}");
 
-    let done = after(&begun, &[ImportStep::Finish]);
+    let done = after(&begun, &[ImportStep::Finish(3)]);
     let table = done.table("t").expect("declared");
     assert_eq!((table.id, table.number), (incoming.id, 10_003));
     assert_eq!(table.aliases, [derived_table_number("t")], "older ids are of the table still");
@@ -54,23 +54,23 @@ fn what_is_filled_takes_the_place_of_what_was_there() {
 #[test]
 fn an_import_that_is_given_up_or_forgotten_leaves_nothing() {
     let begun = after(&stored(), &[begin("t", Some(10_003))]);
-    for step in [ImportStep::GiveUp, begin("other", Some(10_004))] {
+    for step in [ImportStep::GiveUp(3), begin("other", Some(10_004))] {
         let next = after(&begun, &[step]);
         assert_eq!(next.table("t"), stored().table("t"));
         assert_eq!(next.table_by_number(10_003), None, "its number is free again");
-        assert_eq!(next.incoming("t").expect_err("gone").code, Code::SchemaChanged);
+        assert_eq!(next.incoming(3, "t").expect_err("gone").code, Code::SchemaChanged);
     }
-    assert_eq!(stored().import(&ImportStep::Finish).expect_err("not begun").code, Code::SchemaChanged);
+    assert_eq!(stored().import(&ImportStep::Finish(3)).expect_err("not begun").code, Code::SchemaChanged);
 }
 
 #[test]
 fn an_import_does_not_overlook_another_version_of_the_app() {
     let begun = after(&stored(), &[begin("t", None)]);
     let changed = evolve(&begun, &app(&["m"])).schema;
-    let error = changed.import(&ImportStep::Finish).expect_err("another index");
+    let error = changed.import(&ImportStep::Finish(3)).expect_err("another index");
     assert!(error.message.ends_with("changed the table \"t\"."), "{error}");
     let dropped = evolve(&begun, &schema([table("other", &Validator::Any, [])])).schema;
-    assert_eq!(dropped.import(&ImportStep::Finish).expect_err("no such table").code, Code::SchemaChanged);
+    assert_eq!(dropped.import(&ImportStep::Finish(3)).expect_err("no such table").code, Code::SchemaChanged);
 }
 
 #[test]
@@ -83,4 +83,17 @@ fn a_number_belongs_to_one_table() {
     let twice = ImportStep::Begin(vec![("t".into(), None), ("t".into(), Some(7))]);
     let incoming = after(&stored(), &[twice]);
     assert_eq!(incoming.tables().iter().filter(|table| table.standing == Standing::Incoming).count(), 1);
+}
+
+#[test]
+fn an_import_gives_way_to_a_table_of_the_app() {
+    let begun = after(&stored(), &[begin("t", Some(10_003))]);
+    let pinned = with(
+        schema([table("t", &Validator::Any, [index("by", &["n"])]), table("new", &Validator::Any, [])]),
+        "tableNumbers",
+        object([("new", 10_003.0.into())]),
+    );
+    let next = evolve(&begun, &pinned).schema;
+    assert_eq!(next.import_number(), None);
+    assert_eq!(next.table_by_number(10_003), next.table("new"));
 }

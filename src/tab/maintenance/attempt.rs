@@ -10,6 +10,7 @@ use crate::tab::commit::storage_error;
 use crate::tab::effect::{Effect, Event, Failure};
 use crate::tab::repair::Repair;
 use crate::tab::state::{State, TailRecord};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// How often a repair begins again, or is published again, because somebody writes.
@@ -266,8 +267,12 @@ impl Tab {
     }
 
     pub(super) fn delete_attempt(&mut self) {
-        let pages = crate::store::attempt_pages(self.maintenance.attempt);
-        self.maintenance.stray_trims += 1;
+        self.delete_strays(crate::store::attempt_pages(self.maintenance.attempt));
+    }
+
+    /// Deletes pages of an attempt that came to nothing.
+    pub(super) fn delete_strays(&mut self, pages: Range<PageId>) {
+        self.maintenance.stray_trims.push_back(pages.clone());
         self.effects.push(Effect::Trim { log_upto: 0, manifests_below: 0, pages: vec![pages] });
     }
 

@@ -30,7 +30,7 @@ impl Tab {
     /// What may be deleted now, by the list in the manifest.
     pub(super) fn due(&self, now_ms: f64) -> Option<(u64, Vec<Range<PageId>>)> {
         // The answers to other deletions must not be taken for that to this one.
-        if self.maintenance.pause_left_ms(now_ms) > 0.0 || self.maintenance.stray_trims > 0 {
+        if self.maintenance.pause_left_ms(now_ms) > 0.0 || !self.maintenance.stray_trims.is_empty() {
             return None;
         }
         let manifest = &self.committed.view.manifest;
@@ -74,9 +74,11 @@ impl Tab {
     }
 
     pub(crate) fn trimmed(&mut self, now_ms: f64, is_complete: bool) {
-        if self.maintenance.stray_trims > 0 {
-            // The next manifest lists what attempts before it have left behind.
-            self.maintenance.stray_trims -= 1;
+        if let Some(pages) = self.maintenance.stray_trims.pop_front() {
+            if !is_complete {
+                self.maintenance.failed_trims.push(pages);
+                self.wake_after(PAUSE_MS);
+            }
         } else if matches!(self.maintenance.stage, Stage::Trimming) {
             if !is_complete {
                 // It stays in the manifest's list, and is due again after a pause.

@@ -5,7 +5,7 @@ use super::rows::Obstacle;
 use crate::document::Purpose;
 use crate::error::Result;
 use crate::keyspace::RowId;
-use crate::schema::{ImportStep, Standing};
+use crate::schema::ImportStep;
 use crate::tab::Tab;
 use crate::tab::checks::{check, writable_table};
 
@@ -21,30 +21,25 @@ impl Tab {
         Ok(())
     }
 
-    /// Inserts a document with its id and creation time, if it has them: into the table that an import fills, or among
-    /// those that are there.
+    /// Inserts a document with its id and creation time, if it has them: into the table that an import fills, or without
+    /// one among those that are there.
     pub fn import_row(
         &mut self,
         id: TransactionId,
+        import: Option<u32>,
         table_name: &str,
-        is_appended: bool,
         explicit: Option<&str>,
         creation_time: Option<f64>,
         document: &mut Vec<u8>,
     ) -> std::result::Result<RowId, Obstacle> {
         self.writable(id, "import")?;
         let schema = self.transaction(id)?.state.schema.clone();
-        let table = match is_appended {
-            true => writable_table(&schema, &self.own_schema, table_name)?,
-            false => schema.incoming(table_name)?,
+        let table = match import {
+            None => writable_table(&schema, &self.own_schema, table_name)?,
+            Some(number) => schema.incoming(number, table_name)?,
         };
         self.canonicalize(document, &schema, Purpose::Insert)?;
         check(&schema, &self.own_schema, table, document)?;
         self.insert_into(id, table, explicit, creation_time, document)
-    }
-
-    /// Whether there is an import that is not finished.
-    pub fn is_importing(&self) -> bool {
-        self.current.schema.tables().iter().any(|table| table.standing == Standing::Incoming)
     }
 }

@@ -125,7 +125,8 @@ impl Tab {
     /// the same one, or of the tab's.
     pub fn new_id(&mut self, now_ms: f64, id: Option<TransactionId>, table_name: &str) -> Result<String> {
         self.check_open()?;
-        let table = self.current.schema.table(table_name).filter(|table| table.declared);
+        let schema = id.map_or_else(|| self.current.schema.clone(), |id| self.schema_of(id));
+        let table = schema.table(table_name);
         let number = table.map(|table| table.number).ok_or_else(|| crate::query::table_not_found(table_name))?;
         let (random, began_ms) = match id {
             None => (&mut self.random, now_ms),
