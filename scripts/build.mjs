@@ -17,6 +17,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
+import { licenses } from "./licenses.mjs";
 import { alone } from "./lock.mjs";
 import { orderFunctions } from "./order.mjs";
 import { silencePanics } from "./panics.mjs";
@@ -201,18 +202,6 @@ function shipGeneratedTypes() {
   writeFileSync(importer, readFileSync(importer, "utf8").replaceAll("../pkg/", "./"));
 }
 
-/** The npm packages that the scripts of dist/ contain go along with their licenses. */
-function shipLicenses(inputs) {
-  const names = inputs.map((file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]).filter(Boolean);
-  const texts = [...new Set(names)].sort().map((name) => {
-    const folder = join(root, "node_modules", name);
-    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-    if (!file) throw new Problem(`${name} has no license that dist/ could contain.`);
-    return `${name}\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
-  });
-  writeFileSync(join(newDist, "THIRD_PARTY_LICENSES.txt"), texts.join(`\n${"-".repeat(80)}\n\n`));
-}
-
 /** esbuild and tsc, from ts/ into dist/. */
 async function bundle() {
   rmSync(newDist, { recursive: true, force: true });
@@ -225,7 +214,7 @@ async function bundle() {
     fail(error.errors ?? [{ text: String(error) }]),
   );
   chmodSync(join(newDist, "cli.js"), 0o755);
-  shipLicenses(Object.keys(metafile.inputs));
+  writeFileSync(join(newDist, "THIRD_PARTY_LICENSES.txt"), await licenses(Object.keys(metafile.inputs)));
   for (const { name } of binaries) copyFileSync(join(pkg, `${name}_bg.wasm`), join(newDist, `${name}_bg.wasm`));
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   await run(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", newDist], { failure: "tsc failed." });
