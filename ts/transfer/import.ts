@@ -93,6 +93,7 @@ export async function importInto(
   const { format, table, tables, mode, onProgress } = checkedOptions(options);
   const source = await readSource(await blobOf(given), format, table);
   const chosen = chooseTables(target, source, tables);
+  if (mode === "replaceAll") requireAll(target, source, chosen);
   const report = { tables: {} as Record<string, number>, rows: 0, skipped: source.skipped };
   const total = Math.max(1, source.size);
   let read = 0;
@@ -135,9 +136,6 @@ function checkedOptions(given: ImportOptions): ImportOptions {
   if (tables !== undefined) {
     const isList = Array.isArray(tables) && tables.length > 0 && tables.every((name) => typeof name === "string");
     if (!isList) throw invalidArgument("`tables` must be a list of names, with one at least.");
-    if (mode === "replaceAll") {
-      throw invalidArgument('`tables` chooses some tables and `mode: "replaceAll"` replaces all: give one of them.');
-    }
   }
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw invalidArgument("`onProgress` must be a function.");
@@ -158,6 +156,15 @@ function chooseTables(target: ImportTarget, source: Source, wanted: readonly str
       ? `Table ${unknown[0]} is not in the schema.${hint}`
       : `Tables ${unknown.join(", ")} are not in the schema.${hint}`;
   throw new HoldfastError("TableNotFound", message);
+}
+
+/** A table that is in the file must not become empty because it was not chosen. */
+function requireAll(target: ImportTarget, source: Source, chosen: readonly SourceTable[]): void {
+  const left = source.tables.find((table) => target.tables.includes(table.name) && !chosen.includes(table));
+  if (left === undefined) return;
+  throw invalidArgument(
+    `\`tables\` leaves out "${left.name}", which the file has, and \`mode: "replaceAll"\` would empty it: choose it too, or use "replace".`,
+  );
 }
 
 type Copy = (from: SourceTable, writer: RowWriter) => Promise<void>;
