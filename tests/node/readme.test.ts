@@ -62,8 +62,14 @@ const all = documents.filter((name) => name.endsWith(".md")).flatMap(programsOf)
 const fileOf = ({ document, line }: Program) => join(folder, `${document.replace(/\W/g, "-")}-${line}`);
 
 test("there are programs", () => {
-  assert.ok(all.filter(({ document }) => document === "README.md").length >= 2);
-  assert.ok(all.some(({ document }) => document === "docs/convex.md"));
+  for (const document of [
+    "README.md",
+    ...["api", "convex", "data", "dexie", "testing"].map((name) => `docs/${name}.md`),
+  ])
+    assert.ok(
+      all.some((program) => program.document === document),
+      document,
+    );
 });
 
 test("the programs compile", () => {
