@@ -63,7 +63,9 @@ export async function build(names, { holdfast } = {}) {
     try {
       for (const m of text.matchAll(/^\/\/ worker: (\S+)/gm)) entry[path.basename(m[1], '.js')] = path.join(here, 'engines', m[1])
       for (const m of text.matchAll(/^\/\/ asset: (\S+)/gm)) fs.copyFileSync(path.join(here, 'node_modules', m[1]), path.join(outdir, path.basename(m[1])))
-      await esbuild.build({ ...common, entryPoints: entry, outdir, plugins: [assets(outdir, holdfastEntry(holdfast))] })
+      // What is imported later, when it is needed, is a file of its own, as an app's bundler has it; scripts of workers stay whole.
+      const splitting = Object.keys(entry).length === 1
+      await esbuild.build({ ...common, splitting, entryPoints: entry, outdir, plugins: [assets(outdir, holdfastEntry(holdfast))] })
     } catch (e) { failed[n] = e.errors?.[0]?.text ?? e.message }
   }
   return failed
