@@ -13,6 +13,7 @@ mod engine;
 mod functions;
 mod host;
 mod indexeddb;
+mod inner;
 mod locks;
 mod mailbox;
 mod memory;

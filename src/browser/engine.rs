@@ -1,12 +1,13 @@
 //! The class that JavaScript sees: one open database.
 
 use super::host::{HeadStart, Listener, now, random};
+use super::inner::Inner;
 use super::mailbox::{Status, Word};
 use super::memory;
 use super::opening::{self, open_error};
 use super::options::OpenOptions;
 use super::report::Report;
-use super::shared::{Inner, Shared};
+use super::shared::Shared;
 use crate::error::Error;
 use crate::schema::WantedSchema;
 use crate::tab::{Tab, VerifyStep};

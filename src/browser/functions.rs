@@ -1,8 +1,8 @@
 //! What the functions of an app need: validators of their arguments and results, and parts of a mutation.
 
 use super::engine::Engine;
+use super::inner::{Inner, torn};
 use super::mailbox::{Status, Word};
-use super::shared::{Inner, torn};
 use crate::bytes::Reader;
 use crate::document::{self, Names};
 use crate::error::{Code, Result};

@@ -1,8 +1,8 @@
 //! Reads: documents by id, queries, pages, counts.
 
 use super::engine::Engine;
+use super::inner::{Inner, NO_RUN, torn};
 use super::mailbox::{Status, Word};
-use super::shared::{Inner, NO_RUN, torn};
 use super::sinks::{CountedRows, FreshRows, KeptRows, RowWriter};
 use crate::bytes::Reader;
 use crate::document;

@@ -1,19 +1,14 @@
-//! The inside of an engine: the tab, its buffers, and the performing of its effects.
+//! An open database: performs the effects of its tab, and delivers its events.
 
 use super::channel::Channel;
-use super::host::{HeadStart, Listener, Timer, now, steady};
+use super::host::{HeadStart, Listener, Timer, now};
 use super::indexeddb::{Answer, Connection, tail_of};
+use super::inner::Inner;
 use super::locks::{Lock, LockNews};
-use super::mailbox::{Mailbox, Status, Word};
 use super::memory::Seat;
 use super::opening::{self, OpenFailure, open_error};
-use super::reading::Runs;
-use super::report::Report;
-use super::rows::Rows;
 use super::trim::Trim;
-use crate::error::{Code, Error, Result};
-use crate::schema::Validator;
-use crate::tab::{Effect, Event, Input, Outcome, RunStep, Tab, VerifyRun};
+use crate::tab::{Effect, Event, Input, Outcome, Tab};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
@@ -30,9 +25,6 @@ extern "C" {
 /// So many steps of a database in memory follow each other before timers get their turn.
 const STEPS_TOGETHER: u32 = 32;
 
-/// The word `Run` when there is nothing to go on with: the call is to be repeated.
-pub(crate) const NO_RUN: u32 = u32::MAX;
-
 /// Where the documents are.
 pub(crate) enum Storage {
     /// The first connection is being made; these effects wait for it.
@@ -48,33 +40,6 @@ pub(crate) enum Storage {
 pub(crate) enum Task {
     Effect(Effect),
     Input(Input),
-}
-
-/// What changes.
-pub(crate) struct Inner {
-    pub(crate) tab: Tab,
-    pub(crate) mailbox: Mailbox,
-    /// Where JavaScript writes arguments.
-    pub(crate) input: Vec<u8>,
-    /// JSON texts of rows.
-    pub(crate) output: Vec<u8>,
-    pub(crate) results: Vec<u32>,
-    /// An error's message, ids, a cursor.
-    pub(crate) text: Vec<u8>,
-    /// An error's path.
-    pub(crate) path: Vec<u8>,
-    pub(crate) rows: Rows,
-    pub(crate) runs: Runs,
-    /// Names of tables by the numbers that JavaScript uses for them.
-    pub(crate) tables: Vec<String>,
-    /// Validators of functions by the numbers that JavaScript uses for them.
-    pub(crate) validators: Vec<Validator>,
-    /// A check under way, and what the last one has found.
-    pub(crate) verify: Option<VerifyRun>,
-    pub(crate) verified: Option<Report>,
-    storage: Storage,
-    channel: Option<Channel>,
-    timer: Option<Timer>,
 }
 
 /// One open database. Callbacks hold it weakly.
@@ -103,26 +68,8 @@ impl Shared {
         row_cache_bytes: usize,
         listener: Listener,
     ) -> Rc<Shared> {
-        let inner = Inner {
-            tab,
-            mailbox: Mailbox::new(),
-            input: Vec::new(),
-            output: Vec::new(),
-            results: Vec::new(),
-            text: Vec::new(),
-            path: Vec::new(),
-            rows: Rows::new(row_cache_bytes),
-            runs: Runs::default(),
-            tables: Vec::new(),
-            validators: Vec::new(),
-            verify: None,
-            verified: None,
-            storage: Storage::Connecting(Vec::new()),
-            channel: None,
-            timer: None,
-        };
         Rc::new(Shared {
-            inner: RefCell::new(inner),
+            inner: RefCell::new(Inner::new(tab, row_cache_bytes)),
             name,
             is_strict,
             listener,
@@ -536,83 +483,4 @@ fn failed(effect: Effect) -> Option<Input> {
         Effect::Trim { .. } => Some(Input::Trimmed { is_complete: false }),
         _ => None,
     }
-}
-
-impl Inner {
-    /// What the wall clock says, after the tab was told what both clocks say.
-    pub(crate) fn now(&mut self) -> f64 {
-        let now_ms = now();
-        self.tab.tick(now_ms, steady());
-        now_ms
-    }
-
-    fn handle(&mut self, input: Input) {
-        let now_ms = self.now();
-        self.tab.handle(now_ms, input);
-    }
-
-    /// Tells the caller how a call that gives nothing went.
-    pub(crate) fn done(&mut self, result: Result<()>) -> Status {
-        match result {
-            Ok(()) => Status::Done,
-            Err(error) => self.fail(error),
-        }
-    }
-
-    /// Tells the caller what went wrong.
-    pub(crate) fn fail(&mut self, error: Error) -> Status {
-        let code = Code::ALL.iter().position(|code| *code == error.code).unwrap_or(0);
-        self.mailbox.set(Word::Code, code as u32);
-        self.text = error.message.into_bytes();
-        self.mailbox.set_bytes(Word::Text, &self.text);
-        self.path = error.path.map_or_else(Vec::new, |path| path.into_string().into_bytes());
-        self.mailbox.set_bytes(Word::Path, &self.path);
-        Status::Failed
-    }
-
-    /// Tells the caller how far a read got, and sets off what it has to wait for.
-    pub(crate) fn halt(&mut self, step: RunStep) -> Status {
-        match step {
-            RunStep::Done => Status::Done,
-            RunStep::Paused => Status::Paused,
-            RunStep::Missing(pages) => {
-                let read = self.tab.load(pages);
-                self.mailbox.set(Word::Read, read.0);
-                self.mailbox.set(Word::Run, NO_RUN);
-                Status::Missing
-            }
-            RunStep::Building(index) => {
-                self.mailbox.set(Word::Number, index.0);
-                Status::Building
-            }
-            RunStep::Stale => Status::Stale,
-        }
-    }
-
-    /// Rows that have changed are no longer what JavaScript has of them.
-    fn forget_changed_rows(&mut self) {
-        let (changed, is_everything) = self.tab.take_changed_rows();
-        if is_everything {
-            self.rows.clear();
-        } else {
-            for (table, row) in changed {
-                self.rows.remove(table, &row);
-            }
-        }
-    }
-
-    /// The first bytes of the input as text. JavaScript writes UTF-8.
-    pub(crate) fn input_text(&self, length: u32) -> &str {
-        std::str::from_utf8(self.input_bytes(length)).unwrap_or("\u{fffd}")
-    }
-
-    /// The first bytes of the input.
-    pub(crate) fn input_bytes(&self, length: u32) -> &[u8] {
-        self.input.get(..length as usize).unwrap_or_default()
-    }
-}
-
-/// What JavaScript wrote can't be read: a fault of our own.
-pub(crate) fn torn(what: &str) -> Error {
-    Error::new(Code::EngineFault, format!("{what} did not reach the engine in one piece."))
 }

@@ -2,8 +2,8 @@
 
 use super::engine::Engine;
 use super::host::now;
+use super::inner::Inner;
 use super::mailbox::{Status, Word};
-use super::shared::Inner;
 use crate::error::Result;
 use crate::id;
 use crate::keyspace::{RowId, TableId};

@@ -25,7 +25,7 @@ pub(crate) const IDS: &str = "by_id";
 
 impl Schema {
     /// The schema after a step of an import.
-    #[inline(never)]
+    #[inline(never)] // two callers, and rare
     pub(crate) fn import(&self, step: &ImportStep) -> Result<Schema> {
         let mut next = self.clone();
         next.version += 1;
@@ -125,7 +125,7 @@ impl Schema {
         }
     }
 
-    #[inline(never)]
+    #[inline(never)] // the same
     fn dismiss(&mut self, position: usize) {
         let table = &mut self.tables[position];
         table.declared = false;

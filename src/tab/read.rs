@@ -13,6 +13,7 @@ use crate::read_set::KeyRange;
 use crate::schema::{IndexState, Schema};
 use crate::store::{Direction, PageId, ReadError, Scan};
 use crate::value::Value;
+use std::rc::Rc;
 
 /// What a read sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +138,7 @@ impl QueryRun {
     }
 
     /// The schema of the state that it reads.
-    pub fn schema(&self) -> &std::rc::Rc<Schema> {
+    pub fn schema(&self) -> &Rc<Schema> {
         &self.state.schema
     }
 
@@ -161,7 +162,7 @@ impl QueryRun {
 
 impl Tab {
     /// The schema that a transaction sees; if there is none, that of this tab's readers.
-    pub fn schema_of(&self, id: TransactionId) -> std::rc::Rc<Schema> {
+    pub fn schema_of(&self, id: TransactionId) -> Rc<Schema> {
         self.transactions.get(id).map_or(&self.current, |transaction| &transaction.state).schema.clone()
     }
 

@@ -16,7 +16,8 @@ import { ArchiveWriter, bytesOf } from "./archive.js";
 import { csvLine } from "./csv.js";
 import { tableNumberOf, withTableNumber } from "./ids.js";
 import { snapshotText } from "./json_text.js";
-import { type FileFormat, FORMATS } from "./sources.js";
+import { checkFileOptions } from "./options.js";
+import type { FileFormat } from "./sources.js";
 
 /** Options of `export`. */
 export interface ExportOptions {
@@ -82,25 +83,18 @@ export async function exportFrom(origin: ExportOrigin, given: ExportOptions): Pr
 
 function checkedOptions({ tables: known }: ExportOrigin, given: ExportOptions): ExportOptions {
   const options = readOptions(given, "The options of `export`", ["format", "table", "tables", "onProgress"]);
-  const { format = "zip", table, tables, onProgress } = options;
-  if (!FORMATS.includes(format)) {
-    throw invalidArgument(`\`format\` must be "zip", "jsonl", "json" or "csv". Received ${describe(format)}.`);
-  }
+  checkFileOptions(options);
+  const { format = "zip", table, tables } = options;
   if (format === "zip" && table !== undefined) {
     throw invalidArgument("`table` names the table whose rows are wanted. For a ZIP, give `tables`.");
   }
-  if (format !== "zip" && (typeof table !== "string" || tables !== undefined)) {
+  if (format !== "zip" && (table === undefined || tables !== undefined)) {
     throw invalidArgument(`\`table\` must name the one table whose rows are wanted as ${format.toUpperCase()}.`);
   }
-  if (tables !== undefined && !Array.isArray(tables)) throw invalidArgument("`tables` must be a list of names.");
-  const names: readonly unknown[] = table === undefined ? (tables ?? []) : [table];
-  for (const name of names) {
-    if (!known.includes(name as string)) {
+  for (const name of table === undefined ? (tables ?? []) : [table]) {
+    if (!known.includes(name)) {
       throw new HoldfastError("TableNotFound", `Table ${describe(name)} is not in the schema.`);
     }
-  }
-  if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw invalidArgument("`onProgress` must be a function.");
   }
   return options;
 }

@@ -1,5 +1,6 @@
 /**
  * Ids as texts: which number stands for the table, and the same id with another. The format is Convex's (docs/format.md).
+ * The engine reads it too (src/id.rs), but every text of a file may be an id, and each would be a call of its own.
  */
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";

@@ -13,17 +13,10 @@ import type { Scope } from "../scope.js";
 import { mutate, newId } from "../transactions.js";
 import { tableNumberOf } from "./ids.js";
 import { afterImports, exclusively } from "./lock.js";
-import {
-  blobOf,
-  type FileFormat,
-  FORMATS,
-  type ImportSource,
-  readSource,
-  type Source,
-  type SourceTable,
-} from "./sources.js";
+import { checkFileOptions } from "./options.js";
+import { blobOf, type FileFormat, type ImportSource, readSource, type Source, type SourceTable } from "./sources.js";
 import { invalidImport } from "./problems.js";
-import { RowWriter } from "./writer.js";
+import { RowWriter, STEP } from "./writer.js";
 
 /** What becomes of the documents that are there. */
 export type ImportMode = "append" | "replace" | "replaceAll";
@@ -125,20 +118,10 @@ export async function importInto(
 function checkedOptions(given: ImportOptions): ImportOptions {
   const names = ["format", "table", "tables", "mode", "onProgress"] as const;
   const options = readOptions(given, "The options of `import`", names);
-  const { format, table, tables, mode, onProgress } = options;
-  if (format !== undefined && !FORMATS.includes(format)) {
-    throw invalidArgument(`\`format\` must be "zip", "jsonl", "json" or "csv". Received ${describe(format)}.`);
-  }
+  checkFileOptions(options);
+  const { mode } = options;
   if (!MODES.includes(mode)) {
     throw invalidArgument(`\`mode\` must be "append", "replace" or "replaceAll". Received ${describe(mode)}.`);
-  }
-  if (table !== undefined && typeof table !== "string") throw invalidArgument("`table` must be the name of a table.");
-  if (tables !== undefined) {
-    const isList = Array.isArray(tables) && tables.length > 0 && tables.every((name) => typeof name === "string");
-    if (!isList) throw invalidArgument("`tables` must be a list of names, with one at least.");
-  }
-  if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw invalidArgument("`onProgress` must be a function.");
   }
   return options;
 }
@@ -170,7 +153,6 @@ function requireAll(target: ImportTarget, source: Source, chosen: readonly Sourc
 type Copy = (from: SourceTable, writer: RowWriter) => Promise<void>;
 
 const NONE: ReadonlyMap<number, number> = new Map();
-const STEP = { name: "import", timeoutMs: 0 };
 
 /** The numbers in the ids of a file's tables. No two may have one. */
 async function numbersOf(source: Source, target: ImportTarget): Promise<ReadonlyMap<string, number>> {
@@ -222,7 +204,10 @@ async function replace(
     );
   const begin = (numbers: ReadonlyMap<string, number>) => {
     const lines = names.map((name) => `${name} ${numbers.get(name) ?? ""}`).join("\n");
-    return take(BEGIN, () => bridge.writeText("") + bridge.appendText(lines));
+    return take(BEGIN, () => {
+      bridge.input.clear();
+      return bridge.appendText(lines);
+    });
   };
   let renumbered = NONE;
   try {

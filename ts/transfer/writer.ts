@@ -7,7 +7,7 @@ import { describe } from "../describe.js";
 import { HoldfastError } from "../errors.js";
 import type { Scope } from "../scope.js";
 import { heapSink, type Sink } from "../sink.js";
-import { mutate } from "../transactions.js";
+import { mutate, type MutationOptions } from "../transactions.js";
 import { tableNumberOf, withTableNumber } from "./ids.js";
 import { type FilePlace, refusedRow } from "./problems.js";
 import type { SourceRow } from "./sources.js";
@@ -19,6 +19,9 @@ const BATCH_ROWS = 4_000;
 /** Flags of a table's number, as in src/browser/writing.rs. */
 const IMPORTED = 0x80000000;
 const APPENDED = 0x40000000;
+
+/** How a mutation of an import is run: it waits for nobody else's code. */
+export const STEP: MutationOptions = { name: "import", timeoutMs: 0 };
 
 /** What a batch of rows is. */
 interface Batch {
@@ -91,7 +94,7 @@ export class RowWriter {
     const batch = this.#batch;
     if (batch.starts.length === 0) return;
     this.#batch = { sink: heapSink(1 << 16), starts: [] };
-    const saving = mutate(this.#bridge, (scope) => this.#write(scope, batch), { name: "import", timeoutMs: 0 });
+    const saving = mutate(this.#bridge, (scope) => this.#write(scope, batch), STEP);
     // Whoever comes next waits for it.
     saving.catch(() => undefined);
     this.#saving = saving;

@@ -157,7 +157,7 @@ impl Tab {
     }
 
     /// Inserts a document that fits. One that is imported may bring its creation time.
-    #[inline(never)]
+    #[inline(never)] // two callers, one of them rare
     pub(super) fn insert_into(
         &mut self,
         id: TransactionId,
