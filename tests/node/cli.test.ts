@@ -226,6 +226,20 @@ test("verify finds damage of any byte of the archive's files", async () => {
   assert.equal((await holdfast("verify", path)).code, 0);
 });
 
+test("verify says that a table is not there, or not under its name", async () => {
+  const { path, bytes } = await snapshot();
+  const texts = await unzipped(path);
+  delete texts["tasks/documents.jsonl"];
+  const without = await holdfast("verify", await zipped(texts));
+  assert.equal(without.code, 1);
+  assert.match(without.err, /has tasks\/generated_schema\.jsonl, and does not have tasks\/documents\.jsonl\.\n$/);
+  const flipped = bytes.slice();
+  flipped[new TextDecoder("latin1").decode(bytes).lastIndexOf("tasks/documents.jsonl") + 8]! ^= 1;
+  const renamed = await holdfast("verify", file("renamed.zip", flipped));
+  assert.equal(renamed.code, 1);
+  assert.match(renamed.err, /has tasks\/do\wuments\.jsonl where the file itself has another name/);
+});
+
 test("verify shows a hundred problems and counts the others", async () => {
   const path = await zipped({ "t/documents.jsonl": "7\n".repeat(150) });
   const { code, err } = await holdfast("verify", path);

@@ -117,27 +117,37 @@ async function formatOf(blob: Blob): Promise<FileFormat> {
 const TABLE_FILE = /^(?:.*\/)?([^/]+)\/(documents|generated_schema)\.jsonl$/;
 const COMPONENTS = /(?:^|\/)_components\//;
 const STORAGE = /(?:^|\/)_storage\//;
+/** What snapshots say of themselves, for people. */
+const README = /(?:^|\/)README\.md$/;
 
 async function readSnapshot(blob: Blob): Promise<Source> {
-  const files = await readArchive(blob);
   const documents = new Map<string, ArchiveFile>();
   const schemas = new Map<string, ArchiveFile>();
   const skipped = new Set<string>();
-  let numbers = new Map<string, number>();
-  for (const file of files) {
+  for (const file of await readArchive(blob)) {
     const [, name, kind] = TABLE_FILE.exec(file.name) ?? [];
+    // Convex's storage may have any number of files, and none of them is a table, whatever it is called.
     if (COMPONENTS.test(file.name)) skipped.add("_components");
     else if (STORAGE.test(file.name)) skipped.add("_storage");
-    else if (name === undefined) continue;
-    else if (name === "_tables") numbers = kind === "documents" ? await readNumbers(file) : numbers;
-    else if (name.startsWith("_")) skipped.add(name);
     else {
-      const found = kind === "documents" ? documents : schemas;
-      if (found.has(name))
-        throw invalidImport(`The ZIP archive has two tables of the name "${name}".`, { table: name });
-      found.set(name, file);
+      // What would be left out under a damaged name may be a table.
+      await file.checkName();
+      if (README.test(file.name)) continue;
+      else if (name === undefined) skipped.add(file.name);
+      else if (name.startsWith("_") && name !== TABLES) skipped.add(name);
+      else {
+        const found = kind === "documents" ? documents : schemas;
+        if (found.has(name))
+          throw invalidImport(`The ZIP archive has two tables of the name "${name}".`, { table: name });
+        found.set(name, file);
+      }
     }
   }
+  const numbersFile = documents.get(TABLES);
+  documents.delete(TABLES);
+  schemas.delete(TABLES);
+  const numbers = numbersFile === undefined ? new Map<string, number>() : await readNumbers(numbersFile);
+  requireDocuments(documents, schemas, numbers);
   if (documents.size === 0)
     throw invalidImport("The ZIP archive has no tables: it is no snapshot of Convex or Holdfast.");
   const tables = [...documents].map(([name, file]) => ({
@@ -148,6 +158,28 @@ async function readSnapshot(blob: Blob): Promise<Source> {
   }));
   const size = [...documents.values()].reduce((sum, file) => sum + file.size, 0);
   return { format: "zip", tables, skipped: [...skipped], size };
+}
+
+/** The folder in which a snapshot tells its tables' numbers. */
+const TABLES = "_tables";
+
+/** A table that is only spoken of has lost its documents: an import that goes on would empty it. */
+function requireDocuments(
+  documents: ReadonlyMap<string, unknown>,
+  schemas: ReadonlyMap<string, ArchiveFile>,
+  numbers: ReadonlyMap<string, number>,
+): void {
+  const without = (name: string) => !documents.has(name);
+  for (const [table, { name }] of schemas) {
+    if (!without(table)) continue;
+    const message = `It is not whole: the ZIP archive has ${name}, and does not have ${table}/documents.jsonl.`;
+    throw invalidImport(message, { table });
+  }
+  const named = [...numbers.keys()].find((name) => !name.startsWith("_") && without(name));
+  if (named !== undefined) {
+    const message = `It is not whole: _tables names table "${named}", and the ZIP archive does not have ${named}/documents.jsonl.`;
+    throw invalidImport(message, { table: named });
+  }
 }
 
 /** The numbers in ids, by the names of their tables. */
@@ -167,6 +199,9 @@ async function readNumbers(file: ArchiveFile): Promise<Map<string, number>> {
     const isNumber = typeof id === "number" && Number.isInteger(id) && id > 0 && id <= 0xffffffff;
     if (typeof name !== "string" || !isNumber) {
       throw invalidImport(`Row ${row} of _tables names no table and its number.`, { table: "_tables", row });
+    }
+    if (numbers.has(name)) {
+      throw invalidImport(`Row ${row} of _tables names table "${name}" a second time.`, { table: name, row });
     }
     numbers.set(name, id);
   }
