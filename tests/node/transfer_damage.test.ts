@@ -30,7 +30,7 @@ test("whichever bit of a snapshot is another, all tables come back as they were,
       (error: unknown) => error,
     );
     if (problem !== undefined) {
-      assert.ok(problem instanceof HoldfastError, `bit ${bit}: ${String(problem)}`);
+      assert.ok(problem instanceof HoldfastError, `bit ${bit}`);
       assert.equal(problem.code, "InvalidImport", `bit ${bit}: ${problem.message}`);
       refusals += 1;
     }

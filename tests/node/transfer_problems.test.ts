@@ -1,5 +1,8 @@
 // Files that are not what they should be, and imports that fail: what is said, and that nothing has changed.
 import assert from "node:assert/strict";
+import { mkdtempSync, openAsBlob, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { ImportOptions } from "../../ts/index.js";
 import { opened, refused, rowsOf, usersOf, zipped } from "../fixtures/transfer.js";
@@ -60,6 +63,45 @@ test("what is wrong with a file is said with its row, and nothing has changed", 
       /_creationTime must be a finite number/,
     ],
     ["no array", '{"a":1}', { table: "users", format: "json" }, "InvalidImport", /Not a JSON array/],
+    ["an array that has no end", "[1", { table: "users", format: "json" }, "InvalidImport", /broken behind row 1: /],
+    [
+      "an array with more behind it",
+      '[{"name":"a"}] 7',
+      { table: "users", format: "json" },
+      "InvalidImport",
+      /The JSON array is broken behind row 1: /,
+    ],
+    [
+      "an element that is none",
+      '[{"name":"a, [\\"b"},{"name":}]',
+      { table: "users" },
+      "InvalidImport",
+      /Row 2 of table "users" wasn't valid JSON: SyntaxError/,
+      { table: "users", row: 2 },
+    ],
+    [
+      "an element's value that is none",
+      '[{"name":"a"},\n{"name":{"$bytes":"A"}}]',
+      { table: "users" },
+      "InvalidImport",
+      /Row 2 of table "users" wasn't valid JSON: .*"\$bytes":"A".* is not the JSON of a Convex value/,
+      { row: 2 },
+    ],
+    [
+      "an element's number beyond all",
+      '[{"name":1e999}]',
+      { table: "users" },
+      "InvalidImport",
+      /Row 1 .* too large for a float64/,
+      { row: 1 },
+    ],
+    [
+      "an array that is not UTF-8",
+      new Uint8Array([0x5b, 0xff, 0x5d]),
+      { table: "users", format: "json" },
+      "InvalidImport",
+      /The file is not UTF-8/,
+    ],
     [
       "a short line",
       "name,data\na\n",
@@ -70,6 +112,14 @@ test("what is wrong with a file is said with its row, and nothing has changed", 
     ],
     ["a long line", "name\na,b\n", { table: "users", format: "csv" }, "InvalidImport", /CSV row 1 has more fields/],
     ["an open quote", 'name\n"a\n', { table: "users", format: "csv" }, "InvalidImport", /quote that is not closed/],
+    [
+      "an open quote before much",
+      `name\n"${"a\n".repeat(1 << 24)}`,
+      { table: "users", format: "csv" },
+      "InvalidImport",
+      /CSV row 1 is longer than 16 MiB\. Is a quote not closed\?/,
+      { row: 1 },
+    ],
     ["no header", "", { table: "users", format: "csv" }, "InvalidImport", /no header/],
     ["a name twice", "name,name\na,b\n", { table: "users", format: "csv" }, "InvalidImport", /names "name" twice/],
     [
@@ -144,6 +194,27 @@ test("what is wrong with a file is said with its row, and nothing has changed", 
       "InvalidImport",
       /Row 1 of _tables/,
     ],
+    ...[
+      '{"name":"a","name":"a"}',
+      '{"name":"a","data":{"x":1.0,"y":"}:","x" : 2.0}}',
+      '{"data":[{"x":1,"x":1}]}',
+    ].flatMap((row): typeof cases => [
+      [
+        "a field twice in JSON",
+        row,
+        { table: "users" },
+        "InvalidImport",
+        /Row 1 .* the field "(name|x)" is there twice/,
+      ],
+      ["a field twice in an array", `[{}, ${row}]`, { table: "users" }, "InvalidImport", /Row 2 .* is there twice/],
+    ]),
+    [
+      "a field twice in a snapshot",
+      await tables({ "users/documents.jsonl": '{"name":"a","data":{"x":1,"x":1}}' }),
+      {},
+      "InvalidImport",
+      /Row 1 .* the field "x" is there twice/,
+    ],
     ["whose rows?", "[]", {}, "InvalidArgument", /`table` must say/],
     [
       "lone carriage returns",
@@ -156,6 +227,16 @@ test("what is wrong with a file is said with its row, and nothing has changed", 
     ["beyond all numbers", '{"name":"a","data":1e400}', { table: "users" }, "InvalidImport", /too large for a float64/],
     ["what?", "x", { table: "users" }, "InvalidArgument", /`format` must say/],
   ];
+  for (const override of ["null", '"weird"', "7", '{"data":null}', '{"data":[7]}']) {
+    const file = await tables({ "users/generated_schema.jsonl": `"string"\n{"x":${override}}\n` });
+    cases.push([
+      override,
+      file,
+      {},
+      "InvalidImport",
+      /Row 2 of table "users" wasn't valid a generated schema.*no override/,
+    ]);
+  }
   for (const [what, file, options, code, message, details = {}] of cases) {
     const error = await refused(db.import(file, { mode: "replace", ...options }), what);
     assert.equal(error.code, code, `${what}: ${error.message}`);
@@ -170,6 +251,28 @@ test("what is wrong with a file is said with its row, and nothing has changed", 
   assert.deepEqual((await db.verify()).problems, []);
   await db.close();
   assert.equal((await refused(db.export())).code, "DatabaseClosed");
+});
+
+test("a file that is changed while it is read is said to be", async (t) => {
+  const db = await opened(t);
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-transfer-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, "rows.jsonl");
+  const rows = '{"name":"a"}\n'.repeat(20_000);
+  writeFileSync(path, rows);
+  const blob = await openAsBlob(path);
+  const onProgress = () => writeFileSync(path, "{}");
+  const message = /The file can't be read, or was changed meanwhile: NotReadableError/;
+  const during = await refused(db.import(blob, { table: "users", format: "jsonl", onProgress }));
+  assert.equal(during.code, "InvalidImport");
+  assert.match(during.message, message);
+  for (const format of [undefined, "json", "zip"] as const) {
+    const table = format === "zip" ? {} : { table: "users" };
+    const before = await refused(db.import(blob, { ...table, ...(format && { format }) }), format);
+    assert.equal(before.code, "InvalidImport");
+    assert.match(before.message, message);
+  }
+  assert.deepEqual(await usersOf(db), []);
 });
 
 test("times and listeners that an import has to be careful with", async (t) => {

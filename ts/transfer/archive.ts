@@ -10,7 +10,7 @@ import {
   ZipWriter,
 } from "@zip.js/zip.js/lib/zip-core-native.js";
 import { describeError } from "../describe.js";
-import { invalidImport } from "./problems.js";
+import { invalidImport, unreadable } from "./problems.js";
 
 configure({ useWebWorkers: false });
 
@@ -38,6 +38,7 @@ export async function readArchive(blob: Blob): Promise<ArchiveFile[]> {
   try {
     entries = await reader.getEntries();
   } catch (cause) {
+    if (cause instanceof DOMException) throw unreadable(cause, "The file");
     throw invalidImport(`The file is not a whole ZIP archive: ${sentenceOfZip(cause)}`, {}, cause);
   }
   for (const { directory, filename } of entries) {
@@ -60,7 +61,12 @@ const LOCAL_HEADER = 30;
 /** The file's name is also where its bytes are. */
 async function checkName(blob: Blob, { filename, offset, rawFilename }: Entry): Promise<void> {
   const start = offset + LOCAL_HEADER;
-  const there = new Uint8Array(await blob.slice(start, start + rawFilename.length).arrayBuffer());
+  const header = blob.slice(start, start + rawFilename.length);
+  const there = new Uint8Array(
+    await header.arrayBuffer().catch((cause: unknown) => {
+      throw unreadable(cause, "The file");
+    }),
+  );
   if (rawFilename.every((byte, index) => there[index] === byte)) return;
   throw invalidImport(`The directory of the ZIP archive has ${filename} where the file itself has another name.`);
 }

@@ -11,6 +11,7 @@ import { Executor } from "../reads.js";
 import { queryTable } from "../query.js";
 import type { Scope } from "../scope.js";
 import { mutate, newId } from "../transactions.js";
+import { Caller } from "./caller.js";
 import { tableNumberOf } from "./ids.js";
 import { afterImports, exclusively } from "./lock.js";
 import { checkFileOptions } from "./options.js";
@@ -35,8 +36,10 @@ export interface ImportOptions {
    * batch, so that an error leaves those before it.
    */
   mode?: ImportMode;
-  /** Hears how far it is. */
+  /** Hears how far it is. One that throws, or whose promise is rejected, ends it. */
   onProgress?: (progress: ImportProgress) => void;
+  /** Ends it: the import is rejected with the signal's reason, and nothing has changed. */
+  signal?: AbortSignal;
 }
 
 /** How far an import is. */
@@ -83,40 +86,49 @@ export async function importInto(
   given: ImportSource,
   options: ImportOptions,
 ): Promise<ImportReport> {
-  const { format, table, tables, mode, onProgress } = checkedOptions(options);
-  const source = await readSource(await blobOf(given), format, table);
+  const { format, table, tables, mode, onProgress, signal } = checkedOptions(options);
+  const caller = new Caller(onProgress, signal);
+  const source = await caller.during(async () => readSource(await blobOf(given, caller), format, table, caller));
   const chosen = chooseTables(target, source, tables);
   if (mode === "replaceAll") requireAll(target, source, chosen);
   const report = { tables: {} as Record<string, number>, rows: 0, skipped: source.skipped };
-  const total = Math.max(1, source.size);
-  let read = 0;
-  const tell = (name: string, done = Math.min(1, read / total)) =>
-    onProgress?.({ table: name, rows: report.rows, done });
+  const total = Math.max(
+    1,
+    chosen.reduce((sum, { size }) => sum + size, 0),
+  );
+  /** Bytes of the tables that are read to their end. */
+  let finished = 0;
+  const tell = (name: string, done: number) =>
+    caller.tell({ table: name, rows: report.rows, done: Math.min(1, done / total) });
   const copy = async (from: SourceTable, writer: RowWriter) => {
     report.tables[from.name] = 0;
     try {
       for await (const row of from.rows()) {
         await writer.add(row);
-        read += row.size;
         report.rows += 1;
         report.tables[from.name]! += 1;
-        if (report.rows % PROGRESS_ROWS === 0) tell(from.name);
+        if (report.rows % PROGRESS_ROWS === 0) tell(from.name, finished + row.read);
+        if (caller.isDue) await caller.rest();
       }
       await writer.end();
     } finally {
       await writer.stop();
     }
-    tell(from.name, from === chosen.at(-1) ? 1 : undefined);
+    finished += from.size;
+    tell(from.name, from === chosen.at(-1) ? total : finished);
+    await caller.rest();
   };
   const numbers = await numbersOf(source, target);
   await exclusively(target.name, () =>
-    mode === "append" ? append(target, chosen, numbers, copy) : replace(target, chosen, mode, numbers, copy),
+    mode === "append"
+      ? append(target, chosen, numbers, copy)
+      : replace(target, chosen, mode, numbers, copy, () => caller.check()),
   );
   return report;
 }
 
 function checkedOptions(given: ImportOptions): ImportOptions {
-  const names = ["format", "table", "tables", "mode", "onProgress"] as const;
+  const names = ["format", "table", "tables", "mode", "onProgress", "signal"] as const;
   const options = readOptions(given, "The options of `import`", names);
   checkFileOptions(options);
   const { mode } = options;
@@ -187,6 +199,7 @@ async function replace(
   mode: ImportMode | undefined,
   numbers: ReadonlyMap<string, number>,
   copy: Copy,
+  check: () => void,
 ): Promise<void> {
   const { bridge } = target;
   const names = tables.map(({ name }) => name);
@@ -196,6 +209,7 @@ async function replace(
     mutate(
       bridge,
       async (scope) => {
+        if (step !== GIVE_UP) check();
         // It has read them: what somebody adds meanwhile lets the step be taken again, and fail here.
         if (isNew && step !== GIVE_UP) for (const name of names) await requireEmpty(bridge, scope, name);
         if (bridge.engine.importStep(scope.transaction, step, argument()) === Status.Failed) throw bridge.error();

@@ -22,6 +22,12 @@ export function invalidImport(message: string, place: FilePlace = {}, cause?: un
   });
 }
 
+/** A file whose bytes can't be had. What is wrong with the bytes has been said. */
+export function unreadable(cause: unknown, what: string): unknown {
+  if (cause instanceof HoldfastError) return cause;
+  return invalidImport(`${what} can't be read, or was changed meanwhile: ${describeError(cause)}`, {}, cause);
+}
+
 /** What an error says, without that it was met while importing. */
 export function sentenceOf(problem: HoldfastError): string {
   return problem.message.replace(PREFIX, "");
