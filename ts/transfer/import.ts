@@ -164,8 +164,6 @@ function requireAll(target: ImportTarget, source: Source, chosen: readonly Sourc
 
 type Copy = (from: SourceTable, writer: RowWriter) => Promise<void>;
 
-const NONE: ReadonlyMap<number, number> = new Map();
-
 /** The numbers in the ids of a file's tables. No two may have one. */
 async function numbersOf(source: Source, target: ImportTarget): Promise<ReadonlyMap<string, number>> {
   const numbers = new Map<string, number>();
@@ -183,10 +181,15 @@ async function numbersOf(source: Source, target: ImportTarget): Promise<Readonly
   return numbers;
 }
 
-/** From the numbers in a file's ids to those that the tables have here. */
-function ownNumbers(bridge: Bridge, numbers: ReadonlyMap<string, number>): Map<number, number> {
+/** From the numbers in a file's ids to those that the tables have here, of all tables but some. */
+function ownNumbers(
+  bridge: Bridge,
+  numbers: ReadonlyMap<string, number>,
+  except: readonly string[] = [],
+): Map<number, number> {
   const own = new Map<number, number>();
   for (const [name, number] of numbers) {
+    if (except.includes(name)) continue;
     const here = tableNumberOf(newId(bridge, 0, name));
     if (here !== undefined && here !== number) own.set(number, here);
   }
@@ -223,7 +226,8 @@ async function replace(
       return bridge.appendText(lines);
     });
   };
-  let renumbered = NONE;
+  // What is replaced takes the file's numbers. Tables that are not keep theirs, and rows may refer to them.
+  let renumbered = ownNumbers(bridge, numbers, names);
   try {
     await begin(numbers);
   } catch (error) {
