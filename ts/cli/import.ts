@@ -1,7 +1,7 @@
 /**
  * `holdfast import`: the rows of a file as a table of a snapshot.
  */
-import { type Command, type Given, onlyFile, required } from "./arguments.js";
+import { type Command, type Given, onlyFile, required, STANDARD } from "./arguments.js";
 import { formatOf, readIfThere, readWhole, writeWhole } from "./files.js";
 import { Exit, Problem, usageProblem } from "./problems.js";
 import { inFile, importing, inMemory, lookInto } from "./snapshot.js";
@@ -27,7 +27,8 @@ async function run(given: Given, streams: Streams): Promise<number> {
   const into = required(given, "into", "the snapshot that they are added to");
   const format = formatOf(given.options.get("format"), file);
   const mode = modeOf(given);
-  const rows = await readWhole(file);
+  if (into === STANDARD) throw usageProblem("--into must name a file: it is read and written.");
+  const rows = await readWhole(file, streams);
   const before = await readIfThere(into);
   const source = before && (await lookInto(into, before));
   if (source !== undefined && source.skipped.length > 0) {
