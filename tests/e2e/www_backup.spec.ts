@@ -76,6 +76,37 @@ async function watchProgress(page: Page): Promise<() => Promise<Moment[]>> {
 const lines = (documents: readonly object[]): string =>
   documents.map((document) => `${JSON.stringify(document)}\n`).join("");
 
+test("a restore and a backup are cancelled by a button, and nothing has changed", async ({ newTab }) => {
+  const page = await newTab();
+  await addSample(page);
+  const before = await backUp(page);
+  const stop = page.getByRole("group", { name: "Backup" }).getByRole("button", { name: "Cancel" });
+  await expect(stop).toBeHidden();
+  /** Presses it as soon as it is there: no test is as quick. */
+  const cancelEarly = (): Promise<void> =>
+    page.evaluate(() => {
+      const button = [...document.querySelectorAll<HTMLElement>("[aria-label=Backup] button")].find(
+        ({ textContent }) => textContent === "Cancel",
+      )!;
+      new MutationObserver((_, observer) => {
+        observer.disconnect();
+        button.click();
+      }).observe(button, { attributes: true, attributeFilter: ["hidden"] });
+    });
+  const user = { betterAuthId: "x", email: "x", createdAt: 1 };
+  const dialog = await choose(page, "users.jsonl", `${JSON.stringify(user)}\n`.repeat(20_000));
+  await dialog.getByLabel("Replace everything").check();
+  await cancelEarly();
+  await dialog.getByRole("button", { name: "Replace everything" }).click();
+  await expect(outcome(page)).toHaveText("Cancelled. Nothing has changed: all documents are as they were.");
+  await expect(stop).toBeHidden();
+  await cancelEarly();
+  await panel(page).getByRole("button", { name: "Back up" }).click();
+  await expect(outcome(page)).toHaveText("Cancelled. The database is as it was.");
+  expect((await backUp(page)).tables).toEqual(before.tables);
+  await verify(page);
+});
+
 test("what was deleted and changed since the backup is there again, with its ids, in other tabs too", async ({
   newTab,
 }) => {
