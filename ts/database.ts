@@ -394,8 +394,8 @@ export class Database<DataModel extends GenericDataModel> {
   // ---- files ----
 
   /**
-   * Makes a file of what is stored, as it is at one moment: a snapshot of all tables in the form of Convex's, a ZIP, or
-   * the rows of one table as JSON lines, a JSON array or CSV.
+   * Makes a file of what is stored, as it is at one moment: a snapshot of all tables of the schema in the form of
+   * Convex's, a ZIP, or the rows of one table as JSON lines, a JSON array or CSV.
    */
   async export(options: ExportOptions = {}): Promise<Blob> {
     const { exportFrom } = await loadTransfer();
