@@ -319,7 +319,7 @@ const layers = [
     async run() {
       await built();
       process.env.HOLDFAST_CHROMIUM = await ensureChromium();
-      return nodeTest("package", filesBelow("tests/package", ".test.mjs"), { limit: minutes(5) });
+      return nodeTest("package", filesBelow("tests/package", ".test.mjs"), { limit: minutes(8) });
     },
   },
   {

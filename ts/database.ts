@@ -394,8 +394,8 @@ export class Database<DataModel extends GenericDataModel> {
   // ---- files ----
 
   /**
-   * Makes a file of what is stored, as it is at one moment: a snapshot of all tables in the form of Convex's, a ZIP, or
-   * the rows of one table as JSON lines, a JSON array or CSV.
+   * Makes a file of what is stored, as it is at one moment: a snapshot of all tables of the schema in the form of
+   * Convex's, a ZIP, or the rows of one table as JSON lines, a JSON array or CSV.
    */
   async export(options: ExportOptions = {}): Promise<Blob> {
     const { exportFrom } = await loadTransfer();
@@ -414,7 +414,7 @@ export class Database<DataModel extends GenericDataModel> {
   /** Where files come from and go to. */
   #end() {
     if (this.#closing !== undefined) throw closed();
-    return { bridge: this.#bridge, name: this.name, tables: this.#bridge.tableNames };
+    return { bridge: this.#bridge, name: this.name, storage: this.storage, tables: this.#bridge.tableNames };
   }
 
   // ---- the database itself ----
@@ -500,11 +500,11 @@ export class Database<DataModel extends GenericDataModel> {
 const loadTransfer = () => loadPart(() => import("./transfer/transfer.js"), "reads and writes files");
 
 /** Gives up an import whose page is gone: nobody will finish it. */
-export function endImports(bridge: Bridge, name: string): void {
-  const ASK = 3; // as in ts/transfer/import.ts, which a page need not load for this
+export function endImports(bridge: Bridge, { name, storage }: EngineOptions): void {
+  const ASK = 3; // as in ts/transfer/step.ts, which a page need not load for this
   if (bridge.engine.importStep(0, ASK, 0) !== Status.Done) return;
   loadTransfer()
-    .then(({ clearAway }) => clearAway({ bridge, name, tables: [] }))
+    .then(({ clearAway }) => clearAway({ bridge, name, storage }))
     .catch(() => undefined); // The next one who opens the database does it.
 }
 

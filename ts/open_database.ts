@@ -151,7 +151,7 @@ export async function openDatabase<Schema extends ExportableSchema>(
     bridge.close();
     throw error;
   }
-  endImports(bridge, name);
+  endImports(bridge, engineOptions);
   const contexts = new Contexts(bridge, functions, identity);
   return new Database(wasm, bridge, contexts, engineOptions, timeoutMs);
 }

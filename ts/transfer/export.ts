@@ -26,7 +26,7 @@ export interface ExportOptions {
   format?: FileFormat;
   /** The table whose rows are wanted: for everything but a ZIP. */
   table?: string;
-  /** For a ZIP, the tables that are wanted. Else all. */
+  /** For a ZIP, the tables that are wanted. Else all of the schema. */
   tables?: readonly string[];
   /** Hears how far it is. One that throws, or whose promise is rejected, ends it. */
   onProgress?: (progress: ExportProgress) => void;

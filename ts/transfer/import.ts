@@ -13,10 +13,11 @@ import type { Scope } from "../scope.js";
 import { mutate, newId } from "../transactions.js";
 import { Caller } from "./caller.js";
 import { tableNumberOf } from "./ids.js";
-import { afterImports, exclusively } from "./lock.js";
+import { exclusively, type ImportPlace, whenAbandoned } from "./lock.js";
 import { checkFileOptions } from "./options.js";
 import { blobOf, type FileFormat, type ImportSource, readSource, type Source, type SourceTable } from "./sources.js";
 import { invalidImport } from "./problems.js";
+import { BEGIN, FINISH, GIVE_UP, unfinishedImport } from "./step.js";
 import { RowWriter, STEP } from "./writer.js";
 
 /** What becomes of the documents that are there. */
@@ -63,20 +64,12 @@ export interface ImportReport {
 }
 
 /** The database to import into. */
-export interface ImportTarget {
-  readonly bridge: Bridge;
-  readonly name: string;
+export interface ImportTarget extends ImportPlace {
   /** The tables of the app's schema. */
   readonly tables: readonly string[];
 }
 
 const MODES: readonly unknown[] = [undefined, "append", "replace", "replaceAll"];
-/** The steps of an import, as the engine numbers them. */
-const BEGIN = 0;
-const FINISH = 1;
-const GIVE_UP = 2;
-/** Not a step: whether there is an import that is not finished. */
-const ASK = 3;
 /** A listener hears at most so often. */
 const PROGRESS_ROWS = 500;
 
@@ -119,7 +112,7 @@ export async function importInto(
     await caller.rest();
   };
   const numbers = await numbersOf(source, target);
-  await exclusively(target.name, () =>
+  await exclusively(target, () =>
     mode === "append"
       ? append(target, chosen, numbers, copy)
       : replace(target, chosen, mode, numbers, copy, () => caller.check()),
@@ -236,8 +229,7 @@ async function replace(
     renumbered = ownNumbers(bridge, numbers);
     await begin(new Map());
   }
-  bridge.engine.importStep(0, ASK, 0);
-  const number = bridge.number();
+  const number = unfinishedImport(bridge)!;
   try {
     for (const table of tables) await copy(table, new RowWriter(bridge, table.name, number, renumbered));
     await take(FINISH, () => number);
@@ -282,13 +274,17 @@ async function firstNumber(table: SourceTable): Promise<number | undefined> {
 }
 
 /** Gives up an import whose page is gone, or is gone later, if nobody has done it before. */
-export async function clearAway({ bridge, name }: ImportTarget): Promise<void> {
-  const give = async (scope: Scope) => {
-    if (bridge.engine.importStep(0, ASK, 0) !== Status.Done) return;
-    const number = bridge.number();
-    if (bridge.engine.importStep(scope.transaction, GIVE_UP, number) === Status.Failed) throw bridge.error();
-  };
-  await afterImports(name, async () => {
-    if (!bridge.isClosed && bridge.engine.importStep(0, ASK, 0) === Status.Done) await mutate(bridge, give, STEP);
-  });
+export async function clearAway(place: ImportPlace): Promise<void> {
+  const { bridge } = place;
+  await whenAbandoned(place, (number) =>
+    mutate(
+      bridge,
+      async (scope) => {
+        // Another one may have begun meanwhile.
+        if (unfinishedImport(bridge) !== number) return;
+        if (bridge.engine.importStep(scope.transaction, GIVE_UP, number) === Status.Failed) throw bridge.error();
+      },
+      STEP,
+    ),
+  );
 }
