@@ -9,7 +9,7 @@ import { type ArchiveFile, readArchive } from "./archive.js";
 import { csvRows } from "./csv.js";
 import { readPlainText, readSnapshotText } from "./json_text.js";
 import { linesOf } from "./lines.js";
-import { invalidImport, invalidRow } from "./problems.js";
+import { invalidImport, invalidLine, invalidRow } from "./problems.js";
 import { GeneratedSchema } from "./shapes.js";
 
 /** The forms of files. */
@@ -202,7 +202,7 @@ async function readSchema(table: string, file: ArchiveFile): Promise<GeneratedSc
       else if (read === "uniform") return undefined;
       else schema = new GeneratedSchema(read);
     } catch (cause) {
-      throw invalidRow(cause, { table, row }, "a generated schema");
+      throw invalidLine(cause, { table, row }, file.name);
     }
   }
   return schema;
