@@ -70,7 +70,8 @@ export class FunctionRegistry {
       throw notFound(
         name,
         names.length === 0
-          ? 'Give `openDatabase` the app\'s modules: `functions: import.meta.glob("./convex/**/*.ts")`.'
+          ? "Give `openDatabase` the app's modules, as docs/convex.md says: " +
+              '`functions: import.meta.glob(["../convex/**/*.ts", "!**/_generated/**", …])`.'
           : `There is no module "${moduleName}". Modules: ${names.join(", ")}.`,
       );
     }
