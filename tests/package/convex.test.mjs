@@ -2,13 +2,13 @@
 // with Holdfast and without `convex`.
 
 import assert from "node:assert/strict";
-import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { after, before, test } from "node:test";
 import { attempt, root } from "../../scripts/run.mjs";
 import { shownFile } from "./documents.mjs";
-import { freshApp } from "./fresh_app.mjs";
+import { freshApp, npm } from "./fresh_app.mjs";
 
 const guide = "docs/convex.md";
 const works = { shown: "one, two; 42; ArgumentValidationError", problems: [], warnings: [] };
@@ -56,3 +56,20 @@ test("a Convex app works as vite serves it in development", async () =>
 
 test("a Convex app works as an older vite serves it in development", async () =>
   assert.deepEqual(await app.served(settings, await import("vite7")), works));
+
+test("its functions are tested by Node alone, as docs/testing.md says", async () => {
+  mkdirSync(join(app.folder, "tests"));
+  const name = "tests/tasks.test.ts";
+  writeFileSync(join(app.folder, name), shownFile("docs/testing.md", name));
+  const own = JSON.parse(readFileSync(join(app.folder, "package.json"), "utf8"));
+  const { scripts } = JSON.parse(shownFile("docs/testing.md", "package.json"));
+  writeFileSync(join(app.folder, "package.json"), JSON.stringify({ ...own, scripts }));
+  // esbuild is this repository's. A program that uses node:test is not part of this one.
+  const env = {
+    PATH: [join(root, "node_modules", ".bin"), process.env.PATH].join(delimiter),
+    NODE_TEST_CONTEXT: undefined,
+  };
+  const { ok, output } = await attempt(npm, ["test"], { cwd: app.folder, env });
+  assert.ok(ok, output);
+  assert.match(output, /# pass 1$|ℹ pass 1$/m);
+});
