@@ -33,6 +33,15 @@ test("the package holds what its package.json names, and nothing else", () => {
   for (const hook of ["preinstall", "install", "postinstall", "prepare"]) assert.equal(scripts?.[hook], undefined);
 });
 
+test("README.md names the file that npm pack makes, and how it is installed", () => {
+  const [packed] = readdirSync(app.folder).filter((file) => file.endsWith(".tgz"));
+  const [, pack, install] =
+    /^```sh\nnpm run build && (npm pack) .* makes (?:\S+)\n(npm install \S+) .*\n```$/m.exec(
+      readFileSync(join(root, "README.md"), "utf8"),
+    ) ?? [];
+  assert.deepEqual([pack, install], ["npm pack", `npm install ../holdfast/${packed}`]);
+});
+
 test("the app passes the type check, the library's declarations included", async () => {
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const { ok, output } = await attempt(process.execPath, [tsc, "-p", "."], { cwd: app.folder });
