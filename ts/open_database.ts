@@ -62,7 +62,15 @@ export interface OpenDatabaseOptions<Schema extends ExportableSchema> {
   };
   /** Opens a database whose log is damaged without what can't be read, instead of failing. */
   accept?: "lose-unreadable";
-  /** The modules with the app's functions, as `import.meta.glob` gives them, loaded or to be loaded. */
+  /**
+   * The modules with the app's functions, loaded or to be loaded, by their paths, as Vite's `import.meta.glob` gives them:
+   *
+   * ```ts
+   * functions: import.meta.glob(["../convex/**\/*.ts", "!**\/_generated/**", "!**\/schema.ts", "!**\/*.*.ts"]),
+   * ```
+   *
+   * All that the glob matches is put into the page: leave out files with secrets, and those of `"use node"`.
+   */
   functions?: FunctionModules;
   /** Who uses the app, or what finds that out: the answer of `ctx.auth.getUserIdentity()`. */
   identity?: IdentityOption;

@@ -117,7 +117,8 @@ export interface OrderedQuery<TableInfo extends GenericTableInfo> extends AsyncI
   filter(predicate: (q: FilterBuilder<TableInfo>) => ExpressionOrValue<boolean>): this;
   /**
    * Loads these fields of each document and no others: less to make, where documents are large. What comes out is not
-   * kept for other reads. Not in Convex.
+   * kept for other reads. A name that a document does not have is left out of it, be it an optional field or one that the
+   * schema does not know: the types refuse those. Not in Convex.
    */
   select<Field extends keyof DocumentByInfo<TableInfo> & string>(
     ...fields: Field[]
@@ -169,6 +170,15 @@ interface Draft {
   operators: SerializedQuery["operators"];
 }
 
+/** A name as `select` takes it. */
+function requireField(field: unknown, position: number): void {
+  requireArgument(field, "select", "field", position);
+  if (typeof field === "string") return;
+  const wanted = `Arg ${position} \`field\` to \`select\` must be the name of a field`;
+  const hint = Array.isArray(field) ? ', and each a name of its own, as in `select("title", "status")`' : "";
+  throw invalidArgument(`${wanted}${hint}. Received ${describe(field)}.`);
+}
+
 /** Where a query is in its life. It is used once, so that its results can be handed out as they come. */
 type State =
   | { type: "preparing"; draft: Draft }
@@ -215,8 +225,8 @@ class QueryBuilder implements Query<GenericTableInfo> {
     if (draft.operators.some((operator) => "select" in operator)) {
       throw invalidArgument("Queries may only specify `select` at most once");
     }
-    for (const [index, field] of fields.entries()) requireText(field, "select", "field", index + 1);
-    if (fields.length === 0) throw invalidArgument("Must provide arg 1 `field` to `select`");
+    if (fields.length === 0) requireField(undefined, 1);
+    for (const [index, field] of fields.entries()) requireField(field, index + 1);
     return new QueryBuilder(this.#executor, { ...draft, operators: [...draft.operators, { select: fields }] });
   }
 

@@ -12,7 +12,7 @@ let count = 0;
  * Opens a database in memory that nobody else has. It is gone when it is closed.
  *
  * ```ts
- * const db = await openTestDatabase({ schema, functions: import.meta.glob("./convex/*.ts") });
+ * const db = await openTestDatabase({ schema, functions: { "convex/tasks.ts": () => import("../convex/tasks") } });
  * ```
  */
 export async function openTestDatabase<Schema extends ExportableSchema>(

@@ -357,7 +357,11 @@ test("import refuses a table that has rows, unless it is told what becomes of th
   );
   assert.deepEqual(new Uint8Array(readFileSync(path)), bytes);
   assert.match(await done(...command, "--append"), /^Added 1 row .* has 4 rows there now/);
-  assert.match(await done(...command, "--replace"), /^Added 1 row .* has 1 row there now/);
+  assert.equal(await done(...command, "--replace"), `Replaced the 4 rows of "tasks" in ${path} by 1 row.\n`);
+  assert.match(
+    await done("import", rows, "--table", "new", "--into", path, "--replace"),
+    /^Added 1 row to "new" .* has 1 row there now/,
+  );
   assert.match(await done("export", path, "--table", "tasks", "--format", "csv"), /,e\n$/);
 });
 

@@ -175,7 +175,8 @@ test("what is wrong with a file is said with its row, and nothing has changed", 
       await tables({ "users/generated_schema.jsonl": '"{bad"' }),
       {},
       "InvalidImport",
-      /generated schema/,
+      /^Hit an error while importing:\nLine 1 of users\/generated_schema\.jsonl isn't valid: /,
+      { table: "users", row: 1 },
     ],
     [
       "a number for two tables",
@@ -294,4 +295,35 @@ test("times and listeners that an import has to be careful with", async (t) => {
   );
   const broken = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("no network")) });
   assert.match((await refused(db.import(broken, { table: "users", format: "jsonl" }))).message, /no network/);
+});
+
+test("rows that are added one batch after the other: an error says how many stay", async (t) => {
+  const db = await opened(t);
+  const lines = (count: number, last: unknown) =>
+    [...Array.from({ length: count }, (_, n) => ({ name: `user ${n}` })), last].map((row) => JSON.stringify(row));
+  const append = (rows: string[]) =>
+    refused(db.import(rows.join("\n"), { table: "users", format: "jsonl", mode: "append" }));
+  for (const [count, last] of [
+    [3, { name: 5 }],
+    [9_000, { name: 5 }],
+    [9_000, "no document"],
+  ] as const) {
+    const before = await db.query("users").count();
+    const { details } = await append(lines(count, last));
+    const added = (await db.query("users").count()) - before;
+    assert.deepEqual(
+      { ...details, path: undefined },
+      { table: "users", row: count + 1, saved: added, path: undefined },
+    );
+    assert.equal(added > 0, count > 4_000, String(added));
+  }
+  // Of all tables, those before too.
+  const files = { "users/documents.jsonl": '{"name":"Ada"}\n{"name":"Bob"}', "tasks/documents.jsonl": '{"title":"t"}' };
+  const before = await db.query("users").count();
+  const { code, details } = await refused(db.import(await zipped(files), { mode: "append" }));
+  assert.equal(code, "SchemaEnforcementError");
+  assert.equal(details["saved"], (await db.query("users").count()) - before + (await db.query("tasks").count()));
+  assert.equal(details["table"], "tasks");
+  // The other modes save all or nothing.
+  assert.equal("saved" in (await refused(db.import("{", { table: "users", mode: "replace" }))).details, false);
 });

@@ -63,6 +63,15 @@ test("links in the packed documents lead to packed files, and to headings that a
   }
 });
 
+test("README.md names the file that npm pack makes, and how it is installed", () => {
+  const [packed] = readdirSync(app.folder).filter((file) => file.endsWith(".tgz"));
+  const [, pack, install] =
+    /^```sh\nnpm run build && (npm pack) .* makes (?:\S+)\n(npm install \S+) .*\n```$/m.exec(
+      readFileSync(join(root, "README.md"), "utf8"),
+    ) ?? [];
+  assert.deepEqual([pack, install], ["npm pack", `npm install ../holdfast/${packed}`]);
+});
+
 for (const [moduleResolution, module, others] of [
   ["bundler", "esnext", []],
   ["node16", "node16", []],

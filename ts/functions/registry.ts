@@ -70,7 +70,7 @@ export class FunctionRegistry {
       throw notFound(
         name,
         names.length === 0
-          ? 'Give `openDatabase` the app\'s modules: `functions: import.meta.glob("./convex/**/*.ts")`.'
+          ? "Give `openDatabase` the app's modules: `functions: import.meta.glob([…])`, as in docs/convex.md."
           : `There is no module "${moduleName}". Modules: ${names.join(", ")}.`,
       );
     }

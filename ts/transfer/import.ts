@@ -16,7 +16,7 @@ import { tableNumberOf } from "./ids.js";
 import { exclusively, type ImportPlace, whenAbandoned } from "./lock.js";
 import { checkFileOptions } from "./options.js";
 import { blobOf, type FileFormat, type ImportSource, readSource, type Source, type SourceTable } from "./sources.js";
-import { invalidImport } from "./problems.js";
+import { invalidImport, withSaved } from "./problems.js";
 import { BEGIN, FINISH, GIVE_UP, unfinishedImport } from "./step.js";
 import { RowWriter, STEP } from "./writer.js";
 
@@ -34,7 +34,7 @@ export interface ImportOptions {
   /**
    * Without a mode a table that has documents already is an error. `"replace"` puts what is imported in their place,
    * `"replaceAll"` also empties the tables that are not in the file, and `"append"` adds to what is there: batch by
-   * batch, so that an error leaves those before it.
+   * batch, so that an error leaves those before it; its `details.saved` says how many documents they are.
    */
   mode?: ImportMode;
   /** Hears how far it is. One that throws, or whose promise is rejected, ends it. */
@@ -256,7 +256,16 @@ async function append(
   copy: Copy,
 ): Promise<void> {
   const renumbered = ownNumbers(bridge, numbers);
-  for (const table of tables) await copy(table, new RowWriter(bridge, table.name, undefined, renumbered));
+  let saved = 0;
+  for (const table of tables) {
+    const writer = new RowWriter(bridge, table.name, undefined, renumbered);
+    try {
+      await copy(table, writer);
+    } catch (error) {
+      throw withSaved(error, saved + writer.saved);
+    }
+    saved += writer.saved;
+  }
 }
 
 /** Rows that may come before one with an id. */

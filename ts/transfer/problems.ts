@@ -39,6 +39,11 @@ export function invalidRow(problem: unknown, place: FilePlace, kind: string): Ho
   return invalidImport(`Row ${place.row}${inTable(place)} wasn't valid ${kind}: ${said}`, place, problem);
 }
 
+/** A line of another file than that of the rows, which can't be read. */
+export function invalidLine(problem: unknown, place: FilePlace, file: string): HoldfastError {
+  return invalidImport(`Line ${place.row} of ${file} isn't valid: ${describeError(problem)}`, place, problem);
+}
+
 /** What may be wrong with a row. A closed database or a full disk is not its fault. */
 const OF_ROWS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "InvalidValue",
@@ -56,6 +61,13 @@ export function refusedRow(error: unknown, place: FilePlace): unknown {
   const message = `${PREFIX}Row ${place.row}${inTable(place)}: ${error.message}`;
   const details = { ...error.details, ...place };
   return new HoldfastError(error.code, message, { details, retryable: error.retryable, cause: error });
+}
+
+/** The error of an import that saves batch by batch, with how many documents it has saved before. */
+export function withSaved(error: unknown, saved: number): unknown {
+  if (!(error instanceof HoldfastError)) return error;
+  const { code, message, retryable, cause } = error;
+  return new HoldfastError(code, message, { details: { ...error.details, saved }, retryable, cause });
 }
 
 const inTable = ({ table }: FilePlace) => (table === undefined ? "" : ` of table "${table}"`);

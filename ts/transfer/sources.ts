@@ -10,7 +10,7 @@ import { type Caller, nobody } from "./caller.js";
 import { csvRows } from "./csv.js";
 import { elementsOf, readPlainText, readSnapshotText } from "./json_text.js";
 import { type LineTaker, linesOf, type TextFile } from "./lines.js";
-import { invalidImport, invalidRow, unreadable } from "./problems.js";
+import { invalidImport, invalidLine, invalidRow, unreadable } from "./problems.js";
 import { GeneratedSchema } from "./shapes.js";
 
 /** The forms of files. */
@@ -253,7 +253,7 @@ async function readSchema(
       else if (read === "uniform") return undefined;
       else schema = new GeneratedSchema(read);
     } catch (cause) {
-      throw invalidRow(cause, { table, row }, "a generated schema");
+      throw invalidLine(cause, { table, row }, file.name);
     }
   }
   return schema;

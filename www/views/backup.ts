@@ -167,7 +167,12 @@ function meaningOf(error: unknown, mode: Wish["mode"]): string {
   if (error instanceof HoldfastError && error.code === "OutcomeUnknown") {
     return "The connection to the storage was lost at a bad moment. Refresh to see whether the file was restored.";
   }
+  const saved = error instanceof HoldfastError ? error.details["saved"] : undefined;
+  if (mode === "append" && saved !== 0) {
+    if (typeof saved !== "number") return "What was added before that stays; the rest was not added.";
+    return `${plural(saved, "document")} of it ${saved === 1 ? "was" : "were"} added before that and stay; the rest was not added.`;
+  }
   return mode === "append"
-    ? "What was added before that stays; the rest was not added."
+    ? "Nothing was added: all documents are as they were."
     : "Nothing has changed: all documents are as they were.";
 }
