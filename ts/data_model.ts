@@ -84,10 +84,14 @@ type ValueFromUnion<T, Key, Default> = T extends T ? (Key extends keyof T ? T[Ke
 
 /**
  * The type of a field, named as `title` or, inside nested objects, as `settings.isPublic`. A field that the document
- * doesn't have is `undefined`.
+ * doesn't have is `undefined`; one whose name isn't known may be anything.
  */
-export type FieldTypeFromFieldPath<Document extends GenericDocument, FieldPath extends string> =
-  FieldTypeFromFieldPathInner<Document, FieldPath> extends Value | undefined
+export type FieldTypeFromFieldPath<
+  Document extends GenericDocument,
+  FieldPath extends string,
+> = string extends FieldPath
+  ? any
+  : FieldTypeFromFieldPathInner<Document, FieldPath> extends Value | undefined
     ? FieldTypeFromFieldPathInner<Document, FieldPath>
     : Value | undefined;
 

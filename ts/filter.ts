@@ -19,8 +19,8 @@ import { type SerializedExpression, serializeValue } from "./serialized_query.js
 export abstract class Expression<T extends Value | undefined> {
   /** Makes the type nominal. */
   declare private readonly _isExpression: undefined;
-  /** Tells expressions apart by what they compute. */
-  declare private readonly _value: T;
+  /** Tells expressions apart by what they compute. Not private: declarations keep no types of private members. */
+  declare protected readonly _value: T;
 }
 
 /** An expression or a constant. */

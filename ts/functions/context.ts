@@ -20,6 +20,40 @@ export interface UserIdentity {
   readonly subject: string;
   /** The provider. */
   readonly issuer: string;
+  /** The full name. */
+  readonly name?: string;
+  /** The first name. */
+  readonly givenName?: string;
+  /** The last name. */
+  readonly familyName?: string;
+  /** What friends say. */
+  readonly nickname?: string;
+  /** The name that the user wants to be known by. */
+  readonly preferredUsername?: string;
+  /** Where a page about the user is. */
+  readonly profileUrl?: string;
+  /** Where a picture is. */
+  readonly pictureUrl?: string;
+  /** The address for mail. */
+  readonly email?: string;
+  /** Whether the provider has verified it. */
+  readonly emailVerified?: boolean;
+  /** As the user says. */
+  readonly gender?: string;
+  /** As a date's text. */
+  readonly birthday?: string;
+  /** Such as `Europe/London`. */
+  readonly timezone?: string;
+  /** Such as `en-GB`. */
+  readonly language?: string;
+  /** With the country's number. */
+  readonly phoneNumber?: string;
+  /** Whether the provider has verified it. */
+  readonly phoneNumberVerified?: boolean;
+  /** As a text of several lines. */
+  readonly address?: string;
+  /** When the provider last changed any of this. */
+  readonly updatedAt?: string;
   /** What else is known. */
   readonly [claim: string]: JsonValue | undefined;
 }

@@ -50,11 +50,11 @@ export type RegisteredFunction<
 > = {
   /** Always true. */
   isConvexFunction: true;
-  /** The validator of its arguments, exported as JSON text. */
+  /** @internal The validator of its arguments, exported as JSON text. */
   exportArgs(): string;
-  /** The validator of its result, exported as JSON text; `null` when there is none. */
+  /** @internal The validator of its result, exported as JSON text; `null` when there is none. */
   exportReturns(): string;
-  /** @internal The function itself. */
+  /** The function itself, by which the type checker knows arguments and result: it has to be in the declarations. */
   _handler: (ctx: CtxOf<Type>, args: Args) => Returns;
 } & KindProperties<Type> &
   VisibilityProperties<Visibility>;
@@ -85,6 +85,17 @@ export interface PublicHttpAction {
   /** Always true. */
   isHttp: true;
 }
+
+/**
+ * A query or mutation as the `convex` package declares it: arguments and result are not in its type. A reference to it,
+ * as in `api.tasks.list`, has them.
+ */
+export type ForeignFunction = {
+  /** Always true. */
+  isConvexFunction: true;
+  /** Ours have it in their types, and are not meant. */
+  _handler?: never;
+} & ({ isQuery: true } | { isMutation: true });
 
 type OneArgArray<Args extends DefaultFunctionArgs = DefaultFunctionArgs> = [Args];
 
