@@ -64,6 +64,30 @@ export type GenericTableInfo = {
   vectorIndexes: GenericTableVectorIndexes;
 };
 
+/** The full-text indexes of a table. */
+export type SearchIndexes<TableInfo extends GenericTableInfo> = TableInfo["searchIndexes"];
+
+/** Their names. */
+export type SearchIndexNames<TableInfo extends GenericTableInfo> = keyof SearchIndexes<TableInfo>;
+
+/** One of them. */
+export type NamedSearchIndex<
+  TableInfo extends GenericTableInfo,
+  IndexName extends SearchIndexNames<TableInfo>,
+> = SearchIndexes<TableInfo>[IndexName];
+
+/** The vector indexes of a table. */
+export type VectorIndexes<TableInfo extends GenericTableInfo> = TableInfo["vectorIndexes"];
+
+/** Their names. */
+export type VectorIndexNames<TableInfo extends GenericTableInfo> = keyof VectorIndexes<TableInfo>;
+
+/** One of them. */
+export type NamedVectorIndex<
+  TableInfo extends GenericTableInfo,
+  IndexName extends VectorIndexNames<TableInfo>,
+> = VectorIndexes<TableInfo>[IndexName];
+
 /** All that the types know of a schema: its tables by name. */
 export type GenericDataModel = Record<string, GenericTableInfo>;
 

@@ -17,7 +17,7 @@ import { describe } from "./describe.js";
 import { encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
 import type { HoldfastError } from "./errors.js";
 import type { GenericMutationCtx, GenericQueryCtx } from "./functions/context.js";
-import type { Contexts } from "./functions/contexts.js";
+import { type Contexts, copyOfArguments } from "./functions/contexts.js";
 import type { ConvertReturnType, FunctionReference, OptionalRestArgs } from "./functions/reference.js";
 import type { ForeignFunction, RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
 import { loadPart } from "./load_part.js";
@@ -266,9 +266,10 @@ export class Database<DataModel extends GenericDataModel> {
   /** Runs a query or mutation that the `convex` package has made, whose type says nothing of arguments and result. */
   run(callable: ForeignFunction, args?: Record<string, unknown>): Promise<any>;
   async run(meant: unknown, args?: unknown): Promise<unknown> {
+    const copy = copyOfArguments(args);
     const functions = await this.#contexts.functions();
     const callable = await functions.find(meant);
-    const given = functions.arguments(callable, args);
+    const given = functions.arguments(callable, copy);
     if (callable.type === "query") return read(this.#bridge, (scope) => functions.run(callable, given, scope));
     const options = { name: callable.name, timeoutMs: this.#timeoutMs };
     return this.#mutate((scope) => functions.run(callable, given, scope), options);

@@ -11,6 +11,7 @@ import { HoldfastError } from "./errors.js";
 import { pathOfExcess, type Place, placed } from "./place.js";
 import { queryTable } from "./query.js";
 import { drive, Executor } from "./reads.js";
+import { refusal } from "./refusal.js";
 import { Scope, type TransactionRun } from "./scope.js";
 import { systemReader } from "./system.js";
 
@@ -120,8 +121,17 @@ export class TransactionReader {
   }
 }
 
+/** What a server fills in when it saves. */
+const VARS = {
+  get commitTs(): never {
+    throw refusal("`ctx.db.vars.commitTs`");
+  },
+};
+
 /** `ctx.db` of a mutation. */
 export class TransactionDatabase extends TransactionReader {
+  readonly vars = VARS;
+
   newId(tableName: string): string {
     this.scope.check();
     return newId(this.bridge, this.scope.transaction, tableName);

@@ -1,8 +1,10 @@
 // Beside the `convex` package itself: what it makes is taken, and what it says is said.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import ts from "typescript";
 import * as server from "../../ts/convex/server.js";
 import * as values from "../../ts/convex/values.js";
 import { openDatabase } from "../../ts/index.js";
@@ -37,6 +39,44 @@ function schemaOf({ defineSchema, defineTable }: typeof server, { v }: typeof va
     }).vectorIndex("by_vector", { vectorField: "any", dimensions: 3 }),
   });
 }
+
+test("all that the package exports is there", () => {
+  for (const [name, ours, theirs] of [
+    ["server", server, convexServer],
+    ["values", values, convexValues],
+  ] as const) {
+    assert.deepEqual(
+      Object.keys(theirs).filter((key) => !(key in ours)),
+      [],
+      name,
+    );
+  }
+});
+
+test("all types that the package declares are there", () => {
+  const root = process.cwd();
+  const files = ["server", "values"].flatMap((name) => [
+    join(root, "node_modules", "convex", "dist", "esm-types", name, "index.d.ts"),
+    join(root, "dist", "convex", `${name}.d.ts`),
+  ]);
+  const { ESNext, Bundler } = { ...ts.ModuleKind, ...ts.ModuleResolutionKind };
+  const options = { module: ESNext, moduleResolution: Bundler, target: ts.ScriptTarget.ESNext, skipLibCheck: true };
+  const program = ts.createProgram(files, options);
+  const checker = program.getTypeChecker();
+  const [theirServer, ourServer, theirValues, ourValues] = files.map((file) => {
+    const module = checker.getSymbolAtLocation(program.getSourceFile(file)!)!;
+    return checker.getExportsOfModule(module).map((each) => each.name);
+  }) as [string[], string[], string[], string[]];
+  assert.ok(theirServer.includes("AuthConfig") && theirValues.includes("GenericId"));
+  assert.deepEqual(
+    theirServer.filter((name) => !ourServer.includes(name)),
+    [],
+  );
+  assert.deepEqual(
+    theirValues.filter((name) => !ourValues.includes(name)),
+    [],
+  );
+});
 
 const exported = (schema: object) => (schema as { export(): string }).export();
 

@@ -15,7 +15,13 @@ import {
   type Validator,
   type ValidatorJson,
 } from "../validators.js";
-import type { GenericActionCtx, GenericMutationCtx, GenericQueryCtx } from "./context.js";
+import type {
+  GenericActionCtx,
+  GenericMutationCtx,
+  GenericMutationCtxWithTable,
+  GenericQueryCtx,
+  GenericQueryCtxWithTable,
+} from "./context.js";
 import type { DefaultFunctionArgs, FunctionType } from "./reference.js";
 
 /** Whether a function may be called from outside. On the device everything is inside; the types keep the difference. */
@@ -172,6 +178,30 @@ export type ActionBuilder<DataModel extends GenericDataModel, Visibility extends
   GenericActionCtx<DataModel>,
   Visibility
 >;
+
+/** Makes queries whose documents are reached by `ctx.db.table` alone. */
+export type QueryBuilderWithTable<
+  DataModel extends GenericDataModel,
+  Visibility extends FunctionVisibility,
+> = FunctionBuilder<"query", GenericQueryCtxWithTable<DataModel>, Visibility>;
+
+/** Makes mutations whose documents are reached by `ctx.db.table` alone. */
+export type MutationBuilderWithTable<
+  DataModel extends GenericDataModel,
+  Visibility extends FunctionVisibility,
+> = FunctionBuilder<"mutation", GenericMutationCtxWithTable<DataModel>, Visibility>;
+
+/** A function as it is defined without validators. */
+export type UnvalidatedFunction<Ctx, Args extends ArgsArray, Returns> =
+  ((ctx: Ctx, ...args: Args) => Returns) | { handler: (ctx: Ctx, ...args: Args) => Returns };
+
+/** A function as it is defined with validators of its arguments. */
+export interface ValidatedFunction<Ctx, ArgsValidator extends PropertyValidators, Returns> {
+  /** What the arguments must be. */
+  args: ArgsValidator;
+  /** The function itself. */
+  handler: (ctx: Ctx, args: ObjectType<ArgsValidator>) => Returns;
+}
 
 /** Makes HTTP actions. */
 export type HttpActionBuilder = (

@@ -5,8 +5,9 @@
 import { invalidArgument } from "../arguments.js";
 import { describe, describeError } from "../describe.js";
 import { HoldfastError } from "../errors.js";
+import { refusal } from "../refusal.js";
 import { type Callable, callableOf } from "./registration.js";
-import { nameOfReference } from "./reference.js";
+import { componentPathOf, HANDLE_PREFIX, nameOfReference } from "./reference.js";
 
 /** A module, or what loads it. */
 export type FunctionModule = object | (() => Promise<object>);
@@ -20,7 +21,7 @@ export interface NamedCallable extends Callable {
 }
 
 const EXTENSION = /\.(?:[cm]?[jt]sx?)$/;
-const NOT_A_MODULE = /(?:^|\/)_generated\/|\.d\.[cm]?ts$|\.(?:test|spec)\.[cm]?[jt]sx?$/;
+const NOT_A_MODULE = /(?:^|\/)_generated\/|\.d\.[cm]?ts$|\.(?:test|spec|config)\.[cm]?[jt]sx?$/;
 
 /** Looks functions up. */
 export class FunctionRegistry {
@@ -44,7 +45,11 @@ export class FunctionRegistry {
       const own = this.#callable(meant, describeFunction(meant));
       if (own !== undefined) return own;
     }
+    const component = componentPathOf(meant);
+    if (component !== undefined)
+      throw refusal(`The function "${component.split("/").slice(2).join(".")}" of a component`);
     const name = nameOfReference(meant);
+    if (name?.startsWith(HANDLE_PREFIX)) throw refusal(`The function handle ${describe(name)}`);
     if (name === undefined) {
       throw invalidArgument(
         "What is to be run must be a function made by `query` or `mutation`, or a reference to one, such as " +
