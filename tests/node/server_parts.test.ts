@@ -48,7 +48,7 @@ test("what needs a server is refused when it is called", async (t) => {
   const uses: ((ctx: server.GenericMutationCtx<any>) => unknown)[] = [
     (ctx) => ctx.runMutation(components["rateLimiter"]!["lib"]!["limit"]! as never, {}),
     (ctx) => ctx.runQuery("function://abc" as never),
-    (ctx) => ctx.db.query("notes").withSearchIndex("by_text" as never, (q) => q.search("text" as never, "t")),
+    (ctx) => ctx.db.query("notes").withSearchIndex("by_text" as never, (q) => q.search("text", "t")),
     (ctx) => ctx.db.vars.commitTs,
     (ctx) => ctx.auth.signJwt({ expiresInSeconds: 5 }),
     (ctx) => ctx.meta.getFunctionMetadata(),

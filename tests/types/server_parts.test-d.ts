@@ -19,7 +19,7 @@ import type {
   VectorSearch,
 } from "convex/server";
 import { v, type GenericId } from "convex/values";
-import app from "../fixtures/convex/convex.config.js";
+import type app from "../fixtures/convex/convex.config.js";
 import { assertType, type IsExact } from "./helpers.js";
 
 const schema = defineSchema({

@@ -215,5 +215,5 @@ export const componentsGeneric = (): AnyChildComponents => componentsAt([]) as A
 /** A reference to a function of Convex's own in a component. */
 export function currentSystemUdfInComponent(componentId: string): Record<string, AnyComponent> {
   const path = `_reference/currentSystemUdfInComponent/${componentId}`;
-  return { [COMPONENT_PATH]: path } as unknown as Record<string, AnyComponent>;
+  return { [COMPONENT_PATH]: path };
 }

@@ -3,7 +3,6 @@
  */
 import { invalidArgument } from "../arguments.js";
 import { checkedCopy } from "../checked.js";
-import type { Value } from "../data_model.js";
 import { describe } from "../describe.js";
 import type { SchedulableFunctionReference } from "../functions/context.js";
 import { getFunctionName, nameOfReference, type OptionalRestArgs } from "../functions/reference.js";
@@ -135,7 +134,7 @@ export class Crons {
     if (Object.hasOwn(this.crons, name)) throw invalidArgument(`Cron identifier registered twice: ${name}`);
     const job = {
       name: getFunctionName(reference as SchedulableFunctionReference),
-      args: [convexToJson(checkedCopy(args) as Value)],
+      args: [convexToJson(checkedCopy(args))],
       schedule,
     };
     Object.defineProperty(this.crons, name, { value: job, enumerable: true, configurable: true, writable: true });

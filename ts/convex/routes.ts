@@ -102,7 +102,7 @@ function checkedPath(name: string, path: unknown): string {
 
 function innerMap<Key, Inner, Value>(outer: Map<Key, Map<Inner, Value>>, key: Key): Map<Inner, Value> {
   let inner = outer.get(key);
-  if (inner === undefined) outer.set(key, (inner = new Map()));
+  if (inner === undefined) outer.set(key, (inner = new Map<Inner, Value>()));
   return inner;
 }
 
