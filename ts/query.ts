@@ -41,7 +41,9 @@ export interface PaginationOptions {
   cursor: Cursor | null;
   /** Where to end; then the page holds everything in between, whatever `numItems` says. */
   endCursor?: Cursor | null;
-  /** Ends the page after this many documents were read, matching or not; `pageStatus` says so. */
+  /**
+   * Ends the page after this many documents were read, matching or not, unless `endCursor` is given; `pageStatus` says so.
+   */
   maximumRowsRead?: number;
   /** Convex's other limit, which is refused here. */
   maximumBytesRead?: number;
@@ -55,7 +57,7 @@ export interface PaginationResult<T> {
   isDone: boolean;
   /** Where the next page begins. */
   continueCursor: Cursor;
-  /** Where the page could be cut in two; null when it has fewer than two documents. */
+  /** Where the page could be cut in two; null when fewer than two documents were read for it. */
   splitCursor?: Cursor | null;
   /**
    * `"SplitRequired"` if `maximumRowsRead` has ended the page, `"SplitRecommended"` if three quarters of that were read or
