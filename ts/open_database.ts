@@ -6,7 +6,7 @@ import { Bridge } from "./bridge.js";
 import { loneSurrogate } from "./checked.js";
 import { Database, endImports } from "./database.js";
 import type { HoldfastError } from "./errors.js";
-import { Contexts, type IdentityOption } from "./functions/contexts.js";
+import { checkedIdentity, Contexts, type IdentityOption } from "./functions/contexts.js";
 import type { FunctionModules } from "./functions/registry.js";
 import { headStart } from "./head_start.js";
 import { readOptions, readSizes } from "./options.js";
@@ -114,9 +114,7 @@ export async function openDatabase<Schema extends ExportableSchema>(
   if (typeof functions !== "object" || functions === null) {
     throw invalidArgument("`functions` must be modules by their paths, as `import.meta.glob` gives them.");
   }
-  if (identity !== undefined && typeof identity !== "object" && typeof identity !== "function") {
-    throw invalidArgument("`identity` must be a user's identity, null, or a function that answers one.");
-  }
+  if (identity !== undefined && typeof identity !== "function") checkedIdentity(identity, "`identity`");
   if (options.wasmUrl !== undefined && !isWasmSource(options.wasmUrl)) {
     throw invalidArgument("`wasmUrl` must be the address of the binary, its bytes or a WebAssembly.Module.");
   }

@@ -531,6 +531,6 @@ function isTimeout(error: unknown): boolean {
 }
 
 function timeout({ name, timeoutMs }: MutationOptions): HoldfastError {
-  const message = `The mutation "${name}" did not end within ${timeoutMs! / 1000} s. Nothing of it was saved. Inside it use \`ctx.db\`: a write by \`db\` may wait for the mutation.`;
+  const message = `The mutation "${name}" did not end within ${timeoutMs! / 1000} s. Nothing of it was saved. Inside it use \`ctx.db\`: a write by \`db\` may wait for the mutation, and one by the \`ctx\` of a function that has called this one does.`;
   return new HoldfastError("MutationTimeout", message, { details: { name, timeoutMs } });
 }

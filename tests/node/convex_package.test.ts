@@ -178,6 +178,63 @@ test("what is no value is refused in Convex's words", () => {
   }
 });
 
+test("what is no Convex JSON is refused in Convex's words", () => {
+  const said = ({ jsonToConvex }: typeof values, json: unknown): string => {
+    try {
+      return JSON.stringify(jsonToConvex(json as never));
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const refused = [
+    { $a: 1 },
+    { $a: 1, b: 2 },
+    { é: 1 },
+    [{ a: { é: 1 } }],
+    { $integer: "AQA=" },
+    { $integer: 5 },
+    { $float: "AAAAAAAA8D8=" },
+    { $float: "AA==" },
+    { $float: null },
+    { $bytes: 5 },
+    { $set: [] },
+    { $map: [] },
+    { $commitTs: 5 },
+    undefined,
+    { a: undefined },
+  ];
+  for (const json of refused) {
+    assert.equal(said(values, json), said(convexValues, json));
+    assert.doesNotMatch(said(values, json), /^[[{]/);
+  }
+});
+
+test("errors of an app say as much of their data as Convex's", () => {
+  for (const data of [
+    { text: "x".repeat(5_000) },
+    { text: "x".repeat(20_000) },
+    Array.from({ length: 1_000 }, (_, n) => n),
+    "t",
+    { n: 5n },
+  ]) {
+    assert.equal(new values.ConvexError(data).message, new convexValues.ConvexError(data).message);
+  }
+});
+
+test("sizes of documents with ids of another length", () => {
+  const documents: Record<string, values.Value>[] = [
+    { a: "x" },
+    { a: "x", _id: "i" },
+    { a: 1, _id: "i", _creationTime: 5 },
+  ];
+  for (const document of documents) {
+    for (const customIdLength of [undefined, 0, 40]) {
+      const options = { customIdLength: customIdLength as number };
+      assert.equal(values.getDocumentSize(document, options), convexValues.getDocumentSize(document, options));
+    }
+  }
+});
+
 test("definitions that are none are refused in Convex's words", () => {
   const said = (action: () => unknown): string => {
     try {
@@ -198,6 +255,7 @@ test("definitions that are none are refused in Convex's words", () => {
     );
   };
   both((v) => v.id(5 as never));
+  both((v) => v.literal(null as never));
   both((v) => v.record(v.optional(v.string()) as never, v.string()));
   both((v) => v.record(v.string(), v.optional(v.string()) as never));
   both((v) => v.object({ a: 5 as never }));

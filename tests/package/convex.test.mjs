@@ -1,6 +1,7 @@
 // A Convex app's folder, unchanged, in a new Vite app that has Holdfast and no `convex`: an alias is all that it needs.
 
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { attempt, root } from "../../scripts/run.mjs";
@@ -26,6 +27,12 @@ test("a Convex app works as vite builds it", async () => {
   // A glob also finds what the app imports by name.
   const others = warnings.filter((warning) => !warning.includes("INEFFECTIVE_DYNAMIC_IMPORT"));
   assert.deepEqual({ ...rest, warnings: others }, works);
+  const assets = join(app.folder, "dist", "assets");
+  const scripts = readdirSync(assets).filter((file) => file.endsWith(".js"));
+  assert.ok(scripts.length > 0);
+  for (const file of scripts) {
+    assert.ok(!readFileSync(join(assets, file), "utf8").includes("nobody's business"), `${file} has a server's code`);
+  }
 });
 
 test("a Convex app works as vite serves it in development", async () =>

@@ -19,8 +19,9 @@ export class Functions {
   readonly #bridge: Bridge;
   readonly #registry: FunctionRegistry;
   readonly #contexts: Contexts;
-  /** The engine's numbers of validators. */
+  /** The engine's numbers of validators, which it keeps: those of the same text share one. */
   readonly #validators = new WeakMap<ValidatorJson, number>();
+  readonly #validatorsByText = new Map<string, number>();
 
   constructor(bridge: Bridge, modules: FunctionModules, contexts: Contexts) {
     this.#bridge = bridge;
@@ -89,10 +90,15 @@ export class Functions {
     const { input } = bridge;
     let number = this.#validators.get(validator);
     if (number === undefined) {
-      input.clear();
-      encodeTrusted(input, validator);
-      if (bridge.engine.validator(input.position) === Status.Failed) throw bridge.error();
-      number = bridge.number();
+      const text = JSON.stringify(validator);
+      number = this.#validatorsByText.get(text);
+      if (number === undefined) {
+        input.clear();
+        encodeTrusted(input, validator);
+        if (bridge.engine.validator(input.position) === Status.Failed) throw bridge.error();
+        number = bridge.number();
+        this.#validatorsByText.set(text, number);
+      }
       this.#validators.set(validator, number);
     }
     input.clear();

@@ -98,8 +98,21 @@ export class Contexts {
     if (identity === undefined) {
       throw refusal("`ctx.auth.getUserIdentity`", "or the option `identity` of `openDatabase`");
     }
-    return typeof identity === "function" ? identity() : identity;
+    return checkedIdentity(typeof identity === "function" ? await identity() : identity, "What `identity` answers");
   }
+}
+
+/** An identity as an app gives it. */
+export function checkedIdentity(identity: unknown, what: string): UserIdentity | null {
+  if (identity === null) return null;
+  if (typeof identity !== "object" || Array.isArray(identity)) {
+    throw invalidArgument(`${what} must be a user's identity, or null. Received ${describe(identity)}.`);
+  }
+  for (const claim of ["tokenIdentifier", "subject", "issuer"]) {
+    if (typeof (identity as Record<string, unknown>)[claim] === "string") continue;
+    throw invalidArgument(`${what} must have the text \`${claim}\`. Received ${describe(identity)}.`);
+  }
+  return identity as UserIdentity;
 }
 
 /**

@@ -6,7 +6,7 @@ async function run(): Promise<string> {
   const db = await openDatabase({
     name: "convex-app",
     schema,
-    functions: import.meta.glob("./convex/**/*.{ts,js}"),
+    functions: import.meta.glob(["./convex/**/*.{ts,js}", "!./convex/server/**"]),
     identity: { tokenIdentifier: "test|ada", subject: "ada", issuer: "test" },
   });
   const projectId = await db.run(api.projects.create, { name: "Engine" });
