@@ -250,7 +250,7 @@ export class VLiteral<Type, IsOptional extends OptionalProperty = "required"> ex
   constructor({ isOptional, value }: { isOptional: IsOptional; value: Type }) {
     super({ isOptional });
     if (!["string", "boolean", "number", "bigint"].includes(typeof value)) {
-      throw invalidSchema("v.literal(value) must be a string, number, or boolean");
+      throw invalidSchema("v.literal(value) must be a string, number, bigint, or boolean");
     }
     this.value = value;
   }
