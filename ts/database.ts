@@ -17,9 +17,9 @@ import { describe } from "./describe.js";
 import { encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
 import type { HoldfastError } from "./errors.js";
 import type { GenericMutationCtx, GenericQueryCtx } from "./functions/context.js";
-import type { Contexts } from "./functions/contexts.js";
+import { type Contexts, copyOfArguments } from "./functions/contexts.js";
 import type { ConvertReturnType, FunctionReference, OptionalRestArgs } from "./functions/reference.js";
-import type { RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
+import type { ForeignFunction, RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
 import { loadPart } from "./load_part.js";
 import { readOptions } from "./options.js";
 import { queryTable, type QueryInitializer } from "./query.js";
@@ -160,6 +160,9 @@ export interface MutateOptions {
   timeoutMs?: number;
 }
 
+/** A type that the place where this stands has no say in: it is the function's, and an argument too many is refused. */
+type Settled<T> = [T][T extends any ? 0 : never];
+
 /**
  * An open database. Made by `openDatabase`.
  *
@@ -253,17 +256,20 @@ export class Database<DataModel extends GenericDataModel> {
    */
   run<Args extends Record<string, unknown>, Returns>(
     callable: RegisteredQuery<any, Args, Returns> | RegisteredMutation<any, Args, Returns>,
-    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+    ...args: OptionalRestArgs<FunctionReference<any, any, Settled<Args>>>
   ): Promise<ConvertReturnType<Returns>>;
   /** Runs the query or mutation that a reference names. */
   run<Args extends Record<string, unknown>, Returns>(
     reference: FunctionReference<"query" | "mutation", any, Args, Returns>,
-    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+    ...args: OptionalRestArgs<FunctionReference<any, any, Settled<Args>>>
   ): Promise<Returns>;
+  /** Runs a query or mutation that the `convex` package has made, whose type says nothing of arguments and result. */
+  run(callable: ForeignFunction, args?: Record<string, unknown>): Promise<any>;
   async run(meant: unknown, args?: unknown): Promise<unknown> {
+    const copy = copyOfArguments(args);
     const functions = await this.#contexts.functions();
     const callable = await functions.find(meant);
-    const given = functions.arguments(callable, args);
+    const given = functions.arguments(callable, copy);
     if (callable.type === "query") return read(this.#bridge, (scope) => functions.run(callable, given, scope));
     const options = { name: callable.name, timeoutMs: this.#timeoutMs };
     return this.#mutate((scope) => functions.run(callable, given, scope), options);

@@ -28,6 +28,7 @@ export type { WasmSource } from "./wasm.js";
 export { defineSchema, docValidator, SchemaDefinition } from "./schema.js";
 export type {
   DataModelFromSchemaDefinition,
+  DataModelOf,
   DefineSchemaOptions,
   Doc,
   DocValidator,

@@ -7,11 +7,21 @@
  */
 import { bounded, invalidArgument, requireArgument, requireFunction, requireText } from "./arguments.js";
 import { DOCUMENT_SIZE_MAX, isInstance } from "./checked.js";
-import type { DocumentByInfo, GenericDocument, GenericTableInfo, IndexNames, NamedIndex } from "./data_model.js";
+import type {
+  DocumentByInfo,
+  GenericDocument,
+  GenericTableInfo,
+  IndexNames,
+  NamedIndex,
+  NamedSearchIndex,
+  SearchIndexNames,
+} from "./data_model.js";
 import { describe, describeError, shortened } from "./describe.js";
 import { HoldfastError } from "./errors.js";
 import { type ExpressionOrValue, type FilterBuilder, filterBuilder, serializeExpression } from "./filter.js";
 import { type IndexRange, type IndexRangeBuilder, RangeBuilder } from "./index_range.js";
+import { refusal } from "./refusal.js";
+import type { SearchFilter, SearchFilterBuilder } from "./search.js";
 import {
   type Order,
   type SerializedQuery,
@@ -31,7 +41,9 @@ export interface PaginationOptions {
   cursor: Cursor | null;
   /** Where to end; then the page holds everything in between, whatever `numItems` says. */
   endCursor?: Cursor | null;
-  /** Ends the page after this many documents were read, matching or not; `pageStatus` says so. */
+  /**
+   * Ends the page after this many documents were read, matching or not, unless `endCursor` is given; `pageStatus` says so.
+   */
   maximumRowsRead?: number;
   /** Convex's other limit, which is refused here. */
   maximumBytesRead?: number;
@@ -45,7 +57,7 @@ export interface PaginationResult<T> {
   isDone: boolean;
   /** Where the next page begins. */
   continueCursor: Cursor;
-  /** Where the page could be cut in two; null when it has fewer than two documents. */
+  /** Where the page could be cut in two; null when fewer than two documents were read for it. */
   splitCursor?: Cursor | null;
   /**
    * `"SplitRequired"` if `maximumRowsRead` has ended the page, `"SplitRecommended"` if three quarters of that were read or
@@ -156,6 +168,13 @@ export interface QueryInitializer<TableInfo extends GenericTableInfo> extends Qu
     indexName: IndexName,
     indexRange?: (q: IndexRangeBuilder<DocumentByInfo<TableInfo>, NamedIndex<TableInfo, IndexName>>) => IndexRange,
   ): Query<TableInfo>;
+  /** Refused when it is called: text search needs a server. */
+  withSearchIndex<IndexName extends SearchIndexNames<TableInfo>>(
+    indexName: IndexName,
+    searchFilter: (
+      q: SearchFilterBuilder<DocumentByInfo<TableInfo>, NamedSearchIndex<TableInfo, IndexName>>,
+    ) => SearchFilter,
+  ): OrderedQuery<TableInfo>;
 }
 
 /** Convex's own tables. */
@@ -381,9 +400,8 @@ class TableQuery implements QueryInitializer<GenericTableInfo> {
     return new QueryBuilder(this.#executor, { source, order: null, operators: [] });
   }
 
-  /** Not of the type: for code that was written for Convex. */
   withSearchIndex(): never {
-    throw invalidArgument("Holdfast has no text search: `withSearchIndex` can't be used here.");
+    throw refusal("`withSearchIndex`");
   }
 
   order(order: Order): QueryBuilder {

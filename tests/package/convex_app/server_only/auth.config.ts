@@ -1,3 +1,0 @@
-export default {
-  providers: [{ domain: process.env.CLERK_JWT_ISSUER_DOMAIN!, applicationID: "convex" }],
-};

@@ -1,5 +1,0 @@
-import { defineApp } from "convex/server";
-
-const app = defineApp();
-
-export default app;
