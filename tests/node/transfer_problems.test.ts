@@ -235,7 +235,7 @@ test("what is wrong with a file is said with its row, and nothing has changed", 
       file,
       {},
       "InvalidImport",
-      /Row 2 of table "users" wasn't valid a generated schema.*no override/,
+      /Line 2 of users\/generated_schema\.jsonl isn't valid.*no override/,
     ]);
   }
   for (const [what, file, options, code, message, details = {}] of cases) {
