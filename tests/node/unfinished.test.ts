@@ -61,10 +61,11 @@ test("a query that is not read to its end does not stay in memory for ever", asy
     return given.db.stats().wasmMemoryBytes - before;
   };
   await rounds(ways[0]![1]);
-  // Each holds some 20 KiB, though all hold the same state.
+  // Each holds some 20 KiB, though all hold the same state: if they stayed, it would be 10 MiB. The heap of a busy machine
+  // has grown by 3 without that.
   for (const [what, leave] of ways) {
     const grown = await rounds(leave);
-    assert.ok(grown < 2 << 20, `${what}: memory has grown by ${grown} bytes`);
+    assert.ok(grown < 6 << 20, `${what}: memory has grown by ${grown} bytes`);
   }
 });
 
