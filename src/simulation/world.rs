@@ -402,6 +402,7 @@ impl World {
                 }
                 self.keep_stepping(tab);
             }
+            Event::LiveChanged => {}
             Event::SchemaChanged => {
                 for running in &mut alive.running {
                     if running.standing == Standing::Building {

@@ -104,10 +104,10 @@ impl Tab {
         }
         if self.committed.schema.version != schema_before.version {
             is_everything = true;
-            self.events.push_back(Event::SchemaChanged);
+            self.schema_changed();
         }
         if has_progress {
-            self.events.push_back(Event::SchemaChanged);
+            self.schema_changed();
         }
         self.sort_queue(foreign, Vec::new(), schema_before, is_everything, has_progress);
         Ok(())
@@ -173,7 +173,7 @@ impl Tab {
         self.push_tail(fence);
         self.committed = state;
         self.drop_tail();
-        self.events.push_back(Event::SchemaChanged);
+        self.schema_changed();
         self.sort_queue(Vec::new(), Vec::new(), schema_before, true, true);
     }
 
