@@ -29,6 +29,17 @@ export const Status = {
   Queued: 8,
 } as const;
 
+/** What is new about a live query, as in src/browser/live.rs. */
+export const News = {
+  Patches: 1,
+  Rows: 2,
+  More: 4,
+  Unfinished: 8,
+  Count: 16,
+  Touched: 32,
+  Waiting: 64,
+} as const;
+
 /** The words of the mailbox, as in src/browser/mailbox.rs. */
 const Word = {
   Output: 0,
@@ -51,6 +62,11 @@ const WORDS = 14;
 const NEW = 0x80000000;
 const REVIVE = 0x40000000;
 const HANDLE = 0x3fffffff;
+
+/** The operations of patches, as in src/browser/live.rs; the other bits are a position. */
+const Operation = { Insert: 0, Replace: 1, Remove: 2, Truncate: 3 } as const;
+/** In place of a row that a later operation replaces or removes. */
+const NO_ROW = 0xffffffff;
 
 /** How a mutation ended: saved, rejected or to be run again. */
 export type Settlement = { type: "saved" } | { type: "rejected"; error: HoldfastError } | { type: "runAgain" };
@@ -118,6 +134,9 @@ export class Bridge {
   /** Reads that were over before anyone could wait for them. */
   #early = new Map<number, HoldfastError | undefined>();
   #schemaWaiters: (() => void)[] = [];
+  /** Takes news of live queries, and hears of the end. */
+  #takeNews: () => void = () => undefined;
+  #endLive: (error: HoldfastError) => void = () => undefined;
   readonly #repairs: { resolve(report: { rows: number; lost: string[] }): void; reject(error: HoldfastError): void }[] =
     [];
   readonly #idlers: (() => void)[] = [];
@@ -175,6 +194,7 @@ export class Bridge {
         this.#schemaWaiters = [];
         for (const resolve of waiters) resolve();
       },
+      liveChanged: () => this.#takeNews(),
       repaired: (code: string, message: string, rows: number, lost: string) => {
         const waiters = this.#repairs.splice(0);
         for (const waiter of waiters) {
@@ -238,6 +258,7 @@ export class Bridge {
     for (const waiter of this.#reads.values()) waiter.reject(error);
     for (const settle of this.#mutations.values()) settle({ type: "rejected", error });
     this.endFunctions();
+    this.#endLive(error);
     for (const resolve of this.#schemaWaiters) resolve();
     for (const waiter of this.#repairs.splice(0)) waiter.reject(error);
     this.#reads.clear();
@@ -348,6 +369,12 @@ export class Bridge {
     while (this.#mutations.size > 0) await new Promise<void>((resolve) => this.#idlers.push(resolve));
   }
 
+  /** Somebody takes the news of live queries from here on. */
+  followed(takeNews: () => void, end: (error: HoldfastError) => void): void {
+    this.#takeNews = takeNews;
+    this.#endLive = end;
+  }
+
   // ---- care ----
 
   /** Checks everything that is stored, in slices with pauses; one check after the other. */
@@ -434,6 +461,11 @@ export class Bridge {
     return input.position;
   }
 
+  /** What is in the input, as something to find it by. */
+  inputKey(length: number): string {
+    return String.fromCharCode(...this.input.bytes.subarray(0, length));
+  }
+
   /** The engine's number of a table's name. */
   table(given: string): number {
     const name = bounded(given);
@@ -509,7 +541,47 @@ export class Bridge {
     return rows[0]!;
   }
 
-  #freshRows(results: Uint32Array): readonly GenericDocument[] {
+  /** Takes the steps that lead from rows to what they are now. */
+  takePatches(rows: (GenericDocument | undefined)[]): void {
+    const count = this.#word(Word.ResultsLength);
+    const results = new Uint32Array(this.#memory.buffer, this.#word(Word.Results), count);
+    const words: number[] = [];
+    for (let index = 0; index < count; index += 1) {
+      if (results[index]! >>> 30 <= Operation.Replace) words.push(results[(index += 1)]!);
+    }
+    const fresh = this.#freshRows(words.filter((word) => word !== NO_ROW));
+    const kept = this.#rows;
+    let [nextWord, nextFresh] = [0, 0];
+    const row = (): GenericDocument | undefined => {
+      const word = words[nextWord++]!;
+      if (word === NO_ROW) return undefined;
+      if (word < REVIVE) return kept[word];
+      const made = fresh[nextFresh++]!;
+      const handle = word & HANDLE;
+      if (handle !== HANDLE) kept[handle] = made;
+      return made;
+    };
+    for (let index = 0; index < count; index += 1) {
+      const at = results[index]! & HANDLE;
+      switch (results[index]! >>> 30) {
+        case Operation.Insert:
+          rows.splice(at, 0, row());
+          index += 1;
+          break;
+        case Operation.Replace:
+          rows[at] = row();
+          index += 1;
+          break;
+        case Operation.Remove:
+          rows.splice(at, 1);
+          break;
+        default:
+          rows.length = at;
+      }
+    }
+  }
+
+  #freshRows(results: ArrayLike<number>): readonly GenericDocument[] {
     const json = this.#text(Word.Output);
     if (json === "") return [];
     let encoded: number[] | undefined;

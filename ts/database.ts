@@ -5,10 +5,12 @@ import { invalidArgument, requireArgument, requireFunction } from "./arguments.j
 import { type Bridge, closed, type EngineOptions, Status, thrownError } from "./bridge.js";
 import type { BaseTableWriter, GenericDatabaseReader, InsertValue, NonUnion, PatchValue } from "./context.js";
 import type {
+  DocumentByInfo,
   DocumentByName,
   GenericDataModel,
   GenericDocument,
   GenericId,
+  GenericTableInfo,
   NamedTableInfo,
   TableNamesInDataModel,
   WithOptionalSystemFields,
@@ -20,9 +22,11 @@ import type { GenericMutationCtx, GenericQueryCtx } from "./functions/context.js
 import type { Contexts } from "./functions/contexts.js";
 import type { ConvertReturnType, FunctionReference, OptionalRestArgs } from "./functions/reference.js";
 import type { RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
+import { Live } from "./live/live.js";
+import { LiveSource } from "./live/source.js";
 import { loadPart } from "./load_part.js";
 import { readOptions } from "./options.js";
-import { queryTable, type QueryInitializer } from "./query.js";
+import { type OrderedQuery, queryTable, type QueryInitializer } from "./query.js";
 import { currentReader, Executor, goOn } from "./reads.js";
 import type { Scope } from "./scope.js";
 import { systemReader } from "./system.js";
@@ -152,6 +156,34 @@ export interface RepairReport {
   lost: string[];
 }
 
+/**
+ * The reads of a database that wait for nothing. What is not in memory they can't answer: they throw `NotCached`, and see
+ * to it that it soon is.
+ */
+export interface CachedReads<DataModel extends GenericDataModel> {
+  /** The document with this id, or null. */
+  get<TableName extends TableNamesInDataModel<DataModel>>(
+    id: GenericId<TableName>,
+  ): DocumentByName<DataModel, TableName> | null;
+  /** The document with this id in this table, or null. */
+  get<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+    id: GenericId<NonUnion<TableName>>,
+  ): DocumentByName<DataModel, TableName> | null;
+  /** The documents of a query. */
+  query<TableInfo extends GenericTableInfo>(
+    query: OrderedQuery<TableInfo>,
+    terminal?: "collect" | { readonly take: number },
+  ): DocumentByInfo<TableInfo>[];
+  /** The first or the only document of a query. */
+  query<TableInfo extends GenericTableInfo>(
+    query: OrderedQuery<TableInfo>,
+    terminal: "first" | "unique",
+  ): DocumentByInfo<TableInfo> | null;
+  /** How many documents a query has. */
+  query<TableInfo extends GenericTableInfo>(query: OrderedQuery<TableInfo>, terminal: "count"): number;
+}
+
 /** Options of a single mutation. */
 export interface MutateOptions {
   /** What it is called in errors. Default: the function's name. */
@@ -176,6 +208,10 @@ export class Database<DataModel extends GenericDataModel> {
   readonly #executor: Executor;
   readonly #contexts: Contexts;
   readonly #timeoutMs: number;
+  /** @internal What makes live queries. */
+  readonly source: LiveSource;
+  /** Reads that answer at once, from memory. */
+  readonly now: CachedReads<DataModel>;
   /** Convex's own tables, which are empty here. */
   readonly system: GenericDatabaseReader<DataModel>["system"] =
     systemReader as unknown as GenericDatabaseReader<DataModel>["system"];
@@ -192,6 +228,12 @@ export class Database<DataModel extends GenericDataModel> {
     this.#executor = new Executor(bridge, currentReader);
     this.#contexts = contexts;
     this.#timeoutMs = timeoutMs;
+    const source = new LiveSource(bridge, contexts);
+    this.source = source;
+    this.now = {
+      get: (tableOrId: string, id?: string) => source.get(tableOrId, id) as never,
+      query: (query: unknown, terminal?: unknown) => source.query(query, terminal) as never,
+    };
   }
 
   // ---- reads ----
@@ -242,6 +284,40 @@ export class Database<DataModel extends GenericDataModel> {
   async read<T>(action: (ctx: GenericQueryCtx<DataModel>) => Promise<T> | T): Promise<T> {
     requireFunction(action, "read", "action");
     return read(this.#bridge, (scope) => action(this.#contexts.ofRead(scope) as GenericQueryCtx<DataModel>));
+  }
+
+  // ---- live queries ----
+
+  /**
+   * Follows the documents of a query, or with a second argument what `take`, `first`, `unique` or `count` would make of
+   * them. The value is there at once if what it needs is in memory. Call `stop` when it is not needed any more.
+   */
+  live<TableInfo extends GenericTableInfo>(
+    query: OrderedQuery<TableInfo>,
+    terminal?: "collect" | { readonly take: number },
+  ): Live<DocumentByInfo<TableInfo>[]>;
+  /** Follows the first or the only document of a query. */
+  live<TableInfo extends GenericTableInfo>(
+    query: OrderedQuery<TableInfo>,
+    terminal: "first" | "unique",
+  ): Live<DocumentByInfo<TableInfo> | null>;
+  /** Follows how many documents a query has. */
+  live<TableInfo extends GenericTableInfo>(query: OrderedQuery<TableInfo>, terminal: "count"): Live<number>;
+  /** Follows what a query made by `query` answers. */
+  live<Args extends Record<string, unknown>, Returns>(
+    callable: RegisteredQuery<any, Args, Returns>,
+    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+  ): Live<ConvertReturnType<Returns>>;
+  /** Follows what the query that a reference names answers. */
+  live<Args extends Record<string, unknown>, Returns>(
+    reference: FunctionReference<"query", any, Args, Returns>,
+    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+  ): Live<Returns>;
+  /** Follows what a function makes of what it reads. It runs again when that is changed. */
+  live<T>(action: (ctx: GenericQueryCtx<DataModel>) => Promise<T> | T): Live<T>;
+  live(what: unknown, second?: unknown): Live<unknown> {
+    if (this.#closing !== undefined) throw closed();
+    return new Live(this.source.entry(what, second));
   }
 
   // ---- functions ----

@@ -20,6 +20,9 @@ export type {
   VerifyProgress,
   VerifyReport,
 } from "./database.js";
+export type { CachedReads } from "./database.js";
+export { Live } from "./live/live.js";
+export type { LiveSnapshot, LiveStatus } from "./live/live.js";
 export { openDatabase } from "./open_database.js";
 export type { OpenDatabaseOptions } from "./open_database.js";
 export type { WasmSource } from "./wasm.js";

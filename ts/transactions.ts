@@ -9,7 +9,7 @@ import { describe } from "./describe.js";
 import { type Change, type Documents, encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
 import { HoldfastError } from "./errors.js";
 import { pathOfExcess, type Place, placed } from "./place.js";
-import { queryTable } from "./query.js";
+import { type PageJournal, queryTable } from "./query.js";
 import { drive, Executor } from "./reads.js";
 import { Scope, type TransactionRun } from "./scope.js";
 import { systemReader } from "./system.js";
@@ -36,8 +36,11 @@ class Run implements TransactionRun {
   readonly #deadline: number;
   #isOver = false;
 
-  constructor(transaction: number, options?: MutationOptions) {
+  readonly journal: PageJournal | undefined;
+
+  constructor(transaction: number, options?: MutationOptions, journal?: PageJournal) {
     this.transaction = transaction;
+    this.journal = journal;
     this.#options = options;
     this.#deadline = options?.timeoutMs ? performance.now() + options.timeoutMs : Infinity;
   }
@@ -471,11 +474,27 @@ export async function mutate<T>(
   }
 }
 
+/** A live query whose function is run. */
+export interface Watched {
+  /** The engine's number of it. */
+  readonly live: number;
+  /** Where its pages end. */
+  readonly journal: PageJournal;
+}
+
 /** Runs a function over one state, which nobody changes. */
-export async function read<T>(bridge: Bridge, action: (scope: Scope) => Promise<T> | T): Promise<T> {
+export async function read<T>(
+  bridge: Bridge,
+  action: (scope: Scope) => Promise<T> | T,
+  watched?: Watched,
+): Promise<T> {
   for (;;) {
     if (bridge.engine.begin(true) === Status.Failed) throw bridge.error();
-    const run = new Run(bridge.number());
+    const run = new Run(bridge.number(), undefined, watched?.journal);
+    if (watched !== undefined) {
+      watched.journal.next = 0;
+      bridge.engine.watchRun(run.transaction);
+    }
     const scope = new Scope(bridge, run);
     try {
       const result = await within(bridge, scope, undefined, action(scope));
@@ -484,6 +503,9 @@ export async function read<T>(bridge: Bridge, action: (scope: Scope) => Promise<
       if (!run.isLost) throw error;
     } finally {
       run.end();
+      // A failure, too, may rest on what it has read.
+      if (watched !== undefined && !run.isLost && !bridge.isClosed)
+        bridge.engine.noteRun(watched.live, run.transaction);
       if (!bridge.isClosed) bridge.engine.abandon(run.transaction);
     }
   }

@@ -2,7 +2,7 @@
 //! mutations that wait are put on top of it again or run again.
 
 use super::commit::unknown_outcome;
-use super::effect::{Event, LogTail, Outcome};
+use super::effect::{LogTail, Outcome};
 use super::job::patch_progress;
 use super::state::{Author, Pending, State, System, TailRecord};
 use super::stored::{

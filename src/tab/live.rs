@@ -12,10 +12,10 @@ use crate::change::fill_keys;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::flat_map::FlatMap;
-use crate::keyspace::{self, PREFIX_LENGTH};
+use crate::keyspace::{self, PREFIX_LENGTH, TableId};
 use crate::live::{Patch, RangeIndex, Window};
 use crate::log::{ChangeKind, RowChange};
-use crate::query::{Plan, Row as FilterRow};
+use crate::query::{self, Plan, Row as FilterRow};
 use crate::read_set::KeyRange;
 use crate::schema::{IndexKeys, Schema};
 use crate::value::Value;
@@ -424,6 +424,22 @@ impl Tab {
         }
     }
 
+    /// The fields that a query selects; all, if there are none.
+    pub fn live_fields(&self, id: LiveId) -> Option<Vec<String>> {
+        match &self.live.list.get(&id)?.subject {
+            Subject::Rows(query, _) => query::selection(&query.value),
+            _ => None,
+        }
+    }
+
+    /// The table of a query that was read.
+    pub fn live_table(&self, id: LiveId) -> TableId {
+        match self.live.list.get(&id).map(|live| &live.subject) {
+            Some(Subject::Rows(Query { planned: Some((_, plan)), .. }, _)) => plan.table,
+            _ => TableId(0),
+        }
+    }
+
     /// The next live query with news.
     pub fn next_live(&mut self) -> Option<LiveId> {
         while let Some(id) = self.live.news.pop_front() {
@@ -637,12 +653,12 @@ impl Tab {
 struct Counted(u64);
 
 impl RowSink for Counted {
-    fn has(&mut self, _: keyspace::TableId, _: &keyspace::Place) -> bool {
+    fn has(&mut self, _: TableId, _: &keyspace::Place) -> bool {
         self.0 += 1;
         true
     }
 
-    fn row(&mut self, _: keyspace::TableId, _: &keyspace::Place, _: &[u8]) -> Result<()> {
+    fn row(&mut self, _: TableId, _: &keyspace::Place, _: &[u8]) -> Result<()> {
         self.0 += 1;
         Ok(())
     }
