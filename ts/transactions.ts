@@ -18,6 +18,9 @@ import { systemReader } from "./system.js";
 const METHODS = { patch: 1, replace: 2, delete: 3 } as const;
 type Method = keyof typeof METHODS;
 
+/** Kinds of transactions, as in src/browser/writing.rs. */
+const BEGIN = { mutation: 0, read: 1, watched: 2 } as const;
+
 /** Thrown inside a function whose state is gone, so that it ends early. It runs again whether it catches this or not. */
 class RunAgain extends Error {
   override readonly name = "RunAgain";
@@ -419,7 +422,7 @@ export async function mutate<T>(
   action: (scope: Scope) => Promise<T> | T,
   options: MutationOptions,
 ): Promise<T> {
-  if (bridge.engine.begin(false) === Status.Failed) throw bridge.error();
+  if (bridge.engine.begin(BEGIN.mutation) === Status.Failed) throw bridge.error();
   const transaction = bridge.number();
   let endTurn: (() => void) | undefined;
   for (;;) {
@@ -489,12 +492,9 @@ export async function read<T>(
   watched?: Watched,
 ): Promise<T> {
   for (;;) {
-    if (bridge.engine.begin(true) === Status.Failed) throw bridge.error();
+    if (bridge.engine.begin(watched === undefined ? BEGIN.read : BEGIN.watched) === Status.Failed) throw bridge.error();
     const run = new Run(bridge.number(), undefined, watched?.journal);
-    if (watched !== undefined) {
-      watched.journal.next = 0;
-      bridge.engine.watchRun(run.transaction);
-    }
+    if (watched !== undefined) watched.journal.next = 0;
     const scope = new Scope(bridge, run);
     try {
       const result = await within(bridge, scope, undefined, action(scope));

@@ -1,7 +1,7 @@
 //! Live queries: what JavaScript is told of them.
 
 use super::engine::Engine;
-use super::inner::{Inner, torn};
+use super::inner::Inner;
 use super::mailbox::{Status, Word};
 use super::sinks::{KeptRows, RowWriter};
 use crate::bytes::Reader;
@@ -10,7 +10,6 @@ use crate::error::Result;
 use crate::keyspace::TableId;
 use crate::live::Patch;
 use crate::tab::{LiveId, LiveNews, RowSink, TransactionId};
-use crate::value::Value;
 use wasm_bindgen::prelude::*;
 
 /// What is new, as the word `Run` says it. `ts/live/entry.ts` names them in the same order.
@@ -44,35 +43,25 @@ const NO_ROW: u32 = u32::MAX;
 
 #[wasm_bindgen]
 impl Engine {
-    /// Watches the rows of the query in the input buffer, or how many there are. Its number is in the word `Number`.
-    #[wasm_bindgen(js_name = watchQuery)]
-    pub fn watch_query(&self, length: u32, is_count: bool) -> u32 {
-        self.shared.enter(|inner| match inner.query_value(length) {
-            Ok(query) => {
-                let live = if is_count { inner.tab.watch_count(query) } else { inner.tab.watch_rows(query) };
-                inner.mailbox.set(Word::Number, live.0);
-                Status::Done
+    /// Watches the rows (kind 0) of the query in the input buffer, how many there are (1), or what a function reads (2).
+    /// Its number is the answer, 0 if the query can't be read.
+    pub fn watch(&self, length: u32, kind: u32) -> u32 {
+        self.shared.look(|inner| {
+            if kind == 2 {
+                return inner.tab.watch_function().0;
             }
-            Err(error) => inner.fail(error),
-        }) as u32
+            match document::decode_deep_value(&mut Reader::new(inner.input_bytes(length))) {
+                Ok(query) if kind == 0 => inner.tab.watch_rows(query).0,
+                Ok(query) => inner.tab.watch_count(query).0,
+                Err(_) => 0,
+            }
+        })
     }
 
-    /// Watches what a function reads; its number is the answer.
-    #[wasm_bindgen(js_name = watchFunction)]
-    pub fn watch_function(&self) -> u32 {
-        self.shared.look(|inner| inner.tab.watch_function().0)
-    }
-
-    /// A transaction that has just begun is a run of a watched function.
-    #[wasm_bindgen(js_name = watchRun)]
-    pub fn watch_run(&self, transaction: u32) {
-        // If it has ended, so has the database, and the run will hear of it.
-        let _ = self.shared.look(|inner| inner.tab.watch_run(TransactionId(transaction)));
-    }
-
-    /// The run is through: what it has read is watched.
+    /// A run of a watched function is through: what its transaction has read is watched.
     #[wasm_bindgen(js_name = noteRun)]
     pub fn note_run(&self, live: u32, transaction: u32) {
+        // If that has ended, so has the database.
         let _ = self.shared.enter(|inner| inner.tab.note_run(LiveId(live), TransactionId(transaction)));
     }
 
@@ -81,24 +70,19 @@ impl Engine {
         self.shared.look(|inner| inner.tab.unwatch(LiveId(live)));
     }
 
-    /// The next live query with news, or 0.
-    #[wasm_bindgen(js_name = nextLive)]
-    pub fn next_live(&self) -> u32 {
-        self.shared.look(|inner| inner.tab.next_live().map_or(0, |live| live.0))
-    }
-
-    /// What is new about a live query: the word `Run` says what (see [`news`]), and `Number` holds a count.
+    /// What is new about a live query, or about the next one that has news; its number is in the word `Read`, 0 when
+    /// there is none. The word `Run` says what (see [`news`]), and `Number` holds a count.
     #[wasm_bindgen(js_name = liveNews)]
     pub fn live_news(&self, live: u32) -> u32 {
-        self.shared.enter(|inner| inner.live_news(LiveId(live))) as u32
+        self.shared.enter(|inner| {
+            let live = if live == 0 { inner.tab.next_live() } else { Some(LiveId(live)) };
+            inner.mailbox.set(Word::Read, live.map_or(0, |live| live.0));
+            live.map_or(Status::Nothing, |live| inner.live_news(live))
+        }) as u32
     }
 }
 
 impl Inner {
-    fn query_value(&self, length: u32) -> Result<Value> {
-        document::decode_deep_value(&mut Reader::new(self.input_bytes(length))).map_err(|_| torn("The query"))
-    }
-
     fn live_news(&mut self, live: LiveId) -> Status {
         self.results.clear();
         let schema = self.tab.schema().clone();

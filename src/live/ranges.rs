@@ -9,16 +9,14 @@ const BLOCK: usize = 32;
 /// end before it.
 pub(crate) struct RangeIndex<T> {
     list: Vec<(KeyRange, T)>,
-    /// Those that were added since somebody last asked, in no order.
-    added: Vec<(KeyRange, T)>,
-    /// For each block of the list, where the range is that reaches furthest.
+    /// For each block of the list, where the range is that reaches furthest. Made when somebody asks.
     reaches: Vec<usize>,
     is_noted: bool,
 }
 
 impl<T> Default for RangeIndex<T> {
     fn default() -> Self {
-        RangeIndex { list: Vec::new(), added: Vec::new(), reaches: Vec::new(), is_noted: true }
+        RangeIndex { list: Vec::new(), reaches: Vec::new(), is_noted: true }
     }
 }
 
@@ -26,22 +24,21 @@ impl<T: Copy + PartialEq> RangeIndex<T> {
     /// Adds a range. One that holds no key is left out.
     pub(crate) fn insert(&mut self, range: KeyRange, value: T) {
         if range.start < range.end {
-            self.added.push((range, value));
+            let position = self.list.partition_point(|(known, _)| known.start < range.start);
+            self.list.insert(position, (range, value));
             self.is_noted = false;
         }
     }
 
     /// Removes the ranges that are noted for something, and tells which they were.
     pub(crate) fn remove(&mut self, is_meant: impl Fn(T) -> bool, mut removed: impl FnMut(&KeyRange)) {
-        for list in [&mut self.list, &mut self.added] {
-            list.retain(|(range, value)| {
-                let goes = is_meant(*value);
-                if goes {
-                    removed(range);
-                }
-                !goes
-            });
-        }
+        self.list.retain(|(range, value)| {
+            let goes = is_meant(*value);
+            if goes {
+                removed(range);
+            }
+            !goes
+        });
         self.is_noted = false;
     }
 
@@ -63,19 +60,7 @@ impl<T: Copy + PartialEq> RangeIndex<T> {
         }
     }
 
-    /// Puts what was added in its place.
     fn note(&mut self) {
-        crate::sort::sort_by(&mut self.added, |(a, _), (b, _)| a.start.cmp(&b.start));
-        let mut merged = Vec::with_capacity(self.list.len() + self.added.len());
-        let mut list = std::mem::take(&mut self.list).into_iter().peekable();
-        for added in self.added.drain(..) {
-            while let Some(known) = list.next_if(|(range, _)| range.start <= added.0.start) {
-                merged.push(known);
-            }
-            merged.push(added);
-        }
-        merged.extend(list);
-        self.list = merged;
         self.reaches.clear();
         for block in 0..self.list.len().div_ceil(BLOCK) {
             let first = block * BLOCK;

@@ -159,7 +159,8 @@ mod tests {
         let wanted = window.wanted();
         let list = read(rows, window.is_descending, wanted);
         let is_whole = wanted.is_none_or(|wanted| list.len() < wanted);
-        window.fill(list.iter().map(|(key, row, _)| Entry { key: key.clone(), place: place(*row) }).collect(), is_whole);
+        window
+            .fill(list.iter().map(|(key, row, _)| Entry { key: key.clone(), place: place(*row) }).collect(), is_whole);
         list.into_iter().map(|(_, row, content)| (row, content)).collect()
     }
 

@@ -59,10 +59,10 @@ enum Subject {
     Function,
 }
 
-/// A query as it was given, and what it means by the schema that it was last read by.
+/// A query as it was given, and what it meant by the schema when it was last read.
 struct Query {
     value: Value,
-    planned: Option<(Rc<Schema>, Plan)>,
+    plan: Option<Plan>,
 }
 
 /// How what was told stands to what is.
@@ -129,7 +129,11 @@ impl LiveQueries {
     fn add(&mut self, subject: Subject, standing: Standing) -> LiveId {
         self.next += 1;
         let id = LiveId(self.next);
-        self.list.insert(id, Live { subject, standing, is_told: false });
+        let is_told = matches!(standing, Standing::Unread);
+        if is_told {
+            self.news.push_back(id);
+        }
+        self.list.insert(id, Live { subject, standing, is_told });
         id
     }
 
@@ -307,8 +311,8 @@ impl LiveQueries {
                             patches
                         }
                     };
-                    let after = match (&query.planned, after) {
-                        (Some((_, plan)), Some(key)) => passes(plan, names, change).map(|passes| passes.then_some(key)),
+                    let after = match (&query.plan, after) {
+                        (Some(plan), Some(key)) => passes(plan, names, change).map(|passes| passes.then_some(key)),
                         _ => Ok(None),
                     };
                     after.is_ok_and(|after| {
@@ -341,13 +345,17 @@ impl LiveQueries {
 
 impl Query {
     fn new(value: Value) -> Self {
-        Query { value, planned: None }
+        Query { value, plan: None }
     }
 
     /// Whether it is a whole range.
     fn is_plain(&self) -> bool {
-        self.planned.as_ref().is_some_and(|(_, plan)| plan.filters.is_empty() && plan.limit.is_none())
+        self.plan.as_ref().is_some_and(is_plain)
     }
+}
+
+fn is_plain(plan: &Plan) -> bool {
+    plan.filters.is_empty() && plan.limit.is_none()
 }
 
 /// Whether the row of a change, as it is then, passes the filters of a plan.
@@ -391,9 +399,10 @@ impl Tab {
 
     /// Remembers what happens from here on, so that it can be told whether that touches what a transaction reads. To be
     /// called right after its beginning.
-    pub fn watch_run(&mut self, transaction: TransactionId) -> Result<()> {
-        self.transaction(transaction)?.is_watched = true;
-        Ok(())
+    pub fn watch_run(&mut self, transaction: TransactionId) {
+        if let Some(transaction) = self.transactions.get_mut(transaction) {
+            transaction.is_watched = true;
+        }
     }
 
     /// A watched function has run in this transaction, which has not ended: what it read is what is watched from here
@@ -435,7 +444,7 @@ impl Tab {
     /// The table of a query that was read.
     pub fn live_table(&self, id: LiveId) -> TableId {
         match self.live.list.get(&id).map(|live| &live.subject) {
-            Some(Subject::Rows(Query { planned: Some((_, plan)), .. }, _)) => plan.table,
+            Some(Subject::Rows(Query { plan: Some(plan), .. }, _)) => plan.table,
             _ => TableId(0),
         }
     }
@@ -485,52 +494,41 @@ impl Tab {
 
     /// Reads one from the beginning.
     fn read_live(&mut self, id: LiveId, sink: &mut dyn RowSink) -> Result<LiveNews> {
-        let Some(Live { subject, .. }) = self.live.list.get_mut(&id) else { return Ok(LiveNews::Nothing) };
-        let (query, is_count) = match subject {
-            Subject::Rows(query, _) => (query, false),
-            Subject::Count(query, _) => (query, true),
-            Subject::Function => return Ok(LiveNews::Touched),
+        let query = match self.live.list.get_mut(&id).map(|live| &mut live.subject) {
+            None => return Ok(LiveNews::Nothing),
+            Some(Subject::Function) => return Ok(LiveNews::Touched),
+            Some(Subject::Rows(query, _) | Subject::Count(query, _)) => query,
         };
-        let schema = self.current.schema.clone();
-        let is_planned = query.planned.as_ref().is_some_and(|(known, _)| Rc::ptr_eq(known, &schema));
-        if !is_planned {
-            let value = std::mem::replace(&mut query.value, Value::Null);
-            let plan = self.plan(Source::Current, &value);
-            let Some(live) = self.live.list.get_mut(&id) else { return Ok(LiveNews::Nothing) };
-            let (Subject::Rows(query, _) | Subject::Count(query, _)) = &mut live.subject else {
-                return Ok(LiveNews::Nothing);
-            };
-            query.value = value;
-            let plan = plan?;
-            let range = KeyRange { start: plan.start.clone(), end: plan.end.clone() };
-            let is_plain = is_count && plan.filters.is_empty() && plan.limit.is_none();
-            query.planned = Some((schema, plan));
-            self.live.unwatch(id);
-            self.live.watch(id, range, is_plain);
-        }
-        let Some(Live { subject, .. }) = self.live.list.get_mut(&id) else { return Ok(LiveNews::Nothing) };
-        match subject {
-            Subject::Rows(Query { planned: Some((_, plan)), .. }, window) => {
+        let value = std::mem::replace(&mut query.value, Value::Null);
+        // One that is kept, for later changes, and one for this read. The schema may be another one than the last time.
+        let plans = self.plan(Source::Current, &value).and_then(|plan| Ok((plan, self.plan(Source::Current, &value)?)));
+        self.live.unwatch(id);
+        let Some(live) = self.live.list.get_mut(&id) else { return Ok(LiveNews::Nothing) };
+        let (Subject::Rows(query, _) | Subject::Count(query, _)) = &mut live.subject else {
+            return Ok(LiveNews::Nothing);
+        };
+        query.value = value;
+        let (mut plan, kept) = plans?;
+        let range = KeyRange { start: plan.start.clone(), end: plan.end.clone() };
+        query.plan = Some(kept);
+        let mut is_counted = false;
+        match &mut live.subject {
+            Subject::Rows(_, window) => {
                 *window = Window::new(plan.descending, plan.limit);
-                let plan = Plan { limit: window.wanted(), ..plan.clone() };
-                let mut run = self.start_query(Source::Current, plan)?;
-                run.keep_entries();
-                self.go_on_reading(id, Box::new(run), true, sink)
+                plan.limit = window.wanted();
             }
-            Subject::Count(query, _) if query.is_plain() => {
-                let Some((_, plan)) = query.planned.clone() else { return Ok(LiveNews::Nothing) };
-                match self.count(Source::Current, &plan)? {
-                    Ok(count) => Ok(self.counted(id, count)),
-                    Err(step) => Ok(self.hold_up(id, step)),
-                }
-            }
-            Subject::Count(Query { planned: Some((_, plan)), .. }, _) => {
-                let plan = plan.clone();
-                let run = self.start_query(Source::Current, plan)?;
-                self.go_on_reading(id, Box::new(run), true, sink)
-            }
-            _ => Ok(LiveNews::Nothing),
+            _ => is_counted = is_plain(&plan),
         }
+        self.live.watch(id, range, is_counted);
+        if is_counted {
+            return match self.count(Source::Current, &plan)? {
+                Ok(count) => Ok(self.counted(id, count)),
+                Err(step) => Ok(self.hold_up(id, step)),
+            };
+        }
+        let mut run = self.start_query(Source::Current, plan)?;
+        run.keep_entries();
+        self.go_on_reading(id, Box::new(run), true, sink)
     }
 
     fn counted(&mut self, id: LiveId, count: u64) -> LiveNews {

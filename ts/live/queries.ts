@@ -18,6 +18,9 @@ interface Follower {
   entry: Entry<any>;
 }
 
+/** What is watched, as in src/browser/live.rs. */
+const WATCH = { rows: 0, count: 1, function: 2 } as const;
+
 /** All live queries of one database. */
 export class LiveQueries implements EntryOwner {
   readonly #bridge: Bridge;
@@ -38,19 +41,20 @@ export class LiveQueries implements EntryOwner {
   query(query: SerializedQuery, terminal: Terminal): Entry<unknown> {
     const bridge = this.#bridge;
     const limit = limitOf(terminal);
-    const isCount = terminal === "count";
+    const kind = terminal === "count" ? WATCH.count : WATCH.rows;
     const length = bridge.writeQuery(query, limit);
     const key = `${typeof terminal === "object" ? "take" : terminal} ${bridge.inputKey(length)}`;
     const known = this.#shared.get(key);
     if (known !== undefined) return renewed(known);
-    if (bridge.engine.watchQuery(length, isCount) === Status.Failed) throw bridge.error();
-    const entry = new Entry<unknown>(this, bridge.number(), key);
+    const entry = new Entry<unknown>(this, bridge.engine.watch(length, kind), key);
     const answer = (rows: GenericDocument[]) => {
       if (terminal === "unique") return uniqueOf(query, rows);
       return terminal === "first" ? (rows[0] ?? null) : rows;
     };
-    this.#follow(isCount ? new CountFollower(bridge, entry) : new RowsFollower(bridge, entry, limit, answer));
-    this.#takeNewsOf(entry.number);
+    this.#follow(
+      kind === WATCH.count ? new CountFollower(bridge, entry) : new RowsFollower(bridge, entry, limit, answer),
+    );
+    this.#takeNews();
     return entry;
   }
 
@@ -60,7 +64,7 @@ export class LiveQueries implements EntryOwner {
   function<T>(key: string | undefined, run: (scope: Scope) => Promise<T> | T): Entry<T> {
     const known = key === undefined ? undefined : this.#shared.get(key);
     if (known !== undefined) return renewed(known) as Entry<T>;
-    const entry = new Entry<T>(this, this.#bridge.engine.watchFunction(), key);
+    const entry = new Entry<T>(this, this.#bridge.engine.watch(0, WATCH.function), key);
     const follower = new FunctionFollower(this.#bridge, entry, run);
     this.#follow(follower);
     void follower.run();
@@ -88,23 +92,21 @@ export class LiveQueries implements EntryOwner {
 
   /** Takes all news of a commit before anybody is told of any. */
   #takeNews(): void {
-    const { engine } = this.#bridge;
-    for (let number = engine.nextLive(); number !== 0; number = engine.nextLive()) this.#takeNewsOf(number);
-  }
-
-  #takeNewsOf(number: number): void {
     const bridge = this.#bridge;
-    const follower = this.#followers.get(number);
-    if (follower === undefined) return;
-    try {
-      let news: number;
-      do {
-        if (bridge.engine.liveNews(number) === Status.Failed) throw bridge.error();
-        news = bridge.run();
-        follower.take(news);
-      } while ((news & News.Unfinished) !== 0);
-    } catch (error) {
-      follower.entry.fail(error);
+    let number = 0;
+    for (;;) {
+      const status = bridge.engine.liveNews(number);
+      if (status === Status.Nothing) return;
+      number = bridge.read();
+      const follower = this.#followers.get(number);
+      const news = bridge.run();
+      try {
+        if (status === Status.Failed) throw bridge.error();
+        follower?.take(news);
+      } catch (error) {
+        follower?.entry.fail(error);
+      }
+      if (status === Status.Failed || (news & News.Unfinished) === 0) number = 0;
     }
   }
 

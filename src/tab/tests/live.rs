@@ -134,7 +134,11 @@ fn a_live_result_is_what_a_fresh_query_gives() {
                 0..=2 if mirrors.len() < 12 => {
                     let (query, limit) = some_query(&mut random);
                     let tab = &mut world.tabs[alice];
-                    let id = if random.below(4) == 0 { tab.watch_count(query.clone()) } else { tab.watch_rows(query.clone()) };
+                    let id = if random.below(4) == 0 {
+                        tab.watch_count(query.clone())
+                    } else {
+                        tab.watch_rows(query.clone())
+                    };
                     let mut mirror = Mirror::new(id, limit);
                     mirror.ask(tab);
                     queries.push(query);
