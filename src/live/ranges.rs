@@ -30,15 +30,9 @@ impl<T: Copy + PartialEq> RangeIndex<T> {
         }
     }
 
-    /// Removes the ranges that are noted for something, and tells which they were.
-    pub(crate) fn remove(&mut self, is_meant: impl Fn(T) -> bool, mut removed: impl FnMut(&KeyRange)) {
-        self.list.retain(|(range, value)| {
-            let goes = is_meant(*value);
-            if goes {
-                removed(range);
-            }
-            !goes
-        });
+    /// Removes the ranges that are noted for something.
+    pub(crate) fn remove(&mut self, is_meant: impl Fn(T) -> bool) {
+        self.list.retain(|(_, value)| !is_meant(*value));
         self.is_noted = false;
     }
 
@@ -92,7 +86,7 @@ mod tests {
                 if is_removed && !list.is_empty() {
                     let (_, value) = list.remove(which % list.len());
                     list.retain(|(_, held)| *held != value);
-                    index.remove(|held| held == value, |_| ());
+                    index.remove(|held| held == value);
                 } else {
                     let range = KeyRange { start: vec![start], end: vec![start + length] };
                     // Some have several ranges.

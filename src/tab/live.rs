@@ -12,7 +12,7 @@ use crate::change::fill_keys;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::flat_map::FlatMap;
-use crate::keyspace::{self, PREFIX_LENGTH, TableId};
+use crate::keyspace::{self, TableId};
 use crate::live::{Patch, RangeIndex, Window};
 use crate::log::{ChangeKind, RowChange};
 use crate::query::{self, Plan, Row as FilterRow};
@@ -53,8 +53,8 @@ pub enum LiveNews {
 enum Subject {
     /// The rows of a query.
     Rows(Query, Window),
-    /// How many they are.
-    Count(Query, u64),
+    /// How many they are; all of a range.
+    Count(Query),
     /// Whatever a function has read.
     Function,
 }
@@ -71,8 +71,6 @@ enum Standing {
     Known,
     /// These lead from one to the other.
     Patched(Vec<Patch>),
-    /// It was counted on.
-    Counted,
     /// It has to be read.
     Unread,
     /// It is being read.
@@ -105,10 +103,6 @@ pub(crate) struct LiveQueries {
     list: FlatMap<LiveId, Live>,
     next: u32,
     ranges: RangeIndex<Watcher>,
-    /// What the ranges' keys begin with, and how many ranges do. Nobody has to work out keys that nobody watches.
-    prefixes: FlatMap<[u8; PREFIX_LENGTH], u32>,
-    /// How many ranges hold keys of several kinds.
-    wide: u32,
     news: VecDeque<LiveId>,
     is_announced: bool,
     keys: IndexKeys,
@@ -138,37 +132,11 @@ impl LiveQueries {
     }
 
     fn watch(&mut self, live: LiveId, range: KeyRange, is_count: bool) {
-        if range.start >= range.end {
-            return;
-        }
-        match sole_prefix(&range) {
-            Some(prefix) => *self.prefixes.or_default(prefix) += 1,
-            None => self.wide += 1,
-        }
         self.ranges.insert(range, Watcher { live, is_count });
     }
 
     fn unwatch(&mut self, live: LiveId) {
-        let LiveQueries { ranges, prefixes, wide, .. } = self;
-        ranges.remove(
-            |watcher| watcher.live == live,
-            |range| {
-                let Some(prefix) = sole_prefix(range) else {
-                    *wide -= 1;
-                    return;
-                };
-                if let Some(count) = prefixes.get_mut(&prefix) {
-                    *count -= 1;
-                    if *count == 0 {
-                        prefixes.remove(&prefix);
-                    }
-                }
-            },
-        );
-    }
-
-    fn is_watched(&self, prefix: &[u8; PREFIX_LENGTH]) -> bool {
-        self.wide > 0 || self.prefixes.contains_key(prefix)
+        self.ranges.remove(|watcher| watcher.live == live);
     }
 
     /// The layer above shall ask for news of this one.
@@ -219,14 +187,9 @@ impl LiveQueries {
         let id_key = keyspace::id_key(change.table, &place.id);
         let (was, is) = (change.kind != ChangeKind::Insert, change.kind != ChangeKind::Delete);
         for key in [&row_key[..], &id_key[..]] {
-            if self.is_watched(&prefix_of(key)) {
-                self.move_key(was.then_some(key), is.then_some(key), change, names, is_rollback);
-            }
+            self.move_key(was.then_some(key), is.then_some(key), change, names, is_rollback);
         }
         let Some(table) = schema.table_by_id(change.table) else { return };
-        if !table.indexes().iter().any(|index| self.is_watched(&keyspace::entry_prefix(index.id))) {
-            return;
-        }
         let mut keys = std::mem::take(&mut self.keys);
         keys.clear();
         if is {
@@ -234,15 +197,11 @@ impl LiveQueries {
         }
         let mut old = Vec::new();
         for index in table.indexes() {
-            let prefix = keyspace::entry_prefix(index.id);
-            if !self.is_watched(&prefix) {
-                continue;
-            }
             let new = crate::change::key_of(&keys, index.id);
             let before = match change.old_keys.iter().find(|old| old.index == index.id) {
                 Some(fields) => {
                     old.clear();
-                    old.extend_from_slice(&prefix);
+                    old.extend_from_slice(&keyspace::entry_prefix(index.id));
                     old.extend_from_slice(&fields.fields);
                     keyspace::push_place(&mut old, place);
                     Some(old.as_slice())
@@ -298,7 +257,7 @@ impl LiveQueries {
         is_rollback: bool,
     ) {
         let Some(live) = self.list.get_mut(&id) else { return };
-        let is_in_step = matches!(live.standing, Standing::Known | Standing::Patched(_) | Standing::Counted);
+        let is_in_step = matches!(live.standing, Standing::Known | Standing::Patched(_));
         // What a row is after it was rolled back, its change doesn't say.
         if is_in_step && !is_rollback {
             let is_mended = match &mut live.subject {
@@ -320,12 +279,7 @@ impl LiveQueries {
                         window.change(before, after, patches) && patches.len() <= PATCHES_MAX
                     })
                 }
-                Subject::Count(query, count) if query.is_plain() => {
-                    *count = (*count + u64::from(after.is_some())).saturating_sub(u64::from(before.is_some()));
-                    live.standing = Standing::Counted;
-                    true
-                }
-                Subject::Count(..) | Subject::Function => false,
+                Subject::Count(_) | Subject::Function => false,
             };
             if is_mended {
                 // A row that comes and goes outside of what is held is no news.
@@ -347,15 +301,6 @@ impl Query {
     fn new(value: Value) -> Self {
         Query { value, plan: None }
     }
-
-    /// Whether it is a whole range.
-    fn is_plain(&self) -> bool {
-        self.plan.as_ref().is_some_and(is_plain)
-    }
-}
-
-fn is_plain(plan: &Plan) -> bool {
-    plan.filters.is_empty() && plan.limit.is_none()
 }
 
 /// Whether the row of a change, as it is then, passes the filters of a plan.
@@ -367,19 +312,6 @@ fn passes(plan: &Plan, names: &Schema, change: &RowChange) -> Result<bool> {
     plan.matches(&FilterRow::new(Document::new(&change.document), &names.names, number, change.place))
 }
 
-fn prefix_of(key: &[u8]) -> [u8; PREFIX_LENGTH] {
-    let mut prefix = [0; PREFIX_LENGTH];
-    prefix.copy_from_slice(&key[..PREFIX_LENGTH]);
-    prefix
-}
-
-/// What all keys of a range begin with, if they are of one kind.
-fn sole_prefix(range: &KeyRange) -> Option<[u8; PREFIX_LENGTH]> {
-    let prefix = range.start.get(..PREFIX_LENGTH)?;
-    let is_sole = keyspace::after_prefix(prefix).is_none_or(|end| range.end <= end);
-    is_sole.then(|| prefix_of(prefix))
-}
-
 impl Tab {
     /// Watches the rows of a query, given in the form in which it crosses the line. Ask for its news at once: that is
     /// its first result.
@@ -387,9 +319,9 @@ impl Tab {
         self.live.add(Subject::Rows(Query::new(query), Window::new(false, None)), Standing::Unread)
     }
 
-    /// Watches how many rows a query has.
+    /// Watches how many rows a query has that has no filter and no limit.
     pub fn watch_count(&mut self, query: Value) -> LiveId {
-        self.live.add(Subject::Count(Query::new(query), 0), Standing::Unread)
+        self.live.add(Subject::Count(Query::new(query)), Standing::Unread)
     }
 
     /// Watches what a function reads, as [`Tab::note_run`] tells from run to run.
@@ -469,10 +401,6 @@ impl Tab {
         match std::mem::replace(&mut live.standing, Standing::Known) {
             Standing::Known => Ok(LiveNews::Nothing),
             Standing::Patched(patches) => Ok(LiveNews::Patches(patches)),
-            Standing::Counted => match &live.subject {
-                Subject::Count(_, count) => Ok(LiveNews::Count(*count)),
-                _ => Ok(LiveNews::Nothing),
-            },
             standing @ (Standing::Waiting(_) | Standing::Building) => {
                 live.standing = standing;
                 Ok(LiveNews::Waiting)
@@ -497,45 +425,33 @@ impl Tab {
         let query = match self.live.list.get_mut(&id).map(|live| &mut live.subject) {
             None => return Ok(LiveNews::Nothing),
             Some(Subject::Function) => return Ok(LiveNews::Touched),
-            Some(Subject::Rows(query, _) | Subject::Count(query, _)) => query,
+            Some(Subject::Rows(query, _) | Subject::Count(query)) => query,
         };
         let value = std::mem::replace(&mut query.value, Value::Null);
         // One that is kept, for later changes, and one for this read. The schema may be another one than the last time.
         let plans = self.plan(Source::Current, &value).and_then(|plan| Ok((plan, self.plan(Source::Current, &value)?)));
         self.live.unwatch(id);
         let Some(live) = self.live.list.get_mut(&id) else { return Ok(LiveNews::Nothing) };
-        let (Subject::Rows(query, _) | Subject::Count(query, _)) = &mut live.subject else {
+        let (Subject::Rows(query, _) | Subject::Count(query)) = &mut live.subject else {
             return Ok(LiveNews::Nothing);
         };
         query.value = value;
         let (mut plan, kept) = plans?;
         let range = KeyRange { start: plan.start.clone(), end: plan.end.clone() };
         query.plan = Some(kept);
-        let mut is_counted = false;
-        match &mut live.subject {
-            Subject::Rows(_, window) => {
-                *window = Window::new(plan.descending, plan.limit);
-                plan.limit = window.wanted();
-            }
-            _ => is_counted = is_plain(&plan),
-        }
-        self.live.watch(id, range, is_counted);
-        if is_counted {
-            return match self.count(Source::Current, &plan)? {
-                Ok(count) => Ok(self.counted(id, count)),
-                Err(step) => Ok(self.hold_up(id, step)),
-            };
-        }
+        let Subject::Rows(_, window) = &mut live.subject else {
+            self.live.watch(id, range, true);
+            return Ok(match self.count(Source::Current, &plan)? {
+                Ok(count) => LiveNews::Count(count),
+                Err(step) => self.hold_up(id, step),
+            });
+        };
+        *window = Window::new(plan.descending, plan.limit);
+        plan.limit = window.wanted();
+        self.live.watch(id, range, false);
         let mut run = self.start_query(Source::Current, plan)?;
         run.keep_entries();
         self.go_on_reading(id, Box::new(run), true, sink)
-    }
-
-    fn counted(&mut self, id: LiveId, count: u64) -> LiveNews {
-        if let Some(Live { subject: Subject::Count(_, known), .. }) = self.live.list.get_mut(&id) {
-            *known = count;
-        }
-        LiveNews::Count(count)
     }
 
     fn go_on_reading(
@@ -545,14 +461,6 @@ impl Tab {
         is_first: bool,
         sink: &mut dyn RowSink,
     ) -> Result<LiveNews> {
-        let Some(Live { subject, .. }) = self.live.list.get_mut(&id) else { return Ok(LiveNews::Nothing) };
-        if let Subject::Count(_, _) = subject {
-            let mut counted = Counted(0);
-            return match self.step_query(&mut run, &mut counted)? {
-                RunStep::Done => Ok(self.counted(id, counted.0)),
-                step => Ok(self.hold_up(id, step)),
-            };
-        }
         let step = self.step_query(&mut run, sink)?;
         let Some(live) = self.live.list.get_mut(&id) else { return Ok(LiveNews::Nothing) };
         match step {
@@ -644,24 +552,5 @@ impl Tab {
         if !self.live.news.is_empty() && !std::mem::replace(&mut self.live.is_announced, true) {
             self.events.push_back(Event::LiveChanged);
         }
-    }
-}
-
-/// Counts rows.
-struct Counted(u64);
-
-impl RowSink for Counted {
-    fn has(&mut self, _: TableId, _: &keyspace::Place) -> bool {
-        self.0 += 1;
-        true
-    }
-
-    fn row(&mut self, _: TableId, _: &keyspace::Place, _: &[u8]) -> Result<()> {
-        self.0 += 1;
-        Ok(())
-    }
-
-    fn is_full(&self) -> bool {
-        false
     }
 }

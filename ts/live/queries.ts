@@ -41,7 +41,8 @@ export class LiveQueries implements EntryOwner {
   query(query: SerializedQuery, terminal: Terminal): Entry<unknown> {
     const bridge = this.#bridge;
     const limit = limitOf(terminal);
-    const kind = terminal === "count" ? WATCH.count : WATCH.rows;
+    // With a filter, rows have to be looked at to be counted.
+    const kind = terminal === "count" && query.operators.length === 0 ? WATCH.count : WATCH.rows;
     const length = bridge.writeQuery(query, limit);
     const key = `${typeof terminal === "object" ? "take" : terminal} ${bridge.inputKey(length)}`;
     const known = this.#shared.get(key);
@@ -49,6 +50,7 @@ export class LiveQueries implements EntryOwner {
     const entry = new Entry<unknown>(this, bridge.engine.watch(length, kind), key);
     const answer = (rows: GenericDocument[]) => {
       if (terminal === "unique") return uniqueOf(query, rows);
+      if (terminal === "count") return rows.length;
       return terminal === "first" ? (rows[0] ?? null) : rows;
     };
     this.#follow(
