@@ -23,10 +23,11 @@ import type { Contexts } from "./functions/contexts.js";
 import type { ConvertReturnType, FunctionReference, OptionalRestArgs } from "./functions/reference.js";
 import type { RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
 import { Live } from "./live/live.js";
+import { LivePages, requireCount } from "./live/pages.js";
 import { LiveSource } from "./live/source.js";
 import { loadPart } from "./load_part.js";
 import { readOptions } from "./options.js";
-import { type OrderedQuery, queryTable, type QueryInitializer } from "./query.js";
+import { isQuery, type OrderedQuery, queryTable, type QueryInitializer } from "./query.js";
 import { currentReader, Executor, goOn } from "./reads.js";
 import type { Scope } from "./scope.js";
 import { systemReader } from "./system.js";
@@ -318,6 +319,22 @@ export class Database<DataModel extends GenericDataModel> {
   live(what: unknown, second?: unknown): Live<unknown> {
     if (this.#closing !== undefined) throw closed();
     return new Live(this.source.entry(what, second));
+  }
+
+  /**
+   * Follows a query page by page, beginning with so many documents. Pages keep their ends, so that they lie side by side
+   * without gaps or overlaps whatever comes and goes.
+   */
+  livePages<TableInfo extends GenericTableInfo>(
+    query: OrderedQuery<TableInfo>,
+    options: { readonly initialNumItems: number },
+  ): LivePages<DocumentByInfo<TableInfo>> {
+    const { initialNumItems } = readOptions<{ initialNumItems?: unknown }>(options, "The options of `livePages`", [
+      "initialNumItems",
+    ]);
+    if (!isQuery(query)) throw invalidArgument("`livePages` follows a query, as `db.query(\"tasks\")`.");
+    if (this.#closing !== undefined) throw closed();
+    return new LivePages(this.source.pages(query), requireCount("initialNumItems", initialNumItems));
   }
 
   // ---- functions ----

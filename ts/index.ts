@@ -22,6 +22,8 @@ export type {
 } from "./database.js";
 export type { CachedReads } from "./database.js";
 export { Live } from "./live/live.js";
+export { LivePages } from "./live/pages.js";
+export type { PagesSnapshot, PagesStatus } from "./live/pages.js";
 export type { LiveSnapshot, LiveStatus } from "./live/live.js";
 export { openDatabase } from "./open_database.js";
 export type { OpenDatabaseOptions } from "./open_database.js";

@@ -113,10 +113,15 @@ impl Mirror {
 }
 
 /// Asks for all news.
-pub(crate) fn ask_all(tab: &mut Tab, mirrors: &mut [Mirror]) {
+pub(crate) fn ask_all(tab: &mut Tab, mut ask: impl FnMut(&mut Tab, LiveId)) {
     while let Some(id) = tab.next_live() {
-        if let Some(mirror) = mirrors.iter_mut().find(|mirror| mirror.id == id) {
-            mirror.ask(tab);
-        }
+        ask(tab, id);
+    }
+}
+
+/// Asks for news of one of these, if it is there.
+pub(crate) fn ask_one<'a>(tab: &mut Tab, id: LiveId, mut mirrors: impl Iterator<Item = &'a mut Mirror>) {
+    if let Some(mirror) = mirrors.find(|mirror| mirror.id == id) {
+        mirror.ask(tab);
     }
 }

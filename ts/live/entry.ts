@@ -8,6 +8,20 @@ const LINGER_MS = 5000;
 
 const LOADING: LiveSnapshot<never> = Object.freeze({ value: undefined, status: "loading", error: undefined });
 
+/** Calls somebody back. What an app's code throws harms nobody else, and is reported as an uncaught error. */
+export function call(callback: { readonly call: () => void }): void {
+  try {
+    callback.call();
+  } catch (error) {
+    if (typeof reportError === "function") reportError(error);
+    else {
+      setTimeout(() => {
+        throw error;
+      });
+    }
+  }
+}
+
 /** What an entry asks of whoever made it. */
 export interface EntryOwner {
   /** Its snapshot is another one: those who listen are to be told. */

@@ -7,7 +7,7 @@ import { type PageJournal, type Terminal, uniqueOf } from "../query.js";
 import type { Scope } from "../scope.js";
 import type { SerializedQuery } from "../serialized_query.js";
 import { read } from "../transactions.js";
-import { Entry, type EntryOwner } from "./entry.js";
+import { call, Entry, type EntryOwner } from "./entry.js";
 import { share } from "./share.js";
 
 /** What an entry does about news of it. */
@@ -118,12 +118,7 @@ export class LiveQueries implements EntryOwner {
     for (const entry of changed) {
       for (const callback of [...entry.callbacks]) {
         // One that was called before may have ended this one.
-        if (!entry.callbacks.has(callback)) continue;
-        try {
-          callback.call();
-        } catch (error) {
-          report(error);
-        }
+        if (entry.callbacks.has(callback)) call(callback);
       }
     }
   }
@@ -136,12 +131,6 @@ export class LiveQueries implements EntryOwner {
       entry.drop();
     }
   }
-}
-
-/** An app's error that nobody waits for. */
-function report(error: unknown): void {
-  if (typeof reportError === "function") reportError(error);
-  else setTimeout(() => { throw error; });
 }
 
 function renewed(entry: Entry<any>): Entry<unknown> {

@@ -10,7 +10,8 @@ import { encodeTrusted } from "../encode.js";
 import { HoldfastError } from "../errors.js";
 import type { Contexts } from "../functions/contexts.js";
 import { nameOfReference } from "../functions/reference.js";
-import { isQuery, serializedQuery, type Terminal, uniqueOf } from "../query.js";
+import { isQuery, type PaginationOptions, serializedQuery, type Terminal, uniqueOf } from "../query.js";
+import { Executor } from "../reads.js";
 import { notFound, target } from "../transactions.js";
 import type { Entry } from "./entry.js";
 import { limitOf, LiveQueries } from "./queries.js";
@@ -45,6 +46,20 @@ export class LiveSource {
       }
       return functions.run(callable, functions.arguments(callable, second), scope);
     });
+  }
+
+  /** What makes the pages of a query, or of a registered query whose arguments have `paginationOpts`. */
+  pages(what: unknown, given?: Record<string, unknown>): (options: PaginationOptions) => Entry<any> {
+    if (!isQuery(what)) return (options) => this.entry(what, { ...given, paginationOpts: options });
+    const bridge = this.#bridge;
+    const query = serializedQuery(what);
+    const own = bridge.inputKey(bridge.writeQuery(query, undefined));
+    return ({ numItems, cursor, endCursor = null }) => {
+      this.#queries ??= new LiveQueries(bridge);
+      return this.#queries.function(`page ${numItems} ${cursor} ${endCursor} ${own}`, (scope) =>
+        new Executor(bridge, scope).paginate(query, { numItems, cursor, endCursor, maximumRowsRead: null }),
+      );
+    };
   }
 
   /** The same function with the same arguments is one live query. */

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::keyspace::RowId;
-use crate::live::mirror::{Mirror, ask_all};
+use crate::live::mirror::{Mirror, ask_all, ask_one};
 use crate::random::Random;
 
 /// A query of items as it crosses the line, and its limit.
@@ -95,7 +95,7 @@ fn whole() -> Value {
 }
 
 fn check(world: &mut World, tab: usize, queries: &[Value], mirrors: &mut [Mirror], seed: u64) -> usize {
-    ask_all(&mut world.tabs[tab], mirrors);
+    ask_all(&mut world.tabs[tab], |tab, id| ask_one(tab, id, mirrors.iter_mut()));
     let mut checked = 0;
     for (query, mirror) in queries.iter().zip(mirrors) {
         if !mirror.is_ready {
@@ -175,7 +175,7 @@ fn a_live_result_is_what_a_fresh_query_gives() {
         // In the end nothing is missing.
         for _ in 0..50 {
             world.settle();
-            ask_all(&mut world.tabs[alice], &mut mirrors);
+            ask_all(&mut world.tabs[alice], |tab, id| ask_one(tab, id, mirrors.iter_mut()));
         }
         for mirror in &mirrors {
             assert!(mirror.is_ready, "seed {seed}: {mirror:?}");
