@@ -3,7 +3,7 @@
 use super::program::{Query, Row};
 use super::running::fields_of;
 use super::world::{Alive, World, check_code};
-use crate::error::Code;
+use crate::error::{Code, Error};
 use crate::keyspace::{Place, TableId};
 use crate::live::mirror::{Mirror, ask_all, ask_one};
 use crate::query;
@@ -130,7 +130,7 @@ impl Following {
         }
         for mirror in &self.mirrors {
             // What its schema no longer has, a tab's query can't be answered by.
-            if let Some(error) = mirror.failure.as_ref().filter(|error| error.code != Code::IndexNotFound) {
+            if let Some(error) = mirror.failure.as_ref().filter(|error| !is_unanswerable(error)) {
                 check_code(error, may_be_damaged);
             }
         }
@@ -161,11 +161,16 @@ impl Following {
     /// What is not known in the end never will be.
     fn check_known(&self, name: u64, when: &str) {
         for ((query, _), mirror) in self.queries.iter().zip(&self.mirrors) {
-            let is_unanswerable = mirror.failure.as_ref().is_some_and(|error| error.code == Code::IndexNotFound);
+            let is_unanswerable = mirror.failure.as_ref().is_some_and(is_unanswerable);
             let is_known = mirror.is_ready && mirror.failure.is_none();
             assert!(is_known || is_unanswerable, "[live] tab {name} does not know {query:?} {when}: {mirror:?}");
         }
     }
+}
+
+/// The app of a tab knows an index that the schema in force doesn't have (any more).
+fn is_unanswerable(error: &Error) -> bool {
+    matches!(error.code, Code::IndexNotFound | Code::SchemaChanged)
 }
 
 fn readable(tab: &Tab, rows: &[(Place, Vec<u8>)]) -> Vec<Row> {

@@ -295,7 +295,7 @@ impl Tab {
     /// is told why, by their position.
     pub(crate) fn reject(&mut self, removed: Vec<Pending>, error: impl Fn(usize) -> Error) {
         let schema = self.current.schema.clone();
-        let gone: Vec<_> = removed.iter().map(|pending| pending.changes.clone()).collect();
+        let gone: Vec<_> = removed.iter().map(Pending::taken_back).collect();
         let is_everything = removed.iter().any(|pending| matches!(pending.system, Some(System::Schema(_))));
         let has_progress = removed.iter().any(|pending| matches!(pending.system, Some(System::Progress(_))));
         self.sort_queue(Vec::new(), gone, schema, is_everything, has_progress);
