@@ -50,7 +50,8 @@ export async function serveSources(folder, { port, strictPort = false, watch = f
   const live = watch ? {} : { hmr: false, watch: null };
   const server = await createServer({
     ...config(folder),
-    server: { host: "127.0.0.1", port, strictPort, fs: { allow: [root] }, ...live },
+    // As the tests' browser calls this machine, too: see playwright.config.mjs.
+    server: { host: "127.0.0.1", port, strictPort, fs: { allow: [root] }, allowedHosts: ["lan.test"], ...live },
   });
   await server.listen();
   return served(server);

@@ -1,13 +1,18 @@
 // Gives short names to what the binary and its glue import from each other. wasm-bindgen names each with a hash of sixteen
 // letters, which gzip can do nothing about, in both files: four kilobytes in all.
 
+import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { Problem } from "./run.mjs";
 
 const [IMPORT, EXPORT] = [2, 7];
-/** What the binary calls the module that it imports from, as wasm-bindgen has it and in short. */
+/** What the binary calls the module that it imports from, as wasm-bindgen has it. */
 const GLUE = /^\.\/\w+_bg\.js$/;
-const SHORT_GLUE = "w";
+/**
+ * The same in short. It is another one for each binary: short names of another version would stand for other functions, and
+ * so what does not belong together does not start.
+ */
+const shortGlue = (binary) => `w${createHash("sha256").update(binary).digest("hex").slice(0, 6)}`;
 /** Exports that others than the glue know. */
 const KEPT = new Set(["memory"]);
 
@@ -16,6 +21,7 @@ export function shortenNames(binary, glue) {
   const bytes = readFileSync(binary);
   const imports = new Map();
   const exports = new Map();
+  const glueName = shortGlue(bytes);
   const short = (names, name) => {
     if (!names.has(name)) names.set(name, KEPT.has(name) ? name : `_${names.size.toString(36)}`);
     return names.get(name);
@@ -26,7 +32,7 @@ export function shortenNames(binary, glue) {
       return section(id, importsOf(content), ({ from, name, kind }) => {
         if (!GLUE.test(from)) throw new Problem(`The binary imports ${name} from ${from}.`);
         module = from;
-        return [...text(SHORT_GLUE), ...text(short(imports, name)), ...kind];
+        return [...text(glueName), ...text(short(imports, name)), ...kind];
       });
     }
     if (id === EXPORT)
@@ -42,7 +48,7 @@ export function shortenNames(binary, glue) {
     .replace(/^(\s+)(\w+)(?=: function\b)/gm, (all, indent, name) =>
       imports.has(name) ? indent + imports.get(name) : all,
     )
-    .replace(JSON.stringify(module), SHORT_GLUE);
+    .replace(JSON.stringify(module), glueName);
   const isUsed = (name, before) => new RegExp(`${before}${name}(?![\\w$])`).test(script);
   for (const name of imports.keys()) if (isUsed(name, "(?<![\\w$])")) throw unknown(name);
   for (const name of exports.keys()) if (!KEPT.has(name) && isUsed(name, "exports\\.|\\[[\"']")) throw unknown(name);

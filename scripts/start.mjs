@@ -9,7 +9,15 @@ import { isFree, serveSources } from "./serve.mjs";
 
 const taken = (port) => new Problem(`Port ${port} is in use. Choose another, or leave the choice to npm start.`);
 
+/** Ends with npm, which tells only the shell between them that it has to end. Without npm it may outlive who started it. */
+function endWithNpm() {
+  if (process.env.npm_lifecycle_event !== "start") return;
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && process.exit(143), 500).unref();
+}
+
 main(async () => {
+  endWithNpm();
   const values = readOptions({ port: { type: "string" } }, "npm start [-- --port N]");
   const port = Number(values.port ?? 5173);
   if (!Number.isInteger(port) || port < 1 || port > 65535)

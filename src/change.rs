@@ -214,6 +214,9 @@ fn sorted_positions(keys: &[u8], list: &[Operation]) -> Vec<u32> {
     positions
 }
 
+/// Up to so much of keys is compared by heads; each further step would be another call inside the last one.
+const HEADS_UPTO: usize = keyspace::PREFIX_LENGTH + 16 * 16;
+
 /// Sorts by what keys hold from an offset on, sixteen bytes at a time.
 fn sort_heads<'k>(heads: &mut [Head], offset: usize, key: &dyn Fn(u32) -> &'k [u8]) {
     let mut goes_on = false;
@@ -234,7 +237,15 @@ fn sort_heads<'k>(heads: &mut [Head], offset: usize, key: &dyn Fn(u32) -> &'k [u
     }
     if goes_on {
         for same in heads.chunk_by_mut(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
-            sort_heads(same, offset + 16, key);
+            if offset < HEADS_UPTO {
+                sort_heads(same, offset + 16, key);
+            } else {
+                let mut positions: Vec<u32> = same.iter().map(|(_, position)| *position).collect();
+                crate::sort::sort_by(&mut positions, |a, b| key(*a).cmp(key(*b)));
+                for (head, position) in same.iter_mut().zip(positions) {
+                    head.1 = position;
+                }
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
  * The types of `ctx.db`: what a function reads and writes with. Code written for Convex's type-checks against them
  * unchanged; `count`, `select`, `newId` and `insertMany` are added.
  */
+import type { CommitTsPlaceholder } from "./convex/commit_ts.js";
 import type {
   BetterOmit,
   DocumentByName,
@@ -93,12 +94,37 @@ export interface GenericDatabaseReader<DataModel extends GenericDataModel> exten
   ): BaseTableReader<DataModel, TableName>;
 }
 
+/** Reads documents by `table` alone. */
+export interface GenericDatabaseReaderWithTable<DataModel extends GenericDataModel> {
+  /** Convex's own tables. They are empty here. */
+  system: Pick<GenericDatabaseReader<SystemDataModel>, "table">;
+  /** The methods for one table. */
+  table<TableName extends TableNamesInDataModel<DataModel>>(
+    tableName: TableName,
+  ): BaseTableReader<DataModel, TableName>;
+}
+
+/** Reads and writes documents by `table` alone. */
+export interface GenericDatabaseWriterWithTable<
+  DataModel extends GenericDataModel,
+> extends GenericDatabaseReaderWithTable<DataModel> {
+  /** The methods for one table. */
+  table<TableName extends TableNamesInDataModel<DataModel>>(
+    tableName: TableName,
+  ): BaseTableWriter<DataModel, TableName>;
+}
+
 /** Reads and writes documents. */
 export interface GenericDatabaseWriter<DataModel extends GenericDataModel> extends GenericDatabaseReader<DataModel> {
   /** The same methods for one table. */
   table<TableName extends TableNamesInDataModel<DataModel>>(
     tableName: TableName,
   ): BaseTableWriter<DataModel, TableName>;
+  /** What a server fills in when it saves. */
+  vars: {
+    /** Refused: it takes a server to know a commit's time. */
+    readonly commitTs: bigint & CommitTsPlaceholder;
+  };
   /** Adds a document and gives its id. */
   insert<TableName extends TableNamesInDataModel<DataModel>>(
     table: TableName,

@@ -64,6 +64,30 @@ export type GenericTableInfo = {
   vectorIndexes: GenericTableVectorIndexes;
 };
 
+/** The full-text indexes of a table. */
+export type SearchIndexes<TableInfo extends GenericTableInfo> = TableInfo["searchIndexes"];
+
+/** Their names. */
+export type SearchIndexNames<TableInfo extends GenericTableInfo> = keyof SearchIndexes<TableInfo>;
+
+/** One of them. */
+export type NamedSearchIndex<
+  TableInfo extends GenericTableInfo,
+  IndexName extends SearchIndexNames<TableInfo>,
+> = SearchIndexes<TableInfo>[IndexName];
+
+/** The vector indexes of a table. */
+export type VectorIndexes<TableInfo extends GenericTableInfo> = TableInfo["vectorIndexes"];
+
+/** Their names. */
+export type VectorIndexNames<TableInfo extends GenericTableInfo> = keyof VectorIndexes<TableInfo>;
+
+/** One of them. */
+export type NamedVectorIndex<
+  TableInfo extends GenericTableInfo,
+  IndexName extends VectorIndexNames<TableInfo>,
+> = VectorIndexes<TableInfo>[IndexName];
+
 /** All that the types know of a schema: its tables by name. */
 export type GenericDataModel = Record<string, GenericTableInfo>;
 
@@ -84,10 +108,14 @@ type ValueFromUnion<T, Key, Default> = T extends T ? (Key extends keyof T ? T[Ke
 
 /**
  * The type of a field, named as `title` or, inside nested objects, as `settings.isPublic`. A field that the document
- * doesn't have is `undefined`.
+ * doesn't have is `undefined`; one whose name isn't known may be anything.
  */
-export type FieldTypeFromFieldPath<Document extends GenericDocument, FieldPath extends string> =
-  FieldTypeFromFieldPathInner<Document, FieldPath> extends Value | undefined
+export type FieldTypeFromFieldPath<
+  Document extends GenericDocument,
+  FieldPath extends string,
+> = string extends FieldPath
+  ? any
+  : FieldTypeFromFieldPathInner<Document, FieldPath> extends Value | undefined
     ? FieldTypeFromFieldPathInner<Document, FieldPath>
     : Value | undefined;
 

@@ -19,9 +19,9 @@ import { describe } from "./describe.js";
 import { encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
 import type { HoldfastError } from "./errors.js";
 import type { GenericMutationCtx, GenericQueryCtx } from "./functions/context.js";
-import type { Contexts } from "./functions/contexts.js";
+import { type Contexts, copyOfArguments } from "./functions/contexts.js";
 import type { ConvertReturnType, FunctionReference, OptionalRestArgs } from "./functions/reference.js";
-import type { RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
+import type { ForeignFunction, RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
 import { Live } from "./live/live.js";
 import { LivePages, requireCount } from "./live/pages.js";
 import { LiveSource } from "./live/source.js";
@@ -193,6 +193,9 @@ export interface MutateOptions {
   timeoutMs?: number;
 }
 
+/** A type that the place where this stands has no say in: it is the function's, and an argument too many is refused. */
+type Settled<T> = [T][T extends any ? 0 : never];
+
 /**
  * An open database. Made by `openDatabase`.
  *
@@ -346,17 +349,20 @@ export class Database<DataModel extends GenericDataModel> {
    */
   run<Args extends Record<string, unknown>, Returns>(
     callable: RegisteredQuery<any, Args, Returns> | RegisteredMutation<any, Args, Returns>,
-    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+    ...args: OptionalRestArgs<FunctionReference<any, any, Settled<Args>>>
   ): Promise<ConvertReturnType<Returns>>;
   /** Runs the query or mutation that a reference names. */
   run<Args extends Record<string, unknown>, Returns>(
     reference: FunctionReference<"query" | "mutation", any, Args, Returns>,
-    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+    ...args: OptionalRestArgs<FunctionReference<any, any, Settled<Args>>>
   ): Promise<Returns>;
+  /** Runs a query or mutation that the `convex` package has made, whose type says nothing of arguments and result. */
+  run(callable: ForeignFunction, args?: Record<string, unknown>): Promise<any>;
   async run(meant: unknown, args?: unknown): Promise<unknown> {
+    const copy = copyOfArguments(args);
     const functions = await this.#contexts.functions();
     const callable = await functions.find(meant);
-    const given = functions.arguments(callable, args);
+    const given = functions.arguments(callable, copy);
     if (callable.type === "query") return read(this.#bridge, (scope) => functions.run(callable, given, scope));
     const options = { name: callable.name, timeoutMs: this.#timeoutMs };
     return this.#mutate((scope) => functions.run(callable, given, scope), options);
@@ -487,8 +493,8 @@ export class Database<DataModel extends GenericDataModel> {
   // ---- files ----
 
   /**
-   * Makes a file of what is stored, as it is at one moment: a snapshot of all tables in the form of Convex's, a ZIP, or
-   * the rows of one table as JSON lines, a JSON array or CSV.
+   * Makes a file of what is stored, as it is at one moment: a snapshot of all tables of the schema in the form of
+   * Convex's, a ZIP, or the rows of one table as JSON lines, a JSON array or CSV.
    */
   async export(options: ExportOptions = {}): Promise<Blob> {
     const { exportFrom } = await loadTransfer();
@@ -507,7 +513,7 @@ export class Database<DataModel extends GenericDataModel> {
   /** Where files come from and go to. */
   #end() {
     if (this.#closing !== undefined) throw closed();
-    return { bridge: this.#bridge, name: this.name, tables: this.#bridge.tableNames };
+    return { bridge: this.#bridge, name: this.name, storage: this.storage, tables: this.#bridge.tableNames };
   }
 
   // ---- the database itself ----
@@ -593,11 +599,11 @@ export class Database<DataModel extends GenericDataModel> {
 const loadTransfer = () => loadPart(() => import("./transfer/transfer.js"), "reads and writes files");
 
 /** Gives up an import whose page is gone: nobody will finish it. */
-export function endImports(bridge: Bridge, name: string): void {
-  const ASK = 3; // as in ts/transfer/import.ts, which a page need not load for this
+export function endImports(bridge: Bridge, { name, storage }: EngineOptions): void {
+  const ASK = 3; // as in ts/transfer/step.ts, which a page need not load for this
   if (bridge.engine.importStep(0, ASK, 0) !== Status.Done) return;
   loadTransfer()
-    .then(({ clearAway }) => clearAway({ bridge, name, tables: [] }))
+    .then(({ clearAway }) => clearAway({ bridge, name, storage }))
     .catch(() => undefined); // The next one who opens the database does it.
 }
 

@@ -2,14 +2,19 @@
  * Values as text for error messages, in Convex's form.
  */
 
-/** Longer descriptions are cut: an error is read by people, and a document may have a megabyte. */
+/**
+ * Longer descriptions are cut: an error is read by people, and a document may have a megabyte. No more values are looked at
+ * either, since each makes a letter at least, and an array can have four billion of them.
+ */
 const DESCRIPTION_LENGTH_MAX = 200;
 const TRUNCATED = "[...truncated]";
-/** More values than this make a longer text than is wanted; an array can have four billion of them. */
-const VALUES_MAX = 200;
 
-/** A value as it appears in error messages: JSON, with words for what JSON has no form for. Never throws. */
-export function describe(value: unknown): string {
+/**
+ * A value as it appears in error messages: JSON, with words for what JSON has no form for. Never throws.
+ *
+ * @param most - How long the text may be.
+ */
+export function describe(value: unknown, most = DESCRIPTION_LENGTH_MAX): string {
   let text: string | undefined;
   let values = 0;
   try {
@@ -19,20 +24,20 @@ export function describe(value: unknown): string {
       if (typeof inner === "symbol") return String(inner);
       if (typeof inner === "bigint") return `${inner}n`;
       values += 1;
-      if (values > VALUES_MAX) return null;
-      return Array.isArray(inner) && inner.length > VALUES_MAX ? inner.slice(0, VALUES_MAX) : inner;
+      if (values > most) return null;
+      return Array.isArray(inner) && inner.length > most ? inner.slice(0, most) : inner;
     });
   } catch {
     // Cycles, nesting beyond the stack, and objects whose getters or toJSON throw.
     text = "[...]";
   }
-  return text === undefined ? "undefined" : shortened(text);
+  return text === undefined ? "undefined" : shortened(text, most);
 }
 
 /** The beginning of a text that is too long for a message. */
-export function shortened(text: string): string {
-  if (text.length <= DESCRIPTION_LENGTH_MAX) return text;
-  let end = DESCRIPTION_LENGTH_MAX - TRUNCATED.length;
+export function shortened(text: string, most = DESCRIPTION_LENGTH_MAX): string {
+  if (text.length <= most) return text;
+  let end = most - TRUNCATED.length;
   if ((text.codePointAt(end - 1) ?? 0) > 0xffff) end -= 1; // never half of a surrogate pair
   return text.substring(0, end) + TRUNCATED;
 }

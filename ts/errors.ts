@@ -105,6 +105,9 @@ export async function rejected(error: unknown): Promise<never> {
 /** Marks a {@link ConvexError} across realms and package copies; Convex's client looks for the same symbol. */
 const IDENTIFYING_FIELD = Symbol.for("ConvexError");
 
+/** As much as Convex says of an error's data. */
+const CONVEX_ERROR_LENGTH_MAX = 16_384;
+
 /**
  * An error that an application's function throws on purpose: it passes through Holdfast with its data unchanged.
  *
@@ -119,7 +122,7 @@ export class ConvexError<Data extends Value> extends Error {
 
   /** Makes an error that carries `data`. */
   constructor(data: Data) {
-    super(typeof data === "string" ? data : describe(data));
+    super(typeof data === "string" ? data : describe(data, CONVEX_ERROR_LENGTH_MAX));
     this.data = data;
   }
 }

@@ -19,7 +19,10 @@ import { type SerializedExpression, serializeValue } from "./serialized_query.js
 export abstract class Expression<T extends Value | undefined> {
   /** Makes the type nominal. */
   declare private readonly _isExpression: undefined;
-  /** Tells expressions apart by what they compute. */
+  /**
+   * Tells expressions apart by what they compute, here. Declarations keep no types of private members, in Convex's package
+   * too: code that was written for it compares fields that may be missing, and adds to them.
+   */
   declare private readonly _value: T;
 }
 

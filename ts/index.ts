@@ -33,6 +33,7 @@ export type { WasmSource } from "./wasm.js";
 export { defineSchema, docValidator, SchemaDefinition } from "./schema.js";
 export type {
   DataModelFromSchemaDefinition,
+  DataModelOf,
   DefineSchemaOptions,
   Doc,
   DocValidator,

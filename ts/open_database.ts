@@ -4,19 +4,13 @@
 import { invalidArgument } from "./arguments.js";
 import { Bridge } from "./bridge.js";
 import { loneSurrogate } from "./checked.js";
-import type { GenericDataModel } from "./data_model.js";
 import { Database, endImports } from "./database.js";
 import type { HoldfastError } from "./errors.js";
-import { Contexts, type IdentityOption } from "./functions/contexts.js";
+import { checkedIdentity, Contexts, type IdentityOption } from "./functions/contexts.js";
 import type { FunctionModules } from "./functions/registry.js";
 import { headStart } from "./head_start.js";
 import { readOptions, readSizes } from "./options.js";
-import {
-  type DataModelFromSchemaDefinition,
-  type ExportableSchema,
-  type SchemaDefinition,
-  toDefinition,
-} from "./schema.js";
+import { type DataModelOf, type ExportableSchema, toDefinition } from "./schema.js";
 import { checkedTimeout } from "./transactions.js";
 import { isWasmSource, loadWasm, type Wasm, type WasmSource } from "./wasm.js";
 
@@ -62,7 +56,15 @@ export interface OpenDatabaseOptions<Schema extends ExportableSchema> {
   };
   /** Opens a database whose log is damaged without what can't be read, instead of failing. */
   accept?: "lose-unreadable";
-  /** The modules with the app's functions, as `import.meta.glob` gives them, loaded or to be loaded. */
+  /**
+   * The modules with the app's functions, loaded or to be loaded, by their paths, as Vite's `import.meta.glob` gives them:
+   *
+   * ```ts
+   * functions: import.meta.glob(["../convex/**\/*.ts", "!**\/_generated/**", "!**\/schema.ts", "!**\/*.*.ts"]),
+   * ```
+   *
+   * All that the glob matches is put into the page: leave out files with secrets, and those of `"use node"`.
+   */
   functions?: FunctionModules;
   /** Who uses the app, or what finds that out: the answer of `ctx.auth.getUserIdentity()`. */
   identity?: IdentityOption;
@@ -97,9 +99,7 @@ const OPTIONS = [
  */
 export async function openDatabase<Schema extends ExportableSchema>(
   given: OpenDatabaseOptions<Schema>,
-): Promise<
-  Database<Schema extends SchemaDefinition<any, boolean> ? DataModelFromSchemaDefinition<Schema> : GenericDataModel>
-> {
+): Promise<Database<DataModelOf<Schema>>> {
   const options = readOptions(given, "The options of `openDatabase`", OPTIONS);
   const { name, storage = defaultStorage(), durability = "relaxed", mutationTimeoutMs = MUTATION_TIMEOUT_MS } = options;
   if (typeof name !== "string" || name === "" || loneSurrogate(name) >= 0) {
@@ -122,9 +122,7 @@ export async function openDatabase<Schema extends ExportableSchema>(
   if (typeof functions !== "object" || functions === null) {
     throw invalidArgument("`functions` must be modules by their paths, as `import.meta.glob` gives them.");
   }
-  if (identity !== undefined && typeof identity !== "object" && typeof identity !== "function") {
-    throw invalidArgument("`identity` must be a user's identity, null, or a function that answers one.");
-  }
+  if (identity !== undefined && typeof identity !== "function") checkedIdentity(identity, "`identity`");
   if (options.wasmUrl !== undefined && !isWasmSource(options.wasmUrl)) {
     throw invalidArgument("`wasmUrl` must be the address of the binary, its bytes or a WebAssembly.Module.");
   }
@@ -151,7 +149,7 @@ export async function openDatabase<Schema extends ExportableSchema>(
     bridge.close();
     throw error;
   }
-  endImports(bridge, name);
+  endImports(bridge, engineOptions);
   const contexts = new Contexts(bridge, functions, identity);
   return new Database(wasm, bridge, contexts, engineOptions, timeoutMs);
 }

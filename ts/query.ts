@@ -7,11 +7,21 @@
  */
 import { bounded, invalidArgument, requireArgument, requireFunction, requireText } from "./arguments.js";
 import { DOCUMENT_SIZE_MAX, isInstance } from "./checked.js";
-import type { DocumentByInfo, GenericDocument, GenericTableInfo, IndexNames, NamedIndex } from "./data_model.js";
+import type {
+  DocumentByInfo,
+  GenericDocument,
+  GenericTableInfo,
+  IndexNames,
+  NamedIndex,
+  NamedSearchIndex,
+  SearchIndexNames,
+} from "./data_model.js";
 import { describe, describeError, shortened } from "./describe.js";
 import { HoldfastError } from "./errors.js";
 import { type ExpressionOrValue, type FilterBuilder, filterBuilder, serializeExpression } from "./filter.js";
 import { type IndexRange, type IndexRangeBuilder, RangeBuilder } from "./index_range.js";
+import { refusal } from "./refusal.js";
+import type { SearchFilter, SearchFilterBuilder } from "./search.js";
 import {
   type Order,
   type SerializedQuery,
@@ -31,7 +41,9 @@ export interface PaginationOptions {
   cursor: Cursor | null;
   /** Where to end; then the page holds everything in between, whatever `numItems` says. */
   endCursor?: Cursor | null;
-  /** Ends the page after this many documents were read, matching or not; `pageStatus` says so. */
+  /**
+   * Ends the page after this many documents were read, matching or not, unless `endCursor` is given; `pageStatus` says so.
+   */
   maximumRowsRead?: number;
   /** Convex's other limit, which is refused here. */
   maximumBytesRead?: number;
@@ -45,7 +57,7 @@ export interface PaginationResult<T> {
   isDone: boolean;
   /** Where the next page begins. */
   continueCursor: Cursor;
-  /** Where the page could be cut in two; null when it has fewer than two documents. */
+  /** Where the page could be cut in two; null when fewer than two documents were read for it. */
   splitCursor?: Cursor | null;
   /**
    * `"SplitRequired"` if `maximumRowsRead` has ended the page, `"SplitRecommended"` if three quarters of that were read or
@@ -128,7 +140,8 @@ export interface OrderedQuery<TableInfo extends GenericTableInfo> extends AsyncI
   filter(predicate: (q: FilterBuilder<TableInfo>) => ExpressionOrValue<boolean>): this;
   /**
    * Loads these fields of each document and no others: less to make, where documents are large. What comes out is not
-   * kept for other reads. Not in Convex.
+   * kept for other reads. A name that a document does not have is left out of it, be it an optional field or one that the
+   * schema does not know: the types refuse those. Not in Convex.
    */
   select<Field extends keyof DocumentByInfo<TableInfo> & string>(
     ...fields: Field[]
@@ -166,6 +179,13 @@ export interface QueryInitializer<TableInfo extends GenericTableInfo> extends Qu
     indexName: IndexName,
     indexRange?: (q: IndexRangeBuilder<DocumentByInfo<TableInfo>, NamedIndex<TableInfo, IndexName>>) => IndexRange,
   ): Query<TableInfo>;
+  /** Refused when it is called: text search needs a server. */
+  withSearchIndex<IndexName extends SearchIndexNames<TableInfo>>(
+    indexName: IndexName,
+    searchFilter: (
+      q: SearchFilterBuilder<DocumentByInfo<TableInfo>, NamedSearchIndex<TableInfo, IndexName>>,
+    ) => SearchFilter,
+  ): OrderedQuery<TableInfo>;
 }
 
 /** Convex's own tables. */
@@ -178,6 +198,15 @@ interface Draft {
   source: { [Key in "type" | "tableName" | "indexName"]?: string } & { range?: SerializedRangeExpression[] };
   order: Order | null;
   operators: SerializedQuery["operators"];
+}
+
+/** A name as `select` takes it. */
+function requireField(field: unknown, position: number): void {
+  requireArgument(field, "select", "field", position);
+  if (typeof field === "string") return;
+  const wanted = `Arg ${position} \`field\` to \`select\` must be the name of a field`;
+  const hint = Array.isArray(field) ? ', and each a name of its own, as in `select("title", "status")`' : "";
+  throw invalidArgument(`${wanted}${hint}. Received ${describe(field)}.`);
 }
 
 /** Where a query is in its life. It is used once, so that its results can be handed out as they come. */
@@ -230,8 +259,8 @@ class QueryBuilder implements Query<GenericTableInfo> {
     if (draft.operators.some((operator) => "select" in operator)) {
       throw invalidArgument("Queries may only specify `select` at most once");
     }
-    for (const [index, field] of fields.entries()) requireText(field, "select", "field", index + 1);
-    if (fields.length === 0) throw invalidArgument("Must provide arg 1 `field` to `select`");
+    if (fields.length === 0) requireField(undefined, 1);
+    for (const [index, field] of fields.entries()) requireField(field, index + 1);
     return new QueryBuilder(this.#executor, { ...draft, operators: [...draft.operators, { select: fields }] });
   }
 
@@ -386,9 +415,8 @@ class TableQuery implements QueryInitializer<GenericTableInfo> {
     return new QueryBuilder(this.#executor, { source, order: null, operators: [] });
   }
 
-  /** Not of the type: for code that was written for Convex. */
   withSearchIndex(): never {
-    throw invalidArgument("Holdfast has no text search: `withSearchIndex` can't be used here.");
+    throw refusal("`withSearchIndex`");
   }
 
   order(order: Order): QueryBuilder {

@@ -16,6 +16,9 @@ import type {
   Expand,
   GenericDataModel,
   GenericId,
+  GenericTableIndexes,
+  GenericTableSearchIndexes,
+  GenericTableVectorIndexes,
   IdField,
   SystemFields,
   SystemIndexes,
@@ -261,6 +264,31 @@ export type Doc<
   SchemaDef extends SchemaDefinition<any, boolean>,
   TableName extends keyof DataModelFromSchemaDefinition<SchemaDef> & string,
 > = DataModelFromSchemaDefinition<SchemaDef>[TableName]["document"];
+
+/**
+ * What any schema means to the type checker. The package `convex` declares its tables as a class of its own, from which
+ * documents can be told, and indexes cannot: there every name is one.
+ */
+export type DataModelOf<Schema extends ExportableSchema> =
+  Schema extends SchemaDefinition<any, boolean>
+    ? DataModelFromSchemaDefinition<Schema>
+    : Schema extends { readonly tables: infer Tables extends ForeignTables; strictTableNameTypes?: infer Strict }
+      ? MaybeMakeLooseDataModel<
+          {
+            [TableName in keyof Tables & string]: {
+              document: Expand<IdField<TableName> & SystemFields & Tables[TableName]["validator"]["type"]>;
+              fieldPaths: keyof IdField<TableName> | keyof SystemFields | Tables[TableName]["validator"]["fieldPaths"];
+              indexes: GenericTableIndexes;
+              searchIndexes: GenericTableSearchIndexes;
+              vectorIndexes: GenericTableVectorIndexes;
+            };
+          },
+          [Strict] extends [false] ? false : true
+        >
+      : GenericDataModel;
+
+/** Tables whose class is not ours. */
+type ForeignTables = Record<string, { validator: { type: any; fieldPaths: string } }>;
 
 /** Anything that exports itself as a schema: ours, or one made with the `convex` package. */
 export interface ExportableSchema {

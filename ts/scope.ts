@@ -2,6 +2,7 @@
  * What `ctx.db` of one function stands on: a run of a mutation or read, and the function's own place in it. A function
  * that is called by another has a place of its own inside.
  */
+import { invalidArgument } from "./arguments.js";
 import { type Bridge, Status } from "./bridge.js";
 import { type HoldfastError, rejected } from "./errors.js";
 import type { PageJournal } from "./query.js";
@@ -24,6 +25,9 @@ export interface TransactionRun {
   closed(): HoldfastError;
 }
 
+/** So many functions may call each other: endless recursion is told before memory ends. */
+const DEPTH_MAX = 128;
+
 /** A function's place in a run. */
 export class Scope implements Reader {
   readonly run: TransactionRun;
@@ -36,9 +40,18 @@ export class Scope implements Reader {
   #parts: Promise<unknown> | undefined;
   #isOver = false;
 
-  constructor(bridge: Bridge, run: TransactionRun, caller?: Scope) {
+  /** How many functions have called each other to come here. */
+  readonly #depth: number;
+
+  constructor(bridge: Bridge, run: TransactionRun, depth = 0, caller?: Scope) {
+    if (depth > DEPTH_MAX) {
+      throw invalidArgument(
+        `Functions call each other more than ${DEPTH_MAX} levels deep. Does one of them call itself without an end?`,
+      );
+    }
     this.#bridge = bridge;
     this.run = run;
+    this.#depth = depth;
     this.#caller = caller;
   }
 
@@ -75,7 +88,7 @@ export class Scope implements Reader {
 
   /** The place of a query that this function calls. */
   ofQuery(): Scope {
-    return new Scope(this.#bridge, this.run, this);
+    return new Scope(this.#bridge, this.run, this.#depth + 1, this);
   }
 
   /** Runs a mutation that this function calls. What it wrote is taken back when it fails. */
@@ -101,8 +114,8 @@ export class Scope implements Reader {
     const bridge = this.#bridge;
     const { transaction } = this;
     this.check();
+    const inner = new Scope(bridge, this.run, this.#depth + 1);
     if (bridge.engine.beginPart(transaction) === Status.Failed) throw bridge.error();
-    const inner = new Scope(bridge, this.run);
     let isKept = false;
     try {
       const result = await action(inner);

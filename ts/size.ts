@@ -6,6 +6,8 @@ import type { Value } from "./data_model.js";
 
 /** `_id` as a field: its name, and an id of usual length. */
 const ID_FIELD_SIZE = 38;
+/** Of this what is not the id's text. */
+const ID_FIELD_NAME_SIZE = 6;
 /** `_creationTime` as a field: its name, and a float64. */
 const CREATION_TIME_FIELD_SIZE = 23;
 
@@ -14,9 +16,12 @@ export function getConvexSize(value: Value | undefined): number {
   return sizeWithin(value, Infinity);
 }
 
-/** The size of a document by Convex's count; system fields that it lacks are added. */
-export function getDocumentSize(value: Record<string, Value>): number {
-  return documentSizeWithin(value, Infinity);
+/** The size of a document by Convex's count; system fields that it lacks are added, an id of usual length or this. */
+export function getDocumentSize(value: Record<string, Value>, options?: { customIdLength?: number }): number {
+  const size = documentSizeWithin(value, Infinity);
+  const { customIdLength } = options ?? {};
+  if (!customIdLength || value["_id"] !== undefined) return size;
+  return size - ID_FIELD_SIZE + ID_FIELD_NAME_SIZE + customIdLength;
 }
 
 /** The size of a document, counted only until it exceeds `limit`: objects may share parts beyond any measure. */

@@ -39,6 +39,13 @@ export const systemReader = {
     requireSystemTable(tableName, "query");
     return queryOf(emptyExecutor, tableName);
   },
+  table(tableName: string): object {
+    requireSystemTable(tableName, "table");
+    return {
+      get: (id: string) => systemReader.get(tableName, id),
+      query: () => systemReader.query(tableName),
+    };
+  },
   normalizeId(tableName: string, id: string): null {
     requireSystemTable(tableName, "normalizeId");
     requireText(id, "normalizeId", "id", 2);

@@ -11,6 +11,7 @@ import { HoldfastError } from "./errors.js";
 import { pathOfExcess, type Place, placed } from "./place.js";
 import { type PageJournal, queryTable } from "./query.js";
 import { drive, Executor } from "./reads.js";
+import { refusal } from "./refusal.js";
 import { Scope, type TransactionRun } from "./scope.js";
 import { systemReader } from "./system.js";
 
@@ -126,8 +127,17 @@ export class TransactionReader {
   }
 }
 
+/** What a server fills in when it saves. */
+const VARS = {
+  get commitTs(): never {
+    throw refusal("`ctx.db.vars.commitTs`");
+  },
+};
+
 /** `ctx.db` of a mutation. */
 export class TransactionDatabase extends TransactionReader {
+  readonly vars = VARS;
+
   newId(tableName: string): string {
     this.scope.check();
     return newId(this.bridge, this.scope.transaction, tableName);
@@ -543,6 +553,6 @@ function isTimeout(error: unknown): boolean {
 }
 
 function timeout({ name, timeoutMs }: MutationOptions): HoldfastError {
-  const message = `The mutation "${name}" did not end within ${timeoutMs! / 1000} s. Nothing of it was saved. Inside it use \`ctx.db\`: a write by \`db\` may wait for the mutation.`;
+  const message = `The mutation "${name}" did not end within ${timeoutMs! / 1000} s. Nothing of it was saved. Inside it use \`ctx.db\`: a write by \`db\` may wait for the mutation, and one by the \`ctx\` of a function that has called this one does.`;
   return new HoldfastError("MutationTimeout", message, { details: { name, timeoutMs } });
 }

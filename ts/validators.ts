@@ -30,6 +30,13 @@ export type ValidatorJson =
 /** A field of an exported object validator. */
 export type FieldJson = { fieldType: ValidatorJson; optional: boolean };
 
+/** The names of a record's fields, of an exported validator. */
+export type RecordKeyValidatorJson =
+  { type: "string" } | { type: "id"; tableName: string } | { type: "union"; value: RecordKeyValidatorJson[] };
+
+/** The values of a record's fields, of an exported validator. */
+export type RecordValueValidatorJson = FieldJson & { optional: false };
+
 /** `a.b` of `a` and `b`. */
 export type JoinFieldPaths<Start extends string, End extends string> = `${Start}.${End}`;
 

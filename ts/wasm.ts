@@ -2,7 +2,7 @@
  * Loads the engine. The only importer of what wasm-bindgen has made.
  */
 import type * as files from "node:fs/promises";
-import init, { deleteDatabase, Engine } from "../pkg/holdfast.js";
+import { deleteDatabase, Engine, initSync } from "../pkg/holdfast.js";
 import { isInstance } from "./checked.js";
 import { HoldfastError } from "./errors.js";
 import { fromBase64 } from "./json.js";
@@ -35,7 +35,7 @@ export function isWasmSource(source: unknown): source is WasmSource {
  * be tried again.
  */
 export function loadWasm(given?: WasmSource): Promise<Wasm> {
-  const source = given ?? new URL("./holdfast_bg.wasm", import.meta.url);
+  const source = given ?? besideScript();
   loading ??= load(source, given === undefined).catch((cause: unknown) => {
     loading = undefined;
     throw unavailable(source, cause);
@@ -43,68 +43,108 @@ export function loadWasm(given?: WasmSource): Promise<Wasm> {
   return loading;
 }
 
-async function load(source: WasmSource, isOurs: boolean): Promise<Wasm> {
-  const binary = isAddress(source) ? await fetched(source, isOurs) : source;
-  const { memory } = await init({ module_or_path: binary });
-  return { Engine, deleteDatabase, memory };
+/** Where the package has its binary. Bundlers look for this line; what they make of it for Node may not know its own place. */
+function besideScript(): URL | undefined {
+  try {
+    return new URL("./holdfast_bg.wasm", import.meta.url);
+  } catch {
+    return undefined;
+  }
 }
+
+async function load(source: WasmSource | undefined, isOurs: boolean): Promise<Wasm> {
+  try {
+    return started(await compiled(source));
+  } catch (cause) {
+    if (cause instanceof NotReached || isForbidden(cause)) throw cause;
+    if (isOurs) return started(await WebAssembly.compile(await inlined()));
+    throw cause instanceof WebAssembly.CompileError ? new Error(NO_BINARY + cause.message) : cause;
+  }
+}
+
+function started(module: WebAssembly.Module): Wasm {
+  // What imports nothing would begin, and be in the way of the right one.
+  if (WebAssembly.Module.imports(module).length === 0) throw new Error(WRONG_MODULE);
+  try {
+    const { memory } = initSync({ module });
+    return { Engine, deleteDatabase, memory };
+  } catch (cause) {
+    const isWrong = cause instanceof WebAssembly.LinkError || cause instanceof TypeError;
+    throw isWrong ? new Error(WRONG_MODULE, { cause }) : cause;
+  }
+}
+
+const NO_BINARY =
+  "there is no WebAssembly (a web page, perhaps) or only a part of one: `wasmUrl` must be the address of " +
+  "holdfast_bg.wasm. ";
+const WRONG_MODULE =
+  "`wasmUrl` is another WebAssembly module than the holdfast_bg.wasm of this version of the package.";
 
 function isAddress(source: WasmSource): source is string | URL {
   return typeof source === "string" || source instanceof URL;
 }
 
-/** The binary at an address. Where nothing is beside the script, what the package has of it as text. */
-async function fetched(address: string | URL, isOurs: boolean): Promise<Response | BufferSource> {
-  const text = String(address);
-  if (text.startsWith("file:")) {
+async function compiled(source: WasmSource | undefined): Promise<WebAssembly.Module> {
+  if (source === undefined) throw new Error("the script does not know where it is.");
+  if (isAddress(source)) return fetched(String(source));
+  return isModule(source) ? source : WebAssembly.compile(source);
+}
+
+function isModule(source: WasmSource): source is WebAssembly.Module {
+  return isInstance(source, WebAssembly.Module);
+}
+
+/** The network did not answer: it would not have the binary as a script, either. */
+class NotReached extends Error {}
+
+/** The binary at an address. */
+async function fetched(address: string): Promise<WebAssembly.Module> {
+  if (address.startsWith("file:")) {
     // Node's fetch knows no files. The name is put together so that bundlers for browsers don't look for it; of two
     // constants they would do that themselves.
     const name = ["node:fs", "promises"].join("/");
     const { readFile } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as typeof files;
-    return new Uint8Array(await readFile(new URL(text)));
+    return WebAssembly.compile(new Uint8Array(await readFile(new URL(address))));
   }
-  let response: Response;
-  try {
-    response = await fetch(address);
-  } catch (cause) {
-    throw new Error(
+  const response = await fetch(address).catch((cause: unknown) => {
+    throw new NotReached(
       `it was not reached (${reasonOf(cause)}). The device may be offline, or the page's Content-Security-Policy ` +
         "does not have this address in connect-src.",
       { cause },
     );
-  }
-  if (!response.ok) {
-    if (isOurs) return inlined();
-    throw new Error(`the server answered ${response.status}.`);
-  }
-  const type = response.headers.get("content-type") ?? "";
-  if (type.startsWith("application/wasm")) return response;
-  // Servers for single-page apps give the app's page for whatever is not there.
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  if (bytes[0] === 0x3c) {
-    if (isOurs) return inlined();
-    throw new Error("there is a web page and no WebAssembly: `wasmUrl` must be the address of holdfast_bg.wasm.");
-  }
-  return bytes;
+  });
+  if (!response.ok) throw new Error(`the server answered ${response.status}.`);
+  // Some servers have no type for it.
+  const isLabelled = response.headers.get("content-type")?.startsWith("application/wasm");
+  return isLabelled ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
 
-/** The binary from a script of its own: some development servers bundle scripts anew and leave behind what is beside them. */
+/**
+ * The binary from a script of its own, for where it is not beside this one: bundlers leave it behind, and servers answer
+ * with something else, such as the app's page.
+ */
 async function inlined(): Promise<BufferSource> {
   const { default: zipped } = await import("../pkg/inlined.js");
   const stream = new Blob([fromBase64(zipped)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).arrayBuffer();
 }
 
-function unavailable(source: WasmSource, cause: unknown): HoldfastError {
-  const reason = reasonOf(cause);
-  const isForbidden = /unsafe-eval|content.security.policy|\bCSP\b/i.test(reason) && !reason.includes("connect-src");
-  const remedy = isForbidden ? " The page's Content-Security-Policy needs 'wasm-unsafe-eval' in script-src." : "";
-  const from = isAddress(source) ? ` from ${String(source)}` : "";
+function unavailable(source: WasmSource | undefined, cause: unknown): HoldfastError {
+  const remedy = isForbidden(cause)
+    ? " The page's Content-Security-Policy needs 'wasm-unsafe-eval' in script-src."
+    : "";
+  const from = source !== undefined && isAddress(source) ? ` from ${String(source)}` : "";
   return new HoldfastError(
     "EngineUnavailable",
-    `Holdfast's WebAssembly binary could not be loaded${from}: ${reason}${remedy}`,
-    isForbidden ? { cause, retryable: false } : { cause },
+    `Holdfast's WebAssembly binary could not be loaded${from}: ${reasonOf(cause)}${remedy}`,
+    isForbidden(cause) ? { cause, retryable: false } : { cause },
   );
+}
+
+/** Whether the page may not run WebAssembly. */
+function isForbidden(cause: unknown): boolean {
+  const reason = reasonOf(cause);
+  return /unsafe-eval|content.security.policy|\bCSP\b/i.test(reason) && !reason.includes("connect-src");
 }
 
 function reasonOf(cause: unknown): string {

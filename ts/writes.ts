@@ -1,6 +1,6 @@
 /**
- * The writes of a function, and whether somebody takes care of those that fail. A function that forgets an `await` must
- * not save half of what it meant: a failure that nobody has heard of when it ends is the function's own.
+ * The writes of a function and its other calls, and whether somebody takes care of those that fail. A function that forgets
+ * an `await` must not save half of what it meant: a failure that nobody has heard of when it ends is the function's own.
  *
  * Promises tell nobody whether they are listened to, so a write that fails, or that has to wait and may fail, gives a
  * promise of a class of its own, whose `then` says so; `await`, `catch` and `Promise.all` call it. One that has succeeded
@@ -8,12 +8,14 @@
  */
 import { rejected } from "./errors.js";
 
-/** What the writes of one run have come to. */
+/** What the writes and calls of one function have come to. */
 export class Writes {
   /** Failures that nobody has heard of, by the promises that nobody listens to. */
   readonly #failures = new Map<Write<unknown>, unknown>();
   /** Writes that wait for pages, or whose failure has not reached its promise. */
   readonly #waiting = new Set<Promise<unknown>>();
+  /** Calls under way that write nothing: nobody but the function's end has to wait for them. */
+  readonly #calls = new Set<Promise<unknown>>();
 
   /** Begins a write. It answers at once, unless it has to wait. */
   begin<T>(write: () => T | Promise<T>): Promise<T> {
@@ -26,15 +28,23 @@ export class Writes {
     return outcome instanceof Promise ? this.follow(outcome, outcome) : Promise.resolve(outcome);
   }
 
-  /** @internal A promise that fails when `write` does, and tells whether anybody listens to it. */
-  follow<T>(promise: Promise<T>, write: Promise<unknown>): Promise<T> {
+  /** Follows a call that writes nothing. */
+  call<T>(call: Promise<T>): Promise<T> {
+    return this.follow(call, call, this.#calls);
+  }
+
+  /**
+   * @internal A promise that fails when `write` does, and tells whether anybody listens to it. It is under way as one of
+   * `those`.
+   */
+  follow<T>(promise: Promise<T>, write: Promise<unknown>, those = this.#waiting): Promise<T> {
     const followed = new Write<T>((resolve) => resolve(promise));
-    followed.told = { writes: this, write };
-    this.#waiting.add(write);
+    followed.told = { writes: this, write, those };
+    those.add(write);
     write.then(
-      () => this.#waiting.delete(write),
+      () => those.delete(write),
       (error: unknown) => {
-        this.#waiting.delete(write);
+        those.delete(write);
         if (followed.isHeard) return;
         this.#failures.set(followed, error);
         // It is told by the function; the platform need not complain as well.
@@ -56,19 +66,21 @@ export class Writes {
 
   /** Whether there is something that {@link Writes.end} has to wait for or to tell. */
   get isOpen(): boolean {
-    return this.#waiting.size + this.#failures.size > 0;
+    return this.#waiting.size + this.#calls.size + this.#failures.size > 0;
   }
 
   /** Waits for writes that nobody has waited for. Throws the first failure that nobody has heard of. */
   async end(): Promise<void> {
-    while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
+    while (this.#waiting.size + this.#calls.size > 0) {
+      await Promise.allSettled([...this.#waiting, ...this.#calls]);
+    }
     for (const error of this.#failures.values()) throw error;
   }
 }
 
 /** The promise of a write that may fail. */
 class Write<T> extends Promise<T> {
-  told: { writes: Writes; write: Promise<unknown> } | undefined;
+  told: { writes: Writes; write: Promise<unknown>; those: Set<Promise<unknown>> } | undefined;
   isHeard = false;
 
   /** What `then` makes is an ordinary promise. */
@@ -100,6 +112,7 @@ class Write<T> extends Promise<T> {
   }
 
   #handOn<U>(next: Promise<U>): Promise<U> {
-    return this.told === undefined ? next : this.told.writes.follow(next, this.told.write);
+    const { told } = this;
+    return told === undefined ? next : told.writes.follow(next, told.write, told.those);
   }
 }

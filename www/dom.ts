@@ -97,6 +97,8 @@ export const duration = (ms: number): string =>
       : ms < 10_000
         ? `${number(Math.round(ms))} ms`
         : `${(ms / 1000).toFixed(1)} s`;
+/** A moment of today. */
+export const clock = (time: number): string => new Date(time).toLocaleTimeString("en-GB");
 /** Bytes in the unit that reads best. */
 export function bytes(value: number): string {
   if (value < 1000) return `${value} B`;

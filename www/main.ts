@@ -204,7 +204,7 @@ function begin(db: Db, storage: Storage, durability: Durability): void {
     showState();
     void refresh();
   };
-  panels.replaceChildren(costs.element, sizes.element, care.element);
+  panels.replaceChildren(care.element, costs.element, sizes.element);
   resume();
   show(location.hash.slice(1));
 }

@@ -6,6 +6,15 @@ const entry = { signature: 0x02014b50, length: 46 };
 /** After its end there may be a comment. */
 const longestComment = 0xffff;
 
+/** Why a file can't be a snapshot, whatever it is called; undefined where it begins as one. */
+export async function noZip(file: File): Promise<string | undefined> {
+  if (file.size === 0) return `${file.name} is empty.`;
+  // Of a file in it, or of the end when there is none.
+  const start = new TextDecoder("latin1").decode(await file.slice(0, 4).arrayBuffer());
+  if (start === "PK\x03\x04" || start === "PK\x05\x06") return undefined;
+  return `${file.name} is no ZIP, and its name does not end with .jsonl, .json or .csv as one with a table’s rows does.`;
+}
+
 /** The names of the tables; undefined where that can't be told. What is wrong with such a file, the import will say. */
 export async function tablesIn(file: Blob): Promise<string[] | undefined> {
   try {

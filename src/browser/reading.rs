@@ -89,7 +89,8 @@ impl Engine {
     }
 
     /// Reads a page of at most `items` rows of the query in the input buffer. Behind it lie the cursor to
-    /// begin at and the one to end at, if their lengths are not 0. With `most_read`, no more rows are looked at.
+    /// begin at and the one to end at, if their lengths are not 0. With `most_read`, no more rows are looked at, unless
+    /// the end is given: the next page begins there, and what lies before it would be in none.
     /// At the end the text is the cursor of the next page and, in a line of its own, one that would cut this page in
     /// two, and the word `Number` is 1 if there is no next page, 2 if `most_read` has cut this one short, with 4 added
     /// if more than three quarters of that were read.
@@ -106,8 +107,10 @@ impl Engine {
             let source = source_of(transaction);
             match inner.start_page(source, length, cursor_length, end_length, items) {
                 Ok(mut active) => {
-                    if most_read > 0 {
-                        active.run.read_at_most(most_read as usize);
+                    match (most_read as usize, end_length) {
+                        (0, _) => {}
+                        (rows, 0) => active.run.read_at_most(rows),
+                        (rows, _) => active.run.read_about(rows),
                     }
                     inner.step(active)
                 }

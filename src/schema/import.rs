@@ -144,7 +144,7 @@ impl Schema {
     }
 }
 
-const INTERRUPTED: &str = "Another import has taken the place of this one. Nothing was imported.";
+const INTERRUPTED: &str = "Another page has given this import up, or has begun another. Nothing was imported.";
 const CHANGED: &str = "Nothing was imported: another version of this app has changed the table ";
 
 /// Whether a table is still what the one that an import fills was made after.

@@ -71,9 +71,9 @@ pub struct QueryRun {
     next: usize,
     is_scanned: bool,
     given: usize,
-    /// How many rows may still be looked at, and may be in all.
+    /// How many rows may still be looked at, and below how many of them that is close to the limit.
     most_read: usize,
-    read_limit: usize,
+    near_limit: usize,
     /// Whether the keys of entries are kept until they are given.
     keeps_keys: bool,
     /// Keys of `places`, if they are kept.
@@ -82,7 +82,7 @@ pub struct QueryRun {
     given_entries: Option<Vec<Entry>>,
     /// Key of the last entry given, for a cursor.
     last_key: Vec<u8>,
-    /// Keys of entries given, to find the middle.
+    /// Keys of entries left behind, to find the middle.
     split_keys: SplitKeys,
     /// Where the run began to read in key order; what it consumed lies between this and `last`.
     last_scanned: Vec<u8>,
@@ -123,15 +123,20 @@ impl QueryRun {
     /// Ends it after so many rows were looked at, whether they match or not.
     pub fn read_at_most(&mut self, rows: usize) {
         self.most_read = rows;
-        self.read_limit = rows;
+        self.near_limit = rows.div_ceil(4);
+    }
+
+    /// Goes on after so many rows, and only tells that they were many.
+    pub fn read_about(&mut self, rows: usize) {
+        self.near_limit = usize::MAX - rows + rows.div_ceil(4);
     }
 
     /// Whether more than three quarters of them were.
     pub fn is_near_limit(&self) -> bool {
-        self.most_read < self.read_limit / 4
+        self.most_read < self.near_limit
     }
 
-    /// The key of a row given with about as many before it as behind it, if keys are kept.
+    /// The key of a row looked at with about as many before it as behind it, if keys are kept.
     pub fn middle_key(&self) -> Option<&[u8]> {
         self.split_keys.middle()
     }
@@ -247,7 +252,7 @@ impl Tab {
             is_scanned: false,
             given: 0,
             most_read: usize::MAX,
-            read_limit: usize::MAX,
+            near_limit: 0,
             keeps_keys: false,
             keys: Vec::new(),
             given_entries: None,
@@ -371,7 +376,7 @@ impl Tab {
             let document = run.places[position].1.as_ref().expect("it was just read");
             if filtered && !self.matches(run, document, &place)? {
                 run.places[position].1 = None;
-                run.next = position + 1;
+                run.pass(position);
                 continue;
             }
             self.places.note(table, &place);
@@ -564,17 +569,23 @@ impl Tab {
 }
 
 impl QueryRun {
-    fn advance(&mut self, position: usize) {
+    /// Leaves an entry behind, whether its row is given or not: a page that gives nothing can be cut in two as well.
+    fn pass(&mut self, position: usize) {
         self.next = position + 1;
+        if let Some(key) = self.keys.get(position).filter(|_| self.given_entries.is_none()) {
+            self.split_keys.note(key);
+        }
+    }
+
+    fn advance(&mut self, position: usize) {
+        self.pass(position);
         self.given += 1;
         let Some(key) = self.keys.get_mut(position) else { return };
         let key = std::mem::take(key);
-        if let Some(entries) = &mut self.given_entries {
-            entries.push(Entry { key, place: self.places[position].0 });
-            return;
+        match &mut self.given_entries {
+            Some(entries) => entries.push(Entry { key, place: self.places[position].0 }),
+            None => self.last_key = key,
         }
-        self.last_key = key;
-        self.split_keys.note(&self.last_key);
     }
 }
 

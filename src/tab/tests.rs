@@ -280,3 +280,26 @@ fn the_last_commits_are_told_newest_first() {
     }
     assert_eq!(world.tabs[bob].stats().recent.len(), RECENT);
 }
+
+/// Many keys alike for long: bounds in the tree are larger than its pages, and no sort may go as deep as keys are long.
+#[test]
+fn long_keys_fill_a_tree() {
+    for (rows, length) in [(10, 900_000), (60, 100_000), (300, 10_000)] {
+        let mut world = World::new();
+        let alice = world.open(Options::default(), definition(INDEXES));
+        let long = "x".repeat(length);
+        let transaction = world.tabs[alice].begin(world.now_ms, false).expect("open");
+        for n in 0..rows {
+            world.put(alice, transaction, &format!("{long}{}", n % 3), f64::from(n), None);
+        }
+        assert_eq!(world.tabs[alice].finish(world.now_ms, transaction), Ok(Finished::Queued));
+        world.settle();
+        world.pass(5_000.0);
+        world.pass(5_000.0);
+        assert!(world.tabs[alice].stats().generation > 0, "there is a checkpoint");
+        let rows_by_k = world.scan(alice, "by_k");
+        assert_eq!(rows_by_k.len(), rows as usize);
+        assert!(rows_by_k.is_sorted_by_key(|(_, row)| row.get("k").and_then(Value::as_str).map(str::to_owned)));
+        assert_eq!(world.verify(alice).problems, Vec::<String>::new());
+    }
+}

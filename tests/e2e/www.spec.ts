@@ -465,7 +465,7 @@ test("is usable with the keyboard, and on a phone", async ({ newTab }) => {
   // What stands beside the list elsewhere is one tap away.
   await expect(page.getByRole("button", { name: "Verify" })).toBeHidden();
   await page.getByRole("button", { name: "Database", exact: true }).click();
-  await expect(page.getByLabel("The last change")).toBeInViewport();
+  await expect(page.getByRole("button", { name: "Verify" })).toBeInViewport();
   await page.getByRole("button", { name: "Verify" }).click();
   await expect(page.locator(".report")).toContainText("All is well");
   expect(await width()).toBe(375);

@@ -76,6 +76,37 @@ async function watchProgress(page: Page): Promise<() => Promise<Moment[]>> {
 const lines = (documents: readonly object[]): string =>
   documents.map((document) => `${JSON.stringify(document)}\n`).join("");
 
+test("a restore and a backup are cancelled by a button, and nothing has changed", async ({ newTab }) => {
+  const page = await newTab();
+  await addSample(page);
+  const before = await backUp(page);
+  const stop = page.getByRole("group", { name: "Backup" }).getByRole("button", { name: "Cancel" });
+  await expect(stop).toBeHidden();
+  /** Presses it as soon as it is there: no test is as quick. */
+  const cancelEarly = (): Promise<void> =>
+    page.evaluate(() => {
+      const button = [...document.querySelectorAll<HTMLElement>("[aria-label=Backup] button")].find(
+        ({ textContent }) => textContent === "Cancel",
+      )!;
+      new MutationObserver((_, observer) => {
+        observer.disconnect();
+        button.click();
+      }).observe(button, { attributes: true, attributeFilter: ["hidden"] });
+    });
+  const user = { betterAuthId: "x", email: "x", createdAt: 1 };
+  const dialog = await choose(page, "users.jsonl", `${JSON.stringify(user)}\n`.repeat(20_000));
+  await dialog.getByLabel("Replace everything").check();
+  await cancelEarly();
+  await dialog.getByRole("button", { name: "Replace everything" }).click();
+  await expect(outcome(page)).toHaveText("Cancelled. Nothing has changed: all documents are as they were.");
+  await expect(stop).toBeHidden();
+  await cancelEarly();
+  await panel(page).getByRole("button", { name: "Back up" }).click();
+  await expect(outcome(page)).toHaveText("Cancelled. The database is as it was.");
+  expect((await backUp(page)).tables).toEqual(before.tables);
+  await verify(page);
+});
+
 test("what was deleted and changed since the backup is there again, with its ids, in other tabs too", async ({
   newTab,
 }) => {
@@ -182,6 +213,23 @@ test("a damaged file says what is wrong with it, and nothing changes", async ({ 
   expect(await verify(page)).toContain("All is well.");
 });
 
+test("what can be no backup is told before anything is asked", async ({ newTab }) => {
+  const page = await newTab();
+  await addSample(page);
+  const go = dialogOf(page).getByRole("button", { name: "Replace everything" });
+  for (const [name, content, said] of [
+    ["empty.zip", "", "empty.zip is empty."],
+    ["picture.zip", "\x89PNG\r\n\x1a\n", "picture.zip is no ZIP"],
+    ["hello.txt", "hi\n", "hello.txt is no ZIP"],
+  ] as const) {
+    const dialog = await choose(page, name, content);
+    await expect(questionOf(page)).toContainText(said);
+    await expect(questionOf(page)).not.toContainText("Replaces");
+    await expect(go).toBeDisabled();
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+  }
+});
+
 test("rows of a CSV are added to the table that is chosen, and those before one that is wrong stay", async ({
   newTab,
 }) => {
@@ -210,11 +258,17 @@ test("rows of a CSV are added to the table that is chosen, and those before one 
   await dialog.getByRole("button", { name: "Add" }).click();
   await expect(outcome(page)).toContainText("users.csv was not restored.");
   await expect(outcome(page)).toContainText('Row 1 of table "users"');
-  await expect(outcome(page)).toContainText("What was added before that stays");
+  await expect(outcome(page)).toContainText("Nothing was added: all documents are as they were.");
   await choose(page, "users.csv", `${head}auth-8,eve@example.com\n`);
   await dialog.getByRole("button", { name: "Add" }).click();
   await expect(outcome(page)).toContainText("doesn't have all of the fields in the header (table users, row 1)");
   await expect(rows(page)).toHaveCount(7);
+
+  const many = Array.from({ length: 5_000 }, (_, n) => `auth-${n + 10},${n}@example.com,Many,1767571200000\n`).join("");
+  await choose(page, "users.csv", `${head}${many}auth-9,last@example.com,Last,never\n`);
+  await dialog.getByRole("button", { name: "Add" }).click();
+  await expect(outcome(page)).toContainText("4,000 documents of it were added before that and stay");
+  await expect(page.getByText("4,007 users", { exact: true })).toBeVisible();
 });
 
 test("the tables of a file are replaced and the others stay, or become empty", async ({ newTab }) => {
@@ -319,9 +373,9 @@ test("20,000 tasks are added, backed up and restored with their progress in view
   expect(new Set(percents(restoring)).size).toBeGreaterThan(5);
   expect(restoring[0]).toMatchObject({ isBarShown: true, state: "Saving…" });
   expect(restoring[0]!.disabled).toEqual([
-    "Generate 100,000 tasks",
     "Back up",
     "Restoring…",
+    "Generate 100,000 tasks",
     "Durability",
     "Delete database",
   ]);

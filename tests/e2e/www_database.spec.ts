@@ -22,6 +22,8 @@ test("verify finds nothing wrong, and a reload keeps everything", async ({ newTa
   const total = await generateSome(page);
   const before = await verify(page);
   expect(before).toContain("All is well.");
+  // The answer stays there when it is no longer new.
+  expect(before).toMatch(/, at \d\d:\d\d:\d\d\. What has changed since was not looked at\.$/);
   const counts = await Promise.all(
     (["all", "todo", "in_progress", "done"] as const).map((each) => countOf(page, each)),
   );
@@ -157,4 +159,24 @@ test("says what to do when the browser has no storage, and works in memory when 
   await addSample(page);
   await expect(page.getByRole("region", { name: "Sizes" })).toContainText("gone with this tab");
   expect(await verify(page)).toContain("All is well.");
+});
+
+test("what is done with the database is in view without scrolling, and lined up on a phone", async ({ newTab }) => {
+  const page = await newTab();
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await addSample(page);
+  for (const name of ["Back up", "Restore…", "Verify", "Delete database"]) {
+    await expect(page.getByRole("button", { name })).toBeInViewport({ ratio: 1 });
+  }
+  await page.setViewportSize({ width: 400, height: 800 });
+  const [panels, again] = await Promise.all(
+    ["Database", "Refresh"].map((name) => page.getByRole("button", { name, exact: true }).boundingBox()),
+  );
+  expect(again!.y).toBe(panels!.y);
+  await page.getByRole("tab", { name: "Projects" }).click();
+  await expect(rows(page)).toHaveCount(4);
+  const lefts = await rows(page).evaluateAll((all) =>
+    all.map((row) => [...row.querySelectorAll("td")].map((cell) => cell.getBoundingClientRect().left)),
+  );
+  for (const left of lefts) expect(left).toEqual(lefts[0]);
 });

@@ -3,17 +3,20 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {
   chmodSync,
+  closeSync,
   existsSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { BlobReader, TextReader, TextWriter, Uint8ArrayWriter, ZipReader, ZipWriter } from "@zip.js/zip.js";
@@ -42,9 +45,14 @@ interface Ended {
 
 /** Runs a command, and finds no stack trace in what it says. */
 async function holdfast(...argv: string[]): Promise<Ended> {
+  return holdfastOn("", ...argv);
+}
+
+/** The same with something on the standard input. */
+async function holdfastOn(input: string | Uint8Array, ...argv: string[]): Promise<Ended> {
   const [out, err] = [new PassThrough(), new PassThrough()];
   const texts = Promise.all([text(out), text(err)]);
-  const code = await run(argv, { out, err });
+  const code = await run(argv, { in: Readable.from([input], { objectMode: false }), out, err });
   out.end();
   err.end();
   const [said, complained] = await texts;
@@ -226,6 +234,20 @@ test("verify finds damage of any byte of the archive's files", async () => {
   assert.equal((await holdfast("verify", path)).code, 0);
 });
 
+test("verify says that a table is not there, or not under its name", async () => {
+  const { path, bytes } = await snapshot();
+  const texts = await unzipped(path);
+  delete texts["tasks/documents.jsonl"];
+  const without = await holdfast("verify", await zipped(texts));
+  assert.equal(without.code, 1);
+  assert.match(without.err, /has tasks\/generated_schema\.jsonl, and does not have tasks\/documents\.jsonl\.\n$/);
+  const flipped = bytes.slice();
+  flipped[new TextDecoder("latin1").decode(bytes).lastIndexOf("tasks/documents.jsonl") + 8]! ^= 1;
+  const renamed = await holdfast("verify", file("renamed.zip", flipped));
+  assert.equal(renamed.code, 1);
+  assert.match(renamed.err, /has tasks\/do\wuments\.jsonl where the file itself has another name/);
+});
+
 test("verify shows a hundred problems and counts the others", async () => {
   const path = await zipped({ "t/documents.jsonl": "7\n".repeat(150) });
   const { code, err } = await holdfast("verify", path);
@@ -254,9 +276,40 @@ test("export writes the rows of a table as JSON lines, a JSON array or CSV", asy
 test("export writes a file, whose name may tell the form, and says so elsewhere than the rows go", async () => {
   const { path } = await snapshot();
   const csv = file("tasks.csv", "before");
-  const { code, out, err } = await holdfast("export", path, "--table", "tasks", "--out", csv);
+  const { code, out, err } = await holdfast("export", path, "--table", "tasks", "--out", csv, "--force");
   assert.deepEqual([code, out, err], [0, "", `Wrote 3 rows of "tasks" to ${csv}.\n`]);
   assert.equal(readFileSync(csv, "utf8"), await done("export", path, "--table", "tasks", "--format", "csv"));
+});
+
+test("export writes over no file unless it is told to, and never over the snapshot", async () => {
+  const { path, bytes } = await snapshot();
+  const csv = file("tasks.csv", "before");
+  const command = ["export", path, "--table", "tasks", "--format", "csv", "--out"];
+  const { code, err } = await holdfast(...command, csv);
+  assert.equal(code, 2);
+  assert.match(err, /^There is a file .*tasks\.csv already: --force replaces it\.$/m);
+  assert.equal(readFileSync(csv, "utf8"), "before");
+  const link = file("link.zip");
+  symlinkSync(path, link);
+  for (const out of [path, join(folder, ".", path.slice(folder.length)), link]) {
+    const refused = await holdfast(...command, out, "--force");
+    assert.equal(refused.code, 2, out);
+    assert.match(refused.err, /is what is read\. Write to another file\./);
+    assert.deepEqual(new Uint8Array(readFileSync(path)), bytes);
+  }
+});
+
+test("a file that is called - is the standard input, and as --out the standard output", async () => {
+  const { path, bytes } = await snapshot();
+  assert.equal((await holdfastOn(bytes, "verify", "-")).out, "- is sound: 2 tables, 5 rows.\n");
+  assert.match((await holdfastOn(bytes, "inspect", "-")).out, /^-: 2 tables, 5 rows/);
+  const table = ["--table", "tasks", "--format", "csv"];
+  const csv = await done("export", path, ...table);
+  assert.equal((await holdfastOn(bytes, "export", "-", ...table, "--out", "-")).out, csv);
+  const into = file("made.zip");
+  const imported = await holdfastOn(csv, "import", "-", ...table, "--into", into);
+  assert.equal(imported.code, 0, imported.err);
+  assert.equal(await done("export", into, ...table), csv);
 });
 
 test("import makes a snapshot, and what was exported comes back as it was", async () => {
@@ -304,7 +357,11 @@ test("import refuses a table that has rows, unless it is told what becomes of th
   );
   assert.deepEqual(new Uint8Array(readFileSync(path)), bytes);
   assert.match(await done(...command, "--append"), /^Added 1 row .* has 4 rows there now/);
-  assert.match(await done(...command, "--replace"), /^Added 1 row .* has 1 row there now/);
+  assert.equal(await done(...command, "--replace"), `Replaced the 4 rows of "tasks" in ${path} by 1 row.\n`);
+  assert.match(
+    await done("import", rows, "--table", "new", "--into", path, "--replace"),
+    /^Added 1 row to "new" .* has 1 row there now/,
+  );
   assert.match(await done("export", path, "--table", "tasks", "--format", "csv"), /,e\n$/);
 });
 
@@ -367,6 +424,7 @@ const usage: [string, string[], string][] = [
     ["import", "a.csv", "--table", "t", "--into", "b.zip", "--append", "--replace"],
     "--append and --replace exclude each other",
   ],
+  ["a snapshot that is a stream", ["import", "a.csv", "--table", "t", "--into", "-"], "--into must name a file"],
   ["a file that is not there", ["verify", "nowhere.zip"], "There is no file nowhere.zip."],
   ["a folder", ["verify", folder], "is a folder, and a file is needed."],
 ];
@@ -403,8 +461,10 @@ test("a place that can't be written to is told", async () => {
 
 test("help tells the commands, and each its options", async () => {
   const all = await done("--help");
+  assert.equal(await done("-h"), all);
   for (const command of ["inspect", "verify", "export", "import"]) {
     assert.match(all, new RegExp(`^ {2}${command} <`, "m"));
+    assert.equal(await done(command, "-h"), await done(command, "--help"));
     assert.match(await done(command, "--help"), new RegExp(`^Usage: holdfast ${command} <`, "m"));
   }
   const help = await done("import", "--help");
@@ -440,6 +500,21 @@ test("the built command works, and ends with what it should", async () => {
   const start = readFileSync(built, "utf8").slice(0, 20);
   assert.equal(start, "#!/usr/bin/env node\n");
   if (process.platform !== "win32") assert.equal(statSync(built).mode & 0o111, 0o111);
+});
+
+test("a full disk behind the output is told in a sentence", { skip: !existsSync("/dev/full") }, async () => {
+  const { path } = await snapshot();
+  for (const argv of [
+    ["inspect", path],
+    ["export", path, "--table", "users", "--format", "csv"],
+  ]) {
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [built, ...argv], { stdio: ["ignore", full, "pipe"] });
+    const err = text(child.stderr!);
+    const code = await new Promise<number>((resolve) => child.on("close", resolve));
+    closeSync(full);
+    assert.deepEqual([code, await err], [1, "The output can't be written: ENOSPC: no space left on device, write.\n"]);
+  }
 });
 
 test("a reader that has read enough is no error", async () => {

@@ -1,8 +1,10 @@
 // Beside the `convex` package itself: what it makes is taken, and what it says is said.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import ts from "typescript";
 import * as server from "../../ts/convex/server.js";
 import * as values from "../../ts/convex/values.js";
 import { openDatabase } from "../../ts/index.js";
@@ -37,6 +39,44 @@ function schemaOf({ defineSchema, defineTable }: typeof server, { v }: typeof va
     }).vectorIndex("by_vector", { vectorField: "any", dimensions: 3 }),
   });
 }
+
+test("all that the package exports is there", () => {
+  for (const [name, ours, theirs] of [
+    ["server", server, convexServer],
+    ["values", values, convexValues],
+  ] as const) {
+    assert.deepEqual(
+      Object.keys(theirs).filter((key) => !(key in ours)),
+      [],
+      name,
+    );
+  }
+});
+
+test("all types that the package declares are there", () => {
+  const root = process.cwd();
+  const files = ["server", "values"].flatMap((name) => [
+    join(root, "node_modules", "convex", "dist", "esm-types", name, "index.d.ts"),
+    join(root, "dist", "convex", `${name}.d.ts`),
+  ]);
+  const { ESNext, Bundler } = { ...ts.ModuleKind, ...ts.ModuleResolutionKind };
+  const options = { module: ESNext, moduleResolution: Bundler, target: ts.ScriptTarget.ESNext, skipLibCheck: true };
+  const program = ts.createProgram(files, options);
+  const checker = program.getTypeChecker();
+  const [theirServer, ourServer, theirValues, ourValues] = files.map((file) => {
+    const module = checker.getSymbolAtLocation(program.getSourceFile(file)!)!;
+    return checker.getExportsOfModule(module).map((each) => each.name);
+  }) as [string[], string[], string[], string[]];
+  assert.ok(theirServer.includes("AuthConfig") && theirValues.includes("GenericId"));
+  assert.deepEqual(
+    theirServer.filter((name) => !ourServer.includes(name)),
+    [],
+  );
+  assert.deepEqual(
+    theirValues.filter((name) => !ourValues.includes(name)),
+    [],
+  );
+});
 
 const exported = (schema: object) => (schema as { export(): string }).export();
 
@@ -135,6 +175,63 @@ test("what is no value is refused in Convex's words", () => {
   for (const value of refused) {
     assert.equal(said(values, value), said(convexValues, value));
     assert.notEqual(said(values, value), "nothing");
+  }
+});
+
+test("what is no Convex JSON is refused in Convex's words", () => {
+  const said = ({ jsonToConvex }: typeof values, json: unknown): string => {
+    try {
+      return JSON.stringify(jsonToConvex(json as never));
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const refused = [
+    { $a: 1 },
+    { $a: 1, b: 2 },
+    { é: 1 },
+    [{ a: { é: 1 } }],
+    { $integer: "AQA=" },
+    { $integer: 5 },
+    { $float: "AAAAAAAA8D8=" },
+    { $float: "AA==" },
+    { $float: null },
+    { $bytes: 5 },
+    { $set: [] },
+    { $map: [] },
+    { $commitTs: 5 },
+    undefined,
+    { a: undefined },
+  ];
+  for (const json of refused) {
+    assert.equal(said(values, json), said(convexValues, json));
+    assert.doesNotMatch(said(values, json), /^[[{]/);
+  }
+});
+
+test("errors of an app say as much of their data as Convex's", () => {
+  for (const data of [
+    { text: "x".repeat(5_000) },
+    { text: "x".repeat(20_000) },
+    Array.from({ length: 1_000 }, (_, n) => n),
+    "t",
+    { n: 5n },
+  ]) {
+    assert.equal(new values.ConvexError(data).message, new convexValues.ConvexError(data).message);
+  }
+});
+
+test("sizes of documents with ids of another length", () => {
+  const documents: Record<string, values.Value>[] = [
+    { a: "x" },
+    { a: "x", _id: "i" },
+    { a: 1, _id: "i", _creationTime: 5 },
+  ];
+  for (const document of documents) {
+    for (const customIdLength of [undefined, 0, 40]) {
+      const options = { customIdLength: customIdLength as number };
+      assert.equal(values.getDocumentSize(document, options), convexValues.getDocumentSize(document, options));
+    }
   }
 });
 

@@ -245,14 +245,42 @@ test("a page ends when as many documents were read as may be, whether they match
   }
   assert.deepEqual(pages.flat(), [99, 199, 299, 399, 499, 599, 699, 799, 899, 999]);
   assert.ok(pages.every((page) => page.length <= 3));
-  // A page that is too long for its end is cut as well, and goes on from there.
-  const all = await db.query("tasks").paginate({ numItems: 1_000, cursor: null });
-  const { page, isDone, continueCursor, pageStatus } = await db
+  // A page whose end is given goes on to that: the next one begins there.
+  const fifty = await db.query("tasks").paginate({ numItems: 50, cursor: null });
+  for (const [maximumRowsRead, status] of [
+    [10, "SplitRecommended"],
+    [66, "SplitRecommended"],
+    [67, null],
+    [2 ** 32, null],
+  ] as const) {
+    const again = await db
+      .query("tasks")
+      .paginate({ numItems: 1, cursor: null, endCursor: fifty.continueCursor, maximumRowsRead });
+    assert.deepEqual([again.page.length, again.isDone, again.pageStatus], [50, false, status]);
+    assert.equal(again.continueCursor, fifty.continueCursor);
+  }
+  // One that has to be cut says where, if none of what was read is in it, too.
+  const none = () => db.query("tasks").filter((q) => q.eq(q.field("createdAt"), 999));
+  const cut = await none().paginate({ numItems: 5, cursor: null, maximumRowsRead: 40 });
+  assert.deepEqual([cut.page.length, cut.isDone, cut.pageStatus], [0, false, "SplitRequired"]);
+  const half = await db
     .query("tasks")
-    .paginate({ numItems: 1, cursor: null, endCursor: all.continueCursor, maximumRowsRead: 10 });
-  assert.deepEqual([page.length, isDone, pageStatus], [10, false, "SplitRequired"]);
-  const rest = await db.query("tasks").paginate({ numItems: 1_000, cursor: continueCursor });
-  assert.equal(rest.page[0]?.createdAt, 10);
+    .paginate({ numItems: 999, cursor: null, endCursor: (await unfiltered()).splitCursor! });
+  assert.equal(half.page.length, 20);
+  const halves = [
+    await none().paginate({ numItems: 5, cursor: null, endCursor: cut.splitCursor! }),
+    await none().paginate({ numItems: 5, cursor: cut.splitCursor!, endCursor: cut.continueCursor }),
+  ];
+  assert.deepEqual(
+    halves.map((each) => [each.page.length, each.isDone, each.continueCursor]),
+    [
+      [0, false, cut.splitCursor],
+      [0, false, cut.continueCursor],
+    ],
+  );
+  function unfiltered() {
+    return db.query("tasks").paginate({ numItems: 40, cursor: null });
+  }
   const exact = await db.query("tasks").paginate({ numItems: 10, cursor: null, maximumRowsRead: 10 });
   assert.deepEqual([exact.page.length, exact.isDone, exact.pageStatus], [10, false, "SplitRecommended"]);
   const some = await db.query("tasks").paginate({ numItems: 7, cursor: null, maximumRowsRead: 10 });

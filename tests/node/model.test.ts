@@ -229,7 +229,7 @@ async function ask(db: Pick<Ctx["db"], "query">, query: Query, expected: Row[]):
         const page = await built().paginate({ numItems: number, cursor });
         assert.ok(page.page.length === number || page.isDone);
         rows.push(...page.page);
-        if (query.answer === "split") await splits(built, cursor, page);
+        if (query.answer === "split") await splits(built, cursor, page, query.filter !== undefined);
         if (page.isDone) break;
         cursor = page.continueCursor;
       }
@@ -243,12 +243,14 @@ async function splits(
   built: () => ReturnType<typeof build>,
   cursor: string | null,
   page: Awaited<ReturnType<ReturnType<typeof build>["paginate"]>>,
+  isFiltered: boolean,
 ): Promise<void> {
-  if (page.page.length < 2) return assert.equal(page.splitCursor, null);
-  const middle = page.splitCursor!;
+  if (page.splitCursor == null) return assert.ok(page.page.length < 2);
+  const middle = page.splitCursor;
   const first = await built().paginate({ numItems: 1, cursor, endCursor: middle });
   const second = await built().paginate({ numItems: 1, cursor: middle, endCursor: page.continueCursor });
-  assert.ok(first.page.length > 0 && second.page.length > 0);
+  // A filter may have read more than it gives.
+  assert.ok(isFiltered || (first.page.length > 0 && second.page.length > 0));
   assert.deepEqual([...first.page, ...second.page], page.page);
   assert.deepEqual([first.continueCursor, second.continueCursor], [middle, page.continueCursor]);
 }

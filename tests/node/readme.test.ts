@@ -18,7 +18,10 @@ interface Program {
 const root = process.cwd();
 const folder = join(root, ".cache", "readme");
 
-/** The ts blocks of a document. One that imports something begins a new program; the others go on with it. */
+/**
+ * The ts blocks of a document. One that imports something begins a new program; the others go on with it. One that begins
+ * with a file's name is for the apps of tests/package.
+ */
 function programsOf(document: string): Program[] {
   const found: Program[] = [];
   let block: string[] | undefined;
@@ -27,6 +30,8 @@ function programsOf(document: string): Program[] {
       if (line === "```ts") block = [];
     } else if (line !== "```") {
       block.push(line);
+    } else if (/^\/\/ \S+\.ts$/.test(block[0] ?? "")) {
+      block = undefined;
     } else {
       const start = index - block.length;
       if (/^import\b/m.test(block[0] ?? "")) found.push({ document, line: start + 1, text: "" });

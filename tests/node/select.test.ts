@@ -52,16 +52,50 @@ test("selected values that JSON has no form for", async (t) => {
 
 test("select refuses what is no field, and to be asked twice", async (t) => {
   const db = await open(t);
-  assert.throws(() => db.query("tasks").select(5 as never), { code: "InvalidArgument" });
-  assert.throws(() => db.query("tasks").select(), { code: "InvalidArgument" });
+  const tasks = () => db.query("tasks");
+  assert.throws(() => tasks().select(5 as never), {
+    code: "InvalidArgument",
+    message: "Arg 1 `field` to `select` must be the name of a field. Received 5.",
+  });
+  assert.throws(() => tasks().select("title", undefined as never), {
+    code: "InvalidArgument",
+    message: "Must provide arg 2 `field` to `select`",
+  });
+  // As it was written before one had looked.
+  assert.throws(() => tasks().select(["title", "status"] as never), {
+    code: "InvalidArgument",
+    message:
+      "Arg 1 `field` to `select` must be the name of a field, and each a name of its own, " +
+      'as in `select("title", "status")`. Received ["title","status"].',
+  });
+  assert.throws(() => tasks().select(), { code: "InvalidArgument" });
   assert.throws(() => db.query("tasks").select("title").select("title"), { code: "InvalidArgument" });
-  assert.deepEqual(
-    await db
-      .query("tasks")
-      .select("nothing" as never)
-      .collect(),
-    [],
-  );
+});
+
+test("a selected name that no document has gives nothing", async (t) => {
+  const db = await open(t);
+  const { task } = await seed(db);
+  await db.insert("tasks", task("a"));
+  const misspelt = db.query("tasks").select("title", "titel" as "title");
+  assert.deepEqual(await misspelt.collect(), [{ title: "a" }]);
+  const nothing = db.query("tasks").select("nothing" as never);
+  assert.deepEqual(await nothing.collect(), [{}]);
+});
+
+test("the beginning of a query may be used again, what is made of it once", async (t) => {
+  const db = await open(t);
+  const { task } = await seed(db);
+  await db.insert("tasks", task("a"));
+  const beginning = db.query("tasks");
+  assert.equal((await beginning.collect()).length, 1);
+  assert.equal(await beginning.count(), 1);
+  assert.equal((await beginning.order("desc").first())?.title, "a");
+  const ordered = beginning.order("desc");
+  assert.equal((await ordered.first())?.title, "a");
+  assert.equal(await codeOf(ordered.first()), "InvalidArgument");
+  const ranged = beginning.withIndex("by_project");
+  assert.equal((await ranged.collect()).length, 1);
+  assert.equal(await codeOf(ranged.collect()), "InvalidArgument");
 });
 
 test("a table by itself", async (t) => {

@@ -56,11 +56,11 @@ class App {
     return { shown, problems };
   }
 
-  /** The same of the app as vite builds it, with what vite warns of. */
-  async built(settings) {
+  /** The same of the app as vite, or another version of it, builds it, with what that warns of. */
+  async built(settings, { build, preview } = vite) {
     const { warnings, config } = this.#vite(settings);
-    await vite.build(config);
-    const server = await vite.preview({ ...config, preview: { host: "127.0.0.1", port: await freePort() } });
+    await build(config);
+    const server = await preview({ ...config, preview: { host: "127.0.0.1", port: await freePort() } });
     try {
       return { ...(await this.visit(server.resolvedUrls.local[0])), warnings };
     } finally {

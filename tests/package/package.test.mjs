@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { attempt, root, run } from "../../scripts/run.mjs";
@@ -12,11 +12,13 @@ let app;
 before(async () => (app = await freshApp(["tests/package/app", "."])));
 after(() => app?.remove());
 
-const works = { shown: "Pack, true", problems: [], warnings: [] };
+const works = { shown: "Pack, true, application/zip; worker: Pack, application/zip", problems: [], warnings: [] };
 
 test("the package holds what its package.json names, and nothing else", () => {
   const folder = join(app.folder, "node_modules", "holdfast");
-  const { bin, exports, types, dependencies, scripts } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const { bin, exports, types, typesVersions, dependencies, scripts } = JSON.parse(
+    readFileSync(join(folder, "package.json"), "utf8"),
+  );
   const files = readdirSync(folder, { recursive: true }).map((file) => file.replaceAll("\\", "/"));
   for (const target of Object.values(exports).flatMap((one) =>
     typeof one === "string" ? [one] : Object.values(one),
@@ -25,19 +27,64 @@ test("the package holds what its package.json names, and nothing else", () => {
   }
   assert.deepEqual(bin, { holdfast: "./dist/cli.js" });
   assert.equal(types, exports["."].types, "who doesn't read `exports` finds the types as well");
+  const entries = Object.entries(exports).filter(([path, { types }]) => path !== "." && types !== undefined);
+  assert.deepEqual(typesVersions, {
+    "*": Object.fromEntries(entries.map(([path, { types }]) => [path.slice(2), [types]])),
+  });
   const foreign = files.filter(
-    (file) => !/^(dist(\/|$)|package\.json$|README\.md$|CHANGELOG\.md$|LICENSE$)/.test(file),
+    (file) => !/^((dist|docs)(\/|$)|bench$|package\.json$|LICENSE$|(bench\/)?[A-Z]+\.md$)/.test(file),
   );
   assert.deepEqual(foreign, []);
   assert.equal(dependencies, undefined);
   for (const hook of ["preinstall", "install", "postinstall", "prepare"]) assert.equal(scripts?.[hook], undefined);
 });
 
-test("the app passes the type check, the library's declarations included", async () => {
-  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-  const { ok, output } = await attempt(process.execPath, [tsc, "-p", "."], { cwd: app.folder });
-  assert.ok(ok, output);
+test("links in the packed documents lead to packed files, and to headings that are there", () => {
+  const folder = join(app.folder, "node_modules", "holdfast");
+  const documents = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith(".md"));
+  assert.ok(documents.length > 10);
+  const headingsOf = (file) => {
+    const headings = readFileSync(file, "utf8").matchAll(/^#+ (.*)$/gm);
+    return [...headings].map(([, text]) =>
+      text
+        .toLowerCase()
+        .replace(/[^\w\s-]/g, "")
+        .replaceAll(" ", "-"),
+    );
+  };
+  for (const document of documents) {
+    for (const [, link] of readFileSync(join(folder, document), "utf8").matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (link.startsWith("https:")) continue;
+      const [path, heading] = link.split("#");
+      const target = path === "" ? join(folder, document) : join(folder, document, "..", path);
+      assert.ok(existsSync(target), `${document} has a link to ${link}`);
+      if (heading) assert.ok(headingsOf(target).includes(heading), `${document} has a link to ${link}`);
+    }
+  }
 });
+
+test("README.md names the file that npm pack makes, and how it is installed", () => {
+  const [packed] = readdirSync(app.folder).filter((file) => file.endsWith(".tgz"));
+  const [, pack, install] =
+    /^```sh\nnpm run build && (npm pack) .* makes (?:\S+)\n(npm install \S+) .*\n```$/m.exec(
+      readFileSync(join(root, "README.md"), "utf8"),
+    ) ?? [];
+  assert.deepEqual([pack, install], ["npm pack", `npm install ../holdfast/${packed}`]);
+});
+
+for (const [moduleResolution, module, others] of [
+  ["bundler", "esnext", []],
+  ["node16", "node16", []],
+  // What TypeScript calls outdated, and apps have.
+  ["node10", "esnext", ["--ignoreDeprecations", "6.0"]],
+]) {
+  test(`the app passes the type check, the library's declarations included, as ${moduleResolution} finds them`, async () => {
+    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+    const args = [tsc, "-p", ".", "--moduleResolution", moduleResolution, "--module", module, ...others];
+    const { ok, output } = await attempt(process.execPath, args, { cwd: app.folder });
+    assert.ok(ok, output);
+  });
+}
 
 test("the declarations say nothing that only the newest TypeScript knows", () => {
   const folder = join(app.folder, "node_modules", "holdfast", "dist");
@@ -61,8 +108,14 @@ test("the app works as vite builds it", async () => assert.deepEqual(await app.b
 
 test("the app works as vite serves it in development", async () => assert.deepEqual(await app.served(), works));
 
+// What a worker imports when it needs it can't be one classic script, which older ones make of it.
+const settings = { worker: { format: "es" } };
+
+test("the app works as an older vite builds it", async () =>
+  assert.deepEqual(await app.built(settings, await import("vite7")), works));
+
 test("the app works as an older vite serves it in development, which leaves the binary behind", async () =>
-  assert.deepEqual(await app.served({}, await import("vite7")), works));
+  assert.deepEqual(await app.served(settings, await import("vite7")), works));
 
 /** What the script without a browser says, run by a program. */
 async function saidIn(program) {

@@ -70,6 +70,8 @@ export const good = mutation({
     await ctx.runMutation(api.tasks.create, { projectId });
     const identity = await ctx.auth.getUserIdentity();
     assertType<IsExact<NonNullable<typeof identity>["subject"], string>>();
+    assertType<IsExact<NonNullable<typeof identity>["email"], string | undefined>>();
+    assertType<IsExact<NonNullable<typeof identity>["emailVerified"], boolean | undefined>>();
     return task?.title ?? null;
   },
 });
@@ -100,6 +102,14 @@ export async function looseCalls(): Promise<void> {
   assertType<IsExact<typeof sum, number>>();
   const length = await db.run(looseQuery);
   assertType<IsExact<typeof length, number>>();
+  // @ts-expect-error: an argument of another type
+  await db.run(loose, { n: "1" });
+  // @ts-expect-error: an argument is missing
+  await db.run(loose, {});
+  // @ts-expect-error: no such argument
+  await db.run(loose, { n: 1, b: 2 });
+  // @ts-expect-error: all arguments are missing
+  await db.run(loose);
 }
 
 declare const reference: FunctionReference<"query", "public", { a: number }, string>;

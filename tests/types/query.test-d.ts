@@ -133,8 +133,6 @@ export function filters(db: GenericDatabaseReader<DataModel>): void {
   tasks.filter((q) => q.or(q.neq(q.field("_id"), taskId), q.gte(q.field("_creationTime"), 1)));
   // @ts-expect-error: no such field
   tasks.filter((q) => q.eq(q.field("nothing"), 1));
-  // @ts-expect-error: not a boolean
-  tasks.filter((q) => q.field("title"));
   // @ts-expect-error: text can't be added
   tasks.filter((q) => q.eq(q.add(q.field("title"), "x"), "y"));
   // @ts-expect-error: compared with another type

@@ -5,10 +5,15 @@ import { parseArgs } from "node:util";
 import { usageProblem } from "./problems.js";
 import type { Streams } from "./streams.js";
 
+/** What stands for the standard input or output in the place of a file. */
+export const STANDARD = "-";
+
 /** An option. */
 export interface Option {
   /** What its value is called in the help; without it, it takes none. */
   readonly value?: string;
+  /** Its letter, if it has one. */
+  readonly short?: string;
   readonly about: string;
 }
 
@@ -38,7 +43,9 @@ export interface Command {
 /** Takes arguments apart. `command` is what messages call it. */
 export function readArguments(argv: readonly string[], known: Options, command: string): Given {
   const entries = Object.entries(known);
-  const types = entries.map(([name, { value }]) => [name, { type: value ? "string" : "boolean" }] as const);
+  const types = entries.map(
+    ([name, { value, short }]) => [name, { type: value ? "string" : "boolean", ...(short && { short }) }] as const,
+  );
   const { tokens } = parseArgs({
     args: [...argv],
     options: Object.fromEntries(types),
@@ -52,14 +59,14 @@ export function readArguments(argv: readonly string[], known: Options, command: 
     if (token.kind !== "option") continue;
     const { name, rawName, value, inlineValue } = token;
     const option = Object.hasOwn(known, name) ? known[name] : undefined;
-    if (option === undefined || !rawName.startsWith("--")) {
+    if (option === undefined || ![`--${name}`, `-${option.short}`].includes(rawName)) {
       const names = entries.map(([each]) => `--${each}`).join(", ");
       throw usageProblem(`Unknown option ${rawName}: \`${command}\` has ${names}.`);
     }
     if (options.has(name)) throw usageProblem(`${rawName} is given twice.`);
     if (option.value === undefined) {
       if (value !== undefined) throw usageProblem(`${rawName} takes no value.`);
-    } else if (value === undefined || (!inlineValue && value.startsWith("-"))) {
+    } else if (value === undefined || (!inlineValue && value.startsWith("-") && value !== STANDARD)) {
       throw usageProblem(`${rawName} needs a value: ${rawName} <${option.value}>.`);
     }
     options.set(name, value ?? "");

@@ -1,8 +1,8 @@
 /**
  * `holdfast export`: the rows of one table of a snapshot in another form.
  */
-import { type Command, type Given, onlyFile, required } from "./arguments.js";
-import { formatOf, readWhole, writeWhole } from "./files.js";
+import { type Command, type Given, onlyFile, required, STANDARD } from "./arguments.js";
+import { formatOf, readWhole, requireFree, writeWhole } from "./files.js";
 import { Exit, Problem } from "./problems.js";
 import { inFile, importing, inMemory, lookInto } from "./snapshot.js";
 import { many, pour, Progress, say, type Streams } from "./streams.js";
@@ -14,6 +14,7 @@ export const exportCommand: Command = {
     table: { value: "name", about: "The table." },
     format: { value: "csv|jsonl|json", about: "The form; else the end of the name of --out tells." },
     out: { value: "file", about: "Where to write; else it goes to the standard output." },
+    force: { about: "Replaces a file that is there." },
   },
   more: "Rows come in the order of their creation. CSV has no types, so that not everything comes back from it; from the other two it does.",
   run,
@@ -22,9 +23,11 @@ export const exportCommand: Command = {
 async function run(given: Given, streams: Streams): Promise<number> {
   const file = onlyFile(given, exportCommand.operands);
   const table = required(given, "table", "the table whose rows are wanted");
-  const out = given.options.get("out");
+  const wanted = given.options.get("out");
+  const out = wanted === STANDARD ? undefined : wanted;
   const format = formatOf(given.options.get("format"), out);
-  const snapshot = await readWhole(file);
+  const snapshot = await readWhole(file, streams);
+  if (out !== undefined) await requireFree(out, file, given.options.has("force"));
   const names = (await lookInto(file, snapshot)).tables.map(({ name }) => name);
   if (!names.includes(table)) throw new Problem(`${file} has no table "${table}". Its tables: ${names.join(", ")}.`);
   const progress = new Progress(streams);

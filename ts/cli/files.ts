@@ -4,7 +4,10 @@
 import { openAsBlob, type Stats } from "node:fs";
 import { chmod, open, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { extname } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { STANDARD } from "./arguments.js";
 import { usageProblem } from "./problems.js";
+import type { Streams } from "./streams.js";
 
 /** Forms of files with the rows of one table. */
 export const ROW_FORMATS = ["csv", "jsonl", "json"] as const;
@@ -45,11 +48,22 @@ export async function readIfThere(path: string): Promise<Blob | undefined> {
   return openAsBlob(path);
 }
 
-/** A file that must be there. */
-export async function readWhole(path: string): Promise<Blob> {
+/** A file that must be there, or the standard input. */
+export async function readWhole(path: string, streams: Streams): Promise<Blob> {
+  if (path === STANDARD) return new Blob([await buffer(streams.in)] as BlobPart[]);
   const blob = await readIfThere(path);
   if (blob === undefined) throw usageProblem(`There is no file ${path}.`);
   return blob;
+}
+
+/** Fails where a file would take the place of another, or of the one that it is made of. */
+export async function requireFree(path: string, origin: string, isForced: boolean): Promise<void> {
+  const before = await lookAt(path);
+  if (before === undefined || !before.isFile()) return;
+  if (origin !== STANDARD && (await realpath(path)) === (await realpath(origin))) {
+    throw usageProblem(`${path} is what is read. Write to another file.`);
+  }
+  if (!isForced) throw usageProblem(`There is a file ${path} already: --force replaces it.`);
 }
 
 /** Writes a file beside its place and puts it there when it is on the disk: until then, what was there before is there. */

@@ -1,7 +1,7 @@
 /**
  * `holdfast import`: the rows of a file as a table of a snapshot.
  */
-import { type Command, type Given, onlyFile, required } from "./arguments.js";
+import { type Command, type Given, onlyFile, required, STANDARD } from "./arguments.js";
 import { formatOf, readIfThere, readWhole, writeWhole } from "./files.js";
 import { Exit, Problem, usageProblem } from "./problems.js";
 import { inFile, importing, inMemory, lookInto } from "./snapshot.js";
@@ -27,7 +27,8 @@ async function run(given: Given, streams: Streams): Promise<number> {
   const into = required(given, "into", "the snapshot that they are added to");
   const format = formatOf(given.options.get("format"), file);
   const mode = modeOf(given);
-  const rows = await readWhole(file);
+  if (into === STANDARD) throw usageProblem("--into must name a file: it is read and written.");
+  const rows = await readWhole(file, streams);
   const before = await readIfThere(into);
   const source = before && (await lookInto(into, before));
   if (source !== undefined && source.skipped.length > 0) {
@@ -38,11 +39,12 @@ async function run(given: Given, streams: Streams): Promise<number> {
   const names = (source?.tables ?? []).map(({ name }) => name);
   const progress = new Progress(streams);
   const onProgress = importing(progress);
-  const [snapshot, added, total] = await inFile(
+  const [snapshot, had, added, total] = await inFile(
     into,
     inMemory([...new Set([...names, table])], async (db) => {
       const kept = before && (await db.import(before, { format: "zip", onProgress }));
-      const isTaken = mode === undefined && (kept?.tables[table] ?? 0) > 0;
+      const had = kept?.tables[table] ?? 0;
+      const isTaken = mode === undefined && had > 0;
       const report = await inFile(file, db.import(rows, { format, table, ...(mode && { mode }), onProgress })).catch(
         (error: unknown) => {
           if (!isTaken || !(error instanceof Problem)) throw error;
@@ -50,12 +52,16 @@ async function run(given: Given, streams: Streams): Promise<number> {
         },
       );
       const total = await db.query(table).count();
-      return [await db.export(), report.rows, total] as const;
+      return [await db.export(), had, report.rows, total] as const;
     }),
   );
   progress.end();
   await writeWhole(into, snapshot);
-  say(streams.out, `Added ${many(added, "row")} to "${table}" in ${into}, which has ${many(total, "row")} there now.`);
+  const did =
+    mode === "replace" && had > 0
+      ? `Replaced the ${many(had, "row")} of "${table}" in ${into} by ${many(added, "row")}.`
+      : `Added ${many(added, "row")} to "${table}" in ${into}, which has ${many(total, "row")} there now.`;
+  say(streams.out, did);
   return Exit.Fine;
 }
 

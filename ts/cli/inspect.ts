@@ -32,7 +32,7 @@ interface TableFacts {
 
 async function run(given: Given, streams: Streams): Promise<number> {
   const file = onlyFile(given, inspectCommand.operands);
-  const { tables, skipped } = await lookInto(file, await readWhole(file));
+  const { tables, skipped } = await lookInto(file, await readWhole(file, streams));
   const progress = new Progress(streams);
   const facts: TableFacts[] = [];
   for (const table of tables) facts.push(await factsOf(table, progress));

@@ -18,7 +18,7 @@ const commands: Readonly<Record<string, Command>> = {
   import: importCommand,
 };
 
-const HELP: Options = { help: { about: "Tells this." } };
+const HELP: Options = { help: { short: "h", about: "Tells this." } };
 const TOP: Options = { ...HELP, version: { about: "Tells the version." } };
 
 /** Runs a command. Answers the code to end with; whatever is wrong is said. */
@@ -87,6 +87,7 @@ function help(): string {
     "",
     ...columns(optionLines(TOP)),
     "",
+    "A file that is called - is the standard input.",
     "`holdfast <command> --help` tells the options of a command.",
   ].join("\n");
 }
@@ -97,7 +98,10 @@ function helpOf(name: string, { about, operands, options, more }: Command): stri
 }
 
 const optionLines = (options: Options) =>
-  Object.entries(options).map(([name, { value, about }]) => [`--${name}${value ? ` <${value}>` : ""}`, about] as const);
+  Object.entries(options).map(
+    ([name, { value, short, about }]) =>
+      [`${short ? `-${short}, ` : ""}--${name}${value ? ` <${value}>` : ""}`, about] as const,
+  );
 
 function columns(lines: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...lines.map(([left]) => left.length));

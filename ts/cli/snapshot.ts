@@ -35,9 +35,6 @@ export async function inFile<T>(path: string, action: Promise<T>): Promise<T> {
 export async function sentenceOfAny(error: unknown): Promise<string> {
   const [{ HoldfastError }, { sentenceOf }] = [await loadPackage(), await loadTransfer()];
   if (error instanceof HoldfastError) return sentenceOf(error);
-  if (error instanceof DOMException && error.name === "NotReadableError") {
-    return "It can't be read, or was changed meanwhile. Try again.";
-  }
   throw error;
 }
 

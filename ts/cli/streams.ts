@@ -1,11 +1,13 @@
 /**
- * Where a command writes: what it was asked for to one stream, everything else to the other.
+ * Where a command reads and writes: what it was asked for to one stream, everything else to the other.
  */
 import { once } from "node:events";
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 
 /** The streams of a command. */
 export interface Streams {
+  /** Where it reads what is called `-`. */
+  readonly in: Readable;
   readonly out: Writable;
   /** Progress is shown only where somebody looks. */
   readonly err: Writable & { readonly isTTY?: boolean };

@@ -36,7 +36,7 @@ class Findings {
 
 async function run(given: Given, streams: Streams): Promise<number> {
   const file = onlyFile(given, verifyCommand.operands);
-  const blob = await readWhole(file);
+  const blob = await readWhole(file, streams);
   const { tables } = await lookInto(file, blob);
   const progress = new Progress(streams);
   const findings = new Findings();

@@ -40,18 +40,31 @@ export type {
   IndexNames,
   IndexTiebreakerField,
   NamedIndex,
+  NamedSearchIndex,
   NamedTableInfo,
+  NamedVectorIndex,
+  SearchIndexes,
+  SearchIndexNames,
   SystemDataModel,
   SystemFields,
   SystemIndexes,
   SystemTableNames,
   TableNamesInDataModel,
+  VectorIndexes,
+  VectorIndexNames,
   WithOptionalSystemFields,
   WithoutSystemFields,
 } from "../data_model.js";
 
 // Queries.
-export type { BaseTableReader, BaseTableWriter, GenericDatabaseReader, GenericDatabaseWriter } from "../context.js";
+export type {
+  BaseTableReader,
+  BaseTableWriter,
+  GenericDatabaseReader,
+  GenericDatabaseReaderWithTable,
+  GenericDatabaseWriter,
+  GenericDatabaseWriterWithTable,
+} from "../context.js";
 export type { Expression, ExpressionOrValue, FilterBuilder } from "../filter.js";
 export type { IndexRange, IndexRangeBuilder } from "../index_range.js";
 export type { Cursor, OrderedQuery, PaginationOptions, PaginationResult, Query, QueryInitializer } from "../query.js";
@@ -76,27 +89,41 @@ export type {
   FunctionVisibility,
   HttpActionBuilder,
   MutationBuilder,
+  MutationBuilderWithTable,
   PublicHttpAction,
   QueryBuilder,
+  QueryBuilderWithTable,
   RegisteredAction,
   RegisteredMutation,
   RegisteredQuery,
   ReturnValueForOptionalValidator,
+  UnvalidatedFunction,
+  ValidatedFunction,
   ValidatorTypeToReturnType,
 } from "../functions/registration.js";
 export type {
   AdvancedRunQueryOptions,
   Auth,
   FileMetadata,
+  FileStorageId,
   GenericActionCtx,
   GenericMutationCtx,
+  GenericMutationCtxWithTable,
   GenericQueryCtx,
+  GenericQueryCtxWithTable,
+  MutationAuth,
+  ReservedJwtClaim,
+  ReservedJwtClaimPrefix,
+  SchedulableFunctionReference,
   Scheduler,
+  SignJwtClaims,
+  SignJwtOptions,
   StorageActionWriter,
   StorageId,
   StorageReader,
   StorageWriter,
   UserIdentity,
+  UserIdentityAttributes,
 } from "../functions/context.js";
 export { anyApi, filterApi, getFunctionName, makeFunctionReference } from "../functions/reference.js";
 export type {
@@ -107,6 +134,7 @@ export type {
   FilterApi,
   FunctionArgs,
   FunctionReference,
+  FunctionReference_future,
   FunctionReturnType,
   FunctionType,
   OptionalRestArgs,
@@ -114,5 +142,48 @@ export type {
 } from "../functions/reference.js";
 
 // What runs on a server alone.
-export { componentsGeneric, cronJobs, httpRouter, HttpRouter, ROUTABLE_HTTP_METHODS } from "./server_only.js";
-export type { AnyComponents, Crons } from "./server_only.js";
+export type { AuthConfig, AuthProvider } from "./auth_config.js";
+export {
+  componentsGeneric,
+  createFunctionHandle,
+  currentSystemUdfInComponent,
+  defineApp,
+  defineComponent,
+  getFunctionAddress,
+} from "./components.js";
+export type {
+  AnyChildComponents,
+  AnyComponents,
+  AppDefinition,
+  ComponentDefinition,
+  EnvDefinition,
+  EnvFromAppDefinition,
+  EnvFromDefinition,
+  FunctionHandle,
+  FunctionHandle_future,
+} from "./components.js";
+export { cronJobs } from "./crons.js";
+export type { CronJob, Crons } from "./crons.js";
+export { httpRouter, HttpRouter, ROUTABLE_HTTP_METHODS } from "./routes.js";
+export type { RoutableMethod, RouteSpec, RouteSpecWithPath, RouteSpecWithPathPrefix } from "./routes.js";
+export { getServiceToken, getServiceUrl, log } from "./services.js";
+export type { AuditLogBody, AuditLogValue, ServiceName } from "./services.js";
+export type {
+  ActionMeta,
+  DeploymentMetadata,
+  FunctionMetadata,
+  MutationMeta,
+  QueryMeta,
+  RequestMetadata,
+  TransactionLimits,
+  TransactionMetric,
+  TransactionMetrics,
+} from "../functions/meta.js";
+export type {
+  FilterExpression,
+  VectorFilterBuilder,
+  VectorSearch,
+  VectorSearchQuery,
+} from "../functions/vector_search.js";
+export { SearchFilter } from "../search.js";
+export type { SearchFilterBuilder, SearchFilterFinalizer } from "../search.js";

@@ -3,27 +3,25 @@
  */
 import { invalidArgument } from "../arguments.js";
 import { type Bridge, Status } from "../bridge.js";
-import { checkedCopy, isSimpleObject } from "../checked.js";
+import { checkedCopy } from "../checked.js";
 import type { Value } from "../data_model.js";
-import { describe } from "../describe.js";
 import { encodeTrusted } from "../encode.js";
 import { HoldfastError } from "../errors.js";
 import { isQuery } from "../query.js";
+import { refusal } from "../refusal.js";
 import type { Scope } from "../scope.js";
 import type { ValidatorJson } from "../validators.js";
-import { type Contexts, refusal } from "./contexts.js";
+import type { Arguments, Contexts } from "./contexts.js";
 import { type FunctionModules, FunctionRegistry, type NamedCallable } from "./registry.js";
-
-/** The arguments of a call. */
-export type Arguments = Record<string, Value>;
 
 /** Runs functions for one database. */
 export class Functions {
   readonly #bridge: Bridge;
   readonly #registry: FunctionRegistry;
   readonly #contexts: Contexts;
-  /** The engine's numbers of validators. */
+  /** The engine's numbers of validators, which it keeps: those of the same text share one. */
   readonly #validators = new WeakMap<ValidatorJson, number>();
+  readonly #validatorsByText = new Map<string, number>();
 
   constructor(bridge: Bridge, modules: FunctionModules, contexts: Contexts) {
     this.#bridge = bridge;
@@ -38,15 +36,12 @@ export class Functions {
     return found;
   }
 
-  /** Arguments as a function may be given them: a copy, validated. */
-  arguments(callable: NamedCallable, given: unknown = {}): Arguments {
-    if (typeof given !== "object" || given === null || Array.isArray(given) || !isSimpleObject(given)) {
-      throw invalidArgument(`The arguments to a Convex function must be an object. Received: ${describe(given)}`);
-    }
+  /** Arguments as a function may be given them: validated. */
+  arguments(callable: NamedCallable, copy: () => Arguments): Arguments {
     return named(callable, () => {
-      const copy = checkedCopy(given) as Arguments;
-      this.#validate(callable.args, copy, false);
-      return copy;
+      const given = copy();
+      this.#validate(callable.args, given, false);
+      return given;
     });
   }
 
@@ -68,20 +63,22 @@ export class Functions {
   }
 
   /** Runs the query that is meant, for a function. */
-  async runQuery(scope: Scope, reference: unknown, given: unknown): Promise<Value> {
+  async runQuery(scope: Scope, reference: unknown, given: () => Arguments): Promise<Value> {
     const callable = await this.find(reference);
     if (callable.type !== "query")
       throw invalidArgument(`\`ctx.runQuery\` runs queries; "${callable.name}" is a mutation.`);
     const inner = scope.ofQuery();
     try {
-      return await this.run(callable, this.arguments(callable, given), inner);
+      const result = await this.run(callable, this.arguments(callable, given), inner);
+      if (inner.writes.isOpen) await inner.writes.end();
+      return result;
     } finally {
       inner.end();
     }
   }
 
   /** Runs the mutation that is meant, in a place of its own. */
-  async runMutation(inner: Scope, reference: unknown, given: unknown): Promise<Value> {
+  async runMutation(inner: Scope, reference: unknown, given: () => Arguments): Promise<Value> {
     const callable = await this.find(reference);
     if (callable.type === "mutation") return this.run(callable, this.arguments(callable, given), inner);
     throw invalidArgument(`\`ctx.runMutation\` runs mutations; "${callable.name}" is a query.`);
@@ -93,10 +90,15 @@ export class Functions {
     const { input } = bridge;
     let number = this.#validators.get(validator);
     if (number === undefined) {
-      input.clear();
-      encodeTrusted(input, validator);
-      if (bridge.engine.validator(input.position) === Status.Failed) throw bridge.error();
-      number = bridge.number();
+      const text = JSON.stringify(validator);
+      number = this.#validatorsByText.get(text);
+      if (number === undefined) {
+        input.clear();
+        encodeTrusted(input, validator);
+        if (bridge.engine.validator(input.position) === Status.Failed) throw bridge.error();
+        number = bridge.number();
+        this.#validatorsByText.set(text, number);
+      }
       this.#validators.set(validator, number);
     }
     input.clear();

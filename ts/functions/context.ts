@@ -2,11 +2,25 @@
  * What a function gets besides its arguments: `ctx`. Documents, other functions and the user are here; what needs a
  * server is there too, so that code written for Convex type-checks, and fails when it is called.
  */
-import type { GenericDatabaseReader, GenericDatabaseWriter } from "../context.js";
-import type { GenericDataModel, GenericId } from "../data_model.js";
+import type {
+  GenericDatabaseReader,
+  GenericDatabaseReaderWithTable,
+  GenericDatabaseWriter,
+  GenericDatabaseWriterWithTable,
+} from "../context.js";
+import type {
+  Expand,
+  GenericDataModel,
+  GenericId,
+  NamedTableInfo,
+  TableNamesInDataModel,
+  VectorIndexNames,
+} from "../data_model.js";
 import type { JsonValue } from "../json.js";
 import type { ArgsAndOptions, FunctionReference, FunctionReturnType, OptionalRestArgs } from "./reference.js";
+import type { ActionMeta, MutationMeta, QueryMeta, TransactionLimits } from "./meta.js";
 import type { FunctionVisibility } from "./registration.js";
+import type { VectorSearchQuery } from "./vector_search.js";
 
 type Query = FunctionReference<"query", FunctionVisibility>;
 type Mutation = FunctionReference<"mutation", FunctionVisibility>;
@@ -20,9 +34,46 @@ export interface UserIdentity {
   readonly subject: string;
   /** The provider. */
   readonly issuer: string;
+  /** The full name. */
+  readonly name?: string;
+  /** The first name. */
+  readonly givenName?: string;
+  /** The last name. */
+  readonly familyName?: string;
+  /** What friends say. */
+  readonly nickname?: string;
+  /** The name that the user wants to be known by. */
+  readonly preferredUsername?: string;
+  /** Where a page about the user is. */
+  readonly profileUrl?: string;
+  /** Where a picture is. */
+  readonly pictureUrl?: string;
+  /** The address for mail. */
+  readonly email?: string;
+  /** Whether the provider has verified it. */
+  readonly emailVerified?: boolean;
+  /** As the user says. */
+  readonly gender?: string;
+  /** As a date's text. */
+  readonly birthday?: string;
+  /** Such as `Europe/London`. */
+  readonly timezone?: string;
+  /** Such as `en-GB`. */
+  readonly language?: string;
+  /** With the country's number. */
+  readonly phoneNumber?: string;
+  /** Whether the provider has verified it. */
+  readonly phoneNumberVerified?: boolean;
+  /** As a text of several lines. */
+  readonly address?: string;
+  /** When the provider last changed any of this. */
+  readonly updatedAt?: string;
   /** What else is known. */
   readonly [claim: string]: JsonValue | undefined;
 }
+
+/** What is known of a user besides what makes it unique. */
+export type UserIdentityAttributes = Omit<UserIdentity, "tokenIdentifier">;
 
 /** The user. */
 export interface Auth {
@@ -30,21 +81,48 @@ export interface Auth {
   getUserIdentity(): Promise<UserIdentity | null>;
 }
 
+/** The user of a mutation. */
+export interface MutationAuth extends Auth {
+  /** Refused: the keys are a server's. */
+  signJwt(options: SignJwtOptions): Promise<string>;
+}
+
+/** Claims that nobody may sign. */
+export type ReservedJwtClaim = "iss" | "iat" | "exp" | "nbf";
+
+type AnyCase<Text extends string> = Text extends `${infer First}${infer Rest}`
+  ? `${Lowercase<First> | Uppercase<First>}${AnyCase<Rest>}`
+  : Text;
+
+/** How claims that nobody may sign begin. */
+export type ReservedJwtClaimPrefix = AnyCase<"convex" | "cvx">;
+
+/** What is signed. */
+export type SignJwtClaims = Record<string, JsonValue> & { [Claim in ReservedJwtClaim]?: never } & {
+  [Claim in `${ReservedJwtClaimPrefix}${string}`]: never;
+};
+
+/** What is signed, and for how long. */
+export type SignJwtOptions = { claims?: SignJwtClaims; expiresInSeconds: number };
+
 /** Options of calls that Convex has and that mean nothing here. */
 export interface AdvancedRunQueryOptions {
   /** Ignored: on the device a function has the limits of its mutation. */
-  transactionLimits?: object;
+  transactionLimits?: TransactionLimits;
 }
 
 /** A file's id. */
 export type StorageId = string;
 
+/** A file's id, or one of another table's kind that is taken for it. */
+export type FileStorageId = GenericId<"_storage"> | StorageId;
+
 /** Files, which need a server: every method is refused when it is called. */
 export interface StorageReader {
   /** Refused. */
-  getUrl(storageId: GenericId<"_storage"> | StorageId): Promise<string | null>;
+  getUrl(storageId: FileStorageId): Promise<string | null>;
   /** Refused. */
-  getMetadata(storageId: GenericId<"_storage"> | StorageId): Promise<FileMetadata | null>;
+  getMetadata(storageId: FileStorageId): Promise<FileMetadata | null>;
 }
 
 /** What is known of a file. */
@@ -64,27 +142,29 @@ export interface StorageWriter extends StorageReader {
   /** Refused. */
   generateUploadUrl(): Promise<string>;
   /** Refused. */
-  delete(storageId: GenericId<"_storage"> | StorageId): Promise<void>;
-}
-
-/** Files, which need a server: every method is refused when it is called. */
-export interface StorageActionWriter extends StorageWriter {
+  delete(storageId: FileStorageId): Promise<void>;
   /** Refused. */
-  get(storageId: GenericId<"_storage"> | StorageId): Promise<Blob | null>;
+  get(storageId: FileStorageId): Promise<Blob | null>;
   /** Refused. */
   store(blob: Blob, options?: { sha256?: string }): Promise<GenericId<"_storage">>;
 }
 
+/** Files, which need a server: every method is refused when it is called. */
+export type StorageActionWriter = StorageWriter;
+
+/** What can be run later. */
+export type SchedulableFunctionReference = Mutation | Action;
+
 /** Functions to be run later, which need a server: every method is refused when it is called. */
 export interface Scheduler {
   /** Refused. */
-  runAfter<Reference extends Mutation | Action>(
+  runAfter<Reference extends SchedulableFunctionReference>(
     delayMs: number,
     reference: Reference,
     ...args: OptionalRestArgs<Reference>
   ): Promise<GenericId<"_scheduled_functions">>;
   /** Refused. */
-  runAt<Reference extends Mutation | Action>(
+  runAt<Reference extends SchedulableFunctionReference>(
     timestamp: number | Date,
     reference: Reference,
     ...args: OptionalRestArgs<Reference>
@@ -101,6 +181,8 @@ export interface GenericQueryCtx<DataModel extends GenericDataModel> {
   auth: Auth;
   /** Files, which need a server. */
   storage: StorageReader;
+  /** What Convex tells of the function and its deployment, which needs a server. */
+  meta: QueryMeta;
   /** Runs another query on the same state. */
   runQuery: <Reference extends Query>(
     reference: Reference,
@@ -113,9 +195,11 @@ export interface GenericMutationCtx<DataModel extends GenericDataModel> {
   /** Reads and writes documents. */
   db: GenericDatabaseWriter<DataModel>;
   /** Who uses the app. */
-  auth: Auth;
+  auth: MutationAuth;
   /** Files, which need a server. */
   storage: StorageWriter;
+  /** What Convex tells of the function and its deployment, which needs a server. */
+  meta: MutationMeta;
   /** Functions to be run later, which need a server. */
   scheduler: Scheduler;
   /** Runs a query that sees what this mutation wrote. */
@@ -135,8 +219,6 @@ export interface GenericMutationCtx<DataModel extends GenericDataModel> {
 
 /** What an action gets where there is a server. */
 export interface GenericActionCtx<DataModel extends GenericDataModel> {
-  /** For the type checker only: which documents its functions are about. */
-  readonly _dataModel?: DataModel;
   /** Who uses the app. */
   auth: Auth;
   /** Files. */
@@ -158,4 +240,26 @@ export interface GenericActionCtx<DataModel extends GenericDataModel> {
     reference: Reference,
     ...args: OptionalRestArgs<Reference>
   ) => Promise<FunctionReturnType<Reference>>;
+  /** Searches by vectors. */
+  vectorSearch<
+    TableName extends TableNamesInDataModel<DataModel>,
+    IndexName extends VectorIndexNames<NamedTableInfo<DataModel, TableName>>,
+  >(
+    tableName: TableName,
+    indexName: IndexName,
+    query: Expand<VectorSearchQuery<NamedTableInfo<DataModel, TableName>, IndexName>>,
+  ): Promise<{ _id: GenericId<TableName>; _score: number }[]>;
+  /** What Convex tells of the function and its deployment. */
+  meta: ActionMeta;
 }
+
+/** What a query gets whose documents are reached by `ctx.db.table` alone. */
+export type GenericQueryCtxWithTable<DataModel extends GenericDataModel> = Omit<GenericQueryCtx<DataModel>, "db"> & {
+  db: GenericDatabaseReaderWithTable<DataModel>;
+};
+
+/** What a mutation gets whose documents are reached by `ctx.db.table` alone. */
+export type GenericMutationCtxWithTable<DataModel extends GenericDataModel> = Omit<
+  GenericMutationCtx<DataModel>,
+  "db"
+> & { db: GenericDatabaseWriterWithTable<DataModel> };

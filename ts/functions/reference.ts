@@ -4,7 +4,7 @@
  */
 import { invalidArgument } from "../arguments.js";
 import type { Expand } from "../data_model.js";
-import { describe, describeError } from "../describe.js";
+import { describe, describeError, shortened } from "../describe.js";
 import { HoldfastError } from "../errors.js";
 import type { EmptyObject, FunctionVisibility, RegisteredFunction } from "./registration.js";
 
@@ -33,6 +33,15 @@ export interface FunctionReference<
   /** For the type checker only. */
   _componentPath: ComponentPath;
 }
+
+/** The same: Convex compares these more exactly than it does the others; here there is one way. */
+export type FunctionReference_future<
+  Type extends FunctionType,
+  Visibility extends FunctionVisibility = "public",
+  Args extends DefaultFunctionArgs = any,
+  ReturnType = any,
+  ComponentPath = string | undefined,
+> = FunctionReference<Type, Visibility, Args, ReturnType, ComponentPath>;
 
 /** A reference to any function. */
 export type AnyFunctionReference = FunctionReference<any, any>;
@@ -116,6 +125,12 @@ export type PartialApi<Api> = {
 /** Where a reference keeps its function's name; the same symbol in all copies of all packages. */
 const NAME = Symbol.for("functionName");
 
+/** Where a reference to a component's function keeps which one that is; the same symbol in all copies, too. */
+export const COMPONENT_PATH = Symbol.for("toReferencePath");
+
+/** How references begin that are texts a server has made. */
+export const HANDLE_PREFIX = "function://";
+
 function apiAt(path: readonly string[]): unknown {
   return new Proxy(
     {},
@@ -154,22 +169,39 @@ export function makeFunctionReference<Type extends FunctionType, Args extends De
 /** The name of a function that a reference stands for, as in `"tasks:list"`. */
 export function getFunctionName(reference: AnyFunctionReference | string): string {
   const name = nameOfReference(reference);
+  if (name?.startsWith(HANDLE_PREFIX)) throw notOurs(`function handle ${shortened(name)}`);
   if (name !== undefined) return name;
+  const path = componentPathOf(reference);
+  if (path !== undefined) throw notOurs(`reference ${shortened(path)}`);
   throw invalidArgument(`${describe(reference)} is not a functionReference`);
+}
+
+function notOurs(what: string): HoldfastError {
+  return invalidArgument(
+    `Expected function reference like "api.file.func" or "internal.file.func", but received ${what}`,
+  );
 }
 
 /** The name, if it is a reference or the name itself. */
 export function nameOfReference(reference: unknown): string | undefined {
-  if (typeof reference === "string") return reference;
+  return typeof reference === "string" ? reference : propertyOf(reference, NAME);
+}
+
+/** Which function of a component is meant, if it is a reference to one. */
+export function componentPathOf(reference: unknown): string | undefined {
+  return propertyOf(reference, COMPONENT_PATH);
+}
+
+function propertyOf(reference: unknown, key: symbol): string | undefined {
   if (reference === null || (typeof reference !== "object" && typeof reference !== "function")) return undefined;
-  let name: unknown;
+  let text: unknown;
   try {
-    name = (reference as Record<symbol, unknown>)[NAME];
+    text = (reference as Record<symbol, unknown>)[key];
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause;
     throw new HoldfastError("InvalidArgument", `The reference can't be read: ${describeError(cause)}`, { cause });
   }
-  return typeof name === "string" && name !== "" ? name : undefined;
+  return typeof text === "string" && text !== "" ? text : undefined;
 }
 
 /** The same API with a narrower type. */

@@ -15,7 +15,13 @@ import {
   type Validator,
   type ValidatorJson,
 } from "../validators.js";
-import type { GenericActionCtx, GenericMutationCtx, GenericQueryCtx } from "./context.js";
+import type {
+  GenericActionCtx,
+  GenericMutationCtx,
+  GenericMutationCtxWithTable,
+  GenericQueryCtx,
+  GenericQueryCtxWithTable,
+} from "./context.js";
 import type { DefaultFunctionArgs, FunctionType } from "./reference.js";
 
 /** Whether a function may be called from outside. On the device everything is inside; the types keep the difference. */
@@ -50,11 +56,11 @@ export type RegisteredFunction<
 > = {
   /** Always true. */
   isConvexFunction: true;
-  /** The validator of its arguments, exported as JSON text. */
+  /** @internal The validator of its arguments, exported as JSON text. */
   exportArgs(): string;
-  /** The validator of its result, exported as JSON text; `null` when there is none. */
+  /** @internal The validator of its result, exported as JSON text; `null` when there is none. */
   exportReturns(): string;
-  /** @internal The function itself. */
+  /** The function itself, by which the type checker knows arguments and result: it has to be in the declarations. */
   _handler: (ctx: CtxOf<Type>, args: Args) => Returns;
 } & KindProperties<Type> &
   VisibilityProperties<Visibility>;
@@ -85,6 +91,17 @@ export interface PublicHttpAction {
   /** Always true. */
   isHttp: true;
 }
+
+/**
+ * A query or mutation as the `convex` package declares it: arguments and result are not in its type. A reference to it,
+ * as in `api.tasks.list`, has them.
+ */
+export type ForeignFunction = {
+  /** Always true. */
+  isConvexFunction: true;
+  /** Ours have it in their types, and are not meant. */
+  _handler?: never;
+} & ({ isQuery: true } | { isMutation: true });
 
 type OneArgArray<Args extends DefaultFunctionArgs = DefaultFunctionArgs> = [Args];
 
@@ -161,6 +178,30 @@ export type ActionBuilder<DataModel extends GenericDataModel, Visibility extends
   GenericActionCtx<DataModel>,
   Visibility
 >;
+
+/** Makes queries whose documents are reached by `ctx.db.table` alone. */
+export type QueryBuilderWithTable<
+  DataModel extends GenericDataModel,
+  Visibility extends FunctionVisibility,
+> = FunctionBuilder<"query", GenericQueryCtxWithTable<DataModel>, Visibility>;
+
+/** Makes mutations whose documents are reached by `ctx.db.table` alone. */
+export type MutationBuilderWithTable<
+  DataModel extends GenericDataModel,
+  Visibility extends FunctionVisibility,
+> = FunctionBuilder<"mutation", GenericMutationCtxWithTable<DataModel>, Visibility>;
+
+/** A function as it is defined without validators. */
+export type UnvalidatedFunction<Ctx, Args extends ArgsArray, Returns> =
+  ((ctx: Ctx, ...args: Args) => Returns) | { handler: (ctx: Ctx, ...args: Args) => Returns };
+
+/** A function as it is defined with validators of its arguments. */
+export interface ValidatedFunction<Ctx, ArgsValidator extends PropertyValidators, Returns> {
+  /** What the arguments must be. */
+  args: ArgsValidator;
+  /** The function itself. */
+  handler: (ctx: Ctx, args: ObjectType<ArgsValidator>) => Returns;
+}
 
 /** Makes HTTP actions. */
 export type HttpActionBuilder = (

@@ -5,8 +5,9 @@
 import { invalidArgument } from "../arguments.js";
 import { describe, describeError } from "../describe.js";
 import { HoldfastError } from "../errors.js";
+import { refusal } from "../refusal.js";
 import { type Callable, callableOf } from "./registration.js";
-import { nameOfReference } from "./reference.js";
+import { componentPathOf, HANDLE_PREFIX, nameOfReference } from "./reference.js";
 
 /** A module, or what loads it. */
 export type FunctionModule = object | (() => Promise<object>);
@@ -20,21 +21,28 @@ export interface NamedCallable extends Callable {
 }
 
 const EXTENSION = /\.(?:[cm]?[jt]sx?)$/;
-const NOT_A_MODULE = /(?:^|\/)_generated\/|\.d\.[cm]?ts$|\.(?:test|spec)\.[cm]?[jt]sx?$/;
+const NOT_A_MODULE = /(?:^|\/)_generated\/|\.d\.[cm]?ts$|\.(?:test|spec|config)\.[cm]?[jt]sx?$/;
 
 /** Looks functions up. */
 export class FunctionRegistry {
   /** Modules by their names, such as `tasks` or `lib/tasks`. */
-  readonly #modules = new Map<string, FunctionModule>();
+  readonly #modules = new Map<string, unknown>();
   /** Functions by what was exported; functions that the app hands over are here too. */
   readonly #callables = new WeakMap<object, NamedCallable>();
 
   constructor(modules: FunctionModules) {
     const paths = Object.keys(modules);
     const root = rootOf(paths);
+    const named = new Map<string, string>();
     for (const path of paths) {
       if (NOT_A_MODULE.test(path)) continue;
-      this.#modules.set(path.slice(root.length).replace(EXTENSION, ""), modules[path]!);
+      const name = path.slice(root.length).replace(EXTENSION, "");
+      const other = named.get(name);
+      if (other !== undefined) {
+        throw invalidArgument(`\`functions\` has two modules of the name "${name}": "${other}" and "${path}".`);
+      }
+      named.set(name, path);
+      this.#modules.set(name, modules[path]);
     }
   }
 
@@ -44,7 +52,11 @@ export class FunctionRegistry {
       const own = this.#callable(meant, describeFunction(meant));
       if (own !== undefined) return own;
     }
+    const component = componentPathOf(meant);
+    if (component !== undefined)
+      throw refusal(`The function "${component.split("/").slice(2).join(".")}" of a component`);
     const name = nameOfReference(meant);
+    if (name?.startsWith(HANDLE_PREFIX)) throw refusal(`The function handle ${describe(name)}`);
     if (name === undefined) {
       throw invalidArgument(
         "What is to be run must be a function made by `query` or `mutation`, or a reference to one, such as " +
@@ -65,22 +77,24 @@ export class FunctionRegistry {
 
   async #module(moduleName: string, name: string): Promise<Record<string, unknown>> {
     const module = this.#modules.get(moduleName);
-    if (module === undefined) {
+    if (!this.#modules.has(moduleName)) {
       const names = [...this.#modules.keys()];
       throw notFound(
         name,
         names.length === 0
-          ? 'Give `openDatabase` the app\'s modules: `functions: import.meta.glob("./convex/**/*.ts")`.'
+          ? "Give `openDatabase` the app's modules: `functions: import.meta.glob([…])`, as in docs/convex.md."
           : `There is no module "${moduleName}". Modules: ${names.join(", ")}.`,
       );
     }
-    if (typeof module !== "function") return module as Record<string, unknown>;
+    let loaded = module;
     try {
-      return (await (module as () => Promise<object>)()) as Record<string, unknown>;
+      if (typeof module === "function") loaded = await (module as () => Promise<unknown>)();
     } catch (cause) {
       const message = `The module "${moduleName}" could not be loaded: ${describeError(cause)}`;
       throw new HoldfastError("FunctionNotFound", message, { cause, retryable: true, details: { function: name } });
     }
+    if (typeof loaded === "object" && loaded !== null) return loaded as Record<string, unknown>;
+    throw notFound(name, `The module "${moduleName}" has no exports: it is ${describe(loaded)}.`);
   }
 
   #callable(exported: object, name: string): NamedCallable | undefined {
@@ -102,12 +116,17 @@ function split(name: string): [string, string] {
   return [path.replace(EXTENSION, ""), colon < 0 ? "default" : name.slice(colon + 1)];
 }
 
-/** Where module names begin in paths: behind the folder that has `_generated`, else behind what all have in common. */
+/**
+ * Where module names begin in paths: behind the folder that has `_generated` and all modules, else behind what all have in
+ * common. A component in a folder of its own has a `_generated`, too.
+ */
 function rootOf(paths: readonly string[]): string {
-  for (const path of paths) {
-    const at = path.indexOf("_generated/");
-    if (at === 0 || path[at - 1] === "/") return path.slice(0, at);
-  }
+  const withGenerated = paths.flatMap((path) => {
+    const found = /^(?:.*?\/)??(?=_generated\/)/.exec(path);
+    return found === null ? [] : [found[0]];
+  });
+  const [outermost] = withGenerated.sort((a, b) => a.length - b.length);
+  if (outermost !== undefined && paths.every((path) => path.startsWith(outermost))) return outermost;
   let root = paths[0] ?? "";
   for (const path of paths) while (!path.startsWith(root)) root = root.slice(0, -1);
   root = root.slice(0, root.lastIndexOf("/") + 1);

@@ -3,12 +3,12 @@
  */
 import { invalidArgument } from "../arguments.js";
 import { type Bridge, Status } from "../bridge.js";
-import { checkedCopy } from "../checked.js";
 import type { GenericDocument } from "../data_model.js";
 import { describe } from "../describe.js";
 import { encodeTrusted } from "../encode.js";
 import { HoldfastError } from "../errors.js";
-import type { Contexts } from "../functions/contexts.js";
+import type { Arguments } from "../functions/calls.js";
+import { type Contexts, copyOfArguments } from "../functions/contexts.js";
 import { nameOfReference } from "../functions/reference.js";
 import { isQuery, type PaginationOptions, serializedQuery, type Terminal, uniqueOf } from "../query.js";
 import { Executor } from "../reads.js";
@@ -38,13 +38,14 @@ export class LiveSource {
       const action = what as (ctx: object) => unknown;
       return this.#queries.function(undefined, (scope) => action(this.#contexts.ofRead(scope)));
     }
-    return this.#queries.function(this.#keyOf(what, second), async (scope) => {
+    const copy = copyOfArguments(second);
+    return this.#queries.function(this.#keyOf(what, copy), async (scope) => {
       const functions = await this.#contexts.functions();
       const callable = await functions.find(what);
       if (callable.type !== "query") {
         throw invalidArgument(`\`live\` follows queries; "${callable.name}" is a ${callable.type}.`);
       }
-      return functions.run(callable, functions.arguments(callable, second), scope);
+      return functions.run(callable, functions.arguments(callable, copy), scope);
     });
   }
 
@@ -63,7 +64,7 @@ export class LiveSource {
   }
 
   /** The same function with the same arguments is one live query. */
-  #keyOf(what: unknown, given: unknown): string | undefined {
+  #keyOf(what: unknown, given: () => Arguments): string | undefined {
     let name = nameOfReference(what);
     if (name === undefined) {
       if (typeof what !== "function") {
@@ -78,7 +79,7 @@ export class LiveSource {
     }
     const { input } = this.#bridge;
     try {
-      const copy = checkedCopy(given ?? {});
+      const copy = given();
       input.clear();
       encodeTrusted(input, copy);
     } catch {

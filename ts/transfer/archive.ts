@@ -10,7 +10,7 @@ import {
   ZipWriter,
 } from "@zip.js/zip.js/lib/zip-core-native.js";
 import { describeError } from "../describe.js";
-import { invalidImport } from "./problems.js";
+import { invalidImport, unreadable } from "./problems.js";
 
 configure({ useWebWorkers: false });
 
@@ -19,26 +19,62 @@ export interface ArchiveFile {
   readonly name: string;
   /** Its size, unpacked, by what the archive says. */
   readonly size: number;
+  /** Fails when it has another name where its bytes are. Whoever reads those need not ask. */
+  checkName(): Promise<void>;
   /** Its bytes. */
   stream(): ReadableStream<Uint8Array>;
 }
 
+/**
+ * An archive is read as strictly as can be: its directory is all that tells which files there are, and no check guards
+ * it, so whatever is said twice must be the same twice. (Names may be any: none is written to a disk.)
+ */
+const STRICT = { checkSignature: true, strictness: "strict", filenameValidation: "tolerant" } as const;
+
 /** The files of a ZIP. */
 export async function readArchive(blob: Blob): Promise<ArchiveFile[]> {
-  const reader = new ZipReader(new BlobReader(blob), { checkSignature: true });
+  const reader = new ZipReader(new BlobReader(blob), STRICT);
   let entries: Entry[];
   try {
     entries = await reader.getEntries();
   } catch (cause) {
-    throw invalidImport(`The file is not a whole ZIP archive: ${describeError(cause)}`, {}, cause);
+    if (cause instanceof DOMException) throw unreadable(cause, "The file");
+    throw invalidImport(`The file is not a whole ZIP archive: ${sentenceOfZip(cause)}`, {}, cause);
+  }
+  for (const { directory, filename } of entries) {
+    if (!directory || filename.endsWith("/")) continue;
+    throw invalidImport(`The ZIP archive takes ${filename} for a folder.`);
   }
   return entries
     .filter((entry) => !entry.directory)
     .map((entry) => ({
       name: entry.filename,
       size: entry.uncompressedSize,
+      checkName: () => checkName(blob, entry),
       stream: () => streamOf(entry),
     }));
+}
+
+/** What precedes a file's name where its bytes are. */
+const LOCAL_HEADER = 30;
+
+/** The file's name is also where its bytes are. */
+async function checkName(blob: Blob, { filename, offset, rawFilename }: Entry): Promise<void> {
+  const start = offset + LOCAL_HEADER;
+  const header = blob.slice(start, start + rawFilename.length);
+  const there = new Uint8Array(
+    await header.arrayBuffer().catch((cause: unknown) => {
+      throw unreadable(cause, "The file");
+    }),
+  );
+  if (rawFilename.every((byte, index) => there[index] === byte)) return;
+  throw invalidImport(`The directory of the ZIP archive has ${filename} where the file itself has another name.`);
+}
+
+/** What the library says, and of what is ambiguous also the reason. */
+function sentenceOfZip(cause: unknown): string {
+  const { reason } = (cause ?? {}) as { reason?: unknown };
+  return describeError(cause) + (typeof reason === "string" ? ` (${reason})` : "");
 }
 
 /** Fails when the archive's own check does, and when a file is longer than it was said to be. */
@@ -46,7 +82,7 @@ function streamOf(entry: Entry): ReadableStream<Uint8Array> {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const damaged = (cause: unknown) =>
     invalidImport(
-      `The file ${entry.filename} in the ZIP archive can't be unpacked: ${describeError(cause)}`,
+      `The file ${entry.filename} in the ZIP archive can't be unpacked: ${sentenceOfZip(cause)}`,
       {},
       cause,
     );

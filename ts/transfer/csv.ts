@@ -4,7 +4,10 @@
 import Papa from "papaparse";
 import { fieldNameProblem } from "../checked.js";
 import type { GenericDocument, Value } from "../data_model.js";
+import type { HoldfastError } from "../errors.js";
+import type { Caller } from "./caller.js";
 import { snapshotText } from "./json_text.js";
+import { LINE_MAX, linesOf, type LineTaker, type TextFile } from "./lines.js";
 import { invalidImport } from "./problems.js";
 
 /** What Rust, in which Convex reads cells, takes for a float64. */
@@ -20,26 +23,84 @@ export function cellValue(cell: string): string | number | null {
   return NO_NUMBER.test(cell) ? null : cell;
 }
 
-/** The records of a CSV text, given its lines: a line break inside quotes does not end one. */
-export async function* recordsOf(lines: AsyncIterable<string>, table: string): AsyncGenerator<string[]> {
-  let text = "";
-  let isOpen = false;
-  let record = 0;
-  for await (const line of lines) {
-    const before = isOpen;
-    isOpen = isOpenAfter(line, isOpen);
-    const part = !isOpen && line.endsWith("\r") ? line.slice(0, -1) : line;
-    text = before ? `${text}\n${part}` : part;
-    if (isOpen || text === "") continue;
-    record += 1;
+/** A row of a CSV text. */
+export interface CsvRow {
+  readonly value: Record<string, unknown>;
+  /** Which it is, from 1. */
+  readonly row: number;
+  /** How many bytes of the file end with it, roughly. */
+  readonly read: number;
+}
+
+/** Makes rows of lines: a line break inside quotes does not end one. */
+class CsvRows implements LineTaker<CsvRow> {
+  readonly #table: string;
+  /** The lines of a record whose quote is open, and how long they are. */
+  #open: string[] = [];
+  #length = 0;
+  #header: string[] | undefined;
+  #row = 0;
+
+  constructor(table: string) {
+    this.#table = table;
+  }
+
+  /** An empty line is no record, but part of one that goes on. */
+  get ignoresEmpty(): boolean {
+    return this.#open.length === 0;
+  }
+
+  take(line: string, _number: number, read: number): CsvRow | undefined {
+    const text = this.#record(line);
+    if (text === undefined || text === "") return undefined;
+    const row = this.#nextRow;
     const { data, errors } = Papa.parse<string[]>(text, { delimiter: ",", newline: "\n" });
     if (errors.length > 0 || data.length !== 1) {
-      const said = errors[0]?.message ?? "it is no record";
-      throw invalidImport(`CSV row ${record - 1} can't be read: ${said}.`, { table, row: record - 1 });
+      throw this.#problem(row, `can't be read: ${errors[0]?.message ?? "it is no record"}.`);
     }
-    yield data[0]!;
+    const cells = data[0]!;
+    if (this.#header === undefined) {
+      this.#header = headerOf(cells, this.#table);
+      return undefined;
+    }
+    this.#row = row;
+    const header = this.#header;
+    if (cells.length < header.length) throw this.#problem(row, "doesn't have all of the fields in the header");
+    if (cells.length > header.length) throw this.#problem(row, "has more fields than the header");
+    return { value: Object.fromEntries(header.map((name, index) => [name, cellValue(cells[index]!)])), row, read };
   }
-  if (isOpen) throw invalidImport(`CSV row ${record} has a quote that is not closed.`, { table, row: record });
+
+  /** Takes the end. */
+  end(): void {
+    if (this.#open.length > 0) throw this.#problem(this.#nextRow, "has a quote that is not closed.");
+    if (this.#header === undefined) throw invalidImport("The CSV file has no header.", { table: this.#table });
+  }
+
+  /** Which row the next record is; the header is none, and is called 0. */
+  get #nextRow(): number {
+    return this.#header === undefined ? 0 : this.#row + 1;
+  }
+
+  /** The record that ends with a line; undefined when it goes on. */
+  #record(line: string): string | undefined {
+    const isOpen = isOpenAfter(line, this.#open.length > 0);
+    if (isOpen) {
+      this.#open.push(line);
+      this.#length += line.length + 1;
+      if (this.#length > LINE_MAX) {
+        throw this.#problem(this.#nextRow, "is longer than 16 MiB. Is a quote not closed?");
+      }
+      return undefined;
+    }
+    const lines = [...this.#open, line.endsWith("\r") ? line.slice(0, -1) : line];
+    this.#open = [];
+    this.#length = 0;
+    return lines.join("\n");
+  }
+
+  #problem(row: number, said: string): HoldfastError {
+    return invalidImport(`CSV row ${row} ${said}`, { table: this.#table, row });
+  }
 }
 
 /** Whether a quote is open at the end of a line. One in the middle of a cell that has none at its beginning is a letter. */
@@ -58,32 +119,23 @@ function isOpenAfter(line: string, isOpenBefore: boolean): boolean {
   return isOpen;
 }
 
-/** The rows of a CSV text, given its lines. */
-export async function* csvRows(lines: AsyncIterable<string>, table: string): AsyncGenerator<Record<string, unknown>> {
-  let header: string[] | undefined;
-  let row = 0;
-  for await (const cells of recordsOf(lines, table)) {
-    if (header === undefined) {
-      header = cells.map((name) => name.trim());
-      for (const name of header) {
-        const problem = name === "" ? "A field's name in the header is empty." : fieldNameProblem(name);
-        if (problem !== undefined) throw invalidImport(`The CSV header can't be used: ${problem}`, { table });
-      }
-      const twice = header.find((name, index) => header!.indexOf(name) !== index);
-      if (twice !== undefined) throw invalidImport(`The CSV header names "${twice}" twice.`, { table });
-      continue;
-    }
-    row += 1;
-    if (cells.length !== header.length) {
-      const message =
-        cells.length < header.length
-          ? `CSV row ${row} doesn't have all of the fields in the header`
-          : `CSV row ${row} has more fields than the header`;
-      throw invalidImport(message, { table, row });
-    }
-    yield Object.fromEntries(cells.map((cell, index) => [header![index]!, cellValue(cell)]));
+/** The rows of a CSV text. */
+export async function* csvRows(file: TextFile, table: string, caller: Caller<never>): AsyncGenerator<CsvRow> {
+  const rows = new CsvRows(table);
+  yield* linesOf(file, rows, caller);
+  rows.end();
+}
+
+/** The names of fields. */
+function headerOf(cells: readonly string[], table: string): string[] {
+  const header = cells.map((name) => name.trim());
+  for (const name of header) {
+    const problem = name === "" ? "A field's name in the header is empty." : fieldNameProblem(name);
+    if (problem !== undefined) throw invalidImport(`The CSV header can't be used: ${problem}`, { table });
   }
-  if (header === undefined) throw invalidImport("The CSV file has no header.", { table });
+  const twice = header.find((name, index) => header.indexOf(name) !== index);
+  if (twice !== undefined) throw invalidImport(`The CSV header names "${twice}" twice.`, { table });
+  return header;
 }
 
 /** A line of CSV for a document, or for the header. */

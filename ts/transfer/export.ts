@@ -13,6 +13,7 @@ import { Executor } from "../reads.js";
 import type { Scope } from "../scope.js";
 import { newId, read } from "../transactions.js";
 import { ArchiveWriter, bytesOf } from "./archive.js";
+import { Caller } from "./caller.js";
 import { csvLine } from "./csv.js";
 import { tableNumberOf, withTableNumber } from "./ids.js";
 import { snapshotText } from "./json_text.js";
@@ -25,10 +26,12 @@ export interface ExportOptions {
   format?: FileFormat;
   /** The table whose rows are wanted: for everything but a ZIP. */
   table?: string;
-  /** For a ZIP, the tables that are wanted. Else all. */
+  /** For a ZIP, the tables that are wanted. Else all of the schema. */
   tables?: readonly string[];
-  /** Hears how far it is. */
+  /** Hears how far it is. One that throws, or whose promise is rejected, ends it. */
   onProgress?: (progress: ExportProgress) => void;
+  /** Ends it: the export is rejected with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 /** How far an export is. */
@@ -64,25 +67,27 @@ const MEDIA: Record<FileFormat, string> = {
 
 /** Makes a file of what is stored. */
 export async function exportFrom(origin: ExportOrigin, given: ExportOptions): Promise<Blob> {
-  const { format = "zip", table, tables, onProgress } = checkedOptions(origin, given);
+  const { format = "zip", table, tables, onProgress, signal } = checkedOptions(origin, given);
+  const caller = new Caller(onProgress, signal);
   const names = table === undefined ? [...new Set(tables ?? origin.tables)].sort() : [table];
   let tries = 0;
-  return read(origin.bridge, async (scope) => {
+  const make = async (scope: Scope) => {
     tries += 1;
     if (tries > TRIES) {
       const message = `The export could not keep up: other writes replaced what it was reading ${TRIES} times. Try again.`;
       throw new HoldfastError("StorageFailed", message);
     }
-    const rows = new Rows(origin.bridge, scope, onProgress);
+    const rows = new Rows(origin.bridge, scope, caller);
     for (const name of names) rows.total += await rows.query(name).count();
     if (format === "zip") return snapshot(origin, names, rows);
     const blob = await new Response(bytesOf(rowsAs(format, table!, rows))).blob();
     return blob.slice(0, blob.size, MEDIA[format]);
-  });
+  };
+  return caller.during(() => read(origin.bridge, make));
 }
 
 function checkedOptions({ tables: known }: ExportOrigin, given: ExportOptions): ExportOptions {
-  const options = readOptions(given, "The options of `export`", ["format", "table", "tables", "onProgress"]);
+  const options = readOptions(given, "The options of `export`", ["format", "table", "tables", "onProgress", "signal"]);
   checkFileOptions(options);
   const { format = "zip", table, tables } = options;
   if (format === "zip" && table !== undefined) {
@@ -107,14 +112,14 @@ class Rows {
   #rows = 0;
   readonly #executor: Executor;
   readonly #ids: OwnIds;
-  readonly #onProgress: ((progress: ExportProgress) => void) | undefined;
+  readonly #caller: Caller<ExportProgress>;
 
-  constructor(bridge: Bridge, scope: Scope, onProgress: ((progress: ExportProgress) => void) | undefined) {
+  constructor(bridge: Bridge, scope: Scope, caller: Caller<ExportProgress>) {
     this.#executor = new Executor(bridge, scope);
     const numberOf = (table: string) => tableNumberOf(newId(bridge, scope.transaction, table))!;
     this.numbers = new Map(bridge.tableNames.map((table) => [table, numberOf(table)]));
     this.#ids = new OwnIds(bridge, this.numbers);
-    this.#onProgress = onProgress;
+    this.#caller = caller;
   }
 
   query(table: string) {
@@ -123,7 +128,7 @@ class Rows {
 
   /** The rows of a table, in the order of their creation. */
   async *of(table: string): AsyncGenerator<GenericDocument> {
-    for await (const row of this.query(table)) {
+    for await (const row of this.stored(table)) {
       yield this.#ids.in(row) as GenericDocument;
       this.#rows += 1;
       if (this.#rows % PROGRESS_ROWS === 0) this.tell(table);
@@ -131,8 +136,16 @@ class Rows {
     this.tell(table);
   }
 
+  /** The same, as they are stored. */
+  async *stored(table: string): AsyncGenerator<GenericDocument> {
+    for await (const row of this.query(table)) {
+      if (this.#caller.isDue) await this.#caller.rest();
+      yield row;
+    }
+  }
+
   tell(table: string): void {
-    this.#onProgress?.({ table, rows: this.#rows, total: this.total });
+    this.#caller.tell({ table, rows: this.#rows, total: this.total });
   }
 }
 
@@ -220,7 +233,7 @@ async function* rowsAs(format: FileFormat, table: string, rows: Rows): AsyncGene
   } else {
     // The columns are known when all rows were seen; the same ones are there to be read again.
     const names = new Set(["_id", "_creationTime"]);
-    for await (const row of rows.query(table)) for (const name of Object.keys(row)) names.add(name);
+    for await (const row of rows.stored(table)) for (const name of Object.keys(row)) names.add(name);
     const [id, time, ...others] = names;
     const header = [id!, time!, ...others.sort()];
     yield csvLine(header);

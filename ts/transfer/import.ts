@@ -11,11 +11,13 @@ import { Executor } from "../reads.js";
 import { queryTable } from "../query.js";
 import type { Scope } from "../scope.js";
 import { mutate, newId } from "../transactions.js";
+import { Caller } from "./caller.js";
 import { tableNumberOf } from "./ids.js";
-import { afterImports, exclusively } from "./lock.js";
+import { exclusively, type ImportPlace, whenAbandoned } from "./lock.js";
 import { checkFileOptions } from "./options.js";
 import { blobOf, type FileFormat, type ImportSource, readSource, type Source, type SourceTable } from "./sources.js";
-import { invalidImport } from "./problems.js";
+import { invalidImport, withSaved } from "./problems.js";
+import { BEGIN, FINISH, GIVE_UP, unfinishedImport } from "./step.js";
 import { RowWriter, STEP } from "./writer.js";
 
 /** What becomes of the documents that are there. */
@@ -32,11 +34,13 @@ export interface ImportOptions {
   /**
    * Without a mode a table that has documents already is an error. `"replace"` puts what is imported in their place,
    * `"replaceAll"` also empties the tables that are not in the file, and `"append"` adds to what is there: batch by
-   * batch, so that an error leaves those before it.
+   * batch, so that an error leaves those before it; its `details.saved` says how many documents they are.
    */
   mode?: ImportMode;
-  /** Hears how far it is. */
+  /** Hears how far it is. One that throws, or whose promise is rejected, ends it. */
   onProgress?: (progress: ImportProgress) => void;
+  /** Ends it: the import is rejected with the signal's reason, and nothing has changed. */
+  signal?: AbortSignal;
 }
 
 /** How far an import is. */
@@ -60,20 +64,12 @@ export interface ImportReport {
 }
 
 /** The database to import into. */
-export interface ImportTarget {
-  readonly bridge: Bridge;
-  readonly name: string;
+export interface ImportTarget extends ImportPlace {
   /** The tables of the app's schema. */
   readonly tables: readonly string[];
 }
 
 const MODES: readonly unknown[] = [undefined, "append", "replace", "replaceAll"];
-/** The steps of an import, as the engine numbers them. */
-const BEGIN = 0;
-const FINISH = 1;
-const GIVE_UP = 2;
-/** Not a step: whether there is an import that is not finished. */
-const ASK = 3;
 /** A listener hears at most so often. */
 const PROGRESS_ROWS = 500;
 
@@ -83,40 +79,49 @@ export async function importInto(
   given: ImportSource,
   options: ImportOptions,
 ): Promise<ImportReport> {
-  const { format, table, tables, mode, onProgress } = checkedOptions(options);
-  const source = await readSource(await blobOf(given), format, table);
+  const { format, table, tables, mode, onProgress, signal } = checkedOptions(options);
+  const caller = new Caller(onProgress, signal);
+  const source = await caller.during(async () => readSource(await blobOf(given, caller), format, table, caller));
   const chosen = chooseTables(target, source, tables);
   if (mode === "replaceAll") requireAll(target, source, chosen);
   const report = { tables: {} as Record<string, number>, rows: 0, skipped: source.skipped };
-  const total = Math.max(1, source.size);
-  let read = 0;
-  const tell = (name: string, done = Math.min(1, read / total)) =>
-    onProgress?.({ table: name, rows: report.rows, done });
+  const total = Math.max(
+    1,
+    chosen.reduce((sum, { size }) => sum + size, 0),
+  );
+  /** Bytes of the tables that are read to their end. */
+  let finished = 0;
+  const tell = (name: string, done: number) =>
+    caller.tell({ table: name, rows: report.rows, done: Math.min(1, done / total) });
   const copy = async (from: SourceTable, writer: RowWriter) => {
     report.tables[from.name] = 0;
     try {
       for await (const row of from.rows()) {
         await writer.add(row);
-        read += row.size;
         report.rows += 1;
         report.tables[from.name]! += 1;
-        if (report.rows % PROGRESS_ROWS === 0) tell(from.name);
+        if (report.rows % PROGRESS_ROWS === 0) tell(from.name, finished + row.read);
+        if (caller.isDue) await caller.rest();
       }
       await writer.end();
     } finally {
       await writer.stop();
     }
-    tell(from.name, from === chosen.at(-1) ? 1 : undefined);
+    finished += from.size;
+    tell(from.name, from === chosen.at(-1) ? total : finished);
+    await caller.rest();
   };
   const numbers = await numbersOf(source, target);
-  await exclusively(target.name, () =>
-    mode === "append" ? append(target, chosen, numbers, copy) : replace(target, chosen, mode, numbers, copy),
+  await exclusively(target, () =>
+    mode === "append"
+      ? append(target, chosen, numbers, copy)
+      : replace(target, chosen, mode, numbers, copy, () => caller.check()),
   );
   return report;
 }
 
 function checkedOptions(given: ImportOptions): ImportOptions {
-  const names = ["format", "table", "tables", "mode", "onProgress"] as const;
+  const names = ["format", "table", "tables", "mode", "onProgress", "signal"] as const;
   const options = readOptions(given, "The options of `import`", names);
   checkFileOptions(options);
   const { mode } = options;
@@ -152,8 +157,6 @@ function requireAll(target: ImportTarget, source: Source, chosen: readonly Sourc
 
 type Copy = (from: SourceTable, writer: RowWriter) => Promise<void>;
 
-const NONE: ReadonlyMap<number, number> = new Map();
-
 /** The numbers in the ids of a file's tables. No two may have one. */
 async function numbersOf(source: Source, target: ImportTarget): Promise<ReadonlyMap<string, number>> {
   const numbers = new Map<string, number>();
@@ -171,10 +174,15 @@ async function numbersOf(source: Source, target: ImportTarget): Promise<Readonly
   return numbers;
 }
 
-/** From the numbers in a file's ids to those that the tables have here. */
-function ownNumbers(bridge: Bridge, numbers: ReadonlyMap<string, number>): Map<number, number> {
+/** From the numbers in a file's ids to those that the tables have here, of all tables but some. */
+function ownNumbers(
+  bridge: Bridge,
+  numbers: ReadonlyMap<string, number>,
+  except: readonly string[] = [],
+): Map<number, number> {
   const own = new Map<number, number>();
   for (const [name, number] of numbers) {
+    if (except.includes(name)) continue;
     const here = tableNumberOf(newId(bridge, 0, name));
     if (here !== undefined && here !== number) own.set(number, here);
   }
@@ -187,6 +195,7 @@ async function replace(
   mode: ImportMode | undefined,
   numbers: ReadonlyMap<string, number>,
   copy: Copy,
+  check: () => void,
 ): Promise<void> {
   const { bridge } = target;
   const names = tables.map(({ name }) => name);
@@ -196,6 +205,7 @@ async function replace(
     mutate(
       bridge,
       async (scope) => {
+        if (step !== GIVE_UP) check();
         // It has read them: what somebody adds meanwhile lets the step be taken again, and fail here.
         if (isNew && step !== GIVE_UP) for (const name of names) await requireEmpty(bridge, scope, name);
         if (bridge.engine.importStep(scope.transaction, step, argument()) === Status.Failed) throw bridge.error();
@@ -209,7 +219,8 @@ async function replace(
       return bridge.appendText(lines);
     });
   };
-  let renumbered = NONE;
+  // What is replaced takes the file's numbers. Tables that are not keep theirs, and rows may refer to them.
+  let renumbered = ownNumbers(bridge, numbers, names);
   try {
     await begin(numbers);
   } catch (error) {
@@ -218,8 +229,7 @@ async function replace(
     renumbered = ownNumbers(bridge, numbers);
     await begin(new Map());
   }
-  bridge.engine.importStep(0, ASK, 0);
-  const number = bridge.number();
+  const number = unfinishedImport(bridge)!;
   try {
     for (const table of tables) await copy(table, new RowWriter(bridge, table.name, number, renumbered));
     await take(FINISH, () => number);
@@ -246,7 +256,16 @@ async function append(
   copy: Copy,
 ): Promise<void> {
   const renumbered = ownNumbers(bridge, numbers);
-  for (const table of tables) await copy(table, new RowWriter(bridge, table.name, undefined, renumbered));
+  let saved = 0;
+  for (const table of tables) {
+    const writer = new RowWriter(bridge, table.name, undefined, renumbered);
+    try {
+      await copy(table, writer);
+    } catch (error) {
+      throw withSaved(error, saved + writer.saved);
+    }
+    saved += writer.saved;
+  }
 }
 
 /** Rows that may come before one with an id. */
@@ -264,13 +283,17 @@ async function firstNumber(table: SourceTable): Promise<number | undefined> {
 }
 
 /** Gives up an import whose page is gone, or is gone later, if nobody has done it before. */
-export async function clearAway({ bridge, name }: ImportTarget): Promise<void> {
-  const give = async (scope: Scope) => {
-    if (bridge.engine.importStep(0, ASK, 0) !== Status.Done) return;
-    const number = bridge.number();
-    if (bridge.engine.importStep(scope.transaction, GIVE_UP, number) === Status.Failed) throw bridge.error();
-  };
-  await afterImports(name, async () => {
-    if (!bridge.isClosed && bridge.engine.importStep(0, ASK, 0) === Status.Done) await mutate(bridge, give, STEP);
-  });
+export async function clearAway(place: ImportPlace): Promise<void> {
+  const { bridge } = place;
+  await whenAbandoned(place, (number) =>
+    mutate(
+      bridge,
+      async (scope) => {
+        // Another one may have begun meanwhile.
+        if (unfinishedImport(bridge) !== number) return;
+        if (bridge.engine.importStep(scope.transaction, GIVE_UP, number) === Status.Failed) throw bridge.error();
+      },
+      STEP,
+    ),
+  );
 }

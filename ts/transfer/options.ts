@@ -11,10 +11,11 @@ interface FileOptions {
   table?: string;
   tables?: readonly string[];
   onProgress?: (progress: never) => void;
+  signal?: AbortSignal;
 }
 
 /** Throws when one is of the wrong kind. */
-export function checkFileOptions({ format, table, tables, onProgress }: FileOptions): void {
+export function checkFileOptions({ format, table, tables, onProgress, signal }: FileOptions): void {
   if (format !== undefined && !FORMATS.includes(format)) {
     throw invalidArgument(`\`format\` must be "zip", "jsonl", "json" or "csv". Received ${describe(format)}.`);
   }
@@ -25,5 +26,11 @@ export function checkFileOptions({ format, table, tables, onProgress }: FileOpti
   }
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw invalidArgument("`onProgress` must be a function.");
+  }
+  // One of another frame is one, too.
+  const isSignal = (given: AbortSignal) =>
+    typeof given === "object" && given !== null && typeof given.aborted === "boolean";
+  if (signal !== undefined && !(isSignal(signal) && typeof signal.addEventListener === "function")) {
+    throw invalidArgument(`\`signal\` must be an AbortSignal. Received ${describe(signal)}.`);
   }
 }

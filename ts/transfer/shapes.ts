@@ -3,6 +3,7 @@
  * table a shape that says which string is what, and for single documents what the shape leaves open.
  */
 import type { Value } from "../data_model.js";
+import { describe } from "../describe.js";
 import { fromBase64 } from "../json.js";
 
 /** What a string may stand for. */
@@ -135,6 +136,16 @@ function merged(options: readonly Shape[]): Shape {
   return { strings, fields, ...(values && { values }), ...(elements && { elements }) };
 }
 
+const OVERRIDES: readonly unknown[] = ["infer", "int64", "float64inf", "bytes"];
+
+/** An override as it must be. One that nobody knows would leave a string what it is not. */
+function checkedOverride(override: unknown): Override {
+  if (typeof override === "object" && override !== null) {
+    if (!("$float64NaN" in override)) Object.values(override).forEach(checkedOverride);
+  } else if (!OVERRIDES.includes(override)) throw new SyntaxError(`${describe(override)} is no override`);
+  return override as Override;
+}
+
 /** What a table's `generated_schema.jsonl` says about its documents. */
 export class GeneratedSchema {
   readonly #shape: Shape;
@@ -151,8 +162,8 @@ export class GeneratedSchema {
   add(line: unknown): void {
     const entries = typeof line === "object" && line !== null && !Array.isArray(line) ? Object.entries(line) : [];
     if (entries.length !== 1) throw new SyntaxError("override object should have one item");
-    const [[id, override]] = entries as [[string, Override]];
-    this.#overrides.set(id, override);
+    const [[id, override]] = entries as [[string, unknown]];
+    this.#overrides.set(id, checkedOverride(override));
   }
 
   /** A document of the table, whose values have the types that they had. */

@@ -6,10 +6,11 @@ import { invalidArgument } from "../arguments.js";
 import { describe, describeError } from "../describe.js";
 import type { HoldfastError } from "../errors.js";
 import { type ArchiveFile, readArchive } from "./archive.js";
+import { type Caller, nobody } from "./caller.js";
 import { csvRows } from "./csv.js";
-import { readPlainText, readSnapshotText } from "./json_text.js";
-import { linesOf } from "./lines.js";
-import { invalidImport, invalidRow } from "./problems.js";
+import { elementsOf, readPlainText, readSnapshotText } from "./json_text.js";
+import { type LineTaker, linesOf, type TextFile } from "./lines.js";
+import { invalidImport, invalidLine, invalidRow, unreadable } from "./problems.js";
 import { GeneratedSchema } from "./shapes.js";
 
 /** The forms of files. */
@@ -29,7 +30,7 @@ export interface SourceTable {
   /** How much of the file it is, in bytes, unpacked. */
   readonly size: number;
   /**
-   * Its rows, each with what it took of the file. A line that can't be read is an error; where somebody listens, it is
+   * Its rows, in the order of the file. A line that can't be read is an error; where somebody listens, it is
    * told instead, and left out.
    */
   rows(onUnreadable?: UnreadableListener): AsyncIterable<SourceRow>;
@@ -43,8 +44,8 @@ export interface SourceRow {
   readonly value: unknown;
   /** Which it is, from 1. */
   readonly row: number;
-  /** Its length in the file, roughly. */
-  readonly size: number;
+  /** How many bytes of the table's file end with it, roughly. */
+  readonly read: number;
 }
 
 /** What a file holds. */
@@ -53,18 +54,17 @@ export interface Source {
   readonly tables: readonly SourceTable[];
   /** What is in it and can't be imported: files of Convex's storage, tables of components. */
   readonly skipped: readonly string[];
-  /** How much there is to read. */
-  readonly size: number;
 }
 
 /** The bytes of what was given. */
-export async function blobOf(given: unknown): Promise<Blob> {
+export async function blobOf(given: unknown, { signal }: Caller<never>): Promise<Blob> {
   if (given instanceof Blob) return given;
   if (typeof given === "string" || given instanceof ArrayBuffer) return new Blob([given]);
   if (given instanceof Uint8Array) return new Blob([given as Uint8Array<ArrayBuffer>]);
   if (given instanceof ReadableStream) {
     try {
-      return await new Response(given).blob();
+      const stream = given as ReadableStream<Uint8Array<ArrayBuffer>>;
+      return await new Response(stream.pipeThrough(new TransformStream(), signal && { signal })).blob();
     } catch (cause) {
       throw invalidImport(`The stream can't be read: ${describeError(cause)}`, {}, cause);
     }
@@ -79,23 +79,23 @@ export async function readSource(
   blob: Blob,
   format: FileFormat | undefined,
   table: string | undefined,
+  caller: Caller<never> = nobody,
 ): Promise<Source> {
   const form = format ?? (await formatOf(blob));
   if (form === "zip") {
     if (table !== undefined) throw invalidArgument("`table` names the table of one file of rows; a ZIP has its own.");
-    return readSnapshot(blob);
+    return readSnapshot(blob, caller);
   }
   if (table === undefined) {
     throw invalidArgument(`\`table\` must say whose rows they are: the file is ${form.toUpperCase()}.`);
   }
-  const lines = () => linesOf(blob.stream(), "The file");
+  const file = { name: "The file", stream: () => blob.stream() };
   const rows = {
-    jsonl: (onUnreadable?: UnreadableListener) => jsonLines(lines(), table, readPlainText, onUnreadable),
+    jsonl: (onUnreadable?: UnreadableListener) => jsonLines(file, table, readPlainText, caller, onUnreadable),
     json: () => jsonArray(blob, table),
-    csv: () => csv(lines(), table),
+    csv: () => csvRows(file, table, caller),
   };
-  const { size } = blob;
-  return { format: form, tables: [{ name: table, number: undefined, size, rows: rows[form] }], skipped: [], size };
+  return { format: form, tables: [{ name: table, number: undefined, size: blob.size, rows: rows[form] }], skipped: [] };
 }
 
 /** The form of a file, by its name or its beginning. */
@@ -103,12 +103,20 @@ async function formatOf(blob: Blob): Promise<FileFormat> {
   const name = "name" in blob && typeof blob.name === "string" ? blob.name.toLowerCase() : "";
   const byName = FORMATS.find((format) => name.endsWith(`.${format}`));
   if (byName !== undefined) return byName;
-  const start = new Uint8Array(await blob.slice(0, 64).arrayBuffer());
+  const start = await bytesOf(blob.slice(0, 64));
   if (start[0] === 0x50 && start[1] === 0x4b) return "zip";
   const text = new TextDecoder().decode(start).trimStart();
   if (text.startsWith("[")) return "json";
   if (text.startsWith("{")) return "jsonl";
   throw invalidArgument('`format` must say what the file is: "zip", "jsonl", "json" or "csv".');
+}
+
+async function bytesOf(blob: Blob): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (cause) {
+    throw unreadable(cause, "The file");
+  }
 }
 
 // ---- snapshots ----
@@ -117,49 +125,91 @@ async function formatOf(blob: Blob): Promise<FileFormat> {
 const TABLE_FILE = /^(?:.*\/)?([^/]+)\/(documents|generated_schema)\.jsonl$/;
 const COMPONENTS = /(?:^|\/)_components\//;
 const STORAGE = /(?:^|\/)_storage\//;
+/** What snapshots say of themselves, for people. */
+const README = /(?:^|\/)README\.md$/;
 
-async function readSnapshot(blob: Blob): Promise<Source> {
-  const files = await readArchive(blob);
+async function readSnapshot(blob: Blob, caller: Caller<never>): Promise<Source> {
   const documents = new Map<string, ArchiveFile>();
   const schemas = new Map<string, ArchiveFile>();
   const skipped = new Set<string>();
-  let numbers = new Map<string, number>();
-  for (const file of files) {
+  for (const file of await readArchive(blob)) {
+    if (caller.isDue) await caller.rest();
     const [, name, kind] = TABLE_FILE.exec(file.name) ?? [];
+    // Convex's storage may have any number of files, and none of them is a table, whatever it is called.
     if (COMPONENTS.test(file.name)) skipped.add("_components");
     else if (STORAGE.test(file.name)) skipped.add("_storage");
-    else if (name === undefined) continue;
-    else if (name === "_tables") numbers = kind === "documents" ? await readNumbers(file) : numbers;
-    else if (name.startsWith("_")) skipped.add(name);
     else {
-      const found = kind === "documents" ? documents : schemas;
-      if (found.has(name))
-        throw invalidImport(`The ZIP archive has two tables of the name "${name}".`, { table: name });
-      found.set(name, file);
+      // What would be left out under a damaged name may be a table.
+      await file.checkName();
+      if (README.test(file.name)) continue;
+      else if (name === undefined) skipped.add(file.name);
+      else if (name.startsWith("_") && name !== TABLES) skipped.add(name);
+      else {
+        const found = kind === "documents" ? documents : schemas;
+        if (found.has(name))
+          throw invalidImport(`The ZIP archive has two tables of the name "${name}".`, { table: name });
+        found.set(name, file);
+      }
     }
   }
+  const numbersFile = documents.get(TABLES);
+  documents.delete(TABLES);
+  schemas.delete(TABLES);
+  const numbers = numbersFile === undefined ? new Map<string, number>() : await readNumbers(numbersFile, caller);
+  requireDocuments(documents, schemas, numbers);
   if (documents.size === 0)
     throw invalidImport("The ZIP archive has no tables: it is no snapshot of Convex or Holdfast.");
   const tables = [...documents].map(([name, file]) => ({
     name,
     number: numbers.get(name),
     size: file.size,
-    rows: (onUnreadable?: UnreadableListener) => snapshotRows(name, file, schemas.get(name), onUnreadable),
+    rows: (onUnreadable?: UnreadableListener) => snapshotRows(name, file, schemas.get(name), caller, onUnreadable),
   }));
-  const size = [...documents.values()].reduce((sum, file) => sum + file.size, 0);
-  return { format: "zip", tables, skipped: [...skipped], size };
+  return { format: "zip", tables, skipped: [...skipped] };
 }
 
+/** The folder in which a snapshot tells its tables' numbers. */
+const TABLES = "_tables";
+
+/** A table that is only spoken of has lost its documents: an import that goes on would empty it. */
+function requireDocuments(
+  documents: ReadonlyMap<string, unknown>,
+  schemas: ReadonlyMap<string, ArchiveFile>,
+  numbers: ReadonlyMap<string, number>,
+): void {
+  const without = (name: string) => !documents.has(name);
+  for (const [table, { name }] of schemas) {
+    if (!without(table)) continue;
+    const message = `It is not whole: the ZIP archive has ${name}, and does not have ${table}/documents.jsonl.`;
+    throw invalidImport(message, { table });
+  }
+  const named = [...numbers.keys()].find((name) => !name.startsWith("_") && without(name));
+  if (named !== undefined) {
+    const message = `It is not whole: _tables names table "${named}", and the ZIP archive does not have ${named}/documents.jsonl.`;
+    throw invalidImport(message, { table: named });
+  }
+}
+
+/** A line of JSON. */
+interface JsonLine {
+  readonly text: string;
+  readonly row: number;
+  readonly read: number;
+}
+
+/** Blank lines are none. */
+const JSON_LINES: LineTaker<JsonLine> = {
+  ignoresEmpty: true,
+  take: (text, row, read) => (text.trim() === "" ? undefined : { text, row, read }),
+};
+
 /** The numbers in ids, by the names of their tables. */
-async function readNumbers(file: ArchiveFile): Promise<Map<string, number>> {
+async function readNumbers(file: ArchiveFile, caller: Caller<never>): Promise<Map<string, number>> {
   const numbers = new Map<string, number>();
-  let row = 0;
-  for await (const line of linesOf(file.stream(), file.name)) {
-    row += 1;
-    if (line.trim() === "") continue;
+  for await (const { text, row } of linesOf(file, JSON_LINES, caller)) {
     let read: unknown;
     try {
-      read = readPlainText(line);
+      read = readPlainText(text);
     } catch (cause) {
       throw invalidRow(cause, { table: "_tables", row }, "JSON");
     }
@@ -167,6 +217,9 @@ async function readNumbers(file: ArchiveFile): Promise<Map<string, number>> {
     const isNumber = typeof id === "number" && Number.isInteger(id) && id > 0 && id <= 0xffffffff;
     if (typeof name !== "string" || !isNumber) {
       throw invalidImport(`Row ${row} of _tables names no table and its number.`, { table: "_tables", row });
+    }
+    if (numbers.has(name)) {
+      throw invalidImport(`Row ${row} of _tables names table "${name}" a second time.`, { table: name, row });
     }
     numbers.set(name, id);
   }
@@ -176,33 +229,31 @@ async function readNumbers(file: ArchiveFile): Promise<Map<string, number>> {
 async function* snapshotRows(
   table: string,
   file: ArchiveFile,
-  schemaFile?: ArchiveFile,
+  schemaFile: ArchiveFile | undefined,
+  caller: Caller<never>,
   onUnreadable?: UnreadableListener,
 ): AsyncGenerator<SourceRow> {
-  const schema = schemaFile && (await readSchema(table, schemaFile));
-  const lines = linesOf(file.stream(), file.name);
-  if (schema === undefined) {
-    yield* jsonLines(lines, table, readSnapshotText, onUnreadable);
-    return;
-  }
-  yield* jsonLines(lines, table, (text) => schema.apply(readPlainText(text)), onUnreadable);
+  const schema = schemaFile && (await readSchema(table, schemaFile, caller));
+  const read = schema === undefined ? readSnapshotText : (text: string) => schema.apply(readPlainText(text));
+  yield* jsonLines(file, table, read, caller, onUnreadable);
 }
 
 /** The types of an older snapshot's table; undefined for today's, whose documents say themselves what they are. */
-async function readSchema(table: string, file: ArchiveFile): Promise<GeneratedSchema | undefined> {
+async function readSchema(
+  table: string,
+  file: ArchiveFile,
+  caller: Caller<never>,
+): Promise<GeneratedSchema | undefined> {
   let schema: GeneratedSchema | undefined;
-  let row = 0;
-  for await (const line of linesOf(file.stream(), file.name)) {
-    row += 1;
-    if (line.trim() === "") continue;
+  for await (const { text, row } of linesOf(file, JSON_LINES, caller)) {
     try {
-      const read = JSON.parse(line) as unknown;
+      const read = JSON.parse(text) as unknown;
       if (schema !== undefined) schema.add(read);
       else if (typeof read !== "string") throw new SyntaxError("first line of generated_schema must be a string");
       else if (read === "uniform") return undefined;
       else schema = new GeneratedSchema(read);
     } catch (cause) {
-      throw invalidRow(cause, { table, row }, "a generated schema");
+      throw invalidLine(cause, { table, row }, file.name);
     }
   }
   return schema;
@@ -211,53 +262,57 @@ async function readSchema(table: string, file: ArchiveFile): Promise<GeneratedSc
 // ---- rows of one table ----
 
 async function* jsonLines(
-  lines: AsyncIterable<string>,
+  file: TextFile,
   table: string,
-  read: (text: string) => unknown,
+  readText: (text: string) => unknown,
+  caller: Caller<never>,
   onUnreadable?: UnreadableListener,
 ): AsyncGenerator<SourceRow> {
-  let row = 0;
-  for await (const line of lines) {
-    row += 1;
-    if (line.trim() === "") continue;
+  for await (const { text, row, read } of linesOf(file, JSON_LINES, caller)) {
     let value: unknown;
     try {
-      value = read(line);
+      value = readText(text);
     } catch (cause) {
       const problem = invalidRow(cause, { table, row }, "JSON");
       if (onUnreadable === undefined) throw problem;
       onUnreadable(problem);
       continue;
     }
-    yield { value, row, size: line.length + 1 };
+    yield { value, row, read };
   }
 }
 
 async function* jsonArray(blob: Blob, table: string): AsyncGenerator<SourceRow> {
-  let values: unknown;
+  const bytes = await bytesOf(blob);
+  let text: string;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(await blob.arrayBuffer());
-    values = readPlainText(text);
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw invalidImport("Not a JSON array", { table }, cause);
+    throw invalidImport("The file is not UTF-8.", { table }, cause);
   }
-  if (!Array.isArray(values)) throw invalidImport("Not a JSON array", { table });
-  const size = blob.size / values.length;
-  for (const [index, value] of values.entries()) yield { value, row: index + 1, size };
+  if (!text.trimStart().startsWith("[")) throw invalidImport("Not a JSON array", { table });
+  let values: unknown[];
+  try {
+    values = readPlainText(text) as unknown[];
+  } catch (cause) {
+    throw brokenArray(text, table, cause);
+  }
+  for (const [index, value] of values.entries()) {
+    yield { value, row: index + 1, read: (blob.size * (index + 1)) / values.length };
+  }
 }
 
-async function* csv(lines: AsyncIterable<string>, table: string): AsyncGenerator<SourceRow> {
-  let size = 0;
-  const counted = async function* () {
-    for await (const line of lines) {
-      size += line.length + 1;
-      yield line;
-    }
-  };
+/** Finds the row that is wrong. Parsers name a letter at best, and not all of them do. */
+function brokenArray(text: string, table: string, cause: unknown): HoldfastError {
   let row = 0;
-  for await (const value of csvRows(counted(), table)) {
+  for (const element of elementsOf(text)) {
     row += 1;
-    yield { value, row, size };
-    size = 0;
+    try {
+      readPlainText(element);
+    } catch (cause) {
+      return invalidRow(cause, { table, row }, "JSON");
+    }
   }
+  const message = `The JSON array is broken behind row ${row}: ${describeError(cause)}`;
+  return invalidImport(message, { table, row }, cause);
 }

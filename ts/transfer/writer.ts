@@ -41,6 +41,8 @@ export class RowWriter {
   /** Numbers of ids, and what they are to become. */
   readonly #renumbered: ReadonlyMap<number, number>;
   #batch: Batch = { sink: heapSink(1 << 16), starts: [] };
+  /** Rows that are saved. */
+  #saved = 0;
   /** The batch that is being saved while the next one is made. */
   #saving: Promise<void> = Promise.resolve();
 
@@ -49,6 +51,11 @@ export class RowWriter {
     this.#table = table;
     this.#import = number;
     this.#renumbered = renumbered;
+  }
+
+  /** How many rows are saved so far: all that ever will be, when `stop` has resolved. */
+  get saved(): number {
+    return this.#saved;
   }
 
   /** Takes a row. Resolves when there is room for the next. */
@@ -94,7 +101,9 @@ export class RowWriter {
     const batch = this.#batch;
     if (batch.starts.length === 0) return;
     this.#batch = { sink: heapSink(1 << 16), starts: [] };
-    const saving = mutate(this.#bridge, (scope) => this.#write(scope, batch), STEP);
+    const saving = mutate(this.#bridge, (scope) => this.#write(scope, batch), STEP).then(() => {
+      this.#saved += batch.starts.length;
+    });
     // Whoever comes next waits for it.
     saving.catch(() => undefined);
     this.#saving = saving;

@@ -15,8 +15,13 @@ export function backupView(session: Session, underWay: UnderWay): HTMLElement {
   // Told by the bar to those who don't see it, at their own pace.
   const place = h("p", { class: "said" });
   const outcome = h("div", { class: "said outcome", role: "status" });
+  const stop = h("button", { type: "button", hidden: true }, "Cancel");
+  let cancel = new AbortController();
+  stop.onclick = () => cancel.abort();
 
   const begin = (what: string): void => {
+    cancel = new AbortController();
+    stop.hidden = false;
     outcome.replaceChildren();
     progress.ariaLabel = what;
     show(0, "");
@@ -27,12 +32,13 @@ export function backupView(session: Session, underWay: UnderWay): HTMLElement {
     progress.ariaValueText = place.textContent = text;
   };
   const end = (...said: HTMLElement[]): void => {
-    progress.hidden = true;
+    progress.hidden = stop.hidden = true;
     place.textContent = "";
     outcome.replaceChildren(...said);
   };
   const endBadly = (title: string, error: unknown, meaning: string): void => {
     end();
+    if (error === cancel.signal.reason) return end(h("p", {}, h("strong", {}, "Cancelled. "), meaning));
     if (isEnd(error)) return session.fail(error);
     const { code, message } = explain(error);
     // It may have a whole document in it.
@@ -50,6 +56,7 @@ export function backupView(session: Session, underWay: UnderWay): HTMLElement {
     begin("Documents backed up");
     try {
       const file = await session.db.export({
+        signal: cancel.signal,
         onProgress(now) {
           total = now.total;
           show(now.rows / Math.max(1, total), `${number(now.rows)} of ${plural(total, "document")}`);
@@ -76,6 +83,7 @@ export function backupView(session: Session, underWay: UnderWay): HTMLElement {
       const report = await session.write(`db.import(file, { mode: "${mode}" })`, async () => {
         const all = await session.db.import(file, {
           mode,
+          signal: cancel.signal,
           // What is not said to be rows is taken for a ZIP, whatever it is called.
           ...(table ? { table } : { format: "zip" }),
           ...(known && { tables: known }),
@@ -114,7 +122,7 @@ export function backupView(session: Session, underWay: UnderWay): HTMLElement {
   return h(
     "div",
     { class: "part", role: "group", "aria-label": "Backup" },
-    h("div", { class: "buttons" }, backUpButton, restoreButton),
+    h("div", { class: "buttons" }, backUpButton, restoreButton, stop),
     progress,
     place,
     outcome,
@@ -159,7 +167,12 @@ function meaningOf(error: unknown, mode: Wish["mode"]): string {
   if (error instanceof HoldfastError && error.code === "OutcomeUnknown") {
     return "The connection to the storage was lost at a bad moment. Refresh to see whether the file was restored.";
   }
+  const saved = error instanceof HoldfastError ? error.details["saved"] : undefined;
+  if (mode === "append" && saved !== 0) {
+    if (typeof saved !== "number") return "What was added before that stays; the rest was not added.";
+    return `${plural(saved, "document")} of it ${saved === 1 ? "was" : "were"} added before that and stay; the rest was not added.`;
+  }
   return mode === "append"
-    ? "What was added before that stays; the rest was not added."
+    ? "Nothing was added: all documents are as they were."
     : "Nothing has changed: all documents are as they were.";
 }

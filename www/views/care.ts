@@ -1,6 +1,6 @@
 /** What one does with the database as a whole: fill it, check it, back it up, choose its durability, delete it. */
 import type { Durability, Session, View } from "../database";
-import { actionButton, duration, field, h, number, plural, select } from "../dom";
+import { actionButton, clock, duration, field, h, number, plural, select } from "../dom";
 import { addTasks } from "../sample";
 import { UnderWay, type Work } from "../under_way";
 import { backupView } from "./backup";
@@ -87,7 +87,7 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
     try {
       const { pages, rows, entries, problems, moreProblems } = await session.db.verify({ onProgress: checked });
       const ms = duration(performance.now() - started);
-      const read = `${plural(rows, "row")}, ${plural(entries, "index entry", "index entries")} and ${plural(pages, "page")} read in ${ms}.`;
+      const read = `${plural(rows, "row")}, ${plural(entries, "index entry", "index entries")} and ${plural(pages, "page")} read in ${ms}, at ${clock(Date.now())}. What has changed since was not looked at.`;
       if (problems.length === 0) {
         report.replaceChildren(h("p", { class: "good" }, h("strong", {}, "All is well. "), read));
       } else {
@@ -158,13 +158,13 @@ export function careView(session: Session, { setDurability, destroy }: Care): Vi
     "section",
     { class: "panel", "aria-label": "Database" },
     h("h2", {}, "Database"),
-    h("div", { class: "buttons" }, generate, stop),
-    progress,
-    generated,
+    backup,
     h("div", { class: "buttons" }, verify),
     checking,
     report,
-    backup,
+    h("div", { class: "buttons" }, generate, stop),
+    progress,
+    generated,
     field("Durability", durability),
     h("div", { class: "buttons" }, remove),
     dialog,

@@ -3,7 +3,7 @@ import type { ImportMode } from "holdfast";
 import type { Session } from "../database";
 import { field, h, plural, select, setOptions } from "../dom";
 import { tables, type TableName } from "../schema";
-import { tablesIn } from "../snapshot";
+import { noZip, tablesIn } from "../snapshot";
 
 /** What was answered. */
 export interface Wish {
@@ -142,6 +142,8 @@ async function consider(
 ): Promise<{ question: string; wish?: Wish }> {
   if (!file) return { question: "Choose a file." };
   if (hasRows && !isTable(table)) return { question: "Choose the table whose rows the file has." };
+  const problem = hasRows ? undefined : await noZip(file);
+  if (problem !== undefined) return { question: `${problem} Choose another file.` };
   const names = hasRows ? [table] : await tablesIn(file);
   const ours = names?.filter(isTable);
   const unknown = names?.filter((name) => !isTable(name)) ?? [];

@@ -2,7 +2,7 @@
 import type { RecentCommit } from "holdfast";
 import { tables } from "../schema";
 import type { Session, View } from "../database";
-import { bytes, h, number, plural } from "../dom";
+import { bytes, clock, h, number, plural } from "../dom";
 
 export function sizesView(session: Session): View {
   const opened = Date.now();
@@ -52,7 +52,7 @@ function record(commit: RecentCommit, opened: number): HTMLElement {
     .filter((kind) => commit[kind] > 0)
     .map((kind) => `${number(commit[kind])} ${kind}`);
   // What was there at opening was written at some time before.
-  const when = !isOwn && learnedAt <= opened ? "earlier" : new Date(learnedAt).toLocaleTimeString("en-GB");
+  const when = !isOwn && learnedAt <= opened ? "earlier" : clock(learnedAt);
   return h(
     "li",
     {},

@@ -1,4 +1,0 @@
-// What vite/client declares; the app has no vite of its own.
-interface ImportMeta {
-  glob(pattern: string): Record<string, () => Promise<object>>;
-}
