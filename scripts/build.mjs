@@ -36,6 +36,8 @@ const entries = {
   index: "ts/index.ts",
   "convex/server": "ts/convex/server.ts",
   "convex/values": "ts/convex/values.ts",
+  "convex/react": "ts/convex/react.ts",
+  react: "ts/react/index.ts",
   testing: "ts/testing.ts",
   cli: "ts/cli.ts",
 };

@@ -88,6 +88,16 @@ interface Waiter {
   reject(error: HoldfastError): void;
 }
 
+/** What says that storage is in trouble, and not the caller. */
+const TROUBLE: ReadonlySet<string> = new Set([
+  "QuotaExceeded",
+  "StorageFailed",
+  "StorageUnavailable",
+  "OutcomeUnknown",
+  "Corrupt",
+  "DatabaseClosed",
+]);
+
 /** So many letters of an id hold nothing but its table's number. */
 const PREFIX_LENGTH = 3;
 
@@ -129,6 +139,10 @@ export class Bridge {
   readonly #mutations = new Map<number, (settlement: Settlement) => void>();
   /** Functions that run, by their transactions: how they are told that the database has ended. */
   readonly #running = new Map<number, (error: HoldfastError) => void>();
+  /** Why storage was last in trouble, unless something was saved since. */
+  failure: HoldfastError | undefined;
+  /** Hears when it, or what is not saved, is other than before. */
+  onSafety: () => void = () => undefined;
   /** Whether the database was deleted. */
   isDeleted = false;
   /** Reads that were over before anyone could wait for them. */
@@ -172,9 +186,15 @@ export class Bridge {
           return;
         }
         this.#mutations.delete(transaction);
-        if (outcome === 0) settle({ type: "saved" });
-        else if (outcome === 1) settle({ type: "rejected", error: errorOf(code, message) });
-        else settle({ type: "runAgain" });
+        if (outcome === 0) {
+          this.failure = undefined;
+          settle({ type: "saved" });
+        } else if (outcome === 1) {
+          const error = errorOf(code, message);
+          this.#note(error);
+          settle({ type: "rejected", error });
+        } else settle({ type: "runAgain" });
+        this.onSafety();
         this.#wakeIdlers();
       },
       readReady: (read: number, code: string, message: string) => {
@@ -206,6 +226,8 @@ export class Bridge {
         this.isDeleted ||= code === "DatabaseClosed";
         const listeners = this.listeners.size === 0 ? [(error: unknown) => console.error(error)] : this.listeners;
         const error = errorOf(code, message);
+        this.#note(error);
+        this.onSafety();
         // Not on the engine's stack: what an app throws there is its own affair.
         for (const listener of listeners) queueMicrotask(() => listener(error));
       },
@@ -264,6 +286,8 @@ export class Bridge {
     this.#reads.clear();
     this.#mutations.clear();
     this.#schemaWaiters = [];
+    this.failure ??= error;
+    this.onSafety();
     this.#wakeIdlers();
   }
 
@@ -331,8 +355,19 @@ export class Bridge {
     return new Promise((resolve) => this.#schemaWaiters.push(resolve));
   }
 
+  /** Remembers trouble with storage. */
+  #note(error: HoldfastError): void {
+    if (TROUBLE.has(error.code)) this.failure = error;
+  }
+
+  /** Finished mutations that are not saved. */
+  get pending(): number {
+    return this.#mutations.size;
+  }
+
   /** How a finished mutation ends. To be asked for before it is finished. */
   settlement(transaction: number): Promise<Settlement> {
+    this.onSafety();
     return new Promise((resolve) => this.#mutations.set(transaction, resolve));
   }
 
@@ -356,6 +391,7 @@ export class Bridge {
   /** Nobody waits for this mutation. */
   forget(transaction: number): void {
     this.#mutations.delete(transaction);
+    this.onSafety();
     this.#wakeIdlers();
   }
 

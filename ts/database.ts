@@ -16,6 +16,7 @@ import type {
   WithOptionalSystemFields,
 } from "./data_model.js";
 import { describe } from "./describe.js";
+import { Durability } from "./durability.js";
 import { encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
 import type { HoldfastError } from "./errors.js";
 import type { GenericMutationCtx, GenericQueryCtx } from "./functions/context.js";
@@ -185,6 +186,17 @@ export interface CachedReads<DataModel extends GenericDataModel> {
   query<TableInfo extends GenericTableInfo>(query: OrderedQuery<TableInfo>, terminal: "count"): number;
 }
 
+/** Where a database is. */
+export interface DatabaseStorage {
+  /** In the browser's IndexedDB, or in memory: gone with the page. */
+  readonly kind: "indexeddb" | "memory";
+  /**
+   * Asks the browser to keep this site's data also when the disk is full; some ask the person. Answers whether it has
+   * promised it.
+   */
+  requestPersistence(): Promise<boolean>;
+}
+
 /** Options of a single mutation. */
 export interface MutateOptions {
   /** What it is called in errors. Default: the function's name. */
@@ -206,7 +218,9 @@ export class Database<DataModel extends GenericDataModel> {
   /** The database's name. */
   readonly name: string;
   /** Where its documents are. */
-  readonly storage: "indexeddb" | "memory";
+  readonly storage: DatabaseStorage;
+  /** How safe what was written is. */
+  readonly durability: Durability;
   readonly #bridge: Bridge;
   readonly #wasm: Wasm;
   readonly #executor: Executor;
@@ -226,12 +240,14 @@ export class Database<DataModel extends GenericDataModel> {
   /** @internal Use `openDatabase`. */
   constructor(wasm: Wasm, bridge: Bridge, contexts: Contexts, options: EngineOptions, timeoutMs: number) {
     this.name = options.name;
-    this.storage = options.storage;
     this.#wasm = wasm;
     this.#bridge = bridge;
     this.#executor = new Executor(bridge, currentReader);
     this.#contexts = contexts;
     this.#timeoutMs = timeoutMs;
+    const durability = new Durability(bridge, options.storage === "memory");
+    this.durability = durability;
+    this.storage = { kind: options.storage, requestPersistence: () => durability.requestPersistence() };
     const source = new LiveSource(bridge, contexts);
     this.source = source;
     this.now = {
@@ -335,7 +351,7 @@ export class Database<DataModel extends GenericDataModel> {
     const { initialNumItems } = readOptions<{ initialNumItems?: unknown }>(options, "The options of `livePages`", [
       "initialNumItems",
     ]);
-    if (!isQuery(query)) throw invalidArgument("`livePages` follows a query, as `db.query(\"tasks\")`.");
+    if (!isQuery(query)) throw invalidArgument('`livePages` follows a query, as `db.query("tasks")`.');
     if (this.#closing !== undefined) throw closed();
     return new LivePages(this.source.pages(query), requireCount("initialNumItems", initialNumItems));
   }
@@ -513,7 +529,7 @@ export class Database<DataModel extends GenericDataModel> {
   /** Where files come from and go to. */
   #end() {
     if (this.#closing !== undefined) throw closed();
-    return { bridge: this.#bridge, name: this.name, storage: this.storage, tables: this.#bridge.tableNames };
+    return { bridge: this.#bridge, name: this.name, storage: this.storage.kind, tables: this.#bridge.tableNames };
   }
 
   // ---- the database itself ----
@@ -589,7 +605,7 @@ export class Database<DataModel extends GenericDataModel> {
     this.#bridge.close();
     this.#closing ??= Promise.resolve();
     if (this.#bridge.isDeleted) return;
-    await this.#wasm.deleteDatabase(this.name, this.storage === "memory").catch((problem: unknown) => {
+    await this.#wasm.deleteDatabase(this.name, this.storage.kind === "memory").catch((problem: unknown) => {
       throw thrownError(problem);
     });
     this.#bridge.isDeleted = true;

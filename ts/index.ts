@@ -20,11 +20,13 @@ export type {
   VerifyProgress,
   VerifyReport,
 } from "./database.js";
-export type { CachedReads } from "./database.js";
+export type { CachedReads, DatabaseStorage } from "./database.js";
 export { Live } from "./live/live.js";
 export { LivePages } from "./live/pages.js";
 export type { PagesSnapshot, PagesStatus } from "./live/pages.js";
 export type { LiveSnapshot, LiveStatus } from "./live/live.js";
+export { Durability } from "./durability.js";
+export type { DurabilitySnapshot, DurabilityState } from "./durability.js";
 export { openDatabase } from "./open_database.js";
 export type { OpenDatabaseOptions } from "./open_database.js";
 export type { WasmSource } from "./wasm.js";

@@ -496,11 +496,7 @@ export interface Watched {
 }
 
 /** Runs a function over one state, which nobody changes. */
-export async function read<T>(
-  bridge: Bridge,
-  action: (scope: Scope) => Promise<T> | T,
-  watched?: Watched,
-): Promise<T> {
+export async function read<T>(bridge: Bridge, action: (scope: Scope) => Promise<T> | T, watched?: Watched): Promise<T> {
   for (;;) {
     if (bridge.engine.begin(watched === undefined ? BEGIN.read : BEGIN.watched) === Status.Failed) throw bridge.error();
     const run = new Run(bridge.number(), undefined, watched?.journal);

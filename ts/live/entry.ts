@@ -6,7 +6,8 @@ import type { LiveSnapshot } from "./live.js";
 /** So long a result is kept when nobody holds it any more: a page that comes back has it at once. */
 const LINGER_MS = 5000;
 
-const LOADING: LiveSnapshot<never> = Object.freeze({ value: undefined, status: "loading", error: undefined });
+/** What is shown before anything is there. */
+export const LOADING: LiveSnapshot<never> = Object.freeze({ value: undefined, status: "loading", error: undefined });
 
 /** Calls somebody back. What an app's code throws harms nobody else, and is reported as an uncaught error. */
 export function call(callback: { readonly call: () => void }): void {
@@ -42,6 +43,7 @@ export class Entry<T> {
   readonly #owner: EntryOwner;
   #holders = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #settled: Promise<void> | undefined;
   isDropped = false;
 
   constructor(owner: EntryOwner, number: number, key: string | undefined) {
@@ -83,6 +85,12 @@ export class Entry<T> {
 
   /** Tells somebody of changes, and holds it for them. */
   subscribe(call: () => void): () => void {
+    if (this.isDropped) {
+      // It was looked at, and too long ago: whoever looks again gets another one.
+      this.snapshot = Object.freeze({ ...this.snapshot });
+      queueMicrotask(call);
+      return () => undefined;
+    }
     // The same function may be given twice.
     const callback = { call };
     this.callbacks.add(callback);
@@ -90,6 +98,18 @@ export class Entry<T> {
     return () => {
       if (this.callbacks.delete(callback)) this.release();
     };
+  }
+
+  /** Waits until it shows something. */
+  settled(): Promise<void> {
+    this.#settled ??= new Promise((resolve) => {
+      const end = this.subscribe(() => {
+        if (this.snapshot.status === "loading" && !this.isDropped) return;
+        end();
+        resolve();
+      });
+    });
+    return this.#settled;
   }
 
   /** It shows something else. */

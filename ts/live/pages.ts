@@ -28,20 +28,24 @@ export type PageMaker<Item> = (options: PaginationOptions) => Entry<PaginationRe
 /** A page, or two that will take its place when they are there. */
 interface Page<Item> {
   readonly options: PaginationOptions;
-  readonly entry: Entry<PaginationResult<Item>>;
-  readonly end: () => void;
-  halves?: Page<Item>[];
+  entry: Entry<PaginationResult<Item>>;
+  /** Ends the listening to it, if somebody listens. */
+  end: (() => void) | undefined;
+  halves: Page<Item>[] | undefined;
 }
 
-/** A list that is loaded page by page. Made by `db.livePages`. */
+/**
+ * A list that is loaded page by page. Made by `db.livePages`. It follows the database while somebody listens to it; one
+ * that nobody has listened to for 5 seconds reads what it shows again when somebody does.
+ */
 export class LivePages<Item> {
   /** What it shows: another object whenever that has changed. */
   snapshot: PagesSnapshot<Item> = Object.freeze({ results: [], status: "LoadingFirstPage", error: undefined });
   readonly #make: PageMaker<Item>;
   readonly #first: PaginationOptions;
-  #pages: Page<Item>[] = [];
+  #pages: Page<Item>[];
   readonly #callbacks = new Set<{ readonly call: () => void }>();
-  #isStopped = false;
+  #isHeld = false;
 
   /** @internal Use `db.livePages`. */
   constructor(make: PageMaker<Item>, numItems: number) {
@@ -71,42 +75,62 @@ export class LivePages<Item> {
     requireFunction(callback, "subscribe", "callback");
     const own = { call: callback };
     this.#callbacks.add(own);
-    return () => void this.#callbacks.delete(own);
+    this.#hold();
+    return () => {
+      this.#callbacks.delete(own);
+      if (this.#callbacks.size === 0) this.stop();
+    };
   }
 
   /** Loads about so many more. Does nothing while a page is under way, or when there are no more. */
   loadMore(numItems: number): void {
     requireCount("numItems", numItems);
-    const last = this.#pages.at(-1);
-    const value = last?.entry.snapshot.value;
-    if (this.#isStopped || this.snapshot.status !== "CanLoadMore" || value === undefined) return;
+    const value = this.#pages.at(-1)?.entry.snapshot.value;
+    if (this.snapshot.status !== "CanLoadMore" || value === undefined) return;
     this.#pages.push(this.#page({ numItems, cursor: value.continueCursor }));
     this.#look();
   }
 
-  /** Ends it. What it shows stays. */
+  /** Follows the database no longer, until somebody listens again. What it shows stays. */
   stop(): void {
-    this.#isStopped = true;
-    this.#drop();
-    this.#callbacks.clear();
+    this.#isHeld = false;
+    for (const page of this.#pages) this.#end(page);
   }
 
-  #drop(): void {
-    for (const page of this.#pages) for (const each of [page, ...(page.halves ?? [])]) each.end();
-    this.#pages = [];
+  #hold(): void {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    for (const page of this.#pages) {
+      for (const each of [page, ...(page.halves ?? [])]) {
+        if (each.entry.isDropped) each.entry = this.#make(each.options);
+        this.#listen(each);
+      }
+    }
+    this.#look();
+  }
+
+  #listen(page: Page<Item>): void {
+    page.end ??= page.entry.subscribe(() => this.#look());
+  }
+
+  #end(page: Page<Item>): void {
+    for (const each of [page, ...(page.halves ?? [])]) {
+      each.end?.();
+      each.end = undefined;
+    }
   }
 
   #page(options: PaginationOptions): Page<Item> {
-    const entry = this.#make(options);
-    return { options, entry, end: entry.subscribe(() => this.#look()) };
+    const page: Page<Item> = { options, entry: this.#make(options), end: undefined, halves: undefined };
+    if (this.#isHeld) this.#listen(page);
+    return page;
   }
 
   /** Takes in what the pages show. */
   #look(): void {
-    if (this.#isStopped) return;
     if (this.#pages.some(({ entry }) => isForeignCursor(entry.snapshot.error))) {
       // The query is another one now, as after a new schema: its pages begin anew.
-      this.#drop();
+      for (const page of this.#pages) this.#end(page);
       this.#pages = [this.#page(this.#first)];
     }
     this.#pages = this.#pages.flatMap((page) => this.#split(page));
@@ -139,8 +163,10 @@ export class LivePages<Item> {
     const { value } = page.entry.snapshot;
     if (page.halves !== undefined) {
       if (page.halves.some(({ entry }) => entry.snapshot.value === undefined)) return [page];
-      page.end();
-      return page.halves;
+      const { halves } = page;
+      page.halves = undefined;
+      this.#end(page);
+      return halves;
     }
     if (value === undefined || !value.splitCursor || !value.pageStatus) return [page];
     const { numItems, cursor } = page.options;

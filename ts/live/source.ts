@@ -7,7 +7,6 @@ import type { GenericDocument } from "../data_model.js";
 import { describe } from "../describe.js";
 import { encodeTrusted } from "../encode.js";
 import { HoldfastError } from "../errors.js";
-import type { Arguments } from "../functions/calls.js";
 import { type Contexts, copyOfArguments } from "../functions/contexts.js";
 import { nameOfReference } from "../functions/reference.js";
 import { isQuery, type PaginationOptions, serializedQuery, type Terminal, uniqueOf } from "../query.js";
@@ -15,6 +14,11 @@ import { Executor } from "../reads.js";
 import { notFound, target } from "../transactions.js";
 import type { Entry } from "./entry.js";
 import { limitOf, LiveQueries } from "./queries.js";
+
+/** Whether something is a function of an app's own, and not a registered one or a reference to that. */
+export function isAction(what: unknown): what is (ctx: object) => unknown {
+  return typeof what === "function" && !("_handler" in what) && nameOfReference(what) === undefined;
+}
 
 /** Makes the live queries of one database. */
 export class LiveSource {
@@ -34,10 +38,7 @@ export class LiveSource {
   entry(what: unknown, second?: unknown): Entry<unknown> {
     this.#queries ??= new LiveQueries(this.#bridge);
     if (isQuery(what)) return this.#queries.query(serializedQuery(what), terminalOf(second));
-    if (typeof what === "function" && !("_handler" in what) && nameOfReference(what) === undefined) {
-      const action = what as (ctx: object) => unknown;
-      return this.#queries.function(undefined, (scope) => action(this.#contexts.ofRead(scope)));
-    }
+    if (isAction(what)) return this.#queries.function(undefined, (scope) => what(this.#contexts.ofRead(scope)));
     const copy = copyOfArguments(second);
     return this.#queries.function(this.#keyOf(what, copy), async (scope) => {
       const functions = await this.#contexts.functions();
@@ -63,20 +64,30 @@ export class LiveSource {
     };
   }
 
-  /** The same function with the same arguments is one live query. */
-  #keyOf(what: unknown, given: () => Arguments): string | undefined {
-    let name = nameOfReference(what);
-    if (name === undefined) {
-      if (typeof what !== "function") {
-        throw invalidArgument(
-          "`live` takes a query such as `db.query(\"tasks\")`, a function that reads, or a registered query with its " +
-            `arguments. Received ${describe(what)}.`,
-        );
-      }
-      let number = this.#numbers.get(what);
-      if (number === undefined) this.#numbers.set(what, (number = this.#next += 1));
-      name = String(number);
+  /** What a registered function is told from others by: its name, or a number that it is given. */
+  keyOf(what: unknown): string {
+    const name = nameOfReference(what);
+    if (name !== undefined) return name;
+    if (typeof what !== "function") {
+      throw invalidArgument(
+        'What can be followed is a query such as `db.query("tasks")`, a function that reads, or a registered query with ' +
+          `its arguments. Received ${describe(what)}.`,
+      );
     }
+    let number = this.#numbers.get(what);
+    if (number === undefined) this.#numbers.set(what, (number = this.#next += 1));
+    return String(number);
+  }
+
+  /** The same of what is read page by page. */
+  keyOfPages(what: unknown, given: Record<string, unknown>): string | undefined {
+    if (!isQuery(what)) return this.#keyOf(what, copyOfArguments(given));
+    return this.#bridge.inputKey(this.#bridge.writeQuery(serializedQuery(what), undefined));
+  }
+
+  /** The same function with the same arguments is one live query. */
+  #keyOf(what: unknown, given: ReturnType<typeof copyOfArguments>): string | undefined {
+    const name = this.keyOf(what);
     const { input } = this.#bridge;
     try {
       const copy = given();
