@@ -33,7 +33,7 @@ mod turns;
 mod verify;
 
 pub use effect::{Announcement, Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
-pub use live::{LiveId, LiveNews};
+pub use live::{LiveId, LiveNews, NextRows};
 pub use read::{QueryRun, RowSink, RunStep, Source};
 pub use repair::RepairReport;
 pub use transaction::{Finished, Obstacle, Row, TransactionId};

@@ -9,7 +9,7 @@ use crate::document;
 use crate::error::Result;
 use crate::keyspace::TableId;
 use crate::live::Patch;
-use crate::tab::{LiveId, LiveNews, RowSink, TransactionId};
+use crate::tab::{LiveId, LiveNews, NextRows, RowSink, TransactionId};
 use wasm_bindgen::prelude::*;
 
 /// What is new, as the word `Run` says it. `ts/live/entry.ts` names them in the same order.
@@ -17,7 +17,7 @@ mod news {
     pub(super) const NOTHING: u32 = 0;
     /// Words in the results: an operation with its position, and behind it the row's word, if it has one.
     pub(super) const PATCHES: u32 = 1;
-    /// Rows from the first one on, all of them.
+    /// Rows from the first one on. With `WAITING` added others follow later, else these are all.
     pub(super) const ROWS: u32 = 2;
     /// With this added: rows that follow on those before.
     pub(super) const MORE: u32 = 4;
@@ -101,9 +101,14 @@ impl Inner {
                 }
                 (news::PATCHES, 0)
             }
-            Ok(LiveNews::Rows { is_first, is_done }) => {
+            Ok(LiveNews::Rows { is_first, next }) => {
                 let more = if is_first { 0 } else { news::MORE };
-                (news::ROWS | more | if is_done { 0 } else { news::UNFINISHED }, 0)
+                let next = match next {
+                    NextRows::Nothing => 0,
+                    NextRows::More => news::UNFINISHED,
+                    NextRows::Later => news::WAITING,
+                };
+                (news::ROWS | more | next, 0)
             }
             Ok(LiveNews::Count(count)) => (news::COUNT, count),
             Ok(LiveNews::Touched) => (news::TOUCHED, 0),

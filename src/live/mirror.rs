@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::keyspace::{Place, TableId};
 use crate::live::Patch;
-use crate::tab::{LiveId, LiveNews, RowSink, Tab};
+use crate::tab::{LiveId, LiveNews, NextRows, RowSink, Tab};
 
 /// The result of one live query, as its news have made it.
 #[derive(Debug)]
@@ -65,24 +65,27 @@ impl Mirror {
     /// Asks for its news.
     pub(crate) fn ask(&mut self, tab: &mut Tab) {
         loop {
-            let full_at = self.next.len() + 7;
+            let full_at = 7;
             let mut rows = Vec::new();
             let news = tab.live_news(self.id, &mut Taken(&mut rows, full_at));
             self.failure = None;
             match news {
                 Ok(LiveNews::Nothing) => {}
                 Ok(LiveNews::Patches(patches)) => patches.into_iter().for_each(|patch| self.apply(patch)),
-                Ok(LiveNews::Rows { is_first, is_done }) => {
+                Ok(LiveNews::Rows { is_first, next }) => {
                     if is_first {
                         self.next.clear();
                         self.reads += 1;
                     }
                     self.next.append(&mut rows);
-                    if !is_done {
-                        continue;
+                    match next {
+                        NextRows::More => continue,
+                        NextRows::Later => self.is_ready = false,
+                        NextRows::Nothing => {
+                            self.rows = std::mem::take(&mut self.next);
+                            self.is_ready = true;
+                        }
                     }
-                    self.rows = std::mem::take(&mut self.next);
-                    self.is_ready = true;
                 }
                 Ok(LiveNews::Count(count)) => {
                     self.count = Some(count);

@@ -8,7 +8,7 @@ use crate::keyspace::{Place, TableId};
 use crate::live::mirror::{Mirror, ask_all, ask_one};
 use crate::query;
 use crate::random::Random;
-use crate::tab::{RowSink, RunStep, Source, Tab};
+use crate::tab::{ReadId, RowSink, RunStep, Source, Tab};
 
 /// Worlds of these seeds and greater ones have live queries. Smaller ones were kept for what they once found.
 pub(super) const FIRST_LIVE_SEED: u64 = 1_000_000;
@@ -39,6 +39,8 @@ struct Function {
     runs: u32,
     /// Whether it may try now: one that lacks a page tries again when its tab takes the next step.
     is_due: bool,
+    /// The pages that it waits for.
+    waiting: Option<ReadId>,
 }
 
 #[derive(Default)]
@@ -59,15 +61,15 @@ impl RowSink for Collected {
     }
 }
 
-/// The rows of a query, or nothing: a page is not in memory, or the query can't be answered.
-fn rows(tab: &mut Tab, source: Source, query: &Query) -> Option<Rows> {
+/// The rows of a query, or nothing: a page is not in memory, or the query can't be answered. A transaction loads it.
+fn rows(tab: &mut Tab, source: Source, query: &Query, load: &mut Option<ReadId>) -> Option<Rows> {
     let plan = tab.plan(source, &query.to_value()).ok()?;
     let mut run = tab.start_query(source, plan).ok()?;
     let mut collected = Collected::default();
     match tab.step_query(&mut run, &mut collected) {
         Ok(RunStep::Done) => Some(collected.0),
         Ok(RunStep::Missing(pages)) if source != Source::Current => {
-            tab.load(pages);
+            *load = Some(tab.load(pages));
             None
         }
         _ => None,
@@ -105,7 +107,7 @@ impl Following {
                 let queries = (0..=self.random.below(2)).map(|_| Query::some(&mut self.random)).collect();
                 let mut mirror = Mirror::new(tab.watch_function(), None);
                 mirror.touched = 1;
-                self.functions.push(Function { mirror, queries, answers: None, runs: 0, is_due: true });
+                self.functions.push(Function { mirror, queries, answers: None, runs: 0, is_due: true, waiting: None });
             }
             4 if !self.mirrors.is_empty() => {
                 let position = self.random.below(self.mirrors.len() as u64) as usize;
@@ -138,7 +140,9 @@ impl Following {
             return;
         }
         for ((query, is_count), mirror) in self.queries.iter().zip(&self.mirrors) {
-            let Some(expected) = rows(tab, Source::Current, query).filter(|_| mirror.is_ready) else { continue };
+            let Some(expected) = rows(tab, Source::Current, query, &mut None).filter(|_| mirror.is_ready) else {
+                continue;
+            };
             self.compared += 1;
             if *is_count {
                 let counted = mirror.count;
@@ -151,7 +155,7 @@ impl Following {
         for function in &self.functions {
             let Some(answers) = function.answers.as_ref().filter(|_| function.is_known()) else { continue };
             for (query, answer) in function.queries.iter().zip(answers) {
-                let Some(expected) = rows(tab, Source::Current, query) else { continue };
+                let Some(expected) = rows(tab, Source::Current, query, &mut None) else { continue };
                 self.compared += 1;
                 assert!(*answer == expected, "[live] tab {name}: a function has read something else of {query:?}");
             }
@@ -190,12 +194,13 @@ impl Function {
 
     /// Runs, if what it has read is not what there is. It may lack a page; then it tries again later.
     fn run(&mut self, tab: &mut Tab, now_ms: f64) {
-        if self.is_known() || !std::mem::take(&mut self.is_due) {
+        if self.is_known() || self.waiting.is_some() || !std::mem::take(&mut self.is_due) {
             return;
         }
         let Ok(transaction) = tab.begin(now_ms, true) else { return };
         tab.watch_run(transaction);
-        let answers = self.queries.iter().map(|query| rows(tab, Source::Transaction(transaction), query));
+        let waiting = &mut self.waiting;
+        let answers = self.queries.iter().map(|query| rows(tab, Source::Transaction(transaction), query, waiting));
         let answers: Option<Vec<Rows>> = answers.collect();
         if answers.is_some() && tab.note_run(self.mirror.id, transaction).is_ok() {
             self.answers = answers;
@@ -206,6 +211,14 @@ impl Function {
 }
 
 impl Alive {
+    /// Pages are there, or don't come.
+    pub(super) fn read_of_followed_ended(&mut self, read: ReadId) {
+        let functions = self.following.iter_mut().flat_map(|following| &mut following.functions);
+        for function in functions.filter(|function| function.waiting == Some(read)) {
+            function.waiting = None;
+        }
+    }
+
     /// Follows something new now and then.
     pub(super) fn change_what_is_followed(&mut self) {
         if let Some(following) = &mut self.following {

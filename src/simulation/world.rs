@@ -393,6 +393,7 @@ impl World {
             Event::Opened(Err(_)) => {}
             Event::Settled { transaction, outcome } => self.settled(tab, transaction, outcome),
             Event::ReadReady { read, result } => {
+                alive.read_of_followed_ended(read);
                 let waits = |standing: Standing| standing == Standing::Waiting(read);
                 let is_ok = result.is_ok();
                 for running in alive.running.iter_mut().filter(|running| waits(running.standing)) {

@@ -33,13 +33,12 @@ pub enum LiveNews {
     Nothing,
     /// These steps lead from what was told before to what is.
     Patches(Vec<Patch>),
-    /// Its rows were given to the sink, from the first one on (`is_first`) or those that follow. If there are more, ask
-    /// again at once.
+    /// Its rows were given to the sink.
     Rows {
-        /// Whether those given before are to be forgotten.
+        /// Whether they are the first ones, so that those given before are to be forgotten.
         is_first: bool,
-        /// Whether these are the last.
-        is_done: bool,
+        /// What follows.
+        next: NextRows,
     },
     /// So many rows are counted.
     Count(u64),
@@ -47,6 +46,17 @@ pub enum LiveNews {
     Touched,
     /// It waits for pages or an index. There will be an event when there is more.
     Waiting,
+}
+
+/// What follows some rows of a live query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextRows {
+    /// Nothing: these were the last.
+    Nothing,
+    /// There are more. Ask again at once.
+    More,
+    /// Pages have to be waited for. There will be an event when there is more.
+    Later,
 }
 
 /// What a live query is about.
@@ -73,10 +83,11 @@ enum Standing {
     Patched(Vec<Patch>),
     /// It has to be read.
     Unread,
-    /// It is being read.
+    /// It is being read. What it was read of may be an older state by now; but nothing that it is about was changed
+    /// since, else it would be read anew.
     Reading(Box<QueryRun>),
-    /// It has to be read when these pages are there.
-    Waiting(ReadId),
+    /// It goes on when these pages are there, or is read then.
+    Waiting(ReadId, Option<Box<QueryRun>>),
     /// It has to be read when an index is built.
     Building,
     /// It could not be read.
@@ -176,7 +187,7 @@ impl LiveQueries {
     }
 
     fn waiting_for(&self, read: ReadId) -> Option<LiveId> {
-        let is_meant = |standing: &Standing| matches!(standing, Standing::Waiting(awaited) if *awaited == read);
+        let is_meant = |standing: &Standing| matches!(standing, Standing::Waiting(awaited, _) if *awaited == read);
         self.list.iter().find(|(_, live)| is_meant(&live.standing)).map(|(id, _)| *id)
     }
 
@@ -290,9 +301,11 @@ impl LiveQueries {
                 return;
             }
         }
-        // Who waits for pages reads all of it when they are there.
-        if !matches!(live.standing, Standing::Waiting(_) | Standing::Building) {
-            self.lose(id);
+        match &mut live.standing {
+            // Who waits for pages reads all of it when they are there.
+            Standing::Waiting(_, run) => *run = None,
+            Standing::Building => {}
+            _ => self.lose(id),
         }
     }
 }
@@ -401,7 +414,7 @@ impl Tab {
         match std::mem::replace(&mut live.standing, Standing::Known) {
             Standing::Known => Ok(LiveNews::Nothing),
             Standing::Patched(patches) => Ok(LiveNews::Patches(patches)),
-            standing @ (Standing::Waiting(_) | Standing::Building) => {
+            standing @ (Standing::Waiting(..) | Standing::Building) => {
                 live.standing = standing;
                 Ok(LiveNews::Waiting)
             }
@@ -409,9 +422,11 @@ impl Tab {
                 live.standing = Standing::Failed(error.clone());
                 Err(error)
             }
-            Standing::Reading(run) if run.version() == self.version => self.go_on_reading(id, run, false, sink),
-            Standing::Unread | Standing::Reading(_) => {
-                let read = self.read_live(id, sink);
+            standing => {
+                let read = match standing {
+                    Standing::Reading(run) => self.go_on_reading(id, run, false, sink),
+                    _ => self.read_live(id, sink),
+                };
                 if let (Err(error), Some(live)) = (&read, self.live.list.get_mut(&id)) {
                     live.standing = Standing::Failed(error.clone());
                 }
@@ -443,7 +458,7 @@ impl Tab {
             self.live.watch(id, range, true);
             return Ok(match self.count(Source::Current, &plan)? {
                 Ok(count) => LiveNews::Count(count),
-                Err(step) => self.hold_up(id, step),
+                Err(step) => self.hold_up(id, step, None),
             });
         };
         *window = Window::new(plan.descending, plan.limit);
@@ -462,27 +477,30 @@ impl Tab {
         sink: &mut dyn RowSink,
     ) -> Result<LiveNews> {
         let step = self.step_query(&mut run, sink)?;
+        if let RunStep::Missing(_) | RunStep::Building(_) | RunStep::Stale = step {
+            self.hold_up(id, step, Some(run));
+            return Ok(LiveNews::Rows { is_first, next: NextRows::Later });
+        }
         let Some(live) = self.live.list.get_mut(&id) else { return Ok(LiveNews::Nothing) };
         match step {
-            RunStep::Done => {
+            RunStep::Paused => {
+                live.standing = Standing::Reading(run);
+                Ok(LiveNews::Rows { is_first, next: NextRows::More })
+            }
+            _ => {
                 if let Subject::Rows(_, window) = &mut live.subject {
                     let is_whole = run.is_exhausted();
                     window.fill(run.take_entries(), is_whole);
                 }
-                Ok(LiveNews::Rows { is_first, is_done: true })
+                Ok(LiveNews::Rows { is_first, next: NextRows::Nothing })
             }
-            RunStep::Paused => {
-                live.standing = Standing::Reading(run);
-                Ok(LiveNews::Rows { is_first, is_done: false })
-            }
-            step => Ok(self.hold_up(id, step)),
         }
     }
 
-    /// It can't be read at once.
-    fn hold_up(&mut self, id: LiveId, step: RunStep) -> LiveNews {
+    /// It can't be read to its end at once. What was given so far is part of what will be.
+    fn hold_up(&mut self, id: LiveId, step: RunStep, run: Option<Box<QueryRun>>) -> LiveNews {
         let standing = match step {
-            RunStep::Missing(pages) => Standing::Waiting(self.load(pages)),
+            RunStep::Missing(pages) => Standing::Waiting(self.load(pages), run),
             RunStep::Building(_) => Standing::Building,
             // Its state is gone; the one that there is now has been read by nobody.
             RunStep::Stale | RunStep::Done | RunStep::Paused => Standing::Unread,
@@ -501,7 +519,13 @@ impl Tab {
     /// Pages are there. Whether it was a live query that waits for them.
     pub(crate) fn live_pages_loaded(&mut self, read: ReadId) -> bool {
         let Some(id) = self.live.waiting_for(read) else { return false };
-        self.live.lose(id);
+        if let Some(live) = self.live.list.get_mut(&id) {
+            live.standing = match std::mem::replace(&mut live.standing, Standing::Unread) {
+                Standing::Waiting(_, Some(run)) => Standing::Reading(run),
+                _ => Standing::Unread,
+            };
+        }
+        self.live.tell(id);
         self.announce_live();
         true
     }

@@ -175,7 +175,8 @@ class RowsFollower implements Follower {
     } else if ((news & News.Rows) !== 0) {
       if ((news & News.More) === 0) this.#next = [];
       this.#bridge.takeKept(this.#next);
-      if ((news & News.Unfinished) !== 0) return;
+      if ((news & News.Waiting) !== 0) this.entry.wait();
+      if ((news & (News.Unfinished | News.Waiting)) !== 0) return;
       // Rows that the cache has let go meanwhile are other objects now.
       this.#window = this.#shown === undefined ? this.#next : [...share(this.#window, this.#next)];
       this.#next = [];
