@@ -188,7 +188,7 @@ export function bundleOptions() {
     metafile: true,
     target: "es2022",
     // The stream is one that papaparse would make for Node, when it is asked to.
-    external: ["node:*", "stream", "react", "react/*"],
+    external: ["node:*", "stream", "react", "react/*", "react-dom"],
     sourcemap: true,
     logLevel: "silent",
   };

@@ -10,6 +10,7 @@ import { type Entry, LOADING } from "../live/entry.js";
 import type { LiveSnapshot } from "../live/live.js";
 import { isAction } from "../live/source.js";
 import type { OrderedQuery } from "../query.js";
+import { useEarly } from "./early.js";
 import { useDatabase } from "./provider.js";
 
 const nothing = (): void => undefined;
@@ -18,6 +19,7 @@ const loading = (): LiveSnapshot<any> => LOADING;
 /** Follows an entry, if there is one. */
 export function useEntry<T>(entry: Entry<T> | undefined): LiveSnapshot<T> {
   const subscribe = useCallback((changed: () => void) => entry?.subscribe(changed) ?? nothing, [entry]);
+  useEarly(entry);
   return useSyncExternalStore(subscribe, () => entry?.snapshot ?? LOADING, loading);
 }
 
