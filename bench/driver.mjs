@@ -361,7 +361,8 @@ async function live(ctx, out, browser, { model, tasks, keyOf }) {
   const { o } = ctx, { rows } = out, r = rng(71), cap = 20000
   const step = async (key, fn) => { try { await fn() } catch (e) { out.bad[key] = clean(e.message ?? e) } }
   let tick = 1920000000000
-  const byProject = Map.groupBy(tasks, t => t.projectId)
+  const byProject = new Map()
+  for (const t of tasks) byProject.set(t.projectId, [...(byProject.get(t.projectId) ?? []), t])
   const pids = shuffled(r, [...byProject.keys()])
   const affected = pids.slice(0, 20)
   const patches = (list, count) => Array.from({ length: count }, (_, i) => {

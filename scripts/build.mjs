@@ -37,6 +37,7 @@ const entries = {
   "convex/server": "ts/convex/server.ts",
   "convex/values": "ts/convex/values.ts",
   "convex/react": "ts/convex/react.ts",
+  pages: "ts/pages.ts",
   react: "ts/react/index.ts",
   testing: "ts/testing.ts",
   cli: "ts/cli.ts",

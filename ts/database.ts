@@ -24,11 +24,10 @@ import { type Contexts, copyOfArguments } from "./functions/contexts.js";
 import type { ConvertReturnType, FunctionReference, OptionalRestArgs } from "./functions/reference.js";
 import type { ForeignFunction, RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
 import { Live } from "./live/live.js";
-import { LivePages, requireCount } from "./live/pages.js";
 import { LiveSource } from "./live/source.js";
 import { loadPart } from "./load_part.js";
 import { readOptions } from "./options.js";
-import { isQuery, type OrderedQuery, queryTable, type QueryInitializer } from "./query.js";
+import { type OrderedQuery, queryTable, type QueryInitializer } from "./query.js";
 import { currentReader, Executor, goOn } from "./reads.js";
 import type { Scope } from "./scope.js";
 import { systemReader } from "./system.js";
@@ -158,34 +157,6 @@ export interface RepairReport {
   lost: string[];
 }
 
-/**
- * The reads of a database that wait for nothing. What is not in memory they can't answer: they throw `NotCached`, and see
- * to it that it soon is.
- */
-export interface CachedReads<DataModel extends GenericDataModel> {
-  /** The document with this id, or null. */
-  get<TableName extends TableNamesInDataModel<DataModel>>(
-    id: GenericId<TableName>,
-  ): DocumentByName<DataModel, TableName> | null;
-  /** The document with this id in this table, or null. */
-  get<TableName extends TableNamesInDataModel<DataModel>>(
-    table: TableName,
-    id: GenericId<NonUnion<TableName>>,
-  ): DocumentByName<DataModel, TableName> | null;
-  /** The documents of a query. */
-  query<TableInfo extends GenericTableInfo>(
-    query: OrderedQuery<TableInfo>,
-    terminal?: "collect" | { readonly take: number },
-  ): DocumentByInfo<TableInfo>[];
-  /** The first or the only document of a query. */
-  query<TableInfo extends GenericTableInfo>(
-    query: OrderedQuery<TableInfo>,
-    terminal: "first" | "unique",
-  ): DocumentByInfo<TableInfo> | null;
-  /** How many documents a query has. */
-  query<TableInfo extends GenericTableInfo>(query: OrderedQuery<TableInfo>, terminal: "count"): number;
-}
-
 /** Where a database is. */
 export interface DatabaseStorage {
   /** In the browser's IndexedDB, or in memory: gone with the page. */
@@ -228,8 +199,33 @@ export class Database<DataModel extends GenericDataModel> {
   readonly #timeoutMs: number;
   /** @internal What makes live queries. */
   readonly source: LiveSource;
-  /** Reads that answer at once, from memory. */
-  readonly now: CachedReads<DataModel>;
+  /**
+   * Reads that wait for nothing. What is not in memory they can't answer: they throw `NotCached`, and see to it that it
+   * soon is.
+   */
+  readonly now: {
+    /** The document with this id, or null. */
+    get<TableName extends TableNamesInDataModel<DataModel>>(
+      id: GenericId<TableName>,
+    ): DocumentByName<DataModel, TableName> | null;
+    /** The document with this id in this table, or null. */
+    get<TableName extends TableNamesInDataModel<DataModel>>(
+      table: TableName,
+      id: GenericId<NonUnion<TableName>>,
+    ): DocumentByName<DataModel, TableName> | null;
+    /** The documents of a query. */
+    query<TableInfo extends GenericTableInfo>(
+      query: OrderedQuery<TableInfo>,
+      terminal?: "collect" | { readonly take: number },
+    ): DocumentByInfo<TableInfo>[];
+    /** The first or the only document of a query. */
+    query<TableInfo extends GenericTableInfo>(
+      query: OrderedQuery<TableInfo>,
+      terminal: "first" | "unique",
+    ): DocumentByInfo<TableInfo> | null;
+    /** How many documents a query has. */
+    query<TableInfo extends GenericTableInfo>(query: OrderedQuery<TableInfo>, terminal: "count"): number;
+  };
   /** Convex's own tables, which are empty here. */
   readonly system: GenericDatabaseReader<DataModel>["system"] =
     systemReader as unknown as GenericDatabaseReader<DataModel>["system"];
@@ -338,22 +334,6 @@ export class Database<DataModel extends GenericDataModel> {
   live(what: unknown, second?: unknown): Live<unknown> {
     if (this.#closing !== undefined) throw closed();
     return new Live(this.source.entry(what, second));
-  }
-
-  /**
-   * Follows a query page by page, beginning with so many documents. Pages keep their ends, so that they lie side by side
-   * without gaps or overlaps whatever comes and goes.
-   */
-  livePages<TableInfo extends GenericTableInfo>(
-    query: OrderedQuery<TableInfo>,
-    options: { readonly initialNumItems: number },
-  ): LivePages<DocumentByInfo<TableInfo>> {
-    const { initialNumItems } = readOptions<{ initialNumItems?: unknown }>(options, "The options of `livePages`", [
-      "initialNumItems",
-    ]);
-    if (!isQuery(query)) throw invalidArgument('`livePages` follows a query, as `db.query("tasks")`.');
-    if (this.#closing !== undefined) throw closed();
-    return new LivePages(this.source.pages(query), requireCount("initialNumItems", initialNumItems));
   }
 
   // ---- functions ----

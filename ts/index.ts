@@ -20,10 +20,8 @@ export type {
   VerifyProgress,
   VerifyReport,
 } from "./database.js";
-export type { CachedReads, DatabaseStorage } from "./database.js";
+export type { DatabaseStorage } from "./database.js";
 export { Live } from "./live/live.js";
-export { LivePages } from "./live/pages.js";
-export type { PagesSnapshot, PagesStatus } from "./live/pages.js";
 export type { LiveSnapshot, LiveStatus } from "./live/live.js";
 export { Durability } from "./durability.js";
 export type { DurabilitySnapshot, DurabilityState } from "./durability.js";

@@ -110,8 +110,14 @@ test("skipped, failed and suspended queries", async ({ page }) => {
 
 test("pages lie side by side while rows come and go", async ({ page }) => {
   await add(page, ...Array.from({ length: 10 }, (_, n) => n * 10));
-  await page.evaluate(() => react.show(["Pages"]));
+  await page.evaluate(() => react.show(["Titles"], { from: 1e9 }));
+  await shows(page, "[]");
+  await page.evaluate(() => {
+    react.frames.length = 0;
+    react.show(["Pages"]);
+  });
   await shows(page, "t0 t10 t20 CanLoadMore");
+  expect(await page.evaluate(() => react.frames.some((frame) => frame.includes("Loading")))).toBe(false);
   await page.evaluate(() => react.more(3));
   await shows(page, "t0 t10 t20 t30 t40 t50 CanLoadMore");
   await add(page, 15, 25, 55);

@@ -35,7 +35,7 @@ interface Page<Item> {
 }
 
 /**
- * A list that is loaded page by page. Made by `db.livePages`. It follows the database while somebody listens to it; one
+ * A list that is loaded page by page. Made by `livePages`. It follows the database while somebody listens to it; one
  * that nobody has listened to for 5 seconds reads what it shows again when somebody does.
  */
 export class LivePages<Item> {
@@ -47,7 +47,7 @@ export class LivePages<Item> {
   readonly #callbacks = new Set<{ readonly call: () => void }>();
   #isHeld = false;
 
-  /** @internal Use `db.livePages`. */
+  /** @internal Use `livePages`. */
   constructor(make: PageMaker<Item>, numItems: number) {
     this.#make = make;
     this.#first = { numItems, cursor: null };

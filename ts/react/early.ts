@@ -4,7 +4,6 @@
  */
 import { useEffect, useLayoutEffect, useReducer } from "react";
 import { flushSync } from "react-dom";
-import type { Entry } from "../live/entry.js";
 
 // On a server there is no frame.
 const useEarlyEffect = typeof document === "undefined" ? useEffect : useLayoutEffect;
@@ -20,12 +19,18 @@ function render(): void {
   });
 }
 
-/** Renders a component that shows an entry as loading as soon as it is not. */
-export function useEarly(entry: Entry<any> | undefined): void {
+/** What a component may show as loading. */
+interface Followed {
+  readonly snapshot: { readonly status: string };
+  subscribe(callback: () => void): () => void;
+}
+
+/** Renders a component that shows something as loading as soon as it is not. */
+export function useEarly(followed: Followed | undefined): void {
   const [, again] = useReducer((times: number) => times + 1, 0);
   useEarlyEffect(() => {
-    if (entry === undefined || entry.snapshot.status !== "loading") return undefined;
-    const end = entry.subscribe(() => {
+    if (followed === undefined || !/^loading/i.test(followed.snapshot.status)) return undefined;
+    const end = followed.subscribe(() => {
       end();
       if (due.size === 0) queueMicrotask(render);
       due.add(again);
@@ -34,5 +39,5 @@ export function useEarly(entry: Entry<any> | undefined): void {
       due.delete(again);
       end();
     };
-  }, [entry]);
+  }, [followed]);
 }

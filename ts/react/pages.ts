@@ -6,6 +6,7 @@ import type { DocumentByInfo, GenericTableInfo } from "../data_model.js";
 import type { FunctionReference } from "../functions/reference.js";
 import { LivePages, type PagesStatus } from "../live/pages.js";
 import type { OrderedQuery, PaginationOptions, PaginationResult } from "../query.js";
+import { useEarly } from "./early.js";
 import { useDatabase } from "./provider.js";
 
 /** What {@link usePaginatedQuery} gives. */
@@ -58,6 +59,7 @@ export function usePaginatedQuery(
     [source, key, initialNumItems],
   );
   const subscribe = useCallback((changed: () => void) => pages?.subscribe(changed) ?? (() => undefined), [pages]);
+  useEarly(pages);
   const snapshot = useSyncExternalStore(
     subscribe,
     () => pages?.snapshot,
