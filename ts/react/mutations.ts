@@ -20,14 +20,14 @@ export function useMutation<Args extends Record<string, unknown>, Returns>(
 export function useMutation<Args extends Record<string, unknown>, Returns>(
   reference: FunctionReference<"mutation", any, Args, Returns>,
 ): ReactMutation<Args, Returns>;
-export function useMutation(what: unknown): ReactMutation<any, any> {
+export function useMutation(what: unknown): ReactMutation<Record<string, unknown>, unknown> {
   const database = useDatabase();
   const { source } = database;
   // References are made anew each time that somebody names one.
   const key = source.keyOf(what);
   return useMemo(() => {
-    const run = (args?: unknown) => database.run(what as never, args as never) as Promise<unknown>;
-    const mutation: ReactMutation<any, any> = Object.assign(run, { withOptimisticUpdate: () => mutation });
-    return mutation;
+    const run = (args?: unknown) => database.run(what as FunctionReference<"mutation">, args as never);
+    const mutation: ReactMutation<any, unknown> = Object.assign(run, { withOptimisticUpdate: () => mutation });
+    return mutation as ReactMutation<Record<string, unknown>, unknown>;
   }, [database, key]);
 }

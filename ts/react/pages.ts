@@ -65,6 +65,7 @@ export function usePaginatedQuery(
     () => pages?.snapshot,
     () => undefined,
   );
+  // eslint-disable-next-line @typescript-eslint/only-throw-error -- whatever an app's function has thrown
   if (snapshot?.error !== undefined) throw snapshot.error;
   const loadMore = useCallback((numItems: number) => pages?.loadMore(numItems), [pages]);
   const { results = NONE, status = "LoadingFirstPage" } = snapshot ?? {};

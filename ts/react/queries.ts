@@ -14,7 +14,7 @@ import { useEarly } from "./early.js";
 import { useDatabase } from "./provider.js";
 
 const nothing = (): void => undefined;
-const loading = (): LiveSnapshot<any> => LOADING;
+const loading = (): LiveSnapshot<never> => LOADING;
 
 /** Follows an entry, if there is one. */
 export function useEntry<T>(entry: Entry<T> | undefined): LiveSnapshot<T> {
@@ -146,6 +146,7 @@ export function useSuspenseQuery(what: unknown, second?: unknown): unknown {
   const { value, status, error } = useEntry(entry);
   if (status === "error") throw error;
   // A component that waits is thrown away and made anew: what it waits for must be found again, so no function.
+  // eslint-disable-next-line @typescript-eslint/only-throw-error -- how React is told to wait
   if (status === "loading") throw entry.settled();
   return value;
 }

@@ -116,7 +116,7 @@ function Pages() {
 let insert: (args: { n: number }) => Promise<unknown>;
 const inserts = new Set<unknown>();
 function Writer() {
-  insert = useMutation(add) as never;
+  insert = useMutation(add);
   inserts.add(insert);
   return null;
 }
