@@ -334,6 +334,7 @@ async function runEngine(ctx, out, plan) {
         await browser.start()
       }
     }
+    if (want.has('live') && n === Math.min(...o.n)) await live(ctx, out, browser, { model, tasks: plan.tasks, keyOf: id => keyOf(index.get(id)) })
     if (want.has('tabs') && n === Math.min(...o.n)) {
       for (const [key, flight, rounds] of [['tabs', 1, o.quick ? 1 : 3], ['tabs32', 32, 1]]) await step([key], () => tabs(ctx, out, browser, model, key, flight, rounds))
       await step(['tabsOne'], () => oneRow(ctx, out, browser))
@@ -353,6 +354,61 @@ async function runEngine(ctx, out, plan) {
   } catch (e) {
     out.bad.engine = clean(e.message ?? e)
   } finally { await browser.remove() }
+}
+
+/** Live queries by project: the time to the callback, alone and beside others; in another tab; and while much is written. */
+async function live(ctx, out, browser, { model, tasks, keyOf }) {
+  const { o } = ctx, { rows } = out, r = rng(71), cap = 20000
+  const step = async (key, fn) => { try { await fn() } catch (e) { out.bad[key] = clean(e.message ?? e) } }
+  let tick = 1920000000000
+  const byProject = new Map()
+  for (const t of tasks) byProject.set(t.projectId, [...(byProject.get(t.projectId) ?? []), t])
+  const pids = shuffled(r, [...byProject.keys()])
+  const affected = pids.slice(0, 20)
+  const patches = (list, count) => Array.from({ length: count }, (_, i) => {
+    const t = list[Math.floor(r() * list.length)]
+    return { id: t.id, pid: t.projectId, key: keyOf(t.id), fields: { priority: ['low', 'high'][i % 2], updatedAt: tick++ } }
+  })
+  const note = ps => ps.forEach(p => model.patch(p.id, p.fields))
+  const some = affected.flatMap(pid => byProject.get(pid))
+  for (const [key, others] of [['live', 0], ['live100', 99], ['live1000', 999], ['liveAgain', 0]]) await step(key, () => browser.with(async page => {
+    await warm(page)
+    // Where there are not so many projects, queries that find nothing are queries, too.
+    const list = [...pids.slice(20), ...Array.from({ length: 1000 }, (_, i) => `none${i}`)].slice(0, others)
+    const ps = patches(some, o.quick ? 30 : 200)
+    const got = await call(page, 'livePatches', { ps, others: list, cap })
+    if (got === null) return
+    note(ps.slice(0, got.times.length))
+    if (got.othersTold > 0) throw new Error(`WRONG: queries of other projects were told ${got.othersTold} times`)
+    rows[key] = { ...stat(got.times), ...(got.times.length < ps.length && { cut: true }) }
+    rows[`${key}.acked`] = stat(got.acked)
+    await call(page, 'verify', showSum(model.sum()))
+  }))
+  await step('liveTab', () => browser.with(async a => {
+    await warm(a)
+    await browser.with(async b => {
+      await warm(b)
+      const pid = affected[0], ps = patches(byProject.get(pid), o.quick ? 30 : 100), pauseMs = 40
+      const startAt = Date.now() + 1000, until = startAt + ps.length * (pauseMs + 20) + 2000
+      const [began, seen] = await Promise.all([call(a, 'patchPaced', { ps, pauseMs, startAt }), call(b, 'liveWatch', { pid, ids: [...new Set(ps.map(p => p.id))], until })])
+      note(ps)
+      if (seen === null) return
+      const at = new Map(seen)
+      // A row that was patched again at once may be seen with the later patch only.
+      const times = began.filter(([key]) => at.has(key)).map(([key, from]) => at.get(key) - from)
+      if (times.length < ps.length * 0.8) throw new Error(`WRONG: the other tab was told of ${times.length} of ${ps.length} patches`)
+      rows.liveTab = stat(times)
+    })
+  }))
+  await step('liveStorm', () => browser.with(async page => {
+    await warm(page)
+    const seconds = o.quick ? 2 : 10, ps = patches(some, seconds * 1000)
+    const got = await call(page, 'liveStorm', { ps, pids: affected, perSecond: 1000, seconds })
+    if (got === null) return
+    note(ps.slice(0, got.written))
+    rows.liveStorm = got
+    await call(page, 'verify', showSum(model.sum()))
+  }))
 }
 
 async function tabs(ctx, out, browser, model, key, flight, rounds) {

@@ -21,6 +21,7 @@
      patch(key, fields)   bulkPatch([{ key, fields }])  // bulk: one transaction
      increment(key)  optional: one transaction that reads the row and adds 1 to its dueDate
      scan() -> all rows
+     live(pid, cb) -> stop   optional: cb(rows) for each result of byProject, from the first one on
      warm()          load all pages into the engine's cache without giving a row to JS (where there is a difference)
      stats()         optional; { logRecords, logBytes, pageCacheBytes, overlayBytes, wasmBytes, … }
      ownPut(i, bytes)  raw IndexedDB alone: one record into a store without indexes
@@ -160,6 +161,89 @@ export async function cold({ name, shape, items, wantAll }) {
 export async function insertSerial(tasks, cap) { return (await timed(tasks, t => db.insert(t), cap)).marks }
 export async function patchSerial(ps, cap) { return (await timed(ps, p => db.patch(p.key, p.fields), cap)).marks }
 export async function bulkPatch(sets, cap) { return (await timed(sets, s => db.bulkPatch(s), cap)).marks }
+/**
+ * Follows the projects of `others` and that of each patch; a patch's time ends in the callback that has it. What the
+ * others are told is not read.
+ */
+export async function livePatches({ ps, others, cap }) {
+  if (!db.live) return null
+  const stops = [], followed = new Map(), waiting = new Map()
+  let others_told = 0
+  for (const pid of others) stops.push(await db.live(pid, () => { others_told++ }))
+  const follow = async pid => {
+    let told
+    const first = new Promise(r => { told = r })
+    followed.set(pid, await db.live(pid, rows => { told(); for (const [id, w] of waiting) { const row = rows.find(r => r.id === id); if (row && row.updatedAt === w.updatedAt) { waiting.delete(id); w.done(now()) } } }))
+    await first
+  }
+  const before = others_told
+  const times = [], acked = [], t0 = now()
+  for (const p of ps) {
+    if (!followed.has(p.pid)) await follow(p.pid)
+    let done
+    const seen = new Promise(r => { done = r })
+    waiting.set(p.id, { updatedAt: p.fields.updatedAt, done })
+    const t = now()
+    const saved = db.patch(p.key, p.fields)
+    times.push(await Promise.race([seen, sleep(5000).then(() => fail(`nobody was told of ${p.id}`))]) - t)
+    await saved
+    acked.push(now() - t)
+    followed.get(p.pid)()
+    followed.delete(p.pid)
+    if (now() - t0 > cap) break
+  }
+  for (const stop of stops) stop()
+  return { times, acked, othersTold: others_told - before }
+}
+/** This page follows a project while another one patches it: when each change was seen, by the clock of both. */
+export async function liveWatch({ pid, ids, until }) {
+  if (!db.live) return null
+  const seen = new Map()
+  const stop = await db.live(pid, rows => { const at = performance.timeOrigin + now(); for (const r of rows) { const k = `${r.id} ${r.updatedAt}`; if (ids.includes(r.id) && !seen.has(k)) seen.set(k, at) } })
+  while (Date.now() < until) await sleep(20)
+  stop()
+  return [...seen]
+}
+export async function patchPaced({ ps, pauseMs, startAt }) {
+  while (Date.now() < startAt) await sleep(5)
+  const began = []
+  for (const p of ps) {
+    began.push([`${p.id} ${p.fields.updatedAt}`, performance.timeOrigin + now()])
+    await db.patch(p.key, p.fields)
+    await sleep(pauseMs)
+  }
+  return began
+}
+/** So many single writes a second, not awaited, with live queries open: what is lost, and how busy the page is. */
+export async function liveStorm({ ps, pids, perSecond, seconds }) {
+  if (!db.live) return null
+  const last = new Map()
+  const stops = []
+  for (const pid of pids) stops.push(await db.live(pid, rows => { for (const r of rows) last.set(r.id, r.updatedAt) }))
+  await sleep(200)
+  const want = new Map(), pending = []
+  let busy = 0, n = 0
+  const t0 = now(), end = t0 + seconds * 1000
+  // What a task of nothing has to wait for is what others took.
+  let ticks = true, at = now()
+  const channel = new MessageChannel()
+  channel.port1.onmessage = () => { const t = now(); if (t - at > 0.5) busy += t - at; at = now(); if (ticks) channel.port2.postMessage(0) }
+  channel.port2.postMessage(0)
+  while (now() < end) {
+    const due = Math.min(ps.length, Math.floor((now() - t0) / 1000 * perSecond))
+    while (n < due) { const p = ps[n++]; want.set(p.id, p.fields.updatedAt); pending.push(db.patch(p.key, p.fields)) }
+    await sleep(4)
+  }
+  const lag0 = now()
+  await Promise.all(pending)
+  const lag = now() - lag0
+  ticks = false
+  await sleep(100)
+  for (const stop of stops) stop()
+  let dropped = 0
+  for (const [id, updatedAt] of want) if (last.get(id) !== updatedAt) dropped++
+  return { written: n, dropped, lag, busy: busy / (seconds * 1000 + lag) }
+}
 export async function ownPut(reps, bytes) {
   if (!db.ownPut) return null
   const value = new Uint8Array(bytes).map((_, i) => i * 7)
@@ -243,4 +327,4 @@ export async function millionRead(pages, limit) {
 }
 export function millionCheck() { if (showSum(mil.got) !== showSum(mil.sum)) fail(`rows read ${showSum(mil.got)}, written ${showSum(mil.sum)}`); return mil.got.rows }
 
-window.bench = { open, close, stats, bulk, verify, warm, settle, walk, warmReads, warmScan, counts, cold, insertSerial, patchSerial, bulkPatch, ownPut, writeFor, addCounter, incrementFor, readCounter, millionWrite, millionRead, millionCheck }
+window.bench = { open, close, stats, bulk, verify, warm, settle, walk, warmReads, warmScan, counts, cold, insertSerial, patchSerial, bulkPatch, livePatches, liveWatch, patchPaced, liveStorm, ownPut, writeFor, addCounter, incrementFor, readCounter, millionWrite, millionRead, millionCheck }

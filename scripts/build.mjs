@@ -36,6 +36,9 @@ const entries = {
   index: "ts/index.ts",
   "convex/server": "ts/convex/server.ts",
   "convex/values": "ts/convex/values.ts",
+  "convex/react": "ts/convex/react.ts",
+  pages: "ts/pages.ts",
+  react: "ts/react/index.ts",
   testing: "ts/testing.ts",
   cli: "ts/cli.ts",
 };
@@ -186,7 +189,7 @@ export function bundleOptions() {
     metafile: true,
     target: "es2022",
     // The stream is one that papaparse would make for Node, when it is asked to.
-    external: ["node:*", "stream", "react", "react/*"],
+    external: ["node:*", "stream", "react", "react/*", "react-dom"],
     sourcemap: true,
     logLevel: "silent",
   };

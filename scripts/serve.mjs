@@ -15,6 +15,7 @@ const config = (folder) => ({
   resolve: {
     alias: [
       { find: /^holdfast$/, replacement: resolve(root, "dist/index.js") },
+      { find: /^holdfast\/(react|pages|convex\/\w+)$/, replacement: `${resolve(root, "dist")}/$1.js` },
       // This package of data sets exports none of them.
       { find: /^vega-datasets\/data\//, replacement: `${resolve(root, "node_modules/vega-datasets/data")}/` },
     ],

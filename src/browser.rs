@@ -14,6 +14,7 @@ mod functions;
 mod host;
 mod indexeddb;
 mod inner;
+mod live;
 mod locks;
 mod mailbox;
 mod memory;

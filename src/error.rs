@@ -66,6 +66,8 @@ codes! {
     ReturnsValidationError,
     /// A part of Convex that needs a server: actions, the scheduler, files.
     NotSupported,
+    /// What `db.now` was asked for is not in memory.
+    NotCached,
     /// A transaction or mutation context used after its end.
     TransactionClosed,
     /// A mutation ran longer than its time limit.

@@ -22,6 +22,7 @@ mod golden;
 mod id;
 mod key;
 mod keyspace;
+mod live;
 mod log;
 mod query;
 mod random;

@@ -141,6 +141,13 @@ pub(crate) fn plan(schema: &Schema, query: &Value) -> Result<Plan> {
     })
 }
 
+/// The fields that a query in the form in which it crosses the line selects, if it does.
+pub(crate) fn selection(query: &Value) -> Option<Vec<String>> {
+    let operators = query.get("operators")?.as_array()?;
+    let names = operators.iter().find_map(|operator| operator.get("select"))?.as_array()?;
+    names.iter().map(|name| name.as_str().map(String::from)).collect()
+}
+
 /// Convex's error for a table that does not exist.
 pub(crate) fn table_not_found(table_name: &str) -> Error {
     Error::new(Code::TableNotFound, format!("Table '{table_name}' not found"))

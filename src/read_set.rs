@@ -64,6 +64,13 @@ impl ReadSet {
         self.counts.add(range);
     }
 
+    /// The ranges that were read, those of counts with `true`.
+    pub(crate) fn into_ranges(self) -> impl Iterator<Item = (KeyRange, bool)> {
+        let ids = self.ids.into_iter().map(|id| (KeyRange::point(&id), false));
+        let rows = self.rows.list.into_iter().map(|range| (range, false));
+        ids.chain(rows).chain(self.counts.list.into_iter().map(|range| (range, true)))
+    }
+
     /// Whether nothing was read.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.ids.is_empty() && self.counts.is_empty()

@@ -14,6 +14,7 @@
 //! - `[serializable]`: a record is not what its programs read and write when they run one after the other;
 //! - `[consistent]`: a program sees what no state of the database can show;
 //! - `[final]`: after quiet, tabs, indexes, counts and the model differ;
+//! - `[live]`: a live query shows something else than a fresh one, or never learns what there is;
 //! - `[leak]`: pages are left that nobody will delete;
 //! - `[store]`: a manifest in force leads to a damaged store;
 //! - `[progress]`: something never settles;
@@ -28,6 +29,7 @@ mod chaos;
 mod connection;
 mod faults;
 mod history;
+mod live;
 mod model;
 mod program;
 mod running;

@@ -17,6 +17,7 @@ mod commit;
 mod effect;
 mod failures;
 mod job;
+mod live;
 mod maintenance;
 mod opening;
 mod places;
@@ -32,6 +33,7 @@ mod turns;
 mod verify;
 
 pub use effect::{Announcement, Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
+pub use live::{LiveId, LiveNews, NextRows};
 pub use read::{QueryRun, RowSink, RunStep, Source};
 pub use repair::RepairReport;
 pub use transaction::{Finished, Obstacle, Row, TransactionId};
@@ -50,6 +52,7 @@ use crate::schema::{Schema, WantedSchema};
 use crate::store::{LoadedPages, Manifest, Overlay, PageCache, PageId, View};
 use clock::Clock;
 use failures::Failures;
+use live::LiveQueries;
 use maintenance::Maintenance;
 use opening::Opening;
 use places::Places;
@@ -208,6 +211,7 @@ pub struct Tab {
     events: VecDeque<Event>,
     changed_rows: Vec<(TableId, RowId)>,
     everything_changed: bool,
+    live: LiveQueries,
 }
 
 /// Numbers about the store, for people and tests.
@@ -328,6 +332,7 @@ impl Tab {
             events: VecDeque::new(),
             changed_rows: Vec::new(),
             everything_changed: false,
+            live: LiveQueries::default(),
             options,
         }
     }
@@ -504,6 +509,8 @@ impl Tab {
             self.events.push_back(Event::Repaired(Err(error.clone())));
         }
         self.effects.push(Effect::Unlock);
+        self.live.lose_all();
+        self.announce_live();
         for transaction in self.transactions.end_all() {
             self.events.push_back(Event::Settled { transaction, outcome: Outcome::Rejected(error.clone()) });
         }

@@ -29,6 +29,17 @@ export const Status = {
   Queued: 8,
 } as const;
 
+/** What is new about a live query, as in src/browser/live.rs. */
+export const News = {
+  Patches: 1,
+  Rows: 2,
+  More: 4,
+  Unfinished: 8,
+  Count: 16,
+  Touched: 32,
+  Waiting: 64,
+} as const;
+
 /** The words of the mailbox, as in src/browser/mailbox.rs. */
 const Word = {
   Output: 0,
@@ -52,6 +63,11 @@ const NEW = 0x80000000;
 const REVIVE = 0x40000000;
 const HANDLE = 0x3fffffff;
 
+/** The operations of patches, as in src/browser/live.rs; the other bits are a position. */
+const Operation = { Insert: 0, Replace: 1, Remove: 2, Truncate: 3 } as const;
+/** In place of a row that a later operation replaces or removes. */
+const NO_ROW = 0xffffffff;
+
 /** How a mutation ended: saved, rejected or to be run again. */
 export type Settlement = { type: "saved" } | { type: "rejected"; error: HoldfastError } | { type: "runAgain" };
 
@@ -71,6 +87,16 @@ interface Waiter {
   resolve(): void;
   reject(error: HoldfastError): void;
 }
+
+/** What says that storage is in trouble, and not the caller. */
+const TROUBLE: ReadonlySet<string> = new Set([
+  "QuotaExceeded",
+  "StorageFailed",
+  "StorageUnavailable",
+  "OutcomeUnknown",
+  "Corrupt",
+  "DatabaseClosed",
+]);
 
 /** So many letters of an id hold nothing but its table's number. */
 const PREFIX_LENGTH = 3;
@@ -113,11 +139,18 @@ export class Bridge {
   readonly #mutations = new Map<number, (settlement: Settlement) => void>();
   /** Functions that run, by their transactions: how they are told that the database has ended. */
   readonly #running = new Map<number, (error: HoldfastError) => void>();
+  /** Why storage was last in trouble, unless something was saved since. */
+  failure: HoldfastError | undefined;
+  /** Hears when it, or what is not saved, is other than before. */
+  onSafety: () => void = () => undefined;
   /** Whether the database was deleted. */
   isDeleted = false;
   /** Reads that were over before anyone could wait for them. */
   #early = new Map<number, HoldfastError | undefined>();
   #schemaWaiters: (() => void)[] = [];
+  /** Takes news of live queries, and hears of the end. */
+  #takeNews: () => void = () => undefined;
+  #endLive: (error: HoldfastError) => void = () => undefined;
   readonly #repairs: { resolve(report: { rows: number; lost: string[] }): void; reject(error: HoldfastError): void }[] =
     [];
   readonly #idlers: (() => void)[] = [];
@@ -153,9 +186,15 @@ export class Bridge {
           return;
         }
         this.#mutations.delete(transaction);
-        if (outcome === 0) settle({ type: "saved" });
-        else if (outcome === 1) settle({ type: "rejected", error: errorOf(code, message) });
-        else settle({ type: "runAgain" });
+        if (outcome === 0) {
+          this.failure = undefined;
+          settle({ type: "saved" });
+        } else if (outcome === 1) {
+          const error = errorOf(code, message);
+          this.#note(error);
+          settle({ type: "rejected", error });
+        } else settle({ type: "runAgain" });
+        this.onSafety();
         this.#wakeIdlers();
       },
       readReady: (read: number, code: string, message: string) => {
@@ -175,6 +214,7 @@ export class Bridge {
         this.#schemaWaiters = [];
         for (const resolve of waiters) resolve();
       },
+      liveChanged: () => this.#takeNews(),
       repaired: (code: string, message: string, rows: number, lost: string) => {
         const waiters = this.#repairs.splice(0);
         for (const waiter of waiters) {
@@ -186,6 +226,8 @@ export class Bridge {
         this.isDeleted ||= code === "DatabaseClosed";
         const listeners = this.listeners.size === 0 ? [(error: unknown) => console.error(error)] : this.listeners;
         const error = errorOf(code, message);
+        this.#note(error);
+        this.onSafety();
         // Not on the engine's stack: what an app throws there is its own affair.
         for (const listener of listeners) queueMicrotask(() => listener(error));
       },
@@ -238,11 +280,14 @@ export class Bridge {
     for (const waiter of this.#reads.values()) waiter.reject(error);
     for (const settle of this.#mutations.values()) settle({ type: "rejected", error });
     this.endFunctions();
+    this.#endLive(error);
     for (const resolve of this.#schemaWaiters) resolve();
     for (const waiter of this.#repairs.splice(0)) waiter.reject(error);
     this.#reads.clear();
     this.#mutations.clear();
     this.#schemaWaiters = [];
+    this.failure ??= error;
+    this.onSafety();
     this.#wakeIdlers();
   }
 
@@ -310,8 +355,19 @@ export class Bridge {
     return new Promise((resolve) => this.#schemaWaiters.push(resolve));
   }
 
+  /** Remembers trouble with storage. */
+  #note(error: HoldfastError): void {
+    if (TROUBLE.has(error.code)) this.failure = error;
+  }
+
+  /** Finished mutations that are not saved. */
+  get pending(): number {
+    return this.#mutations.size;
+  }
+
   /** How a finished mutation ends. To be asked for before it is finished. */
   settlement(transaction: number): Promise<Settlement> {
+    this.onSafety();
     return new Promise((resolve) => this.#mutations.set(transaction, resolve));
   }
 
@@ -335,6 +391,7 @@ export class Bridge {
   /** Nobody waits for this mutation. */
   forget(transaction: number): void {
     this.#mutations.delete(transaction);
+    this.onSafety();
     this.#wakeIdlers();
   }
 
@@ -346,6 +403,12 @@ export class Bridge {
   /** Waits until no finished mutation waits to be saved. */
   async idle(): Promise<void> {
     while (this.#mutations.size > 0) await new Promise<void>((resolve) => this.#idlers.push(resolve));
+  }
+
+  /** Somebody takes the news of live queries from here on. */
+  followed(takeNews: () => void, end: (error: HoldfastError) => void): void {
+    this.#takeNews = takeNews;
+    this.#endLive = end;
   }
 
   // ---- care ----
@@ -434,6 +497,11 @@ export class Bridge {
     return input.position;
   }
 
+  /** What is in the input, as something to find it by. */
+  inputKey(length: number): string {
+    return String.fromCharCode(...this.input.bytes.subarray(0, length));
+  }
+
   /** The engine's number of a table's name. */
   table(given: string): number {
     const name = bounded(given);
@@ -509,7 +577,47 @@ export class Bridge {
     return rows[0]!;
   }
 
-  #freshRows(results: Uint32Array): readonly GenericDocument[] {
+  /** Takes the steps that lead from rows to what they are now. */
+  takePatches(rows: (GenericDocument | undefined)[]): void {
+    const count = this.#word(Word.ResultsLength);
+    const results = new Uint32Array(this.#memory.buffer, this.#word(Word.Results), count);
+    const words: number[] = [];
+    for (let index = 0; index < count; index += 1) {
+      if (results[index]! >>> 30 <= Operation.Replace) words.push(results[(index += 1)]!);
+    }
+    const fresh = this.#freshRows(words.filter((word) => word !== NO_ROW));
+    const kept = this.#rows;
+    let [nextWord, nextFresh] = [0, 0];
+    const row = (): GenericDocument | undefined => {
+      const word = words[nextWord++]!;
+      if (word === NO_ROW) return undefined;
+      if (word < REVIVE) return kept[word];
+      const made = fresh[nextFresh++]!;
+      const handle = word & HANDLE;
+      if (handle !== HANDLE) kept[handle] = made;
+      return made;
+    };
+    for (let index = 0; index < count; index += 1) {
+      const at = results[index]! & HANDLE;
+      switch (results[index]! >>> 30) {
+        case Operation.Insert:
+          rows.splice(at, 0, row());
+          index += 1;
+          break;
+        case Operation.Replace:
+          rows[at] = row();
+          index += 1;
+          break;
+        case Operation.Remove:
+          rows.splice(at, 1);
+          break;
+        default:
+          rows.length = at;
+      }
+    }
+  }
+
+  #freshRows(results: ArrayLike<number>): readonly GenericDocument[] {
     const json = this.#text(Word.Output);
     if (json === "") return [];
     let encoded: number[] | undefined;

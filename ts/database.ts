@@ -5,24 +5,29 @@ import { invalidArgument, requireArgument, requireFunction } from "./arguments.j
 import { type Bridge, closed, type EngineOptions, Status, thrownError } from "./bridge.js";
 import type { BaseTableWriter, GenericDatabaseReader, InsertValue, NonUnion, PatchValue } from "./context.js";
 import type {
+  DocumentByInfo,
   DocumentByName,
   GenericDataModel,
   GenericDocument,
   GenericId,
+  GenericTableInfo,
   NamedTableInfo,
   TableNamesInDataModel,
   WithOptionalSystemFields,
 } from "./data_model.js";
 import { describe } from "./describe.js";
+import { Durability } from "./durability.js";
 import { encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
 import type { HoldfastError } from "./errors.js";
 import type { GenericMutationCtx, GenericQueryCtx } from "./functions/context.js";
 import { type Contexts, copyOfArguments } from "./functions/contexts.js";
 import type { ConvertReturnType, FunctionReference, OptionalRestArgs } from "./functions/reference.js";
 import type { ForeignFunction, RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
+import { Live } from "./live/live.js";
+import { LiveSource } from "./live/source.js";
 import { loadPart } from "./load_part.js";
 import { readOptions } from "./options.js";
-import { queryTable, type QueryInitializer } from "./query.js";
+import { type OrderedQuery, queryTable, type QueryInitializer } from "./query.js";
 import { currentReader, Executor, goOn } from "./reads.js";
 import type { Scope } from "./scope.js";
 import { systemReader } from "./system.js";
@@ -152,6 +157,17 @@ export interface RepairReport {
   lost: string[];
 }
 
+/** Where a database is. */
+export interface DatabaseStorage {
+  /** In the browser's IndexedDB, or in memory: gone with the page. */
+  readonly kind: "indexeddb" | "memory";
+  /**
+   * Asks the browser to keep this site's data also when the disk is full; some ask the person. Answers whether it has
+   * promised it.
+   */
+  requestPersistence(): Promise<boolean>;
+}
+
 /** Options of a single mutation. */
 export interface MutateOptions {
   /** What it is called in errors. Default: the function's name. */
@@ -173,12 +189,43 @@ export class Database<DataModel extends GenericDataModel> {
   /** The database's name. */
   readonly name: string;
   /** Where its documents are. */
-  readonly storage: "indexeddb" | "memory";
+  readonly storage: DatabaseStorage;
+  /** How safe what was written is. */
+  readonly durability: Durability;
   readonly #bridge: Bridge;
   readonly #wasm: Wasm;
   readonly #executor: Executor;
   readonly #contexts: Contexts;
   readonly #timeoutMs: number;
+  /** @internal What makes live queries. */
+  readonly source: LiveSource;
+  /**
+   * Reads that wait for nothing. What is not in memory they can't answer: they throw `NotCached`, and see to it that it
+   * soon is.
+   */
+  readonly now: {
+    /** The document with this id, or null. */
+    get<TableName extends TableNamesInDataModel<DataModel>>(
+      id: GenericId<TableName>,
+    ): DocumentByName<DataModel, TableName> | null;
+    /** The document with this id in this table, or null. */
+    get<TableName extends TableNamesInDataModel<DataModel>>(
+      table: TableName,
+      id: GenericId<NonUnion<TableName>>,
+    ): DocumentByName<DataModel, TableName> | null;
+    /** The documents of a query. */
+    query<TableInfo extends GenericTableInfo>(
+      query: OrderedQuery<TableInfo>,
+      terminal?: "collect" | { readonly take: number },
+    ): DocumentByInfo<TableInfo>[];
+    /** The first or the only document of a query. */
+    query<TableInfo extends GenericTableInfo>(
+      query: OrderedQuery<TableInfo>,
+      terminal: "first" | "unique",
+    ): DocumentByInfo<TableInfo> | null;
+    /** How many documents a query has. */
+    query<TableInfo extends GenericTableInfo>(query: OrderedQuery<TableInfo>, terminal: "count"): number;
+  };
   /** Convex's own tables, which are empty here. */
   readonly system: GenericDatabaseReader<DataModel>["system"] =
     systemReader as unknown as GenericDatabaseReader<DataModel>["system"];
@@ -189,12 +236,20 @@ export class Database<DataModel extends GenericDataModel> {
   /** @internal Use `openDatabase`. */
   constructor(wasm: Wasm, bridge: Bridge, contexts: Contexts, options: EngineOptions, timeoutMs: number) {
     this.name = options.name;
-    this.storage = options.storage;
     this.#wasm = wasm;
     this.#bridge = bridge;
     this.#executor = new Executor(bridge, currentReader);
     this.#contexts = contexts;
     this.#timeoutMs = timeoutMs;
+    const durability = new Durability(bridge, options.storage === "memory");
+    this.durability = durability;
+    this.storage = { kind: options.storage, requestPersistence: () => durability.requestPersistence() };
+    const source = new LiveSource(bridge, contexts);
+    this.source = source;
+    this.now = {
+      get: (tableOrId: string, id?: string) => source.get(tableOrId, id) as never,
+      query: (query: unknown, terminal?: unknown) => source.query(query, terminal) as never,
+    };
   }
 
   // ---- reads ----
@@ -245,6 +300,40 @@ export class Database<DataModel extends GenericDataModel> {
   async read<T>(action: (ctx: GenericQueryCtx<DataModel>) => Promise<T> | T): Promise<T> {
     requireFunction(action, "read", "action");
     return read(this.#bridge, (scope) => action(this.#contexts.ofRead(scope) as GenericQueryCtx<DataModel>));
+  }
+
+  // ---- live queries ----
+
+  /**
+   * Follows the documents of a query, or with a second argument what `take`, `first`, `unique` or `count` would make of
+   * them. The value is there at once if what it needs is in memory. Call `stop` when it is not needed any more.
+   */
+  live<TableInfo extends GenericTableInfo>(
+    query: OrderedQuery<TableInfo>,
+    terminal?: "collect" | { readonly take: number },
+  ): Live<DocumentByInfo<TableInfo>[]>;
+  /** Follows the first or the only document of a query. */
+  live<TableInfo extends GenericTableInfo>(
+    query: OrderedQuery<TableInfo>,
+    terminal: "first" | "unique",
+  ): Live<DocumentByInfo<TableInfo> | null>;
+  /** Follows how many documents a query has. */
+  live<TableInfo extends GenericTableInfo>(query: OrderedQuery<TableInfo>, terminal: "count"): Live<number>;
+  /** Follows what a query made by `query` answers. */
+  live<Args extends Record<string, unknown>, Returns>(
+    callable: RegisteredQuery<any, Args, Returns>,
+    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+  ): Live<ConvertReturnType<Returns>>;
+  /** Follows what the query that a reference names answers. */
+  live<Args extends Record<string, unknown>, Returns>(
+    reference: FunctionReference<"query", any, Args, Returns>,
+    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+  ): Live<Returns>;
+  /** Follows what a function makes of what it reads. It runs again when that is changed. */
+  live<T>(action: (ctx: GenericQueryCtx<DataModel>) => Promise<T> | T): Live<T>;
+  live(what: unknown, second?: unknown): Live<unknown> {
+    if (this.#closing !== undefined) throw closed();
+    return new Live(this.source.entry(what, second));
   }
 
   // ---- functions ----
@@ -420,7 +509,7 @@ export class Database<DataModel extends GenericDataModel> {
   /** Where files come from and go to. */
   #end() {
     if (this.#closing !== undefined) throw closed();
-    return { bridge: this.#bridge, name: this.name, storage: this.storage, tables: this.#bridge.tableNames };
+    return { bridge: this.#bridge, name: this.name, storage: this.storage.kind, tables: this.#bridge.tableNames };
   }
 
   // ---- the database itself ----
@@ -496,7 +585,7 @@ export class Database<DataModel extends GenericDataModel> {
     this.#bridge.close();
     this.#closing ??= Promise.resolve();
     if (this.#bridge.isDeleted) return;
-    await this.#wasm.deleteDatabase(this.name, this.storage === "memory").catch((problem: unknown) => {
+    await this.#wasm.deleteDatabase(this.name, this.storage.kind === "memory").catch((problem: unknown) => {
       throw thrownError(problem);
     });
     this.#bridge.isDeleted = true;

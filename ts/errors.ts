@@ -34,6 +34,7 @@ export const ERROR_CODES = [
   "ArgumentValidationError",
   "ReturnsValidationError",
   "NotSupported",
+  "NotCached",
   "TransactionClosed",
   "MutationTimeout",
   "TooManyConflicts",
@@ -60,6 +61,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "QuotaExceeded",
   "StorageFailed",
   "EngineUnavailable",
+  "NotCached",
 ]);
 
 /** What a {@link HoldfastError} may carry besides its code and message. */

@@ -20,6 +20,11 @@ export type {
   VerifyProgress,
   VerifyReport,
 } from "./database.js";
+export type { DatabaseStorage } from "./database.js";
+export { Live } from "./live/live.js";
+export type { LiveSnapshot, LiveStatus } from "./live/live.js";
+export { Durability } from "./durability.js";
+export type { DurabilitySnapshot, DurabilityState } from "./durability.js";
 export { openDatabase } from "./open_database.js";
 export type { OpenDatabaseOptions } from "./open_database.js";
 export type { WasmSource } from "./wasm.js";

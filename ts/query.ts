@@ -98,6 +98,17 @@ export interface QueryExecutor {
   iterate(query: SerializedQuery): AsyncIterator<GenericDocument, undefined>;
 }
 
+/** What is made of a query's rows: all, the first ones, the first, the only one, or how many they are. */
+export type Terminal = "collect" | "first" | "unique" | "count" | { readonly take: number };
+
+/** Where the pages of a function's earlier run ended: those of the next run end there, too. */
+export interface PageJournal {
+  /** For each call of `paginate` in its order, its query and cursor, and its end. */
+  readonly pages: { readonly key: string; readonly endCursor: Cursor }[];
+  /** The next call. */
+  next: number;
+}
+
 /** The answer of `unique` to the first two results of a query. */
 export function uniqueOf(query: SerializedQuery, rows: readonly GenericDocument[]): GenericDocument | null {
   if (rows.length <= 1) return rows[0] ?? null;
@@ -212,6 +223,10 @@ class QueryBuilder implements Query<GenericTableInfo> {
   constructor(executor: QueryExecutor, draft: Draft) {
     this.#executor = executor;
     this.#state = { type: "preparing", draft };
+  }
+
+  serialized(): SerializedQuery {
+    return serialize(this.#draftToRun());
   }
 
   order(order: Order): QueryBuilder {
@@ -455,6 +470,13 @@ export function queryOf<TableInfo extends GenericTableInfo>(
   tableName: string,
 ): QueryInitializer<TableInfo> {
   return new TableQuery(executor, bounded(tableName)) as unknown as QueryInitializer<TableInfo>;
+}
+
+/** @internal A query as plain data, which can still be used afterwards. */
+export function serializedQuery(query: unknown): SerializedQuery {
+  if (isInstance(query, TableQuery)) return query.fullTableScan().serialized();
+  if (isInstance(query, QueryBuilder)) return query.serialized();
+  throw invalidArgument(`A query was expected, as \`db.query("tasks")\`. Received ${describe(query)}.`);
 }
 
 /** @internal Whether something is a query, and not what it would answer. */

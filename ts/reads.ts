@@ -5,7 +5,7 @@
 import { type Bridge, Status } from "./bridge.js";
 import type { GenericDocument } from "./data_model.js";
 import { HoldfastError, rejected } from "./errors.js";
-import { type PageRequest, type PaginationResult, type QueryExecutor, uniqueOf } from "./query.js";
+import { type PageJournal, type PageRequest, type PaginationResult, type QueryExecutor, uniqueOf } from "./query.js";
 import type { SerializedQuery } from "./serialized_query.js";
 
 /** Whose reads they are. */
@@ -16,6 +16,8 @@ export interface Reader {
   check(): void;
   /** Called when the state that is read is gone. Throws if one can't begin again on a newer one. */
   lost(): void;
+  /** Where pages of an earlier run ended, if there was one. */
+  readonly journal?: PageJournal | undefined;
   /** What a read has to wait for before it begins, if anything. */
   turn(): Promise<unknown> | undefined;
 }
@@ -160,11 +162,20 @@ export class Executor implements QueryExecutor {
   paginate(query: SerializedQuery, request: PageRequest): Promise<PaginationResult<GenericDocument>> {
     const bridge = this.#bridge;
     const page: GenericDocument[] = [];
+    const { journal } = this.#reader;
+    const position = journal === undefined ? 0 : journal.next++;
+    let key = "";
     return drive(bridge, this.#reader, {
       start: () => {
         const length = bridge.writeQuery(query, undefined);
         const cursor = request.cursor === null ? 0 : bridge.appendText(request.cursor);
-        const end = request.endCursor === null ? 0 : bridge.appendText(request.endCursor);
+        let { endCursor } = request;
+        if (journal !== undefined) {
+          key = `${request.numItems} ${bridge.inputKey(length + cursor)}`;
+          const noted = journal.pages[position];
+          if (noted?.key === key) endCursor ??= noted.endCursor;
+        }
+        const end = endCursor === null ? 0 : bridge.appendText(endCursor);
         const items = Math.min(request.numItems, WORD_MAX);
         const rows = Math.min(request.maximumRowsRead ?? 0, WORD_MAX);
         return bridge.engine.paginate(this.#reader.transaction, length, cursor, end, items, rows);
@@ -174,6 +185,7 @@ export class Executor implements QueryExecutor {
       finish: () => {
         const state = bridge.number();
         const [continueCursor, splitCursor = null] = bridge.text().split("\n");
+        if (journal !== undefined) journal.pages[position] = { key, endCursor: continueCursor! };
         const isLong = (state & 4) !== 0 || page.length > LONG_PAGE;
         return {
           page,

@@ -5,6 +5,7 @@
 import { invalidArgument } from "./arguments.js";
 import { type Bridge, Status } from "./bridge.js";
 import { type HoldfastError, rejected } from "./errors.js";
+import type { PageJournal } from "./query.js";
 import type { Reader } from "./reads.js";
 import { Writes } from "./writes.js";
 
@@ -12,6 +13,8 @@ import { Writes } from "./writes.js";
 export interface TransactionRun {
   /** The transaction's number. */
   readonly transaction: number;
+  /** Where pages of an earlier run ended, if there was one. */
+  readonly journal?: PageJournal | undefined;
   /** Whether it is at an end: the transaction is too, or runs again. */
   readonly isOver: boolean;
   /** Throws if it is, or has to end. */
@@ -54,6 +57,10 @@ export class Scope implements Reader {
 
   get transaction(): number {
     return this.run.transaction;
+  }
+
+  get journal(): PageJournal | undefined {
+    return this.run.journal;
   }
 
   /** Whether the function has ended. */

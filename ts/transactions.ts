@@ -9,7 +9,7 @@ import { describe } from "./describe.js";
 import { type Change, type Documents, encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
 import { HoldfastError } from "./errors.js";
 import { pathOfExcess, type Place, placed } from "./place.js";
-import { queryTable } from "./query.js";
+import { type PageJournal, queryTable } from "./query.js";
 import { drive, Executor } from "./reads.js";
 import { refusal } from "./refusal.js";
 import { Scope, type TransactionRun } from "./scope.js";
@@ -18,6 +18,9 @@ import { systemReader } from "./system.js";
 /** Methods that change a document, as in src/browser/writing.rs. */
 const METHODS = { patch: 1, replace: 2, delete: 3 } as const;
 type Method = keyof typeof METHODS;
+
+/** Kinds of transactions, as in src/browser/writing.rs. */
+const BEGIN = { mutation: 0, read: 1, watched: 2 } as const;
 
 /** Thrown inside a function whose state is gone, so that it ends early. It runs again whether it catches this or not. */
 class RunAgain extends Error {
@@ -37,8 +40,11 @@ class Run implements TransactionRun {
   readonly #deadline: number;
   #isOver = false;
 
-  constructor(transaction: number, options?: MutationOptions) {
+  readonly journal: PageJournal | undefined;
+
+  constructor(transaction: number, options?: MutationOptions, journal?: PageJournal) {
     this.transaction = transaction;
+    this.journal = journal;
     this.#options = options;
     this.#deadline = options?.timeoutMs ? performance.now() + options.timeoutMs : Infinity;
   }
@@ -426,7 +432,7 @@ export async function mutate<T>(
   action: (scope: Scope) => Promise<T> | T,
   options: MutationOptions,
 ): Promise<T> {
-  if (bridge.engine.begin(false) === Status.Failed) throw bridge.error();
+  if (bridge.engine.begin(BEGIN.mutation) === Status.Failed) throw bridge.error();
   const transaction = bridge.number();
   let endTurn: (() => void) | undefined;
   for (;;) {
@@ -481,11 +487,20 @@ export async function mutate<T>(
   }
 }
 
+/** A live query whose function is run. */
+export interface Watched {
+  /** The engine's number of it. */
+  readonly live: number;
+  /** Where its pages end. */
+  readonly journal: PageJournal;
+}
+
 /** Runs a function over one state, which nobody changes. */
-export async function read<T>(bridge: Bridge, action: (scope: Scope) => Promise<T> | T): Promise<T> {
+export async function read<T>(bridge: Bridge, action: (scope: Scope) => Promise<T> | T, watched?: Watched): Promise<T> {
   for (;;) {
-    if (bridge.engine.begin(true) === Status.Failed) throw bridge.error();
-    const run = new Run(bridge.number());
+    if (bridge.engine.begin(watched === undefined ? BEGIN.read : BEGIN.watched) === Status.Failed) throw bridge.error();
+    const run = new Run(bridge.number(), undefined, watched?.journal);
+    if (watched !== undefined) watched.journal.next = 0;
     const scope = new Scope(bridge, run);
     try {
       const result = await within(bridge, scope, undefined, action(scope));
@@ -494,6 +509,9 @@ export async function read<T>(bridge: Bridge, action: (scope: Scope) => Promise<
       if (!run.isLost) throw error;
     } finally {
       run.end();
+      // A failure, too, may rest on what it has read.
+      if (watched !== undefined && !run.isLost && !bridge.isClosed)
+        bridge.engine.noteRun(watched.live, run.transaction);
       if (!bridge.isClosed) bridge.engine.abandon(run.transaction);
     }
   }

@@ -1,5 +1,5 @@
 // Dexie 4 with its bulk methods and a compound index.
-import Dexie from 'dexie'
+import Dexie, { liveQuery } from 'dexie'
 
 export default {
   label: 'Dexie 4', packages: ['dexie'], store: 'IndexedDB rows',
@@ -26,6 +26,10 @@ export default {
       patch: (id, f) => T.update(id, f),
       increment: id => db.transaction('rw', T, async () => { await T.update(id, { dueDate: (await T.get(id)).dueDate + 1 }) }),
       bulkPatch: ps => T.bulkUpdate(ps.map(p => ({ key: p.key, changes: p.fields }))),
+      live(pid, cb) {
+        const sub = liveQuery(() => T.where('projectId').equals(pid).toArray()).subscribe(cb)
+        return () => sub.unsubscribe()
+      },
       scan: () => T.toArray(),
       async warm() { await T.toArray() },
       async close() { db.close() },

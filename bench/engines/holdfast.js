@@ -40,6 +40,13 @@ export default {
         for (const ix of INDEXES) await nothing(q().withIndex(ix))
         await nothing(q().withIndex('by_id')).catch(() => {})        // the untimed first gets load these pages too
       },
+      live(pid, cb) {
+        const live = db.live(q().withIndex('by_project', r => r.eq('projectId', pid)))
+        const tell = () => { if (live.value) cb(live.value) }
+        live.subscribe(tell)
+        tell()
+        return () => live.stop()
+      },
       stats: () => db.stats(),
       close: () => db.close(),
     }

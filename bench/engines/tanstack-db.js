@@ -1,6 +1,6 @@
 // TanStack DB with its IndexedDB collection: everything in memory, rows written through; B-tree indexes in memory, rebuilt at open.
 // Its rows are its own live objects, by reference; tabs don't follow each other.
-import { createCollection, createIndexedDB, indexedDBCollectionOptions, queryOnce, BTreeIndex, eq, and, gte, lte, lt, count } from '@tanstack/db'
+import { createCollection, createLiveQueryCollection, createIndexedDB, indexedDBCollectionOptions, queryOnce, BTreeIndex, eq, and, gte, lte, lt, count } from '@tanstack/db'
 
 export default {
   label: 'TanStack DB (IndexedDB)', packages: ['@tanstack/db'], store: 'all rows in memory; written through to IndexedDB',
@@ -28,6 +28,13 @@ export default {
       },
       patch: (id, f) => ok(C.update(id, d => { Object.assign(d, f) })),
       bulkPatch: ps => ok(C.update(ps.map(p => p.key), ds => { ds.forEach((d, i) => Object.assign(d, ps[i].fields)) })),
+      async live(pid, cb) {
+        const lq = createLiveQueryCollection(q => q.from({ t: C }).where(({ t }) => eq(t.projectId, pid)))
+        await lq.preload()
+        cb(lq.toArray)
+        const sub = lq.subscribeChanges(() => cb(lq.toArray))
+        return () => { sub.unsubscribe(); lq.cleanup() }
+      },
       scan: () => C.toArray,
       warm() {},
       async close() { await C.cleanup(); idb.close() },

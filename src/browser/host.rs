@@ -21,6 +21,9 @@ extern "C" {
     /// The schema changed: names, tables or the state of an index.
     #[wasm_bindgen(method, js_name = schemaChanged)]
     pub fn schema_changed(this: &Listener);
+    /// Live queries have news.
+    #[wasm_bindgen(method, js_name = liveChanged)]
+    pub fn live_changed(this: &Listener);
     /// A repair has ended: so many rows are there, and this was lost, a line each.
     #[wasm_bindgen(method)]
     pub fn repaired(this: &Listener, code: &str, message: &str, rows: f64, lost: &str);

@@ -209,7 +209,7 @@ impl Inner {
         self.done(given)
     }
 
-    fn show_rows(&mut self) {
+    pub(crate) fn show_rows(&mut self) {
         self.mailbox.set_bytes(Word::Output, &self.output);
         self.mailbox.set_words(Word::Results, &self.results);
     }

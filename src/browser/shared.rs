@@ -140,6 +140,7 @@ impl Shared {
                     self.listener.read_ready(read.0, error.code.name(), &error.message);
                 }
                 Event::SchemaChanged => self.listener.schema_changed(),
+                Event::LiveChanged => self.listener.live_changed(),
                 Event::Repaired(Ok(report)) => {
                     self.listener.repaired("", "", report.rows as f64, &report.lost.join("\n"));
                 }

@@ -20,10 +20,14 @@ const METHODS: [&str; 4] = ["get", "patch", "replace", "delete"];
 
 #[wasm_bindgen]
 impl Engine {
-    /// Begins a transaction; its number is in the word `Number`.
-    pub fn begin(&self, is_read_only: bool) -> u32 {
-        self.shared.enter(|inner| match inner.tab.begin(now(), is_read_only) {
+    /// Begins a transaction: a mutation (kind 0), a read (1) or a run of a watched function (2). Its number is in the
+    /// word `Number`.
+    pub fn begin(&self, kind: u32) -> u32 {
+        self.shared.enter(|inner| match inner.tab.begin(now(), kind > 0) {
             Ok(transaction) => {
+                if kind == 2 {
+                    inner.tab.watch_run(transaction);
+                }
                 inner.mailbox.set(Word::Number, transaction.0);
                 Status::Done
             }

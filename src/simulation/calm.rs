@@ -87,6 +87,7 @@ impl World {
         }
         self.pass(unit * 5.0 + grace * 2.0);
         self.check_settled("in a healthy world");
+        self.check_followed("in a healthy world");
     }
 
     /// The disk alone is in trouble, for long. Whoever writes is told, and nobody is busy without end.

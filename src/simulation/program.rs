@@ -269,6 +269,13 @@ fn some_fields(random: &mut Random, most_padding: u64) -> Fields {
     fields
 }
 
+impl Query {
+    /// Any query of items.
+    pub(super) fn some(random: &mut Random) -> Query {
+        some_query(random)
+    }
+}
+
 fn some_query(random: &mut Random) -> Query {
     let bound = |random: &mut Random, most: u64| {
         (random.below(2) == 0).then(|| (number(random.below(most) as f64), random.below(2) == 0))

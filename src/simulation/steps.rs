@@ -72,6 +72,7 @@ impl World {
         }
         let now_ms = self.clock_of(&self.tabs[&tab]);
         self.with(tab, |world, alive| {
+            alive.change_what_is_followed();
             let wants_new = alive.running.is_empty() || (alive.running.len() < 4 && world.random.below(4) == 0);
             if wants_new && world.programs_left > 0 {
                 world.programs_left -= 1;

@@ -1,5 +1,6 @@
 //! Many worlds.
 
+use super::live::FIRST_LIVE_SEED;
 use super::trace::Trace;
 use super::world::World;
 use std::collections::{BTreeMap, VecDeque};
@@ -144,7 +145,10 @@ fn a_simulation_of_tabs_over_a_faulty_store() {
         let wanted = number_from("HOLDFAST_SEEDS");
         let first = number_from("HOLDFAST_FIRST_SEED").unwrap_or(1);
         let mut seeds = kept_seeds();
-        seeds.extend(first..first + wanted.unwrap_or(number));
+        let number = wanted.unwrap_or(number);
+        // Half of them with live queries, in turn, so that whatever time there is serves both.
+        let pairs = (first..first + number / 2).flat_map(|seed| [seed, FIRST_LIVE_SEED + seed]);
+        seeds.extend(if first < FIRST_LIVE_SEED { pairs.collect() } else { Vec::from_iter(first..first + number) });
         let until = wanted.is_none().then(|| started + most_time);
         run_many(&seeds, until)
     });
@@ -167,7 +171,7 @@ fn a_simulation_of_tabs_over_a_faulty_store() {
 
 #[test]
 fn the_same_seed_makes_the_same_world() {
-    for seed in 1..=20 {
+    for seed in (1..=10).chain(FIRST_LIVE_SEED..FIRST_LIVE_SEED + 10) {
         let (first, again) = quietly(|| (run(seed, 0), run(seed, 0)));
         assert_eq!(
             (first.hash, first.happenings, first.complaint),

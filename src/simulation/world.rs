@@ -3,6 +3,7 @@
 use super::connection::lost;
 use super::faults::{Setting, Trouble};
 use super::history::{Carried, History};
+use super::live::{FIRST_LIVE_SEED, Following};
 use super::program::Row;
 use super::running::{Running, Standing};
 use super::schemas::{SCHEMAS, definition};
@@ -66,6 +67,8 @@ pub(super) struct Alive {
     pub(super) reading: Option<Reading>,
     /// Rows of items as the layer above keeps them, told by the tab which are out of date.
     pub(super) known_rows: BTreeMap<(TableId, RowId), Row>,
+    /// Its live queries, in worlds that have some.
+    pub(super) following: Option<Following>,
 }
 
 pub(super) struct World {
@@ -90,6 +93,8 @@ pub(super) struct World {
     next_tab: u64,
     pub(super) programs_left: u64,
     pub(super) is_calm: bool,
+    /// Whether tabs have live queries.
+    has_live: bool,
     pub(super) happenings: u64,
     /// Effects that tabs have asked for.
     pub(super) asked: u64,
@@ -119,6 +124,7 @@ impl World {
             trouble: None,
             next_tab: 1,
             is_calm: false,
+            has_live: seed >= FIRST_LIVE_SEED,
             happenings: 0,
             asked: 0,
             commits: 0,
@@ -234,6 +240,7 @@ impl World {
             is_stepping: false,
             reading: None,
             known_rows: BTreeMap::new(),
+            following: self.has_live.then(|| Following::new(id)),
         };
         self.trace.say(|| format!("{:>12} tab {id} is opened with schema {version}", self.now_us));
         self.tabs.insert(id, alive);
@@ -282,7 +289,7 @@ impl World {
                 self.hear(tab, event);
                 continue;
             }
-            if effects.is_empty() {
+            if effects.is_empty() && !self.follow(tab) {
                 break;
             }
             self.send(tab, effects);
@@ -386,6 +393,7 @@ impl World {
             Event::Opened(Err(_)) => {}
             Event::Settled { transaction, outcome } => self.settled(tab, transaction, outcome),
             Event::ReadReady { read, result } => {
+                alive.read_of_followed_ended(read);
                 let waits = |standing: Standing| standing == Standing::Waiting(read);
                 let is_ok = result.is_ok();
                 for running in alive.running.iter_mut().filter(|running| waits(running.standing)) {
@@ -402,6 +410,7 @@ impl World {
                 }
                 self.keep_stepping(tab);
             }
+            Event::LiveChanged => {}
             Event::SchemaChanged => {
                 for running in &mut alive.running {
                     if running.standing == Standing::Building {

@@ -2,9 +2,9 @@
 //! mutations that wait are put on top of it again or run again.
 
 use super::commit::unknown_outcome;
-use super::effect::{Event, LogTail, Outcome};
+use super::effect::{LogTail, Outcome};
 use super::job::patch_progress;
-use super::state::{Author, Pending, State, System, TailRecord};
+use super::state::{Author, Pending, State, System, TailRecord, TakenBack};
 use super::stored::{
     check_stored, decode_manifest, decode_record, missing_record, schema_unreadable, with_loss_to_accept,
 };
@@ -104,10 +104,10 @@ impl Tab {
         }
         if self.committed.schema.version != schema_before.version {
             is_everything = true;
-            self.events.push_back(Event::SchemaChanged);
+            self.schema_changed();
         }
         if has_progress {
-            self.events.push_back(Event::SchemaChanged);
+            self.schema_changed();
         }
         self.sort_queue(foreign, Vec::new(), schema_before, is_everything, has_progress);
         Ok(())
@@ -173,7 +173,7 @@ impl Tab {
         self.push_tail(fence);
         self.committed = state;
         self.drop_tail();
-        self.events.push_back(Event::SchemaChanged);
+        self.schema_changed();
         self.sort_queue(Vec::new(), Vec::new(), schema_before, true, true);
     }
 
@@ -192,7 +192,7 @@ impl Tab {
     pub(super) fn sort_queue(
         &mut self,
         foreign: Vec<Rc<Vec<RowChange>>>,
-        gone: Vec<Rc<Vec<RowChange>>>,
+        mut gone: Vec<TakenBack>,
         schema_before: Rc<Schema>,
         mut is_everything: bool,
         mut has_progress: bool,
@@ -200,7 +200,7 @@ impl Tab {
         let mut scratch = IndexKeys::new();
         let mut moved: Vec<Rc<Vec<RowChange>>> = foreign;
         let foreign_parts = moved.len();
-        moved.extend(gone);
+        moved.extend(gone.iter().map(|(changes, _)| changes.clone()));
         let mut state = self.committed.clone();
         let mut again = Vec::new();
         let mut rejected = Vec::new();
@@ -243,6 +243,7 @@ impl Tab {
                 }
                 Ok(false) => {
                     moved.push(pending.changes.clone());
+                    gone.push(pending.taken_back());
                     self.keep_reads(pending.author, pending.reads);
                     again.push(pending.author);
                 }
@@ -253,12 +254,12 @@ impl Tab {
         // A step of index work changes no rows, but whoever began before it must not put its state in place of this.
         let is_moved = is_everything || has_progress;
         if !moved.is_empty() || is_moved {
-            let rolled_back = moved.split_off(foreign_parts.min(moved.len()));
+            moved.truncate(foreign_parts);
             if !moved.is_empty() || is_moved {
-                self.note_change(moved, schema_before.clone(), is_everything, false);
+                self.note_change(moved, schema_before, is_everything, false);
             }
-            if !rolled_back.is_empty() {
-                self.note_change(rolled_back, schema_before, false, true);
+            for (changes, schema) in gone {
+                self.note_change(vec![changes], schema, false, true);
             }
         }
         for author in again {

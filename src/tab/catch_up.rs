@@ -80,6 +80,8 @@ impl Tab {
         self.absent.extend(std::mem::take(&mut self.gone).into_iter().map(|page| (page, ())));
         if self.status == Status::Resolving {
             self.status = if self.opening.is_some() { Status::Opening } else { Status::Open };
+            self.live.read_failed_again();
+            self.announce_live();
             // Whatever was under way and is not in the log by now never will be.
             if self.flight.is_some() && self.append_failures > APPEND_FAILURES {
                 self.append_failures = 0;
@@ -89,6 +91,9 @@ impl Tab {
             }
         }
         for read in std::mem::take(&mut self.waiting_reads) {
+            if self.live_pages_loaded(read) {
+                continue;
+            }
             self.events.push_back(Event::ReadReady { read, result: Ok(()) });
             self.opening_pages_loaded(read);
         }
@@ -103,6 +108,9 @@ impl Tab {
             return;
         }
         for read in std::mem::take(&mut self.waiting_reads) {
+            if self.live_load_failed(read, &error) {
+                continue;
+            }
             self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
             self.opening_pages_loaded(read);
         }

@@ -27,6 +27,12 @@ impl Tab {
         last.after = self.current.clone();
     }
 
+    /// Readers see another schema, or indexes in another state: whoever waits for one can try again.
+    pub(crate) fn schema_changed(&mut self) {
+        self.events.push_back(Event::SchemaChanged);
+        self.read_built();
+    }
+
     /// Adds a finished change to the queue and to what readers see.
     pub(crate) fn enqueue(&mut self, mut pending: Pending, state_after: Option<State>) {
         self.show_writes();
@@ -44,8 +50,7 @@ impl Tab {
         }
         let is_everything = matches!(pending.system, Some(System::Schema(_)));
         if pending.system.is_some() {
-            // Readers see it from here on: whoever waits for an index can try again.
-            self.events.push_back(Event::SchemaChanged);
+            self.schema_changed();
         }
         self.note_change(vec![pending.changes.clone()], schema_before, is_everything, false);
         self.queue.push_back(pending);
@@ -82,6 +87,7 @@ impl Tab {
         is_rollback: bool,
     ) {
         self.version += 1;
+        self.tell_live(&changes, &schema, is_everything, is_rollback);
         for change in changes.iter().flat_map(|part| part.iter()) {
             // A row that is new has not been seen, unless it was here before and was rolled back.
             if is_rollback || change.kind != crate::log::ChangeKind::Insert {
@@ -89,8 +95,8 @@ impl Tab {
             }
         }
         self.everything_changed |= is_everything;
-        // Nobody ever asks whether what a read has read was changed.
-        let oldest = self.transactions.iter().filter(|one| !one.is_read_only()).map(|one| one.version).min();
+        // Of a read, only a live query asks whether what it has read was changed.
+        let oldest = self.transactions.iter().filter(|one| one.needs_history()).map(|one| one.version).min();
         if let Some(oldest) = oldest {
             self.history.push_back(HistoryEntry { version: self.version, changes, schema, is_everything });
             while self.history.front().is_some_and(|entry| entry.version <= oldest) {
@@ -289,7 +295,7 @@ impl Tab {
     /// is told why, by their position.
     pub(crate) fn reject(&mut self, removed: Vec<Pending>, error: impl Fn(usize) -> Error) {
         let schema = self.current.schema.clone();
-        let gone: Vec<_> = removed.iter().map(|pending| pending.changes.clone()).collect();
+        let gone: Vec<_> = removed.iter().map(Pending::taken_back).collect();
         let is_everything = removed.iter().any(|pending| matches!(pending.system, Some(System::Schema(_))));
         let has_progress = removed.iter().any(|pending| matches!(pending.system, Some(System::Progress(_))));
         self.sort_queue(Vec::new(), gone, schema, is_everything, has_progress);

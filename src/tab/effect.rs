@@ -152,6 +152,8 @@ pub enum Event {
     ReadReady { read: ReadId, result: Result<(), Error> },
     /// The schema changed: names, tables or the state of an index.
     SchemaChanged,
+    /// Live queries have news: ask `Tab::next_live` until there is none.
+    LiveChanged,
     /// A repair came to its end.
     Repaired(Result<crate::tab::RepairReport, Error>),
     /// Something that a person should hear of.

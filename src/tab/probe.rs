@@ -21,6 +21,11 @@ impl Tab {
             .collect()
     }
 
+    /// Whether it has asked for something that nobody has taken up yet.
+    pub(crate) fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
     /// The last log record that this tab holds, and who it believes to have written it.
     pub(crate) fn last_commit(&self) -> Option<(u64, CommitId)> {
         self.tail.back().map(|record| (record.sequence, record.record.commit))

@@ -8,6 +8,7 @@ use crate::bytes::Bytes;
 use crate::document::Document;
 use crate::error::{Code, Error, Result};
 use crate::keyspace::{self, IndexId, Place, TableId};
+use crate::live::Entry;
 use crate::query::{self, Plan, Row as FilterRow, Source as PlanSource, SplitKeys};
 use crate::read_set::KeyRange;
 use crate::schema::{IndexState, Schema};
@@ -77,6 +78,8 @@ pub struct QueryRun {
     keeps_keys: bool,
     /// Keys of `places`, if they are kept.
     keys: Vec<Vec<u8>>,
+    /// All that were given, if they are kept.
+    given_entries: Option<Vec<Entry>>,
     /// Key of the last entry given, for a cursor.
     last_key: Vec<u8>,
     /// Keys of entries left behind, to find the middle.
@@ -99,6 +102,17 @@ impl QueryRun {
     /// Remembers the keys of what it gives, for a page cursor. To be called before the first step.
     pub fn keep_keys(&mut self) {
         self.keeps_keys = true;
+    }
+
+    /// Remembers what it gives, with its keys. To be called before the first step.
+    pub(crate) fn keep_entries(&mut self) {
+        self.keeps_keys = true;
+        self.given_entries = Some(Vec::new());
+    }
+
+    /// What it has given, if that is kept.
+    pub(crate) fn take_entries(&mut self) -> Vec<Entry> {
+        self.given_entries.take().unwrap_or_default()
     }
 
     /// The key of the last row given, if keys are kept.
@@ -241,6 +255,7 @@ impl Tab {
             near_limit: 0,
             keeps_keys: false,
             keys: Vec::new(),
+            given_entries: None,
             last_key: Vec::new(),
             split_keys: SplitKeys::default(),
             last_scanned: Vec::new(),
@@ -530,6 +545,9 @@ impl Tab {
             self.maintenance_load_failed(read, None);
             return;
         }
+        if self.live_pages_loaded(read) {
+            return;
+        }
         self.events.push_back(Event::ReadReady { read, result: Ok(()) });
         self.maintenance_pages_loaded(read);
         self.opening_pages_loaded(read);
@@ -538,7 +556,9 @@ impl Tab {
     pub(crate) fn load_failed(&mut self, read: ReadId, message: String) {
         let error = Error::new(Code::StorageFailed, format!("Documents could not be read: {message}"));
         self.inspecting.remove(&read);
-        self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
+        if !self.live_load_failed(read, &error) {
+            self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
+        }
         self.maintenance_load_failed(read, Some(&error));
         self.opening_load_failed(read, error);
         if self.status == Status::Open && self.flight.is_none() {
@@ -552,7 +572,7 @@ impl QueryRun {
     /// Leaves an entry behind, whether its row is given or not: a page that gives nothing can be cut in two as well.
     fn pass(&mut self, position: usize) {
         self.next = position + 1;
-        if let Some(key) = self.keys.get(position) {
+        if let Some(key) = self.keys.get(position).filter(|_| self.given_entries.is_none()) {
             self.split_keys.note(key);
         }
     }
@@ -560,8 +580,11 @@ impl QueryRun {
     fn advance(&mut self, position: usize) {
         self.pass(position);
         self.given += 1;
-        if let Some(key) = self.keys.get_mut(position) {
-            self.last_key = std::mem::take(key);
+        let Some(key) = self.keys.get_mut(position) else { return };
+        let key = std::mem::take(key);
+        match &mut self.given_entries {
+            Some(entries) => entries.push(Entry { key, place: self.places[position].0 }),
+            None => self.last_key = key,
         }
     }
 }

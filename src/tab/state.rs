@@ -85,6 +85,12 @@ impl Pending {
         self.after = state.clone();
     }
 
+    /// What goes when it goes, with the schema in its place of the queue: behind the end of an import, the one before
+    /// has no index for the rows.
+    pub(crate) fn taken_back(&self) -> TakenBack {
+        (self.changes.clone(), self.after.schema.clone())
+    }
+
     /// Whether it does nothing but delete documents.
     pub(crate) fn is_deletion(&self) -> bool {
         self.system.is_none() && self.changes.iter().all(|change| change.kind == ChangeKind::Delete)
@@ -101,6 +107,9 @@ impl Pending {
         Record { commit, schema_version, schema, progress, parts }
     }
 }
+
+/// Changes that are taken back, and the schema that their keys follow.
+pub(crate) type TakenBack = (Rc<Vec<RowChange>>, Rc<Schema>);
 
 /// The append that is under way.
 pub(crate) struct Flight {

@@ -5,6 +5,7 @@ mod damage;
 mod failing;
 mod import;
 mod limited;
+mod live;
 mod narrowing;
 mod parts;
 mod repair;

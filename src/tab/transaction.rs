@@ -55,6 +55,8 @@ pub(crate) struct Transaction {
     /// What it was when each of its parts under way began, the innermost last.
     savepoints: Vec<Savepoint>,
     is_read_only: bool,
+    /// Whether a live query asks what has become of what it read.
+    pub(crate) is_watched: bool,
     /// The step of an import that it takes.
     import: Option<ImportStep>,
     /// Its own stream, and the start of it: a run again makes the same ids.
@@ -93,6 +95,7 @@ impl Tab {
             operations: Operations::default(),
             savepoints: Vec::new(),
             is_read_only,
+            is_watched: false,
             import: None,
             random: seed.clone(),
             seed,
@@ -332,9 +335,9 @@ impl Transaction {
         self.import.is_none() && (self.is_on_saved || self.reads.is_empty())
     }
 
-    /// Whether it only reads: then it is never run again.
-    pub(crate) fn is_read_only(&self) -> bool {
-        self.is_read_only
+    /// Whether it will be asked if what it has read was changed since it began.
+    pub(crate) fn needs_history(&self) -> bool {
+        !self.is_read_only || self.is_watched
     }
 
     /// Shows its writes to its queries.

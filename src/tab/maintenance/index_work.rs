@@ -102,7 +102,7 @@ impl Tab {
         let error = Error::new(Code::Corrupt, message);
         self.maintenance.unfinished.push((index, error.clone()));
         self.events.push_back(Event::Problem(error));
-        self.events.push_back(Event::SchemaChanged);
+        self.schema_changed();
         self.choose_work(now_ms);
     }
 

@@ -1,0 +1,92 @@
+// Lists that are loaded page by page: without gaps or duplicates, whatever comes and goes.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { defineSchema, defineTable, openDatabase, v } from "../../ts/index.js";
+import { livePages } from "../../ts/pages.js";
+import { freshName } from "../fixtures/database.js";
+
+const schema = defineSchema({ things: defineTable({ n: v.number() }).index("by_n", ["n"]) });
+
+/** Numbers that look random and are the same every time. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed * 2654435761;
+  return (below) => {
+    state = (Math.imul(state ^ (state >>> 15), 2246822507) + 3266489909) >>> 0;
+    return state % below;
+  };
+}
+
+const settled = async (pages: { status: string; subscribe(callback: () => void): () => void }) => {
+  for (let turns = 0; turns < 50; turns += 1) await Promise.resolve();
+  for (let turns = 0; turns < 200 && pages.status.startsWith("Loading"); turns += 1)
+    await new Promise((resolve) => setTimeout(resolve));
+};
+
+for (const order of ["asc", "desc"] as const) {
+  test(`pages are a prefix of what there is (${order})`, async (t) => {
+    let grown = 0;
+    for (let seed = 1; seed <= 12; seed += 1) {
+      const random = numbers(seed);
+      const db = await openDatabase({ name: freshName(), schema, storage: "memory" });
+      t.after(() => db.close());
+      const all = () => db.query("things").withIndex("by_n").order(order);
+      await db.insertMany(
+        "things",
+        Array.from({ length: random(40) }, () => ({ n: random(100) })),
+      );
+      const pages = livePages(db, all(), { initialNumItems: 1 + random(5) });
+      const stop = pages.subscribe(() => undefined);
+      for (let step = 0; step < 60; step += 1) {
+        const there = await all().collect();
+        switch (random(6)) {
+          case 0:
+            pages.loadMore(1 + random(6));
+            break;
+          case 1:
+            if (there.length > 0) await db.delete(there[random(there.length)]!._id);
+            break;
+          case 2:
+            if (there.length > 0) await db.patch(there[random(there.length)]!._id, { n: random(100) });
+            break;
+          default:
+            await db.insert("things", { n: random(100) });
+        }
+        await settled(pages);
+        assert.equal(pages.error, undefined);
+        const now = await all().collect();
+        const shown = pages.results.map((row) => row._id);
+        assert.deepEqual(
+          shown,
+          now.slice(0, shown.length).map((row) => row._id),
+          `seed ${seed}, step ${step}`,
+        );
+        if (pages.status === "Exhausted") assert.equal(shown.length, now.length);
+        grown = Math.max(grown, shown.length);
+      }
+      stop();
+    }
+    assert.ok(grown > 20, "long lists were looked at");
+  });
+}
+
+test("what nobody listens to is read again when somebody does", async (t) => {
+  const db = await openDatabase({ name: freshName(), schema, storage: "memory" });
+  t.after(() => db.close());
+  await db.insertMany("things", [{ n: 1 }, { n: 2 }, { n: 3 }]);
+  const pages = livePages(db, db.query("things").withIndex("by_n"), { initialNumItems: 2 });
+  let calls = 0;
+  const end = pages.subscribe(() => (calls += 1));
+  await settled(pages);
+  assert.deepEqual([pages.results.map((row) => row.n), pages.status], [[1, 2], "CanLoadMore"]);
+  end();
+  const heard = calls;
+  await db.insert("things", { n: 0 });
+  assert.equal(calls, heard);
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.timers.tick(6000);
+  t.mock.timers.reset();
+  pages.subscribe(() => (calls += 1));
+  await settled(pages);
+  await settled(pages);
+  assert.deepEqual(pages.results.map((row) => row.n).slice(0, 2), [0, 1]);
+});

@@ -1,0 +1,138 @@
+/**
+ * One live query, however many hold it: its snapshot, and who is told of the next one.
+ */
+import type { LiveSnapshot } from "./live.js";
+
+/** So long a result is kept when nobody holds it any more: a page that comes back has it at once. */
+const LINGER_MS = 5000;
+
+/** What is shown before anything is there. */
+export const LOADING: LiveSnapshot<never> = Object.freeze({ value: undefined, status: "loading", error: undefined });
+
+/** Calls somebody back. What an app's code throws harms nobody else, and is reported as an uncaught error. */
+export function call(callback: { readonly call: () => void }): void {
+  try {
+    callback.call();
+  } catch (error) {
+    if (typeof reportError === "function") reportError(error);
+    else {
+      setTimeout(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+/** What an entry asks of whoever made it. */
+export interface EntryOwner {
+  /** Its snapshot is another one: those who listen are to be told. */
+  changed(entry: Entry<any>): void;
+  /** Nobody needs it any more. */
+  dropped(entry: Entry<any>): void;
+}
+
+/** A result that several share. */
+export class Entry<T> {
+  /** The engine's number of it. */
+  readonly number: number;
+  /** What others find it by, if it may be shared. */
+  readonly key: string | undefined;
+  /** What it shows. */
+  snapshot: LiveSnapshot<T> = LOADING;
+  readonly callbacks = new Set<{ readonly call: () => void }>();
+  readonly #owner: EntryOwner;
+  #holders = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #settled: Promise<void> | undefined;
+  isDropped = false;
+
+  constructor(owner: EntryOwner, number: number, key: string | undefined) {
+    this.#owner = owner;
+    this.number = number;
+    this.key = key;
+    this.linger();
+  }
+
+  /** Somebody needs it. */
+  hold(): void {
+    this.#holders += 1;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Somebody does not need it any more. */
+  release(): void {
+    this.#holders -= 1;
+    this.linger();
+  }
+
+  /** Nobody may need it. */
+  linger(): void {
+    if (this.#holders > 0 || this.isDropped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.drop(), LINGER_MS);
+    // In Node it would keep the process.
+    (this.#timer as { unref?: () => void }).unref?.();
+  }
+
+  /** Ends it. */
+  drop(): void {
+    if (this.isDropped) return;
+    this.isDropped = true;
+    clearTimeout(this.#timer);
+    this.#owner.dropped(this);
+  }
+
+  /** Tells somebody of changes, and holds it for them. */
+  subscribe(call: () => void): () => void {
+    if (this.isDropped) {
+      // It was looked at, and too long ago: whoever looks again gets another one.
+      this.snapshot = Object.freeze({ ...this.snapshot });
+      queueMicrotask(call);
+      return () => undefined;
+    }
+    // The same function may be given twice.
+    const callback = { call };
+    this.callbacks.add(callback);
+    this.hold();
+    return () => {
+      if (this.callbacks.delete(callback)) this.release();
+    };
+  }
+
+  /** Waits until it shows something. */
+  settled(): Promise<void> {
+    this.#settled ??= new Promise((resolve) => {
+      const end = this.subscribe(() => {
+        if (this.snapshot.status === "loading" && !this.isDropped) return;
+        end();
+        resolve();
+      });
+    });
+    return this.#settled;
+  }
+
+  /** It shows something else. */
+  show(next: Partial<LiveSnapshot<T>>): void {
+    const { value, status, error } = { ...this.snapshot, ...next };
+    const now = this.snapshot;
+    if (value === now.value && status === now.status && error === now.error) return;
+    this.snapshot = Object.freeze({ value, status, error });
+    this.#owner.changed(this);
+  }
+
+  /** It has a value. */
+  ready(value: T): void {
+    this.show({ value, status: "ready", error: undefined });
+  }
+
+  /** The next value is on its way. */
+  wait(): void {
+    if (this.snapshot.status !== "loading") this.show({ status: "updating" });
+  }
+
+  /** There is none. */
+  fail(error: unknown): void {
+    this.show({ status: "error", error });
+  }
+}

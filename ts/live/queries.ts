@@ -1,0 +1,257 @@
+/**
+ * The live queries of a database: takes their news from the engine, and tells those who listen, once a commit.
+ */
+import { type Bridge, News, Status } from "../bridge.js";
+import type { GenericDocument } from "../data_model.js";
+import { type PageJournal, type Terminal, uniqueOf } from "../query.js";
+import type { Scope } from "../scope.js";
+import type { SerializedQuery } from "../serialized_query.js";
+import { read } from "../transactions.js";
+import { call, Entry, type EntryOwner } from "./entry.js";
+import { share } from "./share.js";
+
+/** What an entry does about news of it. */
+interface Follower {
+  /** Takes them. */
+  take(news: number): void;
+  /** The engine could not. */
+  entry: Entry<any>;
+}
+
+/** What is watched, as in src/browser/live.rs. */
+const WATCH = { rows: 0, count: 1, function: 2 } as const;
+
+/** All live queries of one database. */
+export class LiveQueries implements EntryOwner {
+  readonly #bridge: Bridge;
+  readonly #followers = new Map<number, Follower>();
+  readonly #shared = new Map<string, Entry<any>>();
+  /** Whose subscribers are to be told. */
+  #changed = new Set<Entry<any>>();
+
+  constructor(bridge: Bridge) {
+    this.#bridge = bridge;
+    bridge.followed(
+      () => this.#takeNews(),
+      (error) => this.#end(error),
+    );
+  }
+
+  /** The rows of a query, or what is made of them. */
+  query(query: SerializedQuery, terminal: Terminal): Entry<unknown> {
+    const bridge = this.#bridge;
+    const limit = limitOf(terminal);
+    // With a filter, rows have to be looked at to be counted.
+    const kind = terminal === "count" && query.operators.length === 0 ? WATCH.count : WATCH.rows;
+    const length = bridge.writeQuery(query, limit);
+    const key = `${typeof terminal === "object" ? "take" : terminal} ${bridge.inputKey(length)}`;
+    const known = this.#shared.get(key);
+    if (known !== undefined) return renewed(known);
+    const entry = new Entry<unknown>(this, bridge.engine.watch(length, kind), key);
+    const answer = (rows: GenericDocument[]) => {
+      if (terminal === "unique") return uniqueOf(query, rows);
+      if (terminal === "count") return rows.length;
+      return terminal === "first" ? (rows[0] ?? null) : rows;
+    };
+    this.#follow(
+      kind === WATCH.count ? new CountFollower(bridge, entry) : new RowsFollower(bridge, entry, limit, answer),
+    );
+    this.#takeNews();
+    return entry;
+  }
+
+  /**
+   * What a function makes of what it reads. Those of one `key` are one; without it, each is its own.
+   */
+  function<T>(key: string | undefined, run: (scope: Scope) => Promise<T> | T): Entry<T> {
+    const known = key === undefined ? undefined : this.#shared.get(key);
+    if (known !== undefined) return renewed(known) as Entry<T>;
+    const entry = new Entry<T>(this, this.#bridge.engine.watch(0, WATCH.function), key);
+    const follower = new FunctionFollower(this.#bridge, entry, run);
+    this.#follow(follower);
+    void follower.run();
+    return entry;
+  }
+
+  #follow(follower: Follower): void {
+    const { entry } = follower;
+    this.#followers.set(entry.number, follower);
+    if (entry.key !== undefined) this.#shared.set(entry.key, entry);
+  }
+
+  changed(entry: Entry<any>): void {
+    // Who comes later sees it as it is.
+    if (entry.callbacks.size === 0) return;
+    if (this.#changed.size === 0) queueMicrotask(() => this.#tell());
+    this.#changed.add(entry);
+  }
+
+  dropped(entry: Entry<any>): void {
+    this.#followers.delete(entry.number);
+    if (entry.key !== undefined && this.#shared.get(entry.key) === entry) this.#shared.delete(entry.key);
+    if (!this.#bridge.isClosed) this.#bridge.engine.unwatch(entry.number);
+  }
+
+  /** Takes all news of a commit before anybody is told of any. */
+  #takeNews(): void {
+    const bridge = this.#bridge;
+    let number = 0;
+    for (;;) {
+      const status = bridge.engine.liveNews(number);
+      if (status === Status.Nothing) return;
+      number = bridge.read();
+      const follower = this.#followers.get(number);
+      const news = bridge.run();
+      try {
+        if (status === Status.Failed) throw bridge.error();
+        follower?.take(news);
+      } catch (error) {
+        follower?.entry.fail(error);
+      }
+      if (status === Status.Failed || (news & News.Unfinished) === 0) number = 0;
+    }
+  }
+
+  #tell(): void {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    for (const entry of changed) {
+      for (const callback of [...entry.callbacks]) {
+        // One that was called before may have ended this one.
+        if (entry.callbacks.has(callback)) call(callback);
+      }
+    }
+  }
+
+  /** The database is closed. */
+  #end(error: unknown): void {
+    const followers = [...this.#followers.values()];
+    for (const { entry } of followers) {
+      entry.fail(error);
+      entry.drop();
+    }
+  }
+}
+
+function renewed(entry: Entry<any>): Entry<unknown> {
+  entry.linger();
+  return entry;
+}
+
+/** How many rows of a query it takes. */
+export function limitOf(terminal: Terminal): number | undefined {
+  if (typeof terminal === "object") return terminal.take;
+  return terminal === "first" ? 1 : terminal === "unique" ? 2 : undefined;
+}
+
+/** Follows the rows of a query. */
+class RowsFollower implements Follower {
+  readonly entry: Entry<unknown>;
+  readonly #bridge: Bridge;
+  readonly #limit: number;
+  readonly #answer: (rows: GenericDocument[]) => unknown;
+  /** The rows, and with a limit some beyond it, which take the places of those that go. */
+  #window: GenericDocument[] = [];
+  /** Those of a read under way. */
+  #next: GenericDocument[] = [];
+  /** The rows that are shown. */
+  #shown: GenericDocument[] | undefined;
+
+  constructor(
+    bridge: Bridge,
+    entry: Entry<unknown>,
+    limit: number | undefined,
+    answer: (rows: GenericDocument[]) => unknown,
+  ) {
+    this.#bridge = bridge;
+    this.entry = entry;
+    this.#limit = limit ?? Infinity;
+    this.#answer = answer;
+  }
+
+  take(news: number): void {
+    if ((news & News.Patches) !== 0) {
+      this.#bridge.takePatches(this.#window);
+    } else if ((news & News.Rows) !== 0) {
+      if ((news & News.More) === 0) this.#next = [];
+      this.#bridge.takeKept(this.#next);
+      if ((news & News.Waiting) !== 0) this.entry.wait();
+      if ((news & (News.Unfinished | News.Waiting)) !== 0) return;
+      // Rows that the cache has let go meanwhile are other objects now.
+      this.#window = this.#shown === undefined ? this.#next : [...share(this.#window, this.#next)];
+      this.#next = [];
+    } else {
+      if ((news & News.Waiting) !== 0) this.entry.wait();
+      return;
+    }
+    const shown = this.#window.slice(0, this.#limit);
+    const before = this.#shown;
+    const isSame = before?.length === shown.length && before.every((row, index) => row === shown[index]);
+    if (!isSame) this.#shown = shown;
+    // An error of what the rows come to, as of `unique`, is no reason to read them again.
+    if (isSame && this.entry.snapshot.status === "ready") return;
+    this.entry.ready(this.#answer(this.#shown!));
+  }
+}
+
+/** Follows how many rows a query has. */
+class CountFollower implements Follower {
+  readonly entry: Entry<unknown>;
+  readonly #bridge: Bridge;
+
+  constructor(bridge: Bridge, entry: Entry<unknown>) {
+    this.#bridge = bridge;
+    this.entry = entry;
+  }
+
+  take(news: number): void {
+    if ((news & News.Count) !== 0) this.entry.ready(this.#bridge.count());
+    else if ((news & News.Waiting) !== 0) this.entry.wait();
+  }
+}
+
+/** Follows what a function makes of what it reads. */
+class FunctionFollower<T> implements Follower {
+  readonly entry: Entry<T>;
+  readonly #bridge: Bridge;
+  readonly #run: (scope: Scope) => Promise<T> | T;
+  readonly #journal: PageJournal = { pages: [], next: 0 };
+  #isRunning = false;
+  /** Whether what it has read was changed since. */
+  #isTouched = false;
+
+  constructor(bridge: Bridge, entry: Entry<T>, run: (scope: Scope) => Promise<T> | T) {
+    this.#bridge = bridge;
+    this.entry = entry;
+    this.#run = run;
+  }
+
+  take(news: number): void {
+    if ((news & News.Touched) === 0) return;
+    this.entry.wait();
+    this.#isTouched = true;
+    if (!this.#isRunning) void this.run();
+  }
+
+  /** Runs the function until what it has read is what there is. */
+  async run(): Promise<void> {
+    this.#isRunning = true;
+    do {
+      this.#isTouched = false;
+      try {
+        const result = await read(this.#bridge, this.#run, { live: this.entry.number, journal: this.#journal });
+        if (this.entry.isDropped) return;
+        const { value } = this.entry.snapshot;
+        this.entry.show({
+          value: share(value, result),
+          status: this.#isTouched ? "updating" : "ready",
+          error: undefined,
+        });
+      } catch (error) {
+        if (this.entry.isDropped) return;
+        this.entry.fail(error);
+      }
+    } while (this.#isTouched);
+    this.#isRunning = false;
+  }
+}
