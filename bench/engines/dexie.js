@@ -27,8 +27,9 @@ export default {
       increment: id => db.transaction('rw', T, async () => { await T.update(id, { dueDate: (await T.get(id)).dueDate + 1 }) }),
       bulkPatch: ps => T.bulkUpdate(ps.map(p => ({ key: p.key, changes: p.fields }))),
       live(pid, cb) {
-        const sub = liveQuery(() => T.where('projectId').equals(pid).toArray()).subscribe(cb)
-        return () => sub.unsubscribe()
+        return new Promise(resolve => {                               // when the first rows are there, as for the others
+          const sub = liveQuery(() => T.where('projectId').equals(pid).toArray()).subscribe(rows => { cb(rows); resolve(() => sub.unsubscribe()) })
+        })
       },
       scan: () => T.toArray(),
       async warm() { await T.toArray() },
