@@ -26,6 +26,7 @@ export class LiveQueries implements EntryOwner {
   readonly #bridge: Bridge;
   readonly #followers = new Map<number, Follower>();
   readonly #shared = new Map<string, Entry<any>>();
+  #isTaking = false;
   /** Whose subscribers are to be told. */
   #changed = new Set<Entry<any>>();
 
@@ -94,6 +95,17 @@ export class LiveQueries implements EntryOwner {
 
   /** Takes all news of a commit before anybody is told of any. */
   #takeNews(): void {
+    // The engine may say that there is news while it is asked for some: that is taken then, too.
+    if (this.#isTaking) return;
+    this.#isTaking = true;
+    try {
+      this.#takeAll();
+    } finally {
+      this.#isTaking = false;
+    }
+  }
+
+  #takeAll(): void {
     const bridge = this.#bridge;
     let number = 0;
     for (;;) {
