@@ -183,3 +183,50 @@ fn a_live_result_is_what_a_fresh_query_gives() {
     assert!(checked > 1000 * seeds as usize / 10, "{checked} checks");
     assert!(read * 3 < patched, "{read} reads, {patched} results in step");
 }
+
+/// What a function has read may be changed while it runs: then it runs again, but only then.
+#[test]
+fn a_function_whose_reads_were_changed_while_it_ran_is_told_so() {
+    for (g, is_touched) in [(1.0, true), (2.0, false)] {
+        for is_foreign in [false, true] {
+            let mut world = World::new();
+            let alice = world.open(Options::default(), definition(INDEXES));
+            let bob = world.open(Options::default(), definition(INDEXES));
+            let now_ms = world.now_ms;
+            let tab = &mut world.tabs[alice];
+            let live = tab.watch_function();
+            let run = tab.begin(now_ms, true).expect("open");
+            tab.watch_run(run);
+            let source = object(&[
+                ("type", string("IndexRange")),
+                ("indexName", string("items.by_g_n")),
+                (
+                    "range",
+                    Value::from(vec![object(&[
+                        ("type", string("Eq")),
+                        ("fieldPath", string("g")),
+                        ("value", Value::from(1.0)),
+                    ])]),
+                ),
+            ]);
+            let query = object(&[("source", source), ("operators", Value::from(Vec::new()))]);
+            let plan = tab.plan(Source::Transaction(run), &query).expect("a plan");
+            assert_eq!(tab.count(Source::Transaction(run), &plan), Ok(Ok(0)));
+            world.insert(if is_foreign { bob } else { alice }, "k", 1.0, Some(g));
+            world.settle();
+            let tab = &mut world.tabs[alice];
+            assert_eq!(tab.next_live(), None, "nothing is watched before the run has ended");
+            tab.note_run(live, run).expect("open");
+            tab.abandon(run);
+            assert_eq!(tab.next_live(), is_touched.then_some(live), "g = {g}, foreign: {is_foreign}");
+            // From here on it hears of each.
+            world.insert(bob, "k", 2.0, Some(1.0));
+            world.settle();
+            let tab = &mut world.tabs[alice];
+            if !is_touched {
+                assert_eq!(tab.next_live(), Some(live));
+                assert_eq!(tab.live_news(live, &mut Collected::default()), Ok(crate::tab::LiveNews::Touched));
+            }
+        }
+    }
+}
