@@ -106,6 +106,8 @@ const SLICE_MS = 8;
 
 const text = new TextDecoder();
 const utf8 = new TextEncoder();
+// Every byte is a letter of its own.
+const latin1 = new TextDecoder("latin1");
 const NO_WORDS = new Uint32Array(0);
 
 function errorOf(code: string, message: string): HoldfastError {
@@ -499,7 +501,7 @@ export class Bridge {
 
   /** What is in the input, as something to find it by. */
   inputKey(length: number): string {
-    return String.fromCharCode(...this.input.bytes.subarray(0, length));
+    return latin1.decode(this.input.bytes.subarray(0, length));
   }
 
   /** The engine's number of a table's name. */

@@ -174,6 +174,20 @@ test("callbacks are never inside each other, and one that throws harms no other"
   assert.equal(thrown.length, 4);
 });
 
+test("what is asked for may be long", async (t) => {
+  const db = await open(t);
+  const { project, task } = await seed(db);
+  const long = "é😀".repeat(100_000);
+  await db.insert("tasks", task("found", { projectId: project, description: long }));
+  const found = (text: string) =>
+    db.live(
+      db.query("tasks").filter((q) => q.eq(q.field("description"), text)),
+      "count",
+    );
+  const [one, other] = [found(long), found(`${long}.`)];
+  assert.deepEqual([one.value, other.value], [1, 0]);
+});
+
 test("the same query is one, and is kept a while when nobody holds it", async (t) => {
   const db = await open(t);
   const { project } = await seed(db);
