@@ -76,7 +76,7 @@ export class LiveSource {
     }
     let number = this.#numbers.get(what);
     if (number === undefined) this.#numbers.set(what, (number = this.#next += 1));
-    return String(number);
+    return `#${number}`;
   }
 
   /** The same of what is read page by page. */
