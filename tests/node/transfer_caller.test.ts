@@ -158,6 +158,20 @@ test("progress goes by bytes, whatever letters are in them, and by the tables th
   assert.ok(both.at(-2)! < 0.6, both.join(" "));
 });
 
+test("an export for which the browser has no room says so", async (t) => {
+  const db = await filled(t);
+  // Chromium fails without a word when its disk is full.
+  t.mock.method(Response.prototype, "blob", async function (this: Response) {
+    await this.arrayBuffer();
+    return Promise.reject(undefined);
+  });
+  for (const options of [{}, { format: "jsonl", table: "users" }] as const) {
+    const error = await refused(db.export(options));
+    assert.equal(error.code, "StorageFailed");
+    assert.match(error.message, /no room/);
+  }
+});
+
 test("blank lines cost next to nothing", async (t) => {
   const db = await opened(t);
   const blank = "\n".repeat(20 << 20);

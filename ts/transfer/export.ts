@@ -83,8 +83,16 @@ export async function exportFrom(origin: ExportOrigin, given: ExportOptions): Pr
     const blob = await new Response(bytesOf(rowsAs(format, table!, rows))).blob();
     return blob.slice(0, blob.size, MEDIA[format]);
   };
-  return caller.during(() => read(origin.bridge, make));
+  return caller
+    .during(() => read(origin.bridge, make))
+    .catch((error: unknown) => {
+      // Chromium keeps large files on the disk until they are saved, and fails without a word when that is full.
+      if (error === undefined) throw new HoldfastError("StorageFailed", NO_ROOM);
+      throw error;
+    });
 }
+
+const NO_ROOM = "The file could not be made: the browser has no room for it. Make some, or export tables one by one.";
 
 function checkedOptions({ tables: known }: ExportOrigin, given: ExportOptions): ExportOptions {
   const options = readOptions(given, "The options of `export`", ["format", "table", "tables", "onProgress", "signal"]);
