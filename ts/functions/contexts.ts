@@ -60,25 +60,29 @@ export class Contexts {
 
   /** The `ctx` of a mutation. */
   ofMutation(scope: Scope): object {
-    return {
-      ...this.#context(scope, new TransactionDatabase(this.#bridge, scope)),
+    return Object.assign(this.#context(scope, new TransactionDatabase(this.#bridge, scope)), {
       scheduler: refusing(scope, "ctx.scheduler", SCHEDULER),
       runMutation: (reference: unknown, given?: unknown) => {
         const copy = copyOfArguments(given);
         return scope.part(async (inner) => (await this.functions()).runMutation(inner, reference, copy));
       },
-    };
+    });
   }
 
+  /** Most functions need the documents alone: the rest is made when somebody looks for it. */
   #context(scope: Scope, db: TransactionReader): object {
+    const getUserIdentity = () => scope.writes.call(this.#userIdentity());
     return {
       db,
-      auth: {
-        getUserIdentity: () => scope.writes.call(this.#userIdentity()),
-        ...refusing(scope, "ctx.auth", ["signJwt"]),
+      get auth() {
+        return { getUserIdentity, ...refusing(scope, "ctx.auth", ["signJwt"]) };
       },
-      storage: refusing(scope, "ctx.storage", STORAGE),
-      meta: { ...refusing(scope, "ctx.meta", META), getSnapshotTs },
+      get storage() {
+        return refusing(scope, "ctx.storage", STORAGE);
+      },
+      get meta() {
+        return { ...refusing(scope, "ctx.meta", META), getSnapshotTs };
+      },
       runQuery: (reference: unknown, given?: unknown) => {
         const copy = copyOfArguments(given);
         return scope.writes.call(this.#runQuery(scope, reference, copy));
