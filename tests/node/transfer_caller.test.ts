@@ -163,6 +163,7 @@ test("an export for which the browser has no room says so", async (t) => {
   // Chromium fails without a word when its disk is full.
   t.mock.method(Response.prototype, "blob", async function (this: Response) {
     await this.arrayBuffer();
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the browser's, not ours
     return Promise.reject(undefined);
   });
   for (const options of [{}, { format: "jsonl", table: "users" }] as const) {
