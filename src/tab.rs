@@ -158,6 +158,8 @@ pub struct Tab {
 
     queue: VecDeque<Pending>,
     flight: Option<Flight>,
+    /// What is finished gathers until `Tab::send`.
+    is_gathering: bool,
     /// An append that failed as a group is tried again one by one, for this many mutations.
     alone_next: usize,
     /// How often in a row an append failed for reasons that may pass.
@@ -298,6 +300,7 @@ impl Tab {
             tail_bytes: 0,
             queue: VecDeque::new(),
             flight: None,
+            is_gathering: false,
             alone_next: 0,
             append_failures: 0,
             read_failures: Failures::default(),

@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     pub(super) storage: Storage,
     pub(super) channel: Option<Channel>,
     pub(super) timer: Option<Timer>,
+    /// What has gathered goes out at the end of this task.
+    pub(super) is_sending: bool,
 }
 
 impl Inner {
@@ -60,6 +62,7 @@ impl Inner {
             storage: Storage::Connecting(Vec::new()),
             channel: None,
             timer: None,
+            is_sending: false,
         }
     }
 

@@ -118,6 +118,37 @@ impl Shared {
         inner.forget_changed_rows();
     }
 
+    /// Finishes something, which goes out at the end of this task together with whatever else is finished in it: an append
+    /// takes the page as long as to change a document and to tell of it.
+    pub(crate) fn enter_and_send<R>(self: &Rc<Self>, action: impl FnOnce(&mut Inner) -> R) -> R {
+        let result = self.enter(|inner| {
+            if matches!(inner.storage, Storage::IndexedDb(_)) {
+                inner.tab.gather();
+            }
+            action(inner)
+        });
+        self.send_soon();
+        result
+    }
+
+    fn send_soon(self: &Rc<Self>) {
+        let inner = &mut *self.inner.borrow_mut();
+        if !inner.tab.is_gathering() || std::mem::replace(&mut inner.is_sending, true) {
+            return;
+        }
+        // Behind the microtask that tells of live queries.
+        let shared = Rc::downgrade(self);
+        let send = Closure::once_into_js(move || {
+            let Some(shared) = shared.upgrade() else { return };
+            shared.enter(|inner| {
+                inner.is_sending = false;
+                let now_ms = inner.now();
+                inner.tab.send(now_ms);
+            });
+        });
+        queue_microtask(send.unchecked_ref());
+    }
+
     /// Hands the tab's events to the listener, who may call back.
     fn deliver(&self) {
         loop {

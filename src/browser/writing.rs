@@ -46,7 +46,7 @@ impl Engine {
 
     /// Ends a transaction: its writes are to be saved.
     pub fn finish(&self, transaction: u32) -> u32 {
-        self.shared.enter(|inner| {
+        self.shared.enter_and_send(|inner| {
             let now_ms = inner.now();
             let finished = inner.tab.finish(now_ms, TransactionId(transaction));
             inner.show_finished(finished)

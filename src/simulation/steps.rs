@@ -16,6 +16,9 @@ pub(super) struct Reading {
     pub(super) standing: Standing,
 }
 
+/// In a browser it is the rest of a task.
+const GATHERING_US: u64 = 300;
+
 impl World {
     pub(super) fn keep_stepping(&mut self, tab: u64) {
         let later = self.pace_us();
@@ -55,6 +58,18 @@ impl World {
                 }
             }
         }
+    }
+
+    /// A tab sends what its programs have finished meanwhile.
+    pub(super) fn send_gathered(&mut self, tab: u64) {
+        let Some(alive) = self.tabs.get(&tab) else { return };
+        if alive.frozen_until_us > self.now_us {
+            self.plan_at(alive.frozen_until_us, Happening::Send { tab });
+            return;
+        }
+        let now_ms = self.clock_of(alive);
+        self.with(tab, |_, alive| alive.tab.send(now_ms));
+        self.after(tab);
     }
 
     /// A tab's programs take a step, or a new one begins.
@@ -143,6 +158,10 @@ impl World {
                 let is_read_only = running.program.is_read_only;
                 self.trace.say(|| format!("{:>12} tab {tab} finishes {transaction:?}", self.now_us));
                 alive.finished.insert(transaction, running);
+                if self.has_gathering && !alive.tab.is_gathering() {
+                    alive.tab.gather();
+                    self.plan(GATHERING_US, Happening::Send { tab });
+                }
                 match alive.tab.finish(now_ms, transaction) {
                     Ok(Finished::Queued) => assert!(!is_read_only, "[closed] a reading program is queued"),
                     Ok(Finished::Done) => {

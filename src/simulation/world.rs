@@ -24,6 +24,8 @@ pub(super) enum Happening {
     Deliver { tab: u64, connection: Option<u64>, stores: u8, input: Input },
     /// A tab's programs go on.
     Step { tab: u64 },
+    /// What a tab has finished together goes out.
+    Send { tab: u64 },
     /// A moment at which anything may go wrong.
     Chaos,
     /// A new tab is opened.
@@ -95,6 +97,8 @@ pub(super) struct World {
     pub(super) is_calm: bool,
     /// Whether tabs have live queries.
     has_live: bool,
+    /// Whether what tabs finish goes out together.
+    pub(super) has_gathering: bool,
     pub(super) happenings: u64,
     /// Effects that tabs have asked for.
     pub(super) asked: u64,
@@ -125,6 +129,7 @@ impl World {
             next_tab: 1,
             is_calm: false,
             has_live: seed >= FIRST_LIVE_SEED,
+            has_gathering: seed >= FIRST_LIVE_SEED && seed % 2 == 1,
             happenings: 0,
             asked: 0,
             commits: 0,
@@ -196,6 +201,7 @@ impl World {
             Happening::Execute { tab, number } => self.execute(tab, number),
             Happening::Deliver { tab, connection, stores, input } => self.deliver(tab, connection, stores, input),
             Happening::Step { tab } => self.step(tab),
+            Happening::Send { tab } => self.send_gathered(tab),
             Happening::Chaos => self.chaos(),
             Happening::Open => self.open(),
         }

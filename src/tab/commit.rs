@@ -121,9 +121,27 @@ impl Tab {
         })
     }
 
+    /// Holds appends back until [`Tab::send`]: what is finished until then goes out in one record, and after whoever
+    /// follows live queries was told of it.
+    pub fn gather(&mut self) {
+        self.is_gathering = true;
+    }
+
+    /// Whether appends are held back.
+    pub fn is_gathering(&self) -> bool {
+        self.is_gathering
+    }
+
+    /// Lets go out what has gathered.
+    pub fn send(&mut self, now_ms: f64) {
+        self.is_gathering = false;
+        self.set_now(now_ms);
+        self.pump();
+    }
+
     /// Starts an append if there is something to append and nothing under way.
     pub(crate) fn pump(&mut self) {
-        if self.flight.is_some() {
+        if self.flight.is_some() || self.is_gathering {
             return;
         }
         self.settle_idle();

@@ -3,6 +3,7 @@
 mod checkpoints;
 mod damage;
 mod failing;
+mod gathering;
 mod import;
 mod limited;
 mod live;
