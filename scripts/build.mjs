@@ -24,6 +24,7 @@ import { silencePanics } from "./panics.mjs";
 import { attempt, main, patiently, Problem, root, run, say, tail, time } from "./run.mjs";
 import { cache, ensureBuildTools, wasmBindgenVersion, wasmTarget } from "./setup.mjs";
 import { shortenNames } from "./shorten.mjs";
+import { noticeTraps } from "./traps.mjs";
 
 /** The WebAssembly binaries of the package: a name for the files, and the crate's features. */
 const binaries = [{ name: "holdfast", features: [] }];
@@ -143,6 +144,7 @@ async function bind(binary) {
     .update(readFileSync(join(root, "scripts", "panics.mjs")))
     .update(readFileSync(join(root, "scripts", "order.mjs")))
     .update(readFileSync(join(root, "scripts", "shorten.mjs")))
+    .update(readFileSync(join(root, "scripts", "traps.mjs")))
     .digest("hex");
   const made = [wasm, stamp, join(pkg, "inlined.js")];
   if (made.every(existsSync) && readFileSync(stamp, "utf8") === key) return;
@@ -162,6 +164,7 @@ async function bind(binary) {
   );
   await orderFunctions(unfinished);
   shortenNames(unfinished, join(newPkg, `${binary.name}.js`));
+  noticeTraps(join(newPkg, `${binary.name}.js`), join(newPkg, `${binary.name}.d.ts`));
   mkdirSync(pkg, { recursive: true });
   rmSync(stamp, { force: true });
   for (const file of readdirSync(newPkg)) renameSync(join(newPkg, file), join(pkg, file));

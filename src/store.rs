@@ -25,7 +25,9 @@ mod verify;
 pub use cache::PageCache;
 pub use checkpoint::{Checkpoint, Step};
 pub use cursor::Scan;
-pub use manifest::{Freed, MANIFEST_SESSIONS, Manifest, ManifestError, Session};
+#[cfg(test)]
+pub(crate) use manifest::MANIFEST_SESSIONS;
+pub use manifest::{Freed, Manifest, ManifestError, Session};
 pub use overlay::{Op, Overlay};
 pub use tree::View;
 pub use verify::Verify;

@@ -9,6 +9,7 @@
 //! what is untouched by it and adds that, in one callback; so some commit always succeeds.
 
 mod absorb;
+mod afterwards;
 mod catch_up;
 mod changed_rows;
 mod checks;
@@ -32,6 +33,7 @@ mod transactions;
 mod turns;
 mod verify;
 
+pub use afterwards::WasSaved;
 pub use effect::{Announcement, Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use live::{LiveId, LiveNews, NextRows};
 pub use read::{QueryRun, RowSink, RunStep, Source};
@@ -96,6 +98,8 @@ pub struct Options {
     pub commit_bytes: usize,
     /// When the log is damaged, open without what can't be read, instead of failing.
     pub accept_loss: bool,
+    /// The number of the first transaction, greater than those of an engine before, whose functions may still run.
+    pub first_transaction: u32,
 }
 
 impl Default for Options {
@@ -116,6 +120,7 @@ impl Default for Options {
             group_bytes: 1 << 20,
             commit_bytes: 96 << 20,
             accept_loss: false,
+            first_transaction: 1,
         }
     }
 }
@@ -315,7 +320,7 @@ impl Tab {
             version: 0,
             history: VecDeque::new(),
             transactions: Transactions::default(),
-            next_transaction: 1,
+            next_transaction: options.first_transaction,
             privileged: None,
             waiting: VecDeque::new(),
             last_creation_time: 0.0,

@@ -3,73 +3,24 @@
  * words at a fixed place there. Nothing on the way of a read or write is a string or an object of wasm-bindgen.
  */
 import { bounded } from "./arguments.js";
-import { decodeRows, freezeRows } from "./decode.js";
 import type { GenericDocument } from "./data_model.js";
 import { DocumentEncoder, encodeTrusted } from "./encode.js";
 import { nameIds, type NameIds } from "./encode_plan.js";
 import { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
 import type { HeadStart } from "./head_start.js";
+import { KeptRows } from "./kept_rows.js";
+import { Mailbox, Status, Word } from "./mailbox.js";
 import type { SchemaJson } from "./schema.js";
 import type { SerializedQuery } from "./serialized_query.js";
 import { heapSink, Sink } from "./sink.js";
+import type { EngineUser } from "./outage.js";
 import { Turns } from "./turns.js";
 import type { ValidatorJson } from "./validators.js";
 import type { Engine, Wasm } from "./wasm.js";
 
-/** How a call ended, as in src/browser/mailbox.rs. */
-export const Status = {
-  Done: 0,
-  Nothing: 1,
-  Missing: 2,
-  Stale: 3,
-  Building: 4,
-  Failed: 5,
-  Paused: 6,
-  RunAgain: 7,
-  Queued: 8,
-} as const;
-
-/** What is new about a live query, as in src/browser/live.rs. */
-export const News = {
-  Patches: 1,
-  Rows: 2,
-  More: 4,
-  Unfinished: 8,
-  Count: 16,
-  Touched: 32,
-  Waiting: 64,
-} as const;
-
-/** The words of the mailbox, as in src/browser/mailbox.rs. */
-const Word = {
-  Output: 0,
-  OutputLength: 1,
-  Results: 2,
-  ResultsLength: 3,
-  Run: 4,
-  Read: 5,
-  Number: 6,
-  NumberHigh: 7,
-  Code: 8,
-  Text: 9,
-  TextLength: 10,
-  Capacity: 11,
-  Path: 12,
-} as const;
-const WORDS = 14;
-
-/** Flags of a result, as in src/browser/sinks.rs. */
-const NEW = 0x80000000;
-const REVIVE = 0x40000000;
-const HANDLE = 0x3fffffff;
-
-/** The operations of patches, as in src/browser/live.rs; the other bits are a position. */
-const Operation = { Insert: 0, Replace: 1, Remove: 2, Truncate: 3 } as const;
-/** In place of a row that a later operation replaces or removes. */
-const NO_ROW = 0xffffffff;
-
-/** How a mutation ended: saved, rejected or to be run again. */
-export type Settlement = { type: "saved" } | { type: "rejected"; error: HoldfastError } | { type: "runAgain" };
+/** How a mutation ended: it is saved, rejected, or to be run again: in the same transaction or, as nothing is left of it, in another. */
+export type Settlement =
+  { type: "saved" } | { type: "rejected"; error: HoldfastError } | { type: "runAgain" } | { type: "lost" };
 
 /** What the engine is opened with, as in src/browser/options.rs. */
 export interface EngineOptions {
@@ -96,7 +47,20 @@ const TROUBLE: ReadonlySet<string> = new Set([
   "OutcomeUnknown",
   "Corrupt",
   "DatabaseClosed",
+  "EngineFault",
 ]);
+
+/** A time without an engine: it has trapped, and the next one opens what is stored. */
+interface Outage {
+  /** What the engine was about to save, as src/tab/afterwards.rs has it. */
+  readonly note: Uint32Array;
+  /** Settles when it is over, one way or the other. */
+  readonly over: Promise<void>;
+  end(): void;
+}
+
+/** The numbers of a note before its transactions. */
+const NOTE_HEADER = 6;
 
 /** So many letters of an id hold nothing but its table's number. */
 const PREFIX_LENGTH = 3;
@@ -104,11 +68,9 @@ const PREFIX_LENGTH = 3;
 /** Work behind the scenes gives way to others after this long. */
 const SLICE_MS = 8;
 
-const text = new TextDecoder();
 const utf8 = new TextEncoder();
 // Every byte is a letter of its own.
 const latin1 = new TextDecoder("latin1");
-const NO_WORDS = new Uint32Array(0);
 
 function errorOf(code: string, message: string): HoldfastError {
   return new HoldfastError(code as ErrorCode, message);
@@ -125,18 +87,21 @@ export function thrownError(problem: unknown): unknown {
 }
 
 /** One open database. Its methods are as synchronous as the engine. */
-export class Bridge {
+export class Bridge implements EngineUser {
   /** Whose turn it is to run again. */
   readonly turns = new Turns();
   /** Who hears of what has no caller to tell; the console, when there is nobody. */
   readonly listeners = new Set<(error: HoldfastError) => void>();
   /** Where arguments are written. */
   readonly input: Sink;
-  readonly #memory: WebAssembly.Memory;
-  readonly #address: number;
+  readonly #wasm: Wasm;
+  readonly #options: EngineOptions;
+  readonly #schema: Uint8Array;
   readonly #documentTypes = new Map<string, ValidatorJson | undefined>();
   readonly #tables = new Map<string, number>();
-  readonly #opened: Promise<void>;
+  /** How the opening under way ends. */
+  #opening: Waiter | undefined;
+  #opened!: Promise<void>;
   readonly #reads = new Map<number, Waiter>();
   readonly #mutations = new Map<number, (settlement: Settlement) => void>();
   /** Functions that run, by their transactions: how they are told that the database has ended. */
@@ -153,27 +118,60 @@ export class Bridge {
   /** Takes news of live queries, and hears of the end. */
   #takeNews: () => void = () => undefined;
   #endLive: (error: HoldfastError) => void = () => undefined;
+  #renewLive: () => void = () => undefined;
   readonly #repairs: { resolve(report: { rows: number; lost: string[] }): void; reject(error: HoldfastError): void }[] =
     [];
   readonly #idlers: (() => void)[] = [];
   /** The check under way. */
   #checked: Promise<unknown> = Promise.resolve();
   #engine: Engine | undefined;
-  #words = NO_WORDS;
-  #rows: GenericDocument[] = [];
+  #mailbox: Mailbox;
+  #rows: KeptRows;
+  /** The engine's connection to IndexedDB. */
+  #connection: IDBDatabase | undefined;
+  #outage: Outage | undefined;
+  #ended: HoldfastError | undefined;
+  /** What the engine has last failed of. */
+  fault: HoldfastError | undefined;
+  /** The last transaction, and the last one of an engine that has failed. */
+  #transaction = 0;
+  #lostTransaction = 0;
   #encoders = new Map<string, DocumentEncoder>();
   #names: NameIds | undefined;
   #prefixes: Map<string, string> | undefined;
 
   /** Begins to open a database. */
   constructor(wasm: Wasm, options: EngineOptions, schema: SchemaJson, start?: HeadStart) {
-    this.#memory = wasm.memory;
+    this.#wasm = wasm;
+    this.#options = options;
     for (const table of schema.tables) this.#documentTypes.set(table.tableName, table.documentType);
     const encoded = heapSink();
     encodeTrusted(encoded, schema);
+    this.#schema = encoded.written();
+    wasm.users.add(this);
+    try {
+      const engine = (this.#engine = this.#start(options, start));
+      this.#mailbox = new Mailbox(wasm.memory, engine.mailbox());
+    } catch (problem) {
+      wasm.users.delete(this);
+      throw thrownError(problem);
+    }
+    this.#rows = new KeptRows(this.#mailbox);
+    this.input = new Sink((minimum, used) => {
+      const address = this.engine.reserve(minimum, used);
+      return this.#mailbox.region(address);
+    });
+  }
+
+  /** Makes an engine, which begins to open the database. */
+  #start(options: EngineOptions, start?: HeadStart): Engine {
     let opened!: Waiter;
     this.#opened = new Promise((resolve, reject) => (opened = { resolve, reject }));
+    // Whoever waits for it hears of it.
+    this.#opened.catch(() => undefined);
+    this.#opening = opened;
     const listener = {
+      connected: (database: IDBDatabase) => (this.#connection = database),
       opened: (code: string, message: string, place: string) => {
         if (code === "") return opened.resolve();
         // Of a stored document: `table/id.path`.
@@ -226,24 +224,10 @@ export class Bridge {
       },
       problem: (code: string, message: string) => {
         this.isDeleted ||= code === "DatabaseClosed";
-        const listeners = this.listeners.size === 0 ? [(error: unknown) => console.error(error)] : this.listeners;
-        const error = errorOf(code, message);
-        this.#note(error);
-        this.onSafety();
-        // Not on the engine's stack: what an app throws there is its own affair.
-        for (const listener of listeners) queueMicrotask(() => listener(error));
+        this.#tell(errorOf(code, message));
       },
     };
-    try {
-      this.#engine = new wasm.Engine(options, encoded.written(), listener, start);
-    } catch (problem) {
-      throw thrownError(problem);
-    }
-    this.#address = this.#engine.mailbox();
-    this.input = new Sink((minimum, used) => {
-      const address = this.engine.reserve(minimum, used);
-      return new Uint8Array(this.#memory.buffer, address, this.#word(Word.Capacity));
-    });
+    return new this.#wasm.Engine(options, this.#schema, listener, start);
   }
 
   /** The tables of the app's schema. */
@@ -256,85 +240,209 @@ export class Bridge {
     return this.#opened;
   }
 
-  /** The engine, unless the database is closed. */
+  /** The engine, unless the database is closed or the engine has failed. */
   get engine(): Engine {
-    if (this.#engine === undefined) throw closed();
+    if (this.#engine === undefined) throw this.#outage === undefined ? this.ended : this.fault!;
     return this.#engine;
+  }
+
+  /** Why it is closed. */
+  get ended(): HoldfastError {
+    return this.#ended ?? closed();
   }
 
   /** Whether it is closed. */
   get isClosed(): boolean {
-    return this.#engine === undefined;
+    return this.#engine === undefined && this.#outage === undefined;
+  }
+
+  /** Whether the engine has failed, and there is no other one yet. */
+  get isDown(): boolean {
+    return this.#outage !== undefined;
+  }
+
+  /** Whether there is an engine that knows a transaction. */
+  holds(transaction: number): boolean {
+    return this.#engine !== undefined && transaction > this.#lostTransaction;
   }
 
   /** Ends everything. Whatever was not saved is rejected. */
   close(): void {
     const engine = this.#engine;
-    if (engine === undefined) return;
-    engine.close();
+    if (this.isClosed) return;
+    if (engine !== undefined) {
+      engine.close();
+      engine.free();
+    }
+    this.#end(closed());
+  }
+
+  #end(error: HoldfastError): void {
+    const outage = this.#outage;
+    this.#ended = error;
     this.#engine = undefined;
-    engine.free();
+    this.#outage = undefined;
+    this.#wasm.users.delete(this);
     // What is written after this would go into memory that others have by then.
     this.input.close();
-    this.#rows = [];
-    this.#words = NO_WORDS;
-    const error = closed();
-    for (const waiter of this.#reads.values()) waiter.reject(error);
+    this.#rows = new KeptRows(this.#mailbox);
+    this.#opening?.reject(error);
     for (const settle of this.#mutations.values()) settle({ type: "rejected", error });
     this.endFunctions();
     this.#endLive(error);
-    for (const resolve of this.#schemaWaiters) resolve();
-    for (const waiter of this.#repairs.splice(0)) waiter.reject(error);
-    this.#reads.clear();
+    this.#endWaiting(error);
     this.#mutations.clear();
-    this.#schemaWaiters = [];
     this.failure ??= error;
+    outage?.end();
     this.onSafety();
     this.#wakeIdlers();
   }
 
-  // ---- the mailbox ----
-
-  #word(word: number): number {
-    if (this.#words.length === 0) this.#words = new Uint32Array(this.#memory.buffer, this.#address, WORDS);
-    return this.#words[word]!;
+  /** Rejects whoever waits for an answer of the engine. */
+  #endWaiting(error: HoldfastError): void {
+    for (const waiter of [...this.#reads.values(), ...this.#repairs.splice(0)]) waiter.reject(error);
+    this.#reads.clear();
+    this.#early.clear();
+    const waiters = this.#schemaWaiters;
+    this.#schemaWaiters = [];
+    for (const resolve of waiters) resolve();
   }
+
+  // ---- when the engine fails ----
+
+  fell(error: HoldfastError): void {
+    this.fault = error;
+    if (this.isClosed) return;
+    this.#opening?.reject(error);
+    this.#connection?.close();
+    if (this.#outage !== undefined) return;
+    const note = this.#mailbox.list(Word.Flight).slice();
+    let end!: () => void;
+    const over = new Promise<void>((resolve) => (end = resolve));
+    this.#outage = { note, over, end };
+    this.#engine = undefined;
+    this.#lostTransaction = this.#transaction;
+    this.input.close();
+    this.#endWaiting(error);
+    this.#tell(error);
+  }
+
+  restarted(memory: WebAssembly.Memory): void {
+    void this.#reopen(memory).catch((error: HoldfastError) => {
+      // It has failed while it opened the database: then the next one tries.
+      if (error !== this.fault) this.#end(error);
+    });
+  }
+
+  gaveUp(error: HoldfastError): void {
+    this.#end(error);
+  }
+
+  async #reopen(memory: WebAssembly.Memory): Promise<void> {
+    const outage = this.#outage;
+    if (outage === undefined) return;
+    if (this.#options.storage === "memory") throw this.#lostMemory();
+    let engine: Engine;
+    try {
+      engine = this.#start({ ...this.#options, firstTransaction: this.#lostTransaction + 1 });
+    } catch (problem) {
+      throw thrownError(problem);
+    }
+    await this.#opened;
+    if (this.#outage !== outage) {
+      // It was closed meanwhile.
+      engine.close();
+      engine.free();
+      return;
+    }
+    this.#engine = engine;
+    this.#outage = undefined;
+    this.#mailbox = new Mailbox(memory, engine.mailbox());
+    this.#rows = new KeptRows(this.#mailbox);
+    this.#tables.clear();
+    this.#names = undefined;
+    this.#prefixes = undefined;
+    if (this.failure === this.fault) this.failure = undefined;
+    this.#settleLost(outage.note);
+    outage.end();
+    this.#renewLive();
+    this.onSafety();
+  }
+
+  /** The mutations that were not settled are saved, if the log says so; else nothing is left of them. */
+  #settleLost(note: Uint32Array): void {
+    const { input } = this;
+    input.clear();
+    const bytes = new Uint8Array(note.buffer);
+    input.ensure(bytes.length);
+    input.bytes.set(bytes);
+    const status = this.engine.wasSaved(bytes.length);
+    const lost: Settlement = { type: "lost" };
+    const noted: Settlement =
+      status === Status.Done
+        ? { type: "saved" }
+        : status === Status.Failed
+          ? { type: "rejected", error: this.error() }
+          : lost;
+    const mutations = [...this.#mutations];
+    this.#mutations.clear();
+    for (const [transaction, settle] of mutations) settle(note.indexOf(transaction, NOTE_HEADER) < 0 ? lost : noted);
+    this.#wakeIdlers();
+  }
+
+  #lostMemory(): HoldfastError {
+    const { message, cause } = this.fault!;
+    const more = " This database was in memory only, and is gone.";
+    return new HoldfastError("EngineFault", message.replace(/ What was saved is safe\.$/, more), { cause });
+  }
+
+  /** Waits until there is an engine again. */
+  async recovered(): Promise<void> {
+    await this.#outage?.over;
+    if (this.isClosed) throw this.ended;
+  }
+
+  /** Tells of what has no caller. */
+  #tell(error: HoldfastError): void {
+    const listeners = this.listeners.size === 0 ? [(error: unknown) => console.error(error)] : this.listeners;
+    this.#note(error);
+    this.onSafety();
+    // Not on the engine's stack: what an app throws there is its own affair.
+    for (const listener of listeners) queueMicrotask(() => listener(error));
+  }
+
+  // ---- the mailbox ----
 
   /** The text of the last call: an error's message, ids, a cursor. */
   text(): string {
-    return this.#text(Word.Text);
-  }
-
-  #text(word: number): string {
-    const length = this.#word(word + 1);
-    return length === 0 ? "" : text.decode(new Uint8Array(this.#memory.buffer, this.#word(word), length));
+    return this.#mailbox.text(Word.Text);
   }
 
   /** The number of the last call. */
   number(): number {
-    return this.#word(Word.Number);
+    return this.#mailbox.word(Word.Number);
   }
 
   /** The count of the last call. */
   count(): number {
-    return this.#word(Word.NumberHigh) * 0x100000000 + this.#word(Word.Number);
+    return this.#mailbox.word(Word.NumberHigh) * 0x100000000 + this.number();
   }
 
   /** The query that goes on. */
   run(): number {
-    return this.#word(Word.Run);
+    return this.#mailbox.word(Word.Run);
   }
 
   /** The read that the last call has to wait for. */
   read(): number {
-    return this.#word(Word.Read);
+    return this.#mailbox.word(Word.Read);
   }
 
   /** Why the last call failed. */
   error(): HoldfastError {
-    const path = this.#text(Word.Path);
+    const path = this.#mailbox.text(Word.Path);
     const details = path === "" ? {} : { details: { path } };
-    return new HoldfastError(ERROR_CODES[this.#word(Word.Code)] ?? "EngineFault", this.text(), details);
+    return new HoldfastError(ERROR_CODES[this.#mailbox.word(Word.Code)] ?? "EngineFault", this.text(), details);
   }
 
   // ---- waiting ----
@@ -365,6 +473,12 @@ export class Bridge {
   /** Finished mutations that are not saved. */
   get pending(): number {
     return this.#mutations.size;
+  }
+
+  /** Begins a transaction, and answers its number. */
+  begin(kind: number): number {
+    if (this.engine.begin(kind) === Status.Failed) throw this.error();
+    return (this.#transaction = this.number());
   }
 
   /** How a finished mutation ends. To be asked for before it is finished. */
@@ -408,9 +522,10 @@ export class Bridge {
   }
 
   /** Somebody takes the news of live queries from here on. */
-  followed(takeNews: () => void, end: (error: HoldfastError) => void): void {
+  followed(takeNews: () => void, end: (error: HoldfastError) => void, renew: () => void): void {
     this.#takeNews = takeNews;
     this.#endLive = end;
+    this.#renewLive = renew;
   }
 
   // ---- care ----
@@ -424,6 +539,7 @@ export class Bridge {
 
   async #verify(onProgress: (pages: number, rows: number) => void): Promise<unknown> {
     let status: number = this.engine.verifyStart();
+    const { fault } = this;
     let resumed = performance.now();
     let [pages, rows] = [0, 0];
     for (;;) {
@@ -449,8 +565,9 @@ export class Bridge {
         default:
           throw this.error();
       }
+      if (this.fault !== fault) throw this.fault!;
       status = this.engine.verifyStep();
-      [pages, rows] = [this.number(), this.#word(Word.NumberHigh)];
+      [pages, rows] = [this.number(), this.#mailbox.word(Word.NumberHigh)];
     }
   }
 
@@ -551,94 +668,21 @@ export class Bridge {
 
   /** Appends the rows of the last read of the current state: frozen, and the same objects while they are unchanged. */
   takeKept(rows: GenericDocument[]): void {
-    const count = this.#word(Word.ResultsLength);
-    if (count === 0) return;
-    const results = new Uint32Array(this.#memory.buffer, this.#word(Word.Results), count);
-    const fresh = this.#freshRows(results);
-    const kept = this.#rows;
-    let next = 0;
-    for (let index = 0; index < count; index += 1) {
-      const result = results[index]!;
-      if (result < REVIVE) {
-        rows.push(kept[result]!);
-        continue;
-      }
-      const row = fresh[next++]!;
-      const handle = result & HANDLE;
-      if (handle !== HANDLE) kept[handle] = row;
-      rows.push(row);
-    }
+    this.#rows.take(rows);
   }
 
   /** The one row of the last read of the current state. */
   takeKeptRow(): GenericDocument {
-    const result = new Uint32Array(this.#memory.buffer, this.#word(Word.Results), 1)[0]!;
-    if (result < REVIVE) return this.#rows[result]!;
-    const rows: GenericDocument[] = [];
-    this.takeKept(rows);
-    return rows[0]!;
+    return this.#rows.takeOne();
   }
 
   /** Takes the steps that lead from rows to what they are now. */
   takePatches(rows: (GenericDocument | undefined)[]): void {
-    const count = this.#word(Word.ResultsLength);
-    const results = new Uint32Array(this.#memory.buffer, this.#word(Word.Results), count);
-    const words: number[] = [];
-    for (let index = 0; index < count; index += 1) {
-      if (results[index]! >>> 30 <= Operation.Replace) words.push(results[(index += 1)]!);
-    }
-    const fresh = this.#freshRows(words.filter((word) => word !== NO_ROW));
-    const kept = this.#rows;
-    let [nextWord, nextFresh] = [0, 0];
-    const row = (): GenericDocument | undefined => {
-      const word = words[nextWord++]!;
-      if (word === NO_ROW) return undefined;
-      if (word < REVIVE) return kept[word];
-      const made = fresh[nextFresh++]!;
-      const handle = word & HANDLE;
-      if (handle !== HANDLE) kept[handle] = made;
-      return made;
-    };
-    for (let index = 0; index < count; index += 1) {
-      const at = results[index]! & HANDLE;
-      switch (results[index]! >>> 30) {
-        case Operation.Insert:
-          rows.splice(at, 0, row());
-          index += 1;
-          break;
-        case Operation.Replace:
-          rows[at] = row();
-          index += 1;
-          break;
-        case Operation.Remove:
-          rows.splice(at, 1);
-          break;
-        default:
-          rows.length = at;
-      }
-    }
-  }
-
-  #freshRows(results: ArrayLike<number>): readonly GenericDocument[] {
-    const json = this.#text(Word.Output);
-    if (json === "") return [];
-    let encoded: number[] | undefined;
-    let position = 0;
-    for (let index = 0; index < results.length; index += 1) {
-      const result = results[index]!;
-      if (result < NEW) continue;
-      if ((result & REVIVE) !== 0) (encoded ??= []).push(position);
-      position += 1;
-    }
-    return freezeRows(decodeRows(json, encoded));
+    this.#rows.takePatches(rows);
   }
 
   /** Appends the rows of the last read of a transaction: new objects that belong to the caller. */
   takeFresh(rows: GenericDocument[]): void {
-    const json = this.#text(Word.Output);
-    if (json === "") return;
-    const count = this.#word(Word.ResultsLength);
-    const encoded = new Uint32Array(this.#memory.buffer, this.#word(Word.Results), count);
-    for (const row of decodeRows(json, encoded)) rows.push(row);
+    this.#rows.takeFresh(rows);
   }
 }

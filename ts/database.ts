@@ -2,7 +2,8 @@
  * An open database: what an application holds in its hands.
  */
 import { invalidArgument, requireArgument, requireFunction } from "./arguments.js";
-import { type Bridge, closed, type EngineOptions, Status, thrownError } from "./bridge.js";
+import { type Bridge, closed, type EngineOptions, thrownError } from "./bridge.js";
+import { Status } from "./mailbox.js";
 import type { BaseTableWriter, GenericDatabaseReader, InsertValue, NonUnion, PatchValue } from "./context.js";
 import type {
   DocumentByInfo,
@@ -273,14 +274,24 @@ export class Database<DataModel extends GenericDataModel> {
   async get(tableOrId: string, id?: string): Promise<unknown> {
     const bridge = this.#bridge;
     const [tableName, text] = target("get", tableOrId, id);
-    const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
-    const status = bridge.engine.get(bridge.writeText(text), table);
-    if (status === Status.Done) return bridge.takeKeptRow();
-    if (status === Status.Nothing) return null;
-    if (status === Status.Failed) throw notFound(bridge, tableName, text);
+    const start = () => {
+      const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
+      const status = bridge.engine.get(bridge.writeText(text), table);
+      if (status === Status.Failed) throw notFound(bridge, tableName, text);
+      return status;
+    };
+    let status: number | undefined;
+    try {
+      status = start();
+      if (status === Status.Done) return bridge.takeKeptRow();
+      if (status === Status.Nothing) return null;
+    } catch (error) {
+      if (error !== bridge.fault) throw error;
+      status = undefined;
+    }
     const rows: GenericDocument[] = [];
     const steps = {
-      start: () => bridge.engine.get(bridge.writeText(text), table),
+      start,
       take: () => bridge.takeKept(rows),
       discard: () => (rows.length = 0),
       finish: () => rows[0] ?? null,
@@ -405,6 +416,7 @@ export class Database<DataModel extends GenericDataModel> {
   async insert(table: string, value: unknown): Promise<string> {
     requireUserTable(table, "insert");
     requireArgument(value, "insert", "value", 2);
+    if (this.#bridge.isDown) await this.#bridge.recovered();
     const encoded = encodeDocuments(this.#bridge, table, [value], false);
     const [id] = await this.#write((database) => database.insertEncoded(table, encoded));
     return id!;
@@ -417,6 +429,7 @@ export class Database<DataModel extends GenericDataModel> {
   ): Promise<GenericId<TableName>[]>;
   async insertMany(table: string, values: readonly unknown[]): Promise<string[]> {
     requireUserTable(table, "insertMany");
+    if (this.#bridge.isDown) await this.#bridge.recovered();
     const encoded = encodeDocuments(this.#bridge, table, listOf(values), true);
     return this.#write((database) => database.insertEncoded(table, encoded));
   }
@@ -469,6 +482,7 @@ export class Database<DataModel extends GenericDataModel> {
   }
 
   async #change(method: "patch" | "replace", tableOrId: string, idOrValue: unknown, value: unknown): Promise<void> {
+    if (this.#bridge.isDown) await this.#bridge.recovered();
     const [tableName, id, content] = targetAndValue(method, tableOrId, idOrValue, value);
     const change = encodeChange(this.#bridge, method, tableName, id, content);
     await this.#write((database) => database.changeEncoded(method, tableName, id, change));

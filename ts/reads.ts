@@ -2,7 +2,8 @@
  * Runs queries: on what the tab shows, or on the state of a transaction. When everything is in memory, an answer takes
  * one call of the engine; else it waits for pages and goes on.
  */
-import { type Bridge, Status } from "./bridge.js";
+import type { Bridge } from "./bridge.js";
+import { Status } from "./mailbox.js";
 import type { GenericDocument } from "./data_model.js";
 import { HoldfastError, rejected } from "./errors.js";
 import { type PageJournal, type PageRequest, type PaginationResult, type QueryExecutor, uniqueOf } from "./query.js";
@@ -60,12 +61,31 @@ export function drive<T>(bridge: Bridge, reader: Reader, steps: Steps<T>): Promi
     if (status === Status.Done) return Promise.resolve(steps.finish());
     return goOn(bridge, reader, steps, status);
   } catch (error) {
-    return rejected(error);
+    return error === bridge.fault ? goOn(bridge, reader, steps, undefined) : rejected(error);
   }
 }
 
-/** Goes on with a read whose first call has answered with this status. */
-export async function goOn<T>(bridge: Bridge, reader: Reader, steps: Steps<T>, first: number): Promise<T> {
+/**
+ * Goes on with a read whose first call has answered with this status; without one, the engine has failed in it. A read
+ * that no transaction stands behind begins again then, once.
+ */
+export async function goOn<T>(bridge: Bridge, reader: Reader, steps: Steps<T>, first: number | undefined): Promise<T> {
+  if (first !== undefined) {
+    try {
+      return await goOnWith(bridge, reader, steps, first);
+    } catch (error) {
+      if (error !== bridge.fault) throw error;
+    }
+  }
+  if (reader.transaction !== 0) throw bridge.fault!;
+  await bridge.recovered();
+  steps.discard();
+  const status = steps.start();
+  steps.take();
+  return goOnWith(bridge, reader, steps, status);
+}
+
+async function goOnWith<T>(bridge: Bridge, reader: Reader, steps: Steps<T>, first: number): Promise<T> {
   let status = first;
   for (;;) {
     switch (status) {
@@ -114,7 +134,7 @@ async function pagesReady(bridge: Bridge, reader: Reader, run: number): Promise<
     await bridge.ready(bridge.read());
     reader.check();
   } catch (error) {
-    if (run !== NO_RUN && !bridge.isClosed) bridge.engine.dropRun(run);
+    if (run !== NO_RUN && !bridge.isClosed && error !== bridge.fault) bridge.engine.dropRun(run);
     throw error;
   }
 }
@@ -229,6 +249,8 @@ class RowIterator implements AsyncIterator<GenericDocument, undefined> {
   #next = 0;
   #state: "new" | "running" | "done" = "new";
   #run = NO_RUN;
+  /** What the engine had last failed of when the run began: another engine knows nothing of it. */
+  #fault: HoldfastError | undefined;
   /** Calls of `next` follow each other even if the caller doesn't wait. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -271,6 +293,8 @@ class RowIterator implements AsyncIterator<GenericDocument, undefined> {
     this.#rows = [];
     this.#next = 0;
     const isFirst = this.#run === NO_RUN;
+    if (isFirst) this.#fault = bridge.fault;
+    else if (this.#fault !== bridge.fault) throw bridge.fault!;
     const status = isFirst
       ? bridge.engine.query(this.#reader.transaction, bridge.writeQuery(this.#query, undefined))
       : bridge.engine.step(this.#run);
@@ -306,7 +330,8 @@ class RowIterator implements AsyncIterator<GenericDocument, undefined> {
 
   #end(): void {
     this.#state = "done";
-    if (this.#run !== NO_RUN && !this.#bridge.isClosed) this.#bridge.engine.dropRun(this.#run);
+    const isKnown = !this.#bridge.isClosed && this.#fault === this.#bridge.fault;
+    if (this.#run !== NO_RUN && isKnown) this.#bridge.engine.dropRun(this.#run);
     this.#run = NO_RUN;
   }
 }

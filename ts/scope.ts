@@ -3,7 +3,8 @@
  * that is called by another has a place of its own inside.
  */
 import { invalidArgument } from "./arguments.js";
-import { type Bridge, Status } from "./bridge.js";
+import type { Bridge } from "./bridge.js";
+import { Status } from "./mailbox.js";
 import { type HoldfastError, rejected } from "./errors.js";
 import type { PageJournal } from "./query.js";
 import type { Reader } from "./reads.js";
@@ -126,7 +127,7 @@ export class Scope implements Reader {
     } finally {
       inner.end();
       // Another run has parts of its own.
-      if (!this.run.isOver && !bridge.isClosed) bridge.engine.endPart(transaction, isKept);
+      if (!this.run.isOver && bridge.holds(transaction)) bridge.engine.endPart(transaction, isKept);
     }
   }
 }

@@ -3,7 +3,8 @@
  * saved.
  */
 import { invalidArgument, requireArgument, requireText } from "./arguments.js";
-import { type Bridge, closed, type Settlement, Status } from "./bridge.js";
+import type { Bridge, Settlement } from "./bridge.js";
+import { Status } from "./mailbox.js";
 import type { GenericDocument } from "./data_model.js";
 import { describe } from "./describe.js";
 import { type Change, type Documents, encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
@@ -33,6 +34,7 @@ class RunAgain extends Error {
 /** One run of a transaction's function. */
 class Run implements TransactionRun {
   readonly transaction: number;
+  readonly #bridge: Bridge;
   /** Whether the function has to run again, whatever it makes of that. */
   isLost = false;
   /** How it is limited, if it is a mutation. */
@@ -42,7 +44,8 @@ class Run implements TransactionRun {
 
   readonly journal: PageJournal | undefined;
 
-  constructor(transaction: number, options?: MutationOptions, journal?: PageJournal) {
+  constructor(bridge: Bridge, transaction: number, options?: MutationOptions, journal?: PageJournal) {
+    this.#bridge = bridge;
     this.transaction = transaction;
     this.journal = journal;
     this.#options = options;
@@ -61,6 +64,7 @@ class Run implements TransactionRun {
     if (this.#isOver) throw this.closed();
     // One that waits for nothing but its reads gives no timer a turn.
     if (this.#deadline !== Infinity && performance.now() > this.#deadline) throw timeout(this.#options!);
+    if (!this.#bridge.holds(this.transaction) && !this.#bridge.isClosed) this.isLost = true;
     if (this.isLost) throw new RunAgain();
   }
 
@@ -214,7 +218,7 @@ export class TransactionDatabase extends TransactionReader {
       return status;
     };
     const takeBack = () => {
-      if (this.scope.isOver || bridge.isClosed) return;
+      if (this.scope.isOver || !bridge.holds(transaction)) return;
       for (const id of ids) bridge.engine.change(transaction, METHODS.delete, bridge.writeText(id), 0, 0);
     };
     const waiting = this.#call(call);
@@ -432,11 +436,13 @@ export async function mutate<T>(
   action: (scope: Scope) => Promise<T> | T,
   options: MutationOptions,
 ): Promise<T> {
-  if (bridge.engine.begin(BEGIN.mutation) === Status.Failed) throw bridge.error();
-  const transaction = bridge.number();
   let endTurn: (() => void) | undefined;
+  let hasFallen = false;
+  const begun = begin(bridge, BEGIN.mutation);
+  // Not waited for without need: what the function writes in its first step is seen by what its caller does next.
+  let transaction = typeof begun === "number" ? begun : await begun;
   for (;;) {
-    const run = new Run(transaction, options);
+    const run = new Run(bridge, transaction, options);
     const scope = new Scope(bridge, run);
     let result: T | undefined;
     let failure: { readonly error: unknown } | undefined;
@@ -451,68 +457,112 @@ export async function mutate<T>(
     }
     run.end();
     if (failure !== undefined && (bridge.isClosed || isTimeout(failure.error))) {
-      if (!bridge.isClosed) bridge.engine.abandon(transaction);
+      if (bridge.holds(transaction)) bridge.engine.abandon(transaction);
       endTurn?.();
       throw failure.error;
     }
-    if (!run.isLost) {
-      const settlement = bridge.settlement(transaction);
-      // A failure, too, may rest on what others wrote and is not saved yet: then it has to wait for that.
-      const { engine } = bridge;
-      const status = failure === undefined ? engine.finish(transaction) : engine.finishFailed(transaction);
-      if (status !== Status.RunAgain) {
-        endTurn?.();
-        endTurn = undefined;
-      }
-      if (status !== Status.Queued) bridge.forget(transaction);
-      const settled: Settlement =
-        status === Status.Queued
-          ? await settlement
-          : status === Status.Done
-            ? { type: "saved" }
-            : status === Status.Failed
-              ? { type: "rejected", error: bridge.error() }
-              : { type: "runAgain" };
-      if (settled.type !== "runAgain") {
-        if (failure !== undefined) throw failure.error;
-        if (settled.type === "rejected") throw settled.error;
-        return result as T;
-      }
+    const outcome = run.isLost ? RUN_AGAIN : finished(bridge, transaction, failure !== undefined);
+    if (outcome !== RUN_AGAIN && !hasFallen) {
+      endTurn?.();
+      endTurn = undefined;
+    }
+    const settled = outcome instanceof Promise ? await outcome : outcome;
+    if (settled.type === "saved" || settled.type === "rejected") {
+      endTurn?.();
+      if (failure !== undefined) throw failure.error;
+      if (settled.type === "rejected") throw settled.error;
+      return result as T;
     }
     endTurn ??= await bridge.turns.take();
-    if (bridge.isClosed || bridge.engine.rerun(transaction) === Status.Failed) {
+    try {
+      if (!rerun(bridge, transaction)) {
+        // Nothing is left of it, as the engine has failed: it begins anew, once, and alone.
+        if (hasFallen) throw bridge.fault!;
+        hasFallen = true;
+        await bridge.recovered();
+        transaction = bridge.begin(BEGIN.mutation);
+      }
+    } catch (error) {
       endTurn();
-      throw bridge.isClosed ? closed() : bridge.error();
+      throw error;
     }
   }
+}
+
+/** Begins a transaction again, unless the engine has failed. */
+function rerun(bridge: Bridge, transaction: number): boolean {
+  if (bridge.isClosed) throw bridge.ended;
+  if (!bridge.holds(transaction)) return false;
+  try {
+    if (bridge.engine.rerun(transaction) === Status.Failed) throw bridge.error();
+  } catch (error) {
+    if (error !== bridge.fault) throw error;
+    return false;
+  }
+  return true;
+}
+
+/** Begins a transaction: at once, unless the engine has failed. */
+function begin(bridge: Bridge, kind: number): number | Promise<number> {
+  try {
+    return bridge.begin(kind);
+  } catch (error) {
+    if (error !== bridge.fault || bridge.isClosed) throw error;
+    return bridge.recovered().then(() => bridge.begin(kind));
+  }
+}
+
+const RUN_AGAIN: Settlement = { type: "runAgain" };
+
+/** Finishes a run of a mutation. It waits for its settlement if it is queued. */
+function finished(bridge: Bridge, transaction: number, isFailed: boolean): Settlement | Promise<Settlement> {
+  if (!bridge.holds(transaction)) return bridge.isClosed ? { type: "rejected", error: bridge.ended } : { type: "lost" };
+  const settlement = bridge.settlement(transaction);
+  let status: number;
+  try {
+    // A failure, too, may rest on what others wrote and is not saved yet: then it has to wait for that.
+    const { engine } = bridge;
+    status = isFailed ? engine.finishFailed(transaction) : engine.finish(transaction);
+  } catch (error) {
+    if (error !== bridge.fault) throw error;
+    // The next engine finds out what became of it.
+    return settlement;
+  }
+  if (status === Status.Queued) return settlement;
+  bridge.forget(transaction);
+  if (status === Status.Failed) return { type: "rejected", error: bridge.error() };
+  return status === Status.Done ? { type: "saved" } : RUN_AGAIN;
 }
 
 /** A live query whose function is run. */
 export interface Watched {
   /** The engine's number of it. */
-  readonly live: number;
+  readonly live: () => number;
   /** Where its pages end. */
   readonly journal: PageJournal;
 }
 
 /** Runs a function over one state, which nobody changes. */
 export async function read<T>(bridge: Bridge, action: (scope: Scope) => Promise<T> | T, watched?: Watched): Promise<T> {
+  let hasFallen = false;
   for (;;) {
-    if (bridge.engine.begin(watched === undefined ? BEGIN.read : BEGIN.watched) === Status.Failed) throw bridge.error();
-    const run = new Run(bridge.number(), undefined, watched?.journal);
+    const begun = begin(bridge, watched === undefined ? BEGIN.read : BEGIN.watched);
+    const transaction = typeof begun === "number" ? begun : await begun;
+    const run = new Run(bridge, transaction, undefined, watched?.journal);
     if (watched !== undefined) watched.journal.next = 0;
     const scope = new Scope(bridge, run);
     try {
       const result = await within(bridge, scope, undefined, action(scope));
       if (!run.isLost) return result;
     } catch (error) {
-      if (!run.isLost) throw error;
+      if (bridge.isClosed || (bridge.holds(transaction) ? !run.isLost : hasFallen)) throw error;
     } finally {
       run.end();
-      // A failure, too, may rest on what it has read.
-      if (watched !== undefined && !run.isLost && !bridge.isClosed)
-        bridge.engine.noteRun(watched.live, run.transaction);
-      if (!bridge.isClosed) bridge.engine.abandon(run.transaction);
+      if (bridge.holds(transaction)) {
+        // A failure, too, may rest on what it has read.
+        if (watched !== undefined && !run.isLost) bridge.engine.noteRun(watched.live(), transaction);
+        bridge.engine.abandon(transaction);
+      } else hasFallen = true;
     }
   }
 }

@@ -6,6 +6,7 @@ import { deleteDatabase, Engine, initSync } from "../pkg/holdfast.js";
 import { isInstance } from "./checked.js";
 import { HoldfastError } from "./errors.js";
 import { fromBase64 } from "./json.js";
+import { type EngineUser, watchTraps } from "./outage.js";
 
 export type { Engine };
 
@@ -17,6 +18,8 @@ export interface Wasm {
   readonly deleteDatabase: typeof deleteDatabase;
   /** Where arguments and results lie. Its buffer is another one whenever it has grown. */
   readonly memory: WebAssembly.Memory;
+  /** Who has to hear when it traps. */
+  readonly users: Set<EngineUser>;
 }
 
 /** Where the binary is: its address, its bytes, or the module made of it. */
@@ -67,7 +70,10 @@ function started(module: WebAssembly.Module): Wasm {
   if (WebAssembly.Module.imports(module).length === 0) throw new Error(WRONG_MODULE);
   try {
     const { memory } = initSync({ module });
-    return { Engine, deleteDatabase, memory };
+    const users = new Set<EngineUser>();
+    const wasm = { Engine, deleteDatabase, memory, users };
+    watchTraps(users, (memory) => (wasm.memory = memory));
+    return wasm;
   } catch (cause) {
     const isWrong = cause instanceof WebAssembly.LinkError || cause instanceof TypeError;
     throw isWrong ? new Error(WRONG_MODULE, { cause }) : cause;

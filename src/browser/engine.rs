@@ -10,7 +10,7 @@ use super::report::Report;
 use super::shared::Shared;
 use crate::error::Error;
 use crate::schema::WantedSchema;
-use crate::tab::{Tab, VerifyStep};
+use crate::tab::{Tab, VerifyStep, WasSaved};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -142,6 +142,21 @@ impl Engine {
                     inner.verify = None;
                     inner.fail(error)
                 }
+            }
+        }) as u32
+    }
+
+    /// Whether what a note of the word `Flight` speaks of was saved. The note of an engine that has trapped is in the input
+    /// buffer. Done is yes, Nothing no, and Failed says that nobody knows.
+    #[wasm_bindgen(js_name = wasSaved)]
+    pub fn was_saved(&self, length: u32) -> u32 {
+        self.shared.enter(|inner| {
+            let bytes = inner.input_bytes(length).chunks_exact(4);
+            let note: Vec<u32> = bytes.map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
+            match inner.tab.was_saved(&note) {
+                WasSaved::Yes => Status::Done,
+                WasSaved::No => Status::Nothing,
+                WasSaved::Unknown(error) => inner.fail(error),
             }
         }) as u32
     }

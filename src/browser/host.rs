@@ -9,6 +9,9 @@ use web_sys::{BroadcastChannel, IdbDatabase};
 extern "C" {
     /// Who hears what an engine has to tell. Its methods may call back into the engine; they must not throw.
     pub type Listener;
+    /// There is a connection, which has to be closed when the engine can't do that any more.
+    #[wasm_bindgen(method)]
+    pub fn connected(this: &Listener, database: &IdbDatabase);
     /// The database is usable (empty texts), or why it is not.
     #[wasm_bindgen(method)]
     pub fn opened(this: &Listener, code: &str, message: &str, place: &str);

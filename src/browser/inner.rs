@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     pub(super) storage: Storage,
     pub(super) channel: Option<Channel>,
     pub(super) timer: Option<Timer>,
+    /// What the word `Flight` points to.
+    pub(super) flight: Vec<u32>,
     /// What has gathered goes out at the end of this task.
     pub(super) is_sending: bool,
 }
@@ -62,6 +64,7 @@ impl Inner {
             storage: Storage::Connecting(Vec::new()),
             channel: None,
             timer: None,
+            flight: Vec::new(),
             is_sending: false,
         }
     }
@@ -76,6 +79,12 @@ impl Inner {
     pub(super) fn handle(&mut self, input: Input) {
         let now_ms = self.now();
         self.tab.handle(now_ms, input);
+    }
+
+    /// Notes what is under way to the log, for an engine that comes after this one.
+    pub(super) fn note_flight(&mut self) {
+        self.tab.flight_note(&mut self.flight);
+        self.mailbox.set_words(Word::Flight, &self.flight);
     }
 
     /// Tells the caller how a call that gives nothing went.

@@ -24,9 +24,11 @@ pub(crate) enum Word {
     Capacity = 11,
     /// Where in a document the error is; empty where that says nothing.
     Path = 12,
+    /// The append under way: see [`crate::tab::Tab::flight_note`]. Read when the engine has trapped.
+    Flight = 14,
 }
 
-const WORDS: usize = 14;
+const WORDS: usize = 16;
 
 /// How a call ended. `ts/bridge.ts` names them in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

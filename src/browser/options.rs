@@ -44,6 +44,9 @@ impl OpenOptions {
         if let Some(idle_ms) = self.get("idleMs").as_f64() {
             options.idle_ms = idle_ms;
         }
+        if let Some(first) = self.get("firstTransaction").as_f64() {
+            options.first_transaction = first as u32;
+        }
         options.accept_loss = self.get("acceptLoss").is_truthy();
         options
     }

@@ -107,6 +107,9 @@ impl Shared {
                 break;
             }
             for effect in effects {
+                if matches!(effect, Effect::Append { .. }) {
+                    inner.note_flight();
+                }
                 if let Some(input) = self.perform(inner, effect) {
                     inner.handle(input);
                 }
@@ -259,6 +262,7 @@ impl Shared {
                     let addition = inner.tab.rebase(now_ms, tail);
                     // But who reads before then must not be given what was.
                     inner.forget_changed_rows();
+                    inner.note_flight();
                     addition
                 });
                 connection.rebase(generation, after, rebase, self.answer())
@@ -336,6 +340,7 @@ impl Shared {
                 });
             }
         };
+        self.listener.connected(&database);
         let connection = Connection::new(database, self.is_strict, on_lost, on_superseded);
         let shared = Rc::downgrade(self);
         let heard = move |announcement| {

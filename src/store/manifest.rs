@@ -170,6 +170,12 @@ impl Manifest {
         self.sessions = sessions;
     }
 
+    /// Whether sessions may be forgotten that have written this log record. Those that wrote last are remembered.
+    pub fn has_forgotten_sessions_of(&self, sequence: u64) -> bool {
+        let oldest = self.sessions.iter().map(|known| known.sequence).min().unwrap_or(0);
+        self.sessions.len() >= MANIFEST_SESSIONS && oldest > sequence
+    }
+
     /// An interior page that rides along.
     pub(super) fn embedded(&self, id: PageId) -> Option<&Rc<Interior>> {
         let index = self.embedded.binary_search_by_key(&id, |(id, _)| *id).ok()?;

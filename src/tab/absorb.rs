@@ -136,10 +136,7 @@ impl Tab {
         if let Some(own) = manifest.sessions.iter().find(|known| known.session == self.session) {
             return Ok(if own.counter >= commit.counter { flight.count } else { 0 });
         }
-        // The manifest remembers the sessions that wrote last. If it has forgotten some that wrote after
-        // this flight could have landed, there is no telling.
-        let oldest = manifest.sessions.iter().map(|known| known.sequence).min().unwrap_or(0);
-        if manifest.sessions.len() >= crate::store::MANIFEST_SESSIONS && oldest > flight.sequence {
+        if manifest.has_forgotten_sessions_of(flight.sequence) {
             let count = flight.count;
             self.flight = None;
             let removed: Vec<Pending> = self.queue.drain(..count).collect();

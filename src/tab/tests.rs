@@ -1,5 +1,6 @@
 //! One and two tabs over a store in memory that answers at once.
 
+mod afterwards;
 mod checkpoints;
 mod damage;
 mod failing;

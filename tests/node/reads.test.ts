@@ -1,7 +1,8 @@
 // Reads that wait for pages, with an engine that is played.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Bridge, Status } from "../../ts/bridge.js";
+import type { Bridge } from "../../ts/bridge.js";
+import { Status } from "../../ts/mailbox.js";
 import { Executor, type Reader } from "../../ts/reads.js";
 import type { SerializedQuery } from "../../ts/serialized_query.js";
 

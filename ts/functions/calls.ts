@@ -2,7 +2,8 @@
  * Calls of functions: they are found, their arguments and results validated, and one runs another.
  */
 import { invalidArgument } from "../arguments.js";
-import { type Bridge, Status } from "../bridge.js";
+import type { Bridge } from "../bridge.js";
+import { Status } from "../mailbox.js";
 import { checkedCopy } from "../checked.js";
 import type { Value } from "../data_model.js";
 import { encodeTrusted } from "../encode.js";
@@ -20,8 +21,10 @@ export class Functions {
   readonly #registry: FunctionRegistry;
   readonly #contexts: Contexts;
   /** The engine's numbers of validators, which it keeps: those of the same text share one. */
-  readonly #validators = new WeakMap<ValidatorJson, number>();
+  #validators = new WeakMap<ValidatorJson, number>();
   readonly #validatorsByText = new Map<string, number>();
+  /** What the engine that knows them had last failed of. */
+  #fault: HoldfastError | undefined;
 
   constructor(bridge: Bridge, modules: FunctionModules, contexts: Contexts) {
     this.#bridge = bridge;
@@ -88,6 +91,12 @@ export class Functions {
     if (validator.type === "any") return;
     const bridge = this.#bridge;
     const { input } = bridge;
+    if (this.#fault !== bridge.fault) {
+      // Another engine: it knows none of them.
+      this.#fault = bridge.fault;
+      this.#validators = new WeakMap();
+      this.#validatorsByText.clear();
+    }
     let number = this.#validators.get(validator);
     if (number === undefined) {
       const text = JSON.stringify(validator);

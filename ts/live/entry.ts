@@ -33,8 +33,8 @@ export interface EntryOwner {
 
 /** A result that several share. */
 export class Entry<T> {
-  /** The engine's number of it. */
-  readonly number: number;
+  /** The engine's number of it; 0 until it has one. */
+  number = 0;
   /** What others find it by, if it may be shared. */
   readonly key: string | undefined;
   /** What it shows. */
@@ -46,9 +46,8 @@ export class Entry<T> {
   #settled: Promise<void> | undefined;
   isDropped = false;
 
-  constructor(owner: EntryOwner, number: number, key: string | undefined) {
+  constructor(owner: EntryOwner, key: string | undefined) {
     this.#owner = owner;
-    this.number = number;
     this.key = key;
     this.linger();
   }

@@ -1,7 +1,8 @@
 /**
  * The live queries of a database: takes their news from the engine, and tells those who listen, once a commit.
  */
-import { type Bridge, News, Status } from "../bridge.js";
+import type { Bridge } from "../bridge.js";
+import { News, Status } from "../mailbox.js";
 import type { GenericDocument } from "../data_model.js";
 import { type PageJournal, type Terminal, uniqueOf } from "../query.js";
 import type { Scope } from "../scope.js";
@@ -12,6 +13,8 @@ import { share } from "./share.js";
 
 /** What an entry does about news of it. */
 interface Follower {
+  /** Asks the engine to watch it, and answers its number of it. */
+  watch(): number;
   /** Takes them. */
   take(news: number): void;
   /** The engine could not. */
@@ -24,7 +27,10 @@ const WATCH = { rows: 0, count: 1, function: 2 } as const;
 /** All live queries of one database. */
 export class LiveQueries implements EntryOwner {
   readonly #bridge: Bridge;
+  /** By the engine's numbers. */
   readonly #followers = new Map<number, Follower>();
+  /** All of them. */
+  readonly #all = new Set<Follower>();
   readonly #shared = new Map<string, Entry<any>>();
   #isTaking = false;
   /** Whose subscribers are to be told. */
@@ -35,6 +41,7 @@ export class LiveQueries implements EntryOwner {
     bridge.followed(
       () => this.#takeNews(),
       (error) => this.#end(error),
+      () => this.#renew(),
     );
   }
 
@@ -48,14 +55,17 @@ export class LiveQueries implements EntryOwner {
     const key = `${typeof terminal === "object" ? "take" : terminal} ${bridge.inputKey(length)}`;
     const known = this.#shared.get(key);
     if (known !== undefined) return renewed(known);
-    const entry = new Entry<unknown>(this, bridge.engine.watch(length, kind), key);
+    const entry = new Entry<unknown>(this, key);
     const answer = (rows: GenericDocument[]) => {
       if (terminal === "unique") return uniqueOf(query, rows);
       if (terminal === "count") return rows.length;
       return terminal === "first" ? (rows[0] ?? null) : rows;
     };
+    const watch = () => bridge.engine.watch(bridge.writeQuery(query, limit), kind);
     this.#follow(
-      kind === WATCH.count ? new CountFollower(bridge, entry) : new RowsFollower(bridge, entry, limit, answer),
+      kind === WATCH.count
+        ? new CountFollower(bridge, entry, watch)
+        : new RowsFollower(bridge, entry, watch, limit, answer),
     );
     this.#takeNews();
     return entry;
@@ -67,7 +77,7 @@ export class LiveQueries implements EntryOwner {
   function<T>(key: string | undefined, run: (scope: Scope) => Promise<T> | T): Entry<T> {
     const known = key === undefined ? undefined : this.#shared.get(key);
     if (known !== undefined) return renewed(known) as Entry<T>;
-    const entry = new Entry<T>(this, this.#bridge.engine.watch(0, WATCH.function), key);
+    const entry = new Entry<T>(this, key);
     const follower = new FunctionFollower(this.#bridge, entry, run);
     this.#follow(follower);
     void follower.run();
@@ -76,8 +86,25 @@ export class LiveQueries implements EntryOwner {
 
   #follow(follower: Follower): void {
     const { entry } = follower;
-    this.#followers.set(entry.number, follower);
+    this.#all.add(follower);
     if (entry.key !== undefined) this.#shared.set(entry.key, entry);
+    // Else with all others, as soon as there is an engine again.
+    if (!this.#bridge.isDown) this.#watch(follower);
+  }
+
+  #watch(follower: Follower): void {
+    const number = follower.watch();
+    follower.entry.number = number;
+    this.#followers.set(number, follower);
+  }
+
+  /** There is another engine, which watches nothing so far. */
+  #renew(): void {
+    this.#followers.clear();
+    for (const follower of this.#all) this.#watch(follower);
+    // Functions are touched, too, as far as anybody knows.
+    for (const follower of this.#all) follower.take(News.Touched);
+    this.#takeNews();
   }
 
   changed(entry: Entry<any>): void {
@@ -88,18 +115,23 @@ export class LiveQueries implements EntryOwner {
   }
 
   dropped(entry: Entry<any>): void {
+    const follower = this.#followers.get(entry.number) ?? [...this.#all].find((one) => one.entry === entry);
+    if (follower !== undefined) this.#all.delete(follower);
     this.#followers.delete(entry.number);
     if (entry.key !== undefined && this.#shared.get(entry.key) === entry) this.#shared.delete(entry.key);
-    if (!this.#bridge.isClosed) this.#bridge.engine.unwatch(entry.number);
+    if (!this.#bridge.isClosed && !this.#bridge.isDown) this.#bridge.engine.unwatch(entry.number);
   }
 
   /** Takes all news of a commit before anybody is told of any. */
   #takeNews(): void {
     // The engine may say that there is news while it is asked for some: that is taken then, too.
-    if (this.#isTaking) return;
+    if (this.#isTaking || this.#bridge.isDown) return;
     this.#isTaking = true;
     try {
       this.#takeAll();
+    } catch (error) {
+      // The next engine tells all of it.
+      if (error !== this.#bridge.fault) throw error;
     } finally {
       this.#isTaking = false;
     }
@@ -118,6 +150,7 @@ export class LiveQueries implements EntryOwner {
         if (status === Status.Failed) throw bridge.error();
         follower?.take(news);
       } catch (error) {
+        if (bridge.isDown) throw error;
         follower?.entry.fail(error);
       }
       if (status === Status.Failed || (news & News.Unfinished) === 0) number = 0;
@@ -137,8 +170,7 @@ export class LiveQueries implements EntryOwner {
 
   /** The database is closed. */
   #end(error: unknown): void {
-    const followers = [...this.#followers.values()];
-    for (const { entry } of followers) {
+    for (const { entry } of [...this.#all]) {
       entry.fail(error);
       entry.drop();
     }
@@ -159,6 +191,7 @@ export function limitOf(terminal: Terminal): number | undefined {
 /** Follows the rows of a query. */
 class RowsFollower implements Follower {
   readonly entry: Entry<unknown>;
+  readonly watch: () => number;
   readonly #bridge: Bridge;
   readonly #limit: number;
   readonly #answer: (rows: GenericDocument[]) => unknown;
@@ -172,11 +205,13 @@ class RowsFollower implements Follower {
   constructor(
     bridge: Bridge,
     entry: Entry<unknown>,
+    watch: () => number,
     limit: number | undefined,
     answer: (rows: GenericDocument[]) => unknown,
   ) {
     this.#bridge = bridge;
     this.entry = entry;
+    this.watch = watch;
     this.#limit = limit ?? Infinity;
     this.#answer = answer;
   }
@@ -209,11 +244,13 @@ class RowsFollower implements Follower {
 /** Follows how many rows a query has. */
 class CountFollower implements Follower {
   readonly entry: Entry<unknown>;
+  readonly watch: () => number;
   readonly #bridge: Bridge;
 
-  constructor(bridge: Bridge, entry: Entry<unknown>) {
+  constructor(bridge: Bridge, entry: Entry<unknown>, watch: () => number) {
     this.#bridge = bridge;
     this.entry = entry;
+    this.watch = watch;
   }
 
   take(news: number): void {
@@ -238,6 +275,10 @@ class FunctionFollower<T> implements Follower {
     this.#run = run;
   }
 
+  watch(): number {
+    return this.#bridge.engine.watch(0, WATCH.function);
+  }
+
   take(news: number): void {
     if ((news & News.Touched) === 0) return;
     this.entry.wait();
@@ -251,7 +292,7 @@ class FunctionFollower<T> implements Follower {
     do {
       this.#isTouched = false;
       try {
-        const result = await read(this.#bridge, this.#run, { live: this.entry.number, journal: this.#journal });
+        const result = await read(this.#bridge, this.#run, { live: () => this.entry.number, journal: this.#journal });
         if (this.entry.isDropped) return;
         const { value } = this.entry.snapshot;
         this.entry.show({

@@ -2,7 +2,8 @@
  * What `db.live` and `db.now` do: find out what is meant, and answer with what follows it or with what there is now.
  */
 import { invalidArgument } from "../arguments.js";
-import { type Bridge, Status } from "../bridge.js";
+import type { Bridge } from "../bridge.js";
+import { Status } from "../mailbox.js";
 import type { GenericDocument } from "../data_model.js";
 import { describe } from "../describe.js";
 import { encodeTrusted } from "../encode.js";

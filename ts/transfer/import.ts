@@ -3,7 +3,8 @@
  * names, in one commit. Until then nothing has changed, whatever happens.
  */
 import { invalidArgument } from "../arguments.js";
-import { type Bridge, Status } from "../bridge.js";
+import type { Bridge } from "../bridge.js";
+import { Status } from "../mailbox.js";
 import { describe } from "../describe.js";
 import { HoldfastError } from "../errors.js";
 import { readOptions } from "../options.js";

@@ -1,7 +1,8 @@
 /**
  * The steps of an import, as the engine takes them.
  */
-import { type Bridge, Status } from "../bridge.js";
+import type { Bridge } from "../bridge.js";
+import { Status } from "../mailbox.js";
 
 /** The steps, as src/browser/writing.rs numbers them. */
 export const BEGIN = 0;

@@ -1,7 +1,8 @@
 /**
  * Writes imported rows: encoded one by one, saved in batches, each batch one mutation.
  */
-import { type Bridge, Status } from "../bridge.js";
+import type { Bridge } from "../bridge.js";
+import { Status } from "../mailbox.js";
 import type { Value } from "../data_model.js";
 import { describe } from "../describe.js";
 import { HoldfastError } from "../errors.js";
