@@ -4,18 +4,17 @@
  */
 import { bounded } from "./arguments.js";
 import type { GenericDocument } from "./data_model.js";
-import { DocumentEncoder, encodeTrusted } from "./encode.js";
-import { nameIds, type NameIds } from "./encode_plan.js";
+import { type DocumentEncoder, encodeTrusted } from "./encode.js";
 import { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
 import type { HeadStart } from "./head_start.js";
 import { KeptRows } from "./kept_rows.js";
 import { Mailbox, Status, Word } from "./mailbox.js";
+import { Names } from "./names.js";
 import type { SchemaJson } from "./schema.js";
 import type { SerializedQuery } from "./serialized_query.js";
 import { heapSink, Sink } from "./sink.js";
 import type { EngineUser } from "./outage.js";
 import { Turns } from "./turns.js";
-import type { ValidatorJson } from "./validators.js";
 import type { Engine, Wasm } from "./wasm.js";
 
 /** How a mutation ended: it is saved, rejected, or to be run again: in the same transaction or, as nothing is left of it, in another. */
@@ -62,9 +61,6 @@ interface Outage {
 /** The numbers of a note before its transactions. */
 const NOTE_HEADER = 6;
 
-/** So many letters of an id hold nothing but its table's number. */
-const PREFIX_LENGTH = 3;
-
 /** Work behind the scenes gives way to others after this long. */
 const SLICE_MS = 8;
 
@@ -97,8 +93,7 @@ export class Bridge implements EngineUser {
   readonly #wasm: Wasm;
   readonly #options: EngineOptions;
   readonly #schema: Uint8Array;
-  readonly #documentTypes = new Map<string, ValidatorJson | undefined>();
-  readonly #tables = new Map<string, number>();
+  readonly #names: Names;
   /** How the opening under way ends. */
   #opening: Waiter | undefined;
   #opened!: Promise<void>;
@@ -108,8 +103,8 @@ export class Bridge implements EngineUser {
   readonly #running = new Map<number, (error: HoldfastError) => void>();
   /** Why storage was last in trouble, unless something was saved since. */
   failure: HoldfastError | undefined;
-  /** Hears when it, or what is not saved, is other than before. */
-  onSafety: () => void = () => undefined;
+  /** Hear when it, or what is not saved, is other than before. */
+  readonly safetyListeners = new Set<() => void>();
   /** Whether the database was deleted. */
   isDeleted = false;
   /** Reads that were over before anyone could wait for them. */
@@ -136,15 +131,12 @@ export class Bridge implements EngineUser {
   /** The last transaction, and the last one of an engine that has failed. */
   #transaction = 0;
   #lostTransaction = 0;
-  #encoders = new Map<string, DocumentEncoder>();
-  #names: NameIds | undefined;
-  #prefixes: Map<string, string> | undefined;
 
   /** Begins to open a database. */
   constructor(wasm: Wasm, options: EngineOptions, schema: SchemaJson, start?: HeadStart) {
     this.#wasm = wasm;
     this.#options = options;
-    for (const table of schema.tables) this.#documentTypes.set(table.tableName, table.documentType);
+    this.#names = new Names(this, schema);
     const encoded = heapSink();
     encodeTrusted(encoded, schema);
     this.#schema = encoded.written();
@@ -194,7 +186,7 @@ export class Bridge implements EngineUser {
           this.#note(error);
           settle({ type: "rejected", error });
         } else settle({ type: "runAgain" });
-        this.onSafety();
+        this.#safetyChanged();
         this.#wakeIdlers();
       },
       readReady: (read: number, code: string, message: string) => {
@@ -208,8 +200,7 @@ export class Bridge implements EngineUser {
         }
       },
       schemaChanged: () => {
-        this.#names = undefined;
-        this.#prefixes = undefined;
+        this.#names.schemaChanged();
         const waiters = this.#schemaWaiters;
         this.#schemaWaiters = [];
         for (const resolve of waiters) resolve();
@@ -232,7 +223,7 @@ export class Bridge implements EngineUser {
 
   /** The tables of the app's schema. */
   get tableNames(): string[] {
-    return [...this.#documentTypes.keys()];
+    return this.#names.tables;
   }
 
   /** Settles when the database is usable, or tells why it is not. */
@@ -294,7 +285,7 @@ export class Bridge implements EngineUser {
     this.#mutations.clear();
     this.failure ??= error;
     outage?.end();
-    this.onSafety();
+    this.#safetyChanged();
     this.#wakeIdlers();
   }
 
@@ -359,14 +350,12 @@ export class Bridge implements EngineUser {
     this.#outage = undefined;
     this.#mailbox = new Mailbox(memory, engine.mailbox());
     this.#rows = new KeptRows(this.#mailbox);
-    this.#tables.clear();
-    this.#names = undefined;
-    this.#prefixes = undefined;
+    this.#names.engineChanged();
     if (this.failure === this.fault) this.failure = undefined;
     this.#settleLost(outage.note);
     outage.end();
     this.#renewLive();
-    this.onSafety();
+    this.#safetyChanged();
   }
 
   /** The mutations that were not settled are saved, if the log says so; else nothing is left of them. */
@@ -406,7 +395,7 @@ export class Bridge implements EngineUser {
   #tell(error: HoldfastError): void {
     const listeners = this.listeners.size === 0 ? [(error: unknown) => console.error(error)] : this.listeners;
     this.#note(error);
-    this.onSafety();
+    this.#safetyChanged();
     // Not on the engine's stack: what an app throws there is its own affair.
     for (const listener of listeners) queueMicrotask(() => listener(error));
   }
@@ -465,6 +454,10 @@ export class Bridge implements EngineUser {
     return new Promise((resolve) => this.#schemaWaiters.push(resolve));
   }
 
+  #safetyChanged(): void {
+    for (const listener of this.safetyListeners) listener();
+  }
+
   /** Remembers trouble with storage. */
   #note(error: HoldfastError): void {
     if (TROUBLE.has(error.code)) this.failure = error;
@@ -483,7 +476,7 @@ export class Bridge implements EngineUser {
 
   /** How a finished mutation ends. To be asked for before it is finished. */
   settlement(transaction: number): Promise<Settlement> {
-    this.onSafety();
+    this.#safetyChanged();
     return new Promise((resolve) => this.#mutations.set(transaction, resolve));
   }
 
@@ -507,7 +500,7 @@ export class Bridge implements EngineUser {
   /** Nobody waits for this mutation. */
   forget(transaction: number): void {
     this.#mutations.delete(transaction);
-    this.onSafety();
+    this.#safetyChanged();
     this.#wakeIdlers();
   }
 
@@ -622,46 +615,18 @@ export class Bridge implements EngineUser {
   }
 
   /** The engine's number of a table's name. */
-  table(given: string): number {
-    const name = bounded(given);
-    let table = this.#tables.get(name);
-    if (table === undefined) {
-      table = this.engine.table(this.writeText(name));
-      this.#tables.set(name, table);
-    }
-    return table;
+  table(name: string): number {
+    return this.#names.table(name);
   }
 
   /** Writes documents of a table. */
-  encoder(given: string): DocumentEncoder {
-    const table = bounded(given);
-    if (this.#names === undefined) {
-      this.engine.names();
-      this.#names = nameIds(JSON.parse(this.text()) as string[]);
-      this.#encoders = new Map();
-    }
-    let encoder = this.#encoders.get(table);
-    if (encoder === undefined) {
-      encoder = new DocumentEncoder(this.#documentTypes.get(table), this.#names);
-      this.#encoders.set(table, encoder);
-    }
-    return encoder;
+  encoder(table: string): DocumentEncoder {
+    return this.#names.encoder(table);
   }
 
-  /**
-   * The table that an id is of, going by its first letters: good enough to choose an encoder, because any encoder
-   * writes any document.
-   */
+  /** The table that an id is of, as far as its first letters tell. */
   tableOf(id: string): string | undefined {
-    if (this.#prefixes === undefined) {
-      this.#prefixes = new Map();
-      for (const table of this.#documentTypes.keys()) {
-        if (this.engine.newId(0, this.table(table)) === Status.Done) {
-          this.#prefixes.set(this.text().slice(0, PREFIX_LENGTH), table);
-        }
-      }
-    }
-    return this.#prefixes.get(id.slice(0, PREFIX_LENGTH));
+    return this.#names.tableOf(id);
   }
 
   // ---- rows ----

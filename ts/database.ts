@@ -28,6 +28,7 @@ import { Live } from "./live/live.js";
 import { LiveSource } from "./live/source.js";
 import { loadPart } from "./load_part.js";
 import { readOptions } from "./options.js";
+import { PendingChanges } from "./pending.js";
 import { type OrderedQuery, queryTable, type QueryInitializer } from "./query.js";
 import { currentReader, Executor, goOn } from "./reads.js";
 import type { Scope } from "./scope.js";
@@ -193,6 +194,8 @@ export class Database<DataModel extends GenericDataModel> {
   readonly storage: DatabaseStorage;
   /** How safe what was written is. */
   readonly durability: Durability;
+  /** Which documents are shown as they are not saved yet, as a value that one can follow. */
+  readonly pending: PendingChanges;
   readonly #bridge: Bridge;
   readonly #wasm: Wasm;
   readonly #executor: Executor;
@@ -244,6 +247,7 @@ export class Database<DataModel extends GenericDataModel> {
     this.#timeoutMs = timeoutMs;
     const durability = new Durability(bridge, options.storage === "memory");
     this.durability = durability;
+    this.pending = new PendingChanges(bridge);
     this.storage = { kind: options.storage, requestPersistence: () => durability.requestPersistence() };
     const source = new LiveSource(bridge, contexts);
     this.source = source;

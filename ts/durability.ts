@@ -55,12 +55,12 @@ export class Durability implements DurabilitySnapshot {
     this.#bridge = bridge;
     this.#isMemory = isMemory;
     this.snapshot = this.#now();
-    bridge.onSafety = () => {
+    bridge.safetyListeners.add(() => {
       // Several mutations may end at once.
       if (this.#isDue) return;
       this.#isDue = true;
       queueMicrotask(() => this.#look());
-    };
+    });
   }
 
   get state(): DurabilityState {

@@ -25,6 +25,7 @@ export { Live } from "./live/live.js";
 export type { LiveSnapshot, LiveStatus } from "./live/live.js";
 export { Durability } from "./durability.js";
 export type { DurabilitySnapshot, DurabilityState } from "./durability.js";
+export { PendingChanges } from "./pending.js";
 export { openDatabase } from "./open_database.js";
 export type { OpenDatabaseOptions } from "./open_database.js";
 export type { WasmSource } from "./wasm.js";

@@ -155,6 +155,16 @@ impl Engine {
         self.shared.look(|inner| drop(inner.runs.take(run)));
     }
 
+    /// Whether what is shown of the document whose id is in the input buffer is not saved yet.
+    #[wasm_bindgen(js_name = isUnsaved)]
+    pub fn is_unsaved(&self, id_length: u32) -> bool {
+        self.shared.look(|inner| {
+            let schema = inner.tab.schema().clone();
+            let target = inner.tab.resolve_id(&schema, inner.input_text(id_length), None, "get");
+            target.is_ok_and(|(table, row)| inner.tab.is_unsaved(table, row))
+        })
+    }
+
     /// Whether the text in the input buffer is an id of a table.
     #[wasm_bindgen(js_name = isIdOf)]
     pub fn is_id_of(&self, id_length: u32, table: u32) -> bool {

@@ -6,6 +6,7 @@ use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRec
 use super::{Status, Tab};
 use crate::change::touches;
 use crate::error::{Code, Error};
+use crate::keyspace::{RowId, TableId};
 use crate::log::RowChange;
 use crate::read_set::ReadSet;
 use crate::schema::{IndexKeys, Schema};
@@ -61,6 +62,12 @@ impl Tab {
     pub(crate) fn take_queue(&mut self) -> VecDeque<Pending> {
         self.show_writes();
         std::mem::take(&mut self.queue)
+    }
+
+    /// Whether what is shown of a row is not saved yet.
+    pub fn is_unsaved(&self, table: TableId, row: RowId) -> bool {
+        let mut changes = self.queue.iter().flat_map(|pending| pending.changes.iter());
+        changes.any(|change| change.table == table && change.place.id == row)
     }
 
     /// Lets a mutation that writes nothing wait for those before it.

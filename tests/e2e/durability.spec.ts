@@ -42,6 +42,47 @@ test("what is written is pending, then saved; storage that fails is degraded unt
   ]);
 });
 
+test("what is not saved yet is marked, document by document, and what fails takes along what stands on it", async ({
+  context,
+}) => {
+  const page = await tab(context);
+  await open(page);
+  const seen = await page.evaluate(async () => {
+    const seen: unknown[] = [];
+    const kept = await db.insert("tasks", { title: "kept", n: 0 });
+    let told = 0;
+    const end = db.pending.subscribe(() => (told += 1));
+    const heal = abortAfter("add", "log", "QuotaExceededError");
+    const first = db.insert("tasks", { title: "first", n: 1 });
+    const { _id: id } = db.now.query(db.query("tasks").withIndex("by_n").order("desc"), "first")!;
+    seen.push(db.pending.has(id), db.pending.has(kept), db.pending.has("no id"));
+    // It reads what will be taken back.
+    let runs = 0;
+    const second = db.mutate(async (ctx) => {
+      runs += 1;
+      const read = await ctx.db.get(id);
+      await ctx.db.patch(kept, { title: read === null ? "on nothing" : `on ${read.title}` });
+      if (read === null) throw new Error("What this stands on is gone.");
+    });
+    // The function waits for nothing but what is in memory.
+    for (let steps = 0; steps < 100 && !db.pending.has(kept); steps += 1) await Promise.resolve();
+    seen.push(db.now.get(kept)!.title, await codeOf(first), db.pending.has(id), await codeOf(second), runs);
+    heal();
+    seen.push(db.now.get(kept)!.title, db.pending.has(kept), told >= 3);
+    end();
+    const before = told;
+    await db.insert("tasks", { title: "last", n: 2 });
+    seen.push(told - before);
+    return seen;
+  });
+  expect(seen).toEqual([
+    ...[true, false, false],
+    ...["on first", "QuotaExceeded", false, "Error: What this stands on is gone.", 2],
+    ...["kept", false, true],
+    0,
+  ]);
+});
+
 test("a live query shows what is written before it is saved, and takes back what fails", async ({ context }) => {
   const page = await tab(context);
   await open(page);

@@ -155,3 +155,24 @@ test("a mutation's function stays the same, and its result shows before it is sa
   await page.evaluate(() => react.show(["Writer", "Rows"]));
   expect(await page.evaluate(() => react.inserts.size)).toBe(1);
 });
+
+test("what is not saved yet has its mark, and loses it when it is", async ({ page }) => {
+  await add(page, 1, 2);
+  await page.evaluate(() => react.show(["Marks", "Writer"]));
+  await shows(page, "t1.t2.");
+  await page.evaluate(() => {
+    // A disk that takes its time: the commit is told late.
+    const { set } = Object.getOwnPropertyDescriptor(IDBTransaction.prototype, "oncomplete") as {
+      set: (this: IDBTransaction, callback: (event: unknown) => void) => void;
+    };
+    Object.defineProperty(IDBTransaction.prototype, "oncomplete", {
+      configurable: true,
+      set(this: IDBTransaction, callback: (event: unknown) => void) {
+        set.call(this, (event: unknown) => setTimeout(() => callback.call(this, event), 300));
+      },
+    });
+    void react.insert(3);
+  });
+  await shows(page, "t1.t2.t3*");
+  await shows(page, "t1.t2.t3.");
+});

@@ -1,8 +1,9 @@
 /**
- * A hook for how safe what was written is.
+ * Hooks for how safe what was written is.
  */
 import { useCallback, useSyncExternalStore } from "react";
 import type { DurabilitySnapshot } from "../durability.js";
+import type { GenericId } from "../data_model.js";
 import { useDatabase } from "./provider.js";
 
 /** How safe what was written is: see `db.durability`. */
@@ -11,4 +12,15 @@ export function useDurability(): DurabilitySnapshot {
   const subscribe = useCallback((changed: () => void) => durability.subscribe(changed), [durability]);
   const now = () => durability.snapshot;
   return useSyncExternalStore(subscribe, now, now);
+}
+
+/** Whether what is shown of the document with this id is not saved yet. */
+export function usePending(id: GenericId<string>): boolean {
+  const { pending } = useDatabase();
+  const subscribe = useCallback((changed: () => void) => pending.subscribe(changed), [pending]);
+  return useSyncExternalStore(
+    subscribe,
+    () => pending.has(id),
+    () => false,
+  );
 }

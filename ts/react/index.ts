@@ -6,6 +6,6 @@ export { useLive, useQuery, useSuspenseQuery } from "./queries.js";
 export type { ArgsOrSkip } from "./queries.js";
 export { usePaginatedQuery } from "./pages.js";
 export type { PaginatedArgs, UsePaginatedQueryResult } from "./pages.js";
-export { useDurability } from "./durability.js";
+export { useDurability, usePending } from "./durability.js";
 export { useMutation } from "./mutations.js";
 export type { ReactMutation } from "./mutations.js";

@@ -7,6 +7,7 @@ import {
   useLive,
   useMutation,
   usePaginatedQuery,
+  usePending,
   useQuery,
   useSuspenseQuery,
 } from "holdfast/react";
@@ -126,6 +127,19 @@ function Failing() {
   return h("p", null, `${status} ${(error as { code?: string } | undefined)?.code}`);
 }
 
+function Marked({ id }: { id: string }) {
+  const isPending = usePending(id as never);
+  return h("span", null, `${id.length > 0 && isPending ? "*" : "."}`);
+}
+function Marks() {
+  const tasks = useQuery(useDatabase<any>().query("tasks").withIndex("by_n"));
+  return h(
+    "p",
+    null,
+    tasks?.map((task: any) => h("span", { key: task._id }, task.title, h(Marked, { id: task._id }))),
+  );
+}
+
 class Boundary extends Component<{ children?: ReactNode }, { error?: { code?: string } }> {
   override state: { error?: { code?: string } } = {};
   static getDerivedStateFromError(error: { code?: string }) {
@@ -139,7 +153,7 @@ function Thrower() {
   return h("p", null, String(useQuery(useDatabase<any>().query("nowhere"))));
 }
 
-const shown = { Rows, Titles, Doubled, Pair, Waiting, Pages, Writer, Failing, Thrower };
+const shown = { Rows, Titles, Doubled, Pair, Waiting, Pages, Writer, Failing, Thrower, Marks };
 export type Shown = keyof typeof shown;
 
 let show: (element: ReactNode) => void;
