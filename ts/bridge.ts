@@ -267,11 +267,11 @@ export class Bridge {
     return this.#engine === undefined;
   }
 
-  /** Ends everything. Whatever was not saved is rejected. */
-  close(): void {
+  /** Ends everything, at once. Whatever was not saved is rejected. The promise settles when storage has let go of it. */
+  close(): Promise<void> {
     const engine = this.#engine;
-    if (engine === undefined) return;
-    engine.close();
+    if (engine === undefined) return Promise.resolve();
+    const closing = engine.close();
     this.#engine = undefined;
     engine.free();
     // What is written after this would go into memory that others have by then.
@@ -291,6 +291,7 @@ export class Bridge {
     this.failure ??= error;
     this.onSafety();
     this.#wakeIdlers();
+    return closing;
   }
 
   // ---- the mailbox ----

@@ -562,7 +562,8 @@ export class Database<DataModel extends GenericDataModel> {
   }
 
   /**
-   * Closes the database: begins nothing new, waits until what is finished is saved, and gives its memory back.
+   * Closes the database: begins nothing new, waits until what is finished is saved and the browser has let go of it, and
+   * gives its memory back.
    * Functions that still run are rejected.
    */
   close(): Promise<void> {
@@ -582,8 +583,8 @@ export class Database<DataModel extends GenericDataModel> {
    * page that sleeps holds it up for 5 seconds; it is deleted when that page is closed.
    */
   async destroy(): Promise<void> {
-    this.#bridge.close();
-    this.#closing ??= Promise.resolve();
+    const closing = this.#bridge.close();
+    this.#closing ??= closing;
     if (this.#bridge.isDeleted) return;
     await this.#wasm.deleteDatabase(this.name, this.storage.kind === "memory").catch((problem: unknown) => {
       throw thrownError(problem);
