@@ -162,8 +162,8 @@ export interface DatabaseStorage {
   /** In the browser's IndexedDB, or in memory: gone with the page. */
   readonly kind: "indexeddb" | "memory";
   /**
-   * Asks the browser to keep this site's data also when the disk is full; some ask the person. Answers whether it has
-   * promised it.
+   * Asks the browser to keep this site's data also when the disk is full. Answers whether it has promised it. Firefox asks
+   * the person, and the promise waits for that: go on without it.
    */
   requestPersistence(): Promise<boolean>;
 }
