@@ -277,7 +277,7 @@ export const ensureFirefox = () =>
 
 /** WebKitGTK's driver, the small browser that it drives, and what runs them without a screen. */
 function installedWebKit() {
-  const [driver, xvfb] = ["WebKitWebDriver", "xvfb-run"].map(which);
+  const [driver, xvfb] = ["WebKitWebDriver", "Xvfb"].map(which);
   if (!driver || !xvfb) return undefined;
   const folders = ["/usr/lib", "/usr/libexec", "/usr/lib64"].flatMap((place) =>
     existsSync(place) ? [place, ...readdirSync(place).map((name) => join(place, name))] : [],
@@ -292,7 +292,7 @@ function installedWebKit() {
 
 /** A WebKitGTK that can be driven: the installed one, else Debian's packages when root. Answers its files. */
 export const ensureWebKit = () =>
-  ensureFromDebian("WebKitGTK", installedWebKit, ["webkit2gtk-driver", "xvfb", "xauth"], "It runs on Linux only.");
+  ensureFromDebian("WebKitGTK", installedWebKit, ["webkit2gtk-driver", "xvfb"], "It runs on Linux only.");
 
 /** All that a build needs. */
 export const ensureBuildTools = () =>

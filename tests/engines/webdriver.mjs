@@ -13,25 +13,33 @@ const ENVIRONMENT = {
   LIBGL_ALWAYS_SOFTWARE: "1",
 };
 
+/** A screen that nobody sees. Answers its name and what ends it. */
+async function startScreen(xvfb) {
+  const child = spawn(xvfb, ["-displayfd", "3", "-nolisten", "tcp"], { stdio: ["ignore", "ignore", "ignore", "pipe"] });
+  const number = await new Promise((resolve, reject) => {
+    // Which it says when it is ready.
+    child.stdio[3].once("data", (said) => resolve(String(said).trim()));
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`${xvfb} has ended with ${code}.`)));
+  });
+  return { display: `:${number}`, end: () => child.kill() };
+}
+
 /** Starts it. Answers { version, open, close }; `open` gives a tab: { evaluate, goto, close }. */
 export async function startWebKit({ driver, xvfb, browser }) {
   const port = await freePort();
-  const child = spawn(xvfb, ["-a", driver, `--port=${port}`], {
-    env: { ...process.env, ...ENVIRONMENT },
+  const screen = await startScreen(xvfb);
+  const child = spawn(driver, [`--port=${port}`], {
+    env: { ...process.env, ...ENVIRONMENT, DISPLAY: screen.display },
     stdio: "ignore",
-    // In a group of its own, so that the driver, its browser and the screen end together.
-    detached: true,
   });
   const kill = () => {
-    try {
-      process.kill(-child.pid, "SIGTERM");
-    } catch {
-      // It has ended by itself.
-    }
+    child.kill();
+    screen.end();
   };
   process.once("exit", kill);
   let hasEnded = false;
-  child.once("exit", () => (hasEnded = true));
+  for (const end of ["exit", "error"]) child.once(end, () => (hasEnded = true));
 
   async function call(method, path, body) {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
