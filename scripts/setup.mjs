@@ -2,11 +2,20 @@
 // Only Node's own modules here: the npm packages may not be installed yet.
 
 import { createHash } from "node:crypto";
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { alone } from "./lock.mjs";
-import { ask, attempt, patiently, prependPath, Problem, root, run, say } from "./run.mjs";
+import { ask, attempt, patiently, prependPath, Problem, root, run, say, tail } from "./run.mjs";
 
 /** Tools that belong to this clone alone; git ignores it. */
 export const cache = join(root, ".cache");
@@ -181,6 +190,22 @@ function installedChromium() {
   );
 }
 
+/** A tool that can't be had here. Who needs it is left out, and says the message. */
+export class Unavailable extends Problem {}
+
+const canInstallDebianPackages = () => process.platform === "linux" && isRoot() && which("apt-get") !== undefined;
+
+/** Installs packages of Debian, and answers what apt-get said, however that ended. */
+function installDebianPackages(names) {
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  const what = `Debian's package${names.length > 1 ? "s" : ""} ${names.join(", ")}`;
+  return installing(what, async () => {
+    await attempt("apt-get", ["update"], { env });
+    const { output } = await attempt("apt-get", ["install", "-y", "--no-install-recommends", ...names], { env });
+    return output;
+  });
+}
+
 async function playwrightChromium() {
   const { chromium } = await import("playwright-core");
   const file = chromium.executablePath();
@@ -193,15 +218,11 @@ export async function ensureChromium() {
   const found = installedChromium() ?? (await playwrightChromium());
   if (found) return found;
   const tried = [];
-  if (process.platform === "linux" && isRoot() && which("apt-get")) {
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    const result = await installing("Debian's package chromium", async () => {
-      await attempt("apt-get", ["update"], { env });
-      return attempt("apt-get", ["install", "-y", "--no-install-recommends", "chromium"], { env });
-    });
+  if (canInstallDebianPackages()) {
+    const output = await installDebianPackages(["chromium"]);
     const file = installedChromium();
     if (file) return file;
-    tried.push(result.output);
+    tried.push(output);
   }
   const playwright = join(root, "node_modules", "playwright-core", "cli.js");
   const result = await installing("Playwright's Chromium", () =>
@@ -210,12 +231,68 @@ export async function ensureChromium() {
   const file = await playwrightChromium();
   if (file) return file;
   tried.push(result.output);
-  const said = tried.map((output) => output.trimEnd().split("\n").slice(-6).join("\n")).join("\n");
+  const said = tried.map((output) => tail(output, 6)).join("\n");
   throw new Problem(
     `No Chromium could be found or installed. Install Chromium or Chrome (on Debian: apt-get install chromium), or name one ` +
       `with HOLDFAST_CHROMIUM=<file>, then try again.\n\n${said}`,
   );
 }
+
+/** Derived from Debian is not enough: their packages have other names, or lead to other stores. */
+const isDebian = () =>
+  existsSync("/etc/os-release") && /^ID="?debian"?$/m.test(readFileSync("/etc/os-release", "utf8"));
+
+/**
+ * What `find` finds, or finds when Debian's packages are installed. Where they can't be, it is Unavailable, with a sentence
+ * that says what to install; on Debian, for root, that is a Problem.
+ */
+async function ensureFromDebian(what, find, packages, others) {
+  const found = find();
+  if (found) return found;
+  const remedy = `On Debian: apt-get install ${packages.join(" ")}. ${others}`;
+  if (!canInstallDebianPackages() || !isDebian())
+    throw new Unavailable(`There is no ${what} here, so its tests are left out. ${remedy}`);
+  const output = await installDebianPackages(packages);
+  const installed = find();
+  if (installed) return installed;
+  throw new Problem(`${what} could not be installed. ${remedy}\n\n${tail(output, 6)}`);
+}
+
+function installedFirefox() {
+  const named = process.env.HOLDFAST_FIREFOX;
+  if (named) {
+    if (!works(named)) throw new Problem(`HOLDFAST_FIREFOX names ${named}, which can't be started.`);
+    return named;
+  }
+  const app = ["Firefox.app", "Contents", "MacOS", "firefox"];
+  const apps =
+    process.platform === "darwin" ? [homedir(), "/"].map((place) => join(place, "Applications", ...app)) : [];
+  // Debian's first: a "firefox" may be a page that tells how to get it.
+  return [...["firefox-esr", "firefox"].map(which), ...apps].find((file) => file && existsSync(file) && works(file));
+}
+
+/** A stock Firefox: the installed one, else Debian's package when root. Answers its file. */
+export const ensureFirefox = () =>
+  ensureFromDebian("Firefox", installedFirefox, ["firefox-esr"], "Another one is named by HOLDFAST_FIREFOX=<file>.");
+
+/** WebKitGTK's driver, the small browser that it drives, and what runs them without a screen. */
+function installedWebKit() {
+  const [driver, xvfb] = ["WebKitWebDriver", "Xvfb"].map(which);
+  if (!driver || !xvfb) return undefined;
+  const folders = ["/usr/lib", "/usr/libexec", "/usr/lib64"].flatMap((place) =>
+    existsSync(place) ? [place, ...readdirSync(place).map((name) => join(place, name))] : [],
+  );
+  // Those of GTK 4 and of GTK 3 with HTTP/2: whichever belongs to the driver is there.
+  const browsers = folders.flatMap((folder) =>
+    ["webkitgtk-6.0", "webkit2gtk-4.1"].map((version) => join(folder, version, "MiniBrowser")),
+  );
+  const browser = browsers.find((file) => existsSync(file));
+  return browser && { driver, xvfb, browser };
+}
+
+/** A WebKitGTK that can be driven: the installed one, else Debian's packages when root. Answers its files. */
+export const ensureWebKit = () =>
+  ensureFromDebian("WebKitGTK", installedWebKit, ["webkit2gtk-driver", "xvfb"], "It runs on Linux only.");
 
 /** All that a build needs. */
 export const ensureBuildTools = () =>

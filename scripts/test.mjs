@@ -19,7 +19,15 @@ import { browserTests, check, checks, prepareChecks } from "./check.mjs";
 import { alone } from "./lock.mjs";
 import { attempt, main, patiently, Problem, root, say, tail, time } from "./run.mjs";
 import { freePort, serveBuilt, serveSources } from "./serve.mjs";
-import { cache, ensureBuildTools, ensureChromium, wasmTarget } from "./setup.mjs";
+import {
+  cache,
+  ensureBuildTools,
+  ensureChromium,
+  ensureFirefox,
+  ensureWebKit,
+  Unavailable,
+  wasmTarget,
+} from "./setup.mjs";
 import { excess, sizes, table } from "./size.mjs";
 
 const usage = "npm test -- [--only name[,name]] [--long] [--help] [-- arguments for the only layer]";
@@ -150,6 +158,25 @@ async function fuzz() {
     }
   }
   return counts;
+}
+
+/** Each engine's files, or why there are none here; that is said as well. */
+async function findEngines() {
+  const found = {};
+  for (const [name, ensure] of Object.entries({
+    chromium: ensureChromium,
+    firefox: ensureFirefox,
+    webkit: ensureWebKit,
+  })) {
+    try {
+      found[name] = { file: await ensure() };
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      say(error.message);
+      found[name] = { missing: error.message };
+    }
+  }
+  return found;
 }
 
 /** A folder with the tests of types in which `ts/` is what was built, so that they read the published declarations. */
@@ -338,6 +365,28 @@ const layers = [
           skipped: stats.skipped ?? 0,
         };
         return outcome(result, counts, minutes(15));
+      } finally {
+        await Promise.all(servers.map((server) => server.close()));
+      }
+    },
+  },
+  {
+    name: "engines",
+    about: "the store, two tabs and React in Chromium, Firefox and WebKitGTK",
+    present: () => filesBelow("tests/engines", ".test.mjs").length > 0,
+    async run() {
+      await built();
+      process.env.HOLDFAST_ENGINES = JSON.stringify(await findEngines());
+      const servers = [];
+      try {
+        for (const [variable, folder] of [
+          ["HOLDFAST_ENGINE_PAGES", "tests/engines/pages"],
+          ["HOLDFAST_PAGES", "tests/e2e/pages"],
+        ]) {
+          servers.push(await serveSources(folder, { port: await freePort() }));
+          process.env[variable] = servers.at(-1).url;
+        }
+        return await nodeTest("engines", filesBelow("tests/engines", ".test.mjs"), { limit: minutes(10) });
       } finally {
         await Promise.all(servers.map((server) => server.close()));
       }

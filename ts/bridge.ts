@@ -126,6 +126,7 @@ export class Bridge implements EngineUser {
   #connection: IDBDatabase | undefined;
   #outage: Outage | undefined;
   #ended: HoldfastError | undefined;
+  #endClosing: () => void = () => undefined;
   /** What the engine has last failed of. */
   fault: HoldfastError | undefined;
   /** The last transaction, and the last one of an engine that has failed. */
@@ -257,15 +258,18 @@ export class Bridge implements EngineUser {
     return this.#engine !== undefined && transaction > this.#lostTransaction;
   }
 
-  /** Ends everything. Whatever was not saved is rejected. */
-  close(): void {
+  /** Ends everything, at once. Whatever was not saved is rejected. The promise settles when storage has let go of it. */
+  close(): Promise<void> {
     const engine = this.#engine;
-    if (this.isClosed) return;
-    if (engine !== undefined) {
-      engine.close();
-      engine.free();
-    }
+    if (this.isClosed) return Promise.resolve();
+    const closing = engine?.close();
+    engine?.free();
     this.#end(closed());
+    if (closing === undefined) return Promise.resolve();
+    // Should the engine fail meanwhile, nobody would say so.
+    this.#wasm.users.add(this);
+    const isOver = new Promise<void>((resolve) => (this.#endClosing = resolve));
+    return Promise.race([closing, isOver]).finally(() => this.#wasm.users.delete(this));
   }
 
   #end(error: HoldfastError): void {
@@ -303,7 +307,7 @@ export class Bridge implements EngineUser {
 
   fell(error: HoldfastError): void {
     this.fault = error;
-    if (this.isClosed) return;
+    if (this.isClosed) return this.#endClosing();
     this.#opening?.reject(error);
     this.#connection?.close();
     if (this.#outage !== undefined) return;
@@ -326,7 +330,7 @@ export class Bridge implements EngineUser {
   }
 
   gaveUp(error: HoldfastError): void {
-    this.#end(error);
+    if (!this.isClosed) this.#end(error);
   }
 
   async #reopen(memory: WebAssembly.Memory): Promise<void> {
@@ -342,7 +346,7 @@ export class Bridge implements EngineUser {
     await this.#opened;
     if (this.#outage !== outage) {
       // It was closed meanwhile.
-      engine.close();
+      void engine.close();
       engine.free();
       return;
     }

@@ -164,8 +164,8 @@ export interface DatabaseStorage {
   /** In the browser's IndexedDB, or in memory: gone with the page. */
   readonly kind: "indexeddb" | "memory";
   /**
-   * Asks the browser to keep this site's data also when the disk is full; some ask the person. Answers whether it has
-   * promised it.
+   * Asks the browser to keep this site's data also when the disk is full. Answers whether it has promised it. Firefox asks
+   * the person, and the promise waits for that: go on without it.
    */
   requestPersistence(): Promise<boolean>;
 }
@@ -580,7 +580,8 @@ export class Database<DataModel extends GenericDataModel> {
   }
 
   /**
-   * Closes the database: begins nothing new, waits until what is finished is saved, and gives its memory back.
+   * Closes the database: begins nothing new, waits until what is finished is saved and the browser has let go of it, and
+   * gives its memory back.
    * Functions that still run are rejected.
    */
   close(): Promise<void> {
@@ -600,8 +601,8 @@ export class Database<DataModel extends GenericDataModel> {
    * page that sleeps holds it up for 5 seconds; it is deleted when that page is closed.
    */
   async destroy(): Promise<void> {
-    this.#bridge.close();
-    this.#closing ??= Promise.resolve();
+    const closing = this.#bridge.close();
+    this.#closing ??= closing;
     if (this.#bridge.isDeleted) return;
     await this.#wasm.deleteDatabase(this.name, this.storage.kind === "memory").catch((problem: unknown) => {
       throw thrownError(problem);

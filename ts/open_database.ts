@@ -146,7 +146,7 @@ export async function openDatabase<Schema extends ExportableSchema>(
   try {
     await bridge.opened;
   } catch (error) {
-    bridge.close();
+    void bridge.close();
     throw error;
   }
   endImports(bridge, engineOptions);

@@ -174,9 +174,10 @@ impl Engine {
         }) as u32
     }
 
-    /// Ends it: whatever was not saved is rejected.
-    pub fn close(&self) {
-        self.shared.close();
+    /// Ends it: whatever was not saved is rejected. The promise settles when storage has let go of it.
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn close(&self) -> js_sys::Promise {
+        self.shared.close()
     }
 }
 

@@ -10,10 +10,10 @@
 //! operation answers once, with an [`Input`]; what fails before a transaction has begun is returned
 //! instead, because then the caller is still on the stack.
 
-use super::request::{Running, describe, describe_exception};
+use super::request::{Running, Use, describe, describe_exception};
 use crate::store::{Manifest, PageId, next_attempt};
 use crate::tab::{Failure, Input, LogTail, ReadId};
-use js_sys::{Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Function, Object, Reflect, Uint8Array};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -60,6 +60,7 @@ pub(crate) struct Connection {
     database: IdbDatabase,
     /// How commits are written.
     commits: Mode,
+    in_use: Rc<Use>,
     _handlers: [Closure<dyn FnMut(web_sys::Event)>; 2],
 }
 
@@ -106,7 +107,12 @@ impl Connection {
         database.set_onclose(Some(lost.as_ref().unchecked_ref()));
         database.set_onversionchange(Some(superseded.as_ref().unchecked_ref()));
         let commits = if is_strict { Mode::Strict } else { Mode::Relaxed };
-        Connection { database, commits, _handlers: [lost, superseded] }
+        Connection { database, commits, in_use: Rc::default(), _handlers: [lost, superseded] }
+    }
+
+    /// Calls a function when this is dropped and its transactions have ended, those too whose answer was there before.
+    pub(crate) fn at_end(&self, action: Function) {
+        self.in_use.at_end(action);
     }
 
     pub(crate) fn begin(&self, stores: &[&str], mode: Mode) -> Result<Running, JsValue> {
@@ -119,7 +125,8 @@ impl Connection {
         let options = Object::new();
         Reflect::set(&options, &"durability".into(), &durability.into())?;
         let database: &DurableDatabase = self.database.unchecked_ref();
-        database.begin(&names, mode, &options).map(Running::new)
+        let transaction = database.begin(&names, mode, &options)?;
+        Ok(Running::new(transaction, self.in_use.clone()))
     }
 
     /// Reads pages, and whether there is a manifest newer than `generation`.

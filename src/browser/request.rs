@@ -1,5 +1,6 @@
 //! One transaction of IndexedDB with the closures that it calls.
 
+use js_sys::Function;
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -18,17 +19,37 @@ type Handler = Closure<dyn FnMut(Event)>;
 /// How a transaction ended: it completed, or was aborted, with its error if it has one.
 type End = Result<(), Option<DomException>>;
 
+/// What a connection and its transactions share: when the last of them has gone, it calls the function that it was
+/// given, if any.
+#[derive(Default)]
+pub(crate) struct Use(RefCell<Option<Function>>);
+
+impl Use {
+    pub(crate) fn at_end(&self, action: Function) {
+        self.0.replace(Some(action));
+    }
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        if let Some(action) = self.0.take() {
+            let _ = action.call0(&JsValue::UNDEFINED);
+        }
+    }
+}
+
 /// A transaction under way. Its closures live until it ends, which it always does: by completing, by
 /// aborting, or with the page.
 #[derive(Clone)]
 pub(crate) struct Running {
     transaction: IdbTransaction,
     handlers: Rc<RefCell<Vec<Handler>>>,
+    in_use: Rc<Use>,
 }
 
 impl Running {
-    pub(crate) fn new(transaction: IdbTransaction) -> Self {
-        Running { transaction, handlers: Rc::default() }
+    pub(crate) fn new(transaction: IdbTransaction, in_use: Rc<Use>) -> Self {
+        Running { transaction, handlers: Rc::default(), in_use }
     }
 
     pub(crate) fn store(&self, name: &str) -> Result<IdbObjectStore, JsValue> {
@@ -71,17 +92,17 @@ impl Running {
     }
 
     fn at_end_boxed(self, action: Box<dyn FnOnce(End)>) {
-        let Running { transaction, handlers } = self;
+        let Running { transaction, handlers, in_use } = self;
         let source = transaction.clone();
         let kept = handlers.clone();
-        let mut action = Some(action);
+        let mut action = Some((action, in_use));
         let handler: Handler = Closure::new(move |event: Event| {
-            let Some(action) = action.take() else { return };
+            let Some((action, in_use)) = action.take() else { return };
             let end = if event.type_() == "complete" { Ok(()) } else { Err(source.error()) };
             // Dropping the handlers drops this one too, as soon as it returns.
             let done = kept.take();
             action(end);
-            drop(done);
+            drop((done, in_use));
         });
         let function = Some(handler.as_ref().unchecked_ref());
         transaction.set_oncomplete(function);

@@ -9,6 +9,7 @@ use super::memory::Seat;
 use super::opening::{self, OpenFailure, open_error};
 use super::trim::Trim;
 use crate::tab::{Effect, Event, Input, Outcome, Tab};
+use js_sys::Promise;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
@@ -406,19 +407,25 @@ impl Shared {
         });
     }
 
-    /// Ends everything. Whatever was not saved is rejected.
-    pub(crate) fn close(self: &Rc<Self>) {
+    /// Ends everything. Whatever was not saved is rejected. The promise settles when the browser has ended all its
+    /// transactions: where a worker was ended before that, WebKit takes its connection for open, and nobody could
+    /// delete the database.
+    pub(crate) fn close(self: &Rc<Self>) -> Promise {
         self.lock.release();
         for queue in &self.tasks {
             queue.tasks.borrow_mut().clear();
         }
         self.enter(|inner| {
             inner.tab.close();
-            inner.storage = Storage::Closed;
+            let storage = std::mem::replace(&mut inner.storage, Storage::Closed);
             inner.channel = None;
             inner.timer = None;
             inner.rows.clear();
-        });
+            match storage {
+                Storage::IndexedDb(connection) => Promise::new(&mut |resolve, _| connection.at_end(resolve)),
+                _ => Promise::resolve(&JsValue::UNDEFINED),
+            }
+        })
     }
 
     // ---- the store in memory ----

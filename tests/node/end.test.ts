@@ -158,6 +158,16 @@ test("a database in memory that another deletes is lost, and the next of the nam
   assert.equal(await another.query("users").count(), 1);
 });
 
+test("a database that another deletes says that it is closed, and why", async (t) => {
+  const name = freshName();
+  const [one, two] = [await open(t, { name }), await open(t, { name, onProblem: () => undefined })];
+  const heard: string[] = [];
+  two.durability.subscribe(() => heard.push(two.durability.state));
+  await one.destroy();
+  while (heard.length === 0) await sleep(1);
+  assert.deepEqual([heard, two.durability.reason?.code], [["closed"], "DatabaseClosed"]);
+});
+
 test("deleting what is closed deletes it for the others", async (t) => {
   const { one, two } = await pair(t);
   const { user } = await seed(two);

@@ -38,6 +38,32 @@ for (const [script, args, sentence] of [
   });
 }
 
+for (const [ensure, sentence] of [
+  ["ensureFirefox", "There is no Firefox here, so its tests are left out. On Debian: apt-get install firefox-esr."],
+  [
+    "ensureWebKit",
+    "There is no WebKitGTK here, so its tests are left out. On Debian: apt-get install webkit2gtk-driver",
+  ],
+]) {
+  test(`${ensure} without a browser and without apt-get tells what to install`, async () => {
+    const { code, said } = await node(
+      "--input-type=module",
+      "--eval",
+      `import { main } from "./scripts/run.mjs";
+       import { ${ensure}, Unavailable } from "./scripts/setup.mjs";
+       process.env.PATH = "";
+       main(async () => {
+         const error = await ${ensure}().catch((error) => error);
+         if (!(error instanceof Unavailable)) throw new Error("It is another error.", { cause: error });
+         throw error;
+       });`,
+    );
+    assert.equal(code, 1);
+    assert.ok(said.includes(sentence), said);
+    assert.doesNotMatch(said, stackTrace);
+  });
+}
+
 for (const [version, isEnough] of [
   ["v18.20.8", false],
   ["v20.0.0", false],

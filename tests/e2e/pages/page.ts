@@ -38,7 +38,7 @@ export interface Page {
   abortAfter(method: "add" | "put" | "getAll", store: string, error?: string): () => number;
 }
 
-const page: Omit<Page, "db"> = {
+export const page: Omit<Page, "db"> = {
   openTasks,
   openMore,
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
