@@ -1,6 +1,6 @@
 /** Holdfast's hooks, for this page's database and for tables that are known only when the page runs. */
 import { useDatabase, useLive, useQuery } from "holdfast/react";
-import { useCallback, useSyncExternalStore } from "react";
+import { useCallback, useMemo, useSyncExternalStore } from "react";
 import { useCost } from "./costs";
 import type { Db, Model } from "./database";
 import type { Row } from "./fields";
@@ -26,10 +26,15 @@ export function useRead<T>(text: string, index: string, read: (reader: AnyReader
   return value;
 }
 
-/** The same with its status and its error. `key` tells it from others, where the text does not say all. */
+/**
+ * The same with its status and its error. `key` tells it from others, where the text does not say all; `"skip"` follows
+ * nothing.
+ */
 export function useReadLive<T>(text: string, index: string, read: (reader: AnyReader) => Promise<T>, key = text) {
   const began = performance.now();
-  const live = useLive(async (ctx) => read(ctx.db as unknown as AnyReader), [key]);
+  const isSkipped = key === "skip";
+  const follow = async (ctx: { db: unknown }): Promise<T> => read(ctx.db as AnyReader);
+  const live = useLive<T>((isSkipped ? "skip" : follow) as typeof follow, [key]);
   useCost(text, index, began, live.status === "error" ? undefined : live.value);
   return live;
 }
@@ -39,13 +44,13 @@ export const useFirst = (query: AnyQuery): Row | null | undefined => useQuery(qu
 
 /** Whether a media query holds. */
 export function useMedia(query: string): boolean {
+  const media = useMemo(() => matchMedia(query), [query]);
   const subscribe = useCallback(
     (changed: () => void) => {
-      const media = matchMedia(query);
       media.addEventListener("change", changed);
       return () => media.removeEventListener("change", changed);
     },
-    [query],
+    [media],
   );
-  return useSyncExternalStore(subscribe, () => matchMedia(query).matches);
+  return useSyncExternalStore(subscribe, () => media.matches);
 }

@@ -1,11 +1,9 @@
-/** The page: opens the database and shows it. */
+/** The page: shows the database. */
+import "./begin";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { start } from "./database";
 import { offline } from "./offline";
 import { App } from "./views/app";
-
-void start("indexeddb");
 
 // What a boundary has caught it shows.
 const root = createRoot(document.getElementById("root")!, { onCaughtError: () => undefined });

@@ -17,7 +17,9 @@ const askedMs = 60 * 60_000;
 export function offline(): void {
   // In development every change has to show: see scripts/serve.mjs for what becomes of a worker that is there.
   if (!import.meta.env.PROD || !("serviceWorker" in navigator)) return;
-  void register();
+  // The page comes first.
+  if ("requestIdleCallback" in globalThis) requestIdleCallback(() => void register(), { timeout: 5000 });
+  else void register();
 }
 
 async function register(): Promise<void> {

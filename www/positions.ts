@@ -18,6 +18,28 @@ export async function rowsAt(reader: AnyReader, plan: Plan, place: number, count
   return new Search(reader, plan, plan.steps, plan.by).rowsAt(place, count);
 }
 
+const bits = new DataView(new ArrayBuffer(8));
+
+/** Which number it is of all that there are, so that any two are at most 64 halvings apart. */
+function ordinalOf(value: number): bigint {
+  bits.setFloat64(0, value);
+  const ordinal = bits.getBigInt64(0);
+  return ordinal < 0n ? -(ordinal & 0x7fff_ffff_ffff_ffffn) : ordinal;
+}
+
+function numberOf(ordinal: bigint): number {
+  bits.setBigInt64(0, ordinal < 0n ? -ordinal : ordinal);
+  const value = bits.getFloat64(0);
+  return ordinal < 0n ? -value : value;
+}
+
+/** The number that is as many numbers away from one as from the other, if there is any between them. */
+function between(one: number, other: number): number | undefined {
+  const [low, high] = [ordinalOf(one), ordinalOf(other)];
+  const middle = (low + high) / 2n;
+  return middle === low || middle === high ? undefined : numberOf(middle);
+}
+
 /** A range of an index in which documents are looked for by the value of one field. */
 class Search {
   readonly #reader: AnyReader;
@@ -41,15 +63,16 @@ class Search {
     const start = first[this.#field];
     // In descending order those without a value come last.
     const valued = last === undefined ? 0 : await this.#in(this.#withoutNothing()).count();
-    if (place >= valued) return this.#among(undefined, place - valued, count);
+    const isOpen = this.#fixed.length === this.#steps.length;
+    if (place >= valued) return isOpen ? this.#among(undefined, place - valued, count) : [];
     if (typeof start !== "number" || last === undefined) return this.#in(this.#steps).order(order).take(count);
 
     // At `low` not more than `place` documents are passed, at `high` more.
     let [low, before] = [start, 0];
     let high = last;
     while (place - before > passed) {
-      const middle = (low + high) / 2;
-      if (middle === low || middle === high) break;
+      const middle = between(low, high);
+      if (middle === undefined) break;
       const found = await this.#before(middle);
       if (found <= place) [low, before] = [middle, found];
       else high = middle;

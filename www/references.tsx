@@ -21,21 +21,25 @@ const nameIn: Record<Named, (row: Row) => string> = {
 const gone: Record<Named, string> = { users: "somebody who is gone", projects: "a project that is gone" };
 
 export class References {
+  /** Whether they are still read. */
+  readonly isLoading: boolean;
   readonly #rows: Record<Named, readonly Row[]>;
   readonly #names = new Map<string, string>();
 
-  constructor(rows: Record<Named, readonly Row[]>) {
+  constructor(rows: Record<Named, readonly Row[]>, isLoading: boolean) {
     this.#rows = rows;
+    this.isLoading = isLoading;
     for (const table of ["users", "projects"] as const)
       for (const row of rows[table]) this.#names.set(row._id, nameIn[table](row));
   }
 
   /** Whether there is nobody and nothing. */
   get isEmpty(): boolean {
-    return this.#names.size === 0;
+    return !this.isLoading && this.#names.size === 0;
   }
 
-  readonly nameOf = (table: TableName, id: string): string => this.#names.get(id) ?? gone[table as Named];
+  readonly nameOf = (table: TableName, id: string): string =>
+    this.#names.get(id) ?? (this.isLoading ? "…" : gone[table as Named]);
 
   /** Ids and names, by name. */
   options(table: TableName): (readonly [id: string, name: string])[] {
@@ -47,17 +51,10 @@ export class References {
   noneOf = ({ path }: Field): string => (path === "assigneeId" ? "Nobody" : "None");
 }
 
-const Context = createContext<References | undefined>(undefined);
+const loading = new References({ users: [], projects: [] }, true);
+const Context = createContext(loading);
 
-/** The names, once there are any: `undefined` while they are read. */
-export const useReferences = (): References | undefined => use(Context);
-
-/** The names, below a list that is shown only when there are some. */
-export function useNames(): References {
-  const references = use(Context);
-  if (references === undefined) throw new Error("There are no names yet.");
-  return references;
-}
+export const useNames = (): References => use(Context);
 
 /** Follows the names for all components below. Where none has changed, it stays the same. */
 export function ReferencesProvider({ children }: { children: ReactNode }) {
@@ -75,7 +72,7 @@ export function ReferencesProvider({ children }: { children: ReactNode }) {
     useQuery(db.query("projects"), { take: most }),
   );
   const references = useMemo(
-    () => (users && projects ? new References({ users, projects }) : undefined),
+    () => (users && projects ? new References({ users, projects }, false) : loading),
     [users, projects],
   );
   return <Context value={references}>{children}</Context>;

@@ -1,6 +1,6 @@
 /** The page: what is always there, and the database as long as there is one. */
 import { HoldfastProvider } from "holdfast/react";
-import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useDeferredValue, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { phase, start, type Opened, type Phase } from "../database";
 import { explain } from "../problems";
 import { ReferencesProvider } from "../references";
@@ -137,6 +137,9 @@ function Tabs({ table }: { table: TableName }) {
 }
 
 function Panels({ opened: { storage, durability } }: { opened: Opened }) {
+  // The list comes first.
+  const isDue = useDeferredValue(true, false);
+  if (!isDue) return null;
   return (
     <>
       <Boundary>

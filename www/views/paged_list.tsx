@@ -1,6 +1,6 @@
 /** A list of which one page is shown, with buttons to the others: from the start on, or from the end back. */
 import { HoldfastError } from "holdfast";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import type { Row } from "../fields";
 import { number } from "../format";
 import { useCount, useReader, useReadLive } from "../hooks";
@@ -17,6 +17,12 @@ interface Props {
   nothing: React.ReactNode;
 }
 
+/**
+ * A live page ends where it ended at first, so it becomes longer when documents come. One that is so many times as long
+ * as it should be is asked for anew.
+ */
+const longest = 2;
+
 export function PagedList({ plan, edit, nothing }: Props) {
   const { table } = plan;
   const { place, pageSize } = useStore(lists[table]);
@@ -24,12 +30,13 @@ export function PagedList({ plan, edit, nothing }: Props) {
   const { isFromEnd, cursors, passed, lastSize } = place;
   const cursor = cursors.at(-1)!;
   const numItems = isFromEnd && cursors.length === 1 ? lastSize : pageSize;
+  const [round, setRound] = useState(0);
   const text = `${plan.text}.paginate({ numItems: ${numItems} })`;
   const { value, status, error } = useReadLive(
     text,
     plan.index,
     (reader) => plan.query(reader, isFromEnd).paginate({ numItems, cursor }),
-    JSON.stringify([plan.key, numItems, cursor, isFromEnd]),
+    JSON.stringify([plan.key, numItems, cursor, isFromEnd, round]),
   );
   const query = plan.query(useReader());
   // A count that has to read every document is not asked for.
@@ -45,9 +52,15 @@ export function PagedList({ plan, edit, nothing }: Props) {
       choose(table, { place: { ...place, cursors: cursors.slice(0, -1), passed: passed.slice(0, -1) } });
   }, [table, isForeign, isBeyond, isEmpty]);
 
+  const isLong = value !== undefined && value.page.length > longest * numItems;
+  useEffect(() => {
+    if (isLong) setRound((now) => now + 1);
+  }, [isLong]);
+
   if (status === "error" && !isForeign) throw error as Error;
   if (value === undefined) return <p className="loading">Reading…</p>;
-  const rows = isFromEnd ? value.page.toReversed() : value.page;
+  const page = isLong ? value.page.slice(0, numItems) : value.page;
+  const rows = isFromEnd ? page.toReversed() : page;
   if (rows.length === 0) return nothing;
   return (
     <>

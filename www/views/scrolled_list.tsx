@@ -1,6 +1,6 @@
 /** A list that one scrolls through, however long it is. */
 import { usePaginatedQuery } from "holdfast/react";
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { useCost } from "../costs";
 import type { Row } from "../fields";
 import { number } from "../format";
@@ -31,7 +31,12 @@ export function PlacedList({ plan, edit, nothing }: Props) {
     (first: number, last: number) => setMiddle(Math.max(1, Math.floor((first + last) / 2 / windowSize))),
     [],
   );
-  const windows = [useWindow(plan, middle, 0), useWindow(plan, middle, 1), useWindow(plan, middle, 2)];
+  // What is not in sight yet can wait until something is.
+  const [isShown, setShown] = useState(false);
+  const windows = [0, 1, 2].map((remainder) => useWindow(plan, middle, remainder, isShown));
+  useEffect(() => {
+    if (windows.some((rows) => rows !== undefined)) setShown(true);
+  });
   if (all === undefined) return <p className="loading">Reading…</p>;
   if (all === 0) return nothing;
   const rowAt = (index: number): Row | undefined => {
@@ -55,14 +60,15 @@ export function PlacedList({ plan, edit, nothing }: Props) {
 }
 
 /** That one of the windows around the middle whose number leaves `remainder` when it is divided by three. */
-function useWindow(plan: Plan, middle: number, remainder: number): readonly Row[] | undefined {
+function useWindow(plan: Plan, middle: number, remainder: number, isWanted: boolean): readonly Row[] | undefined {
   const number = middle - 1 + ((remainder - middle + 1 + 3 * middle) % 3);
+  const isFirst = number === 0;
   const place = number * windowSize;
   const read = useReadLive(
     `rows ${place + 1} to ${place + windowSize} of ${plan.text}`,
     plan.index,
     (reader) => rowsAt(reader, plan, place, windowSize),
-    `${place} ${plan.key}`,
+    isWanted || isFirst ? `${place} ${plan.key}` : "skip",
   );
   if (read.status === "error") throw read.error as Error;
   return read.value;

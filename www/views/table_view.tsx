@@ -5,7 +5,7 @@ import { plural } from "../format";
 import { useCount, useReader } from "../hooks";
 import { choiceOf, clear, descendingOf, lists } from "../lists";
 import { plan as planOf, type Choice, type Plan } from "../plan";
-import { useReferences } from "../references";
+import { useNames } from "../references";
 import type { TableName } from "../schema";
 import { useStore } from "../store";
 import { looks } from "../tables";
@@ -20,7 +20,7 @@ import { Tiles } from "./tiles";
 
 export function TableView({ table }: { table: TableName }) {
   const { one, many, tiles, isScrolled } = looks[table];
-  const references = useReferences();
+  const references = useNames();
   const total = useCount(`db.query("${table}")`, "by_creation_time", useReader().query(table));
   const list = useStore(lists[table]);
   // The place in the list is no part of the question.
@@ -28,16 +28,17 @@ export function TableView({ table }: { table: TableName }) {
   const plan = useMemo(() => planOf(table, choice), [table, choice]);
   const [edited, setEdited] = useState<Row | "new">();
   const edit = useCallback((row: Row) => setEdited(row), []);
-  if (total === undefined || references === undefined) return <p className="loading">Reading…</p>;
+  // All is asked for at once, and shown when it is known whether there is anything.
+  const isKnown = total !== undefined && !references.isLoading;
   if (total === 0 && (table === "movies" || references.isEmpty))
     return table === "movies" ? <StartWithMovies /> : <StartWithSample />;
   const List = !isScrolled ? PagedList : plan.isFiltered ? FilteredList : PlacedList;
   return (
-    <section aria-label={many}>
-      {tiles && <Tiles table={table} path={tiles} total={total} />}
+    <section aria-label={many} className={isKnown ? "" : "unknown"}>
+      {tiles && <Tiles table={table} path={tiles} total={total ?? 0} />}
       <div className="toolbar">
         <p className="total" aria-live="polite">
-          {plural(total, one, many)}
+          {plural(total ?? 0, one, many)}
         </p>
         <button type="button" className="primary" onClick={() => setEdited("new")}>
           {`New ${one}`}
