@@ -1,5 +1,5 @@
-/** The page: shows the database. */
-import "./begin";
+/** The page: shows the database, as soon as that is open. */
+import { opening } from "./begin";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { offline } from "./offline";
@@ -13,4 +13,4 @@ root.render(
   </StrictMode>,
 );
 
-offline();
+void opening.then(offline);
