@@ -39,7 +39,9 @@ export function FormDialog({ table, row, save, onClose }: Props) {
   const [isSaving, setSaving] = useState(false);
   const [blame, setBlame] = useState<Blame>();
   const name = row ? `Edit ${one}` : `New ${one}`;
-  useLayoutEffect(() => controls.current.get(fields[0]!.path)?.element.focus(), [fields]);
+  useLayoutEffect(() => {
+    controls.current.get(fields[0]!.path)?.element.focus();
+  }, [fields]);
 
   const read = (): Record<string, unknown> => {
     const all = [...controls.current.values()];

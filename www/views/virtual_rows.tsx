@@ -49,7 +49,9 @@ export function VirtualRows({ table, count, rowAt, onSight, edit, question, chil
     overscan,
   });
   useLayoutEffect(() => virtualizer.measure(), [height, virtualizer]);
-  useLayoutEffect(() => scroller.current?.scrollTo({ top: 0 }), [question]);
+  useLayoutEffect(() => {
+    scroller.current!.scrollTop = 0;
+  }, [question]);
   const blocks = virtualizer.getVirtualItems();
   const first = (blocks[0]?.index ?? 0) * block;
   const last = Math.min(count, ((blocks.at(-1)?.index ?? -1) + 1) * block) - 1;
