@@ -53,7 +53,8 @@ test("two tabs follow each other without being asked", async ({ newTab }) => {
   await expectCount(first, "done", done);
   // Names that other documents show are followed, too.
   await second.getByRole("tab", { name: "Projects" }).click();
-  await change(rows(second).filter({ hasText: "Website" }), "name", "Shop");
+  const website = await rows(second).filter({ hasText: "Website" }).getAttribute("data-id");
+  await change(second.locator(`[data-id="${website}"]`), "name", "Shop");
   await expect(value(rows(first).first(), "projectId")).toHaveText("Shop");
   await rows(first).first().getByRole("button", { name: "Delete" }).click();
   await second.getByRole("tab", { name: "Tasks" }).click();

@@ -33,7 +33,7 @@ export function PlacedList({ plan, edit, nothing }: Props) {
   );
   // What is not in sight yet can wait until something is.
   const [isShown, setShown] = useState(false);
-  const windows = [0, 1, 2].map((remainder) => useWindow(plan, middle, remainder, isShown));
+  const windows = [0, 1, 2].map((remainder) => useWindow(plan, middle, remainder, isShown ? (all ?? 0) : 0));
   useEffect(() => {
     if (windows.some((rows) => rows !== undefined)) setShown(true);
   });
@@ -60,15 +60,14 @@ export function PlacedList({ plan, edit, nothing }: Props) {
 }
 
 /** That one of the windows around the middle whose number leaves `remainder` when it is divided by three. */
-function useWindow(plan: Plan, middle: number, remainder: number, isWanted: boolean): readonly Row[] | undefined {
+function useWindow(plan: Plan, middle: number, remainder: number, count: number): readonly Row[] | undefined {
   const number = middle - 1 + ((remainder - middle + 1 + 3 * middle) % 3);
-  const isFirst = number === 0;
   const place = number * windowSize;
   const read = useReadLive(
     `rows ${place + 1} to ${place + windowSize} of ${plan.text}`,
     plan.index,
     (reader) => rowsAt(reader, plan, place, windowSize),
-    isWanted || isFirst ? `${place} ${plan.key}` : "skip",
+    number === 0 || place < count ? `${place} ${plan.key}` : "skip",
   );
   if (read.status === "error") throw read.error as Error;
   return read.value;
