@@ -11,7 +11,6 @@ import {
   openForm,
   rows,
   test,
-  tile,
   value,
   valuesOf,
   verify,

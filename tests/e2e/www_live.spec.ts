@@ -148,7 +148,7 @@ test("what a filter has to look for comes as one scrolls", async ({ newTab }) =>
 const breakDisk = (page: Page): Promise<void> =>
   page.evaluate(() => {
     const stores = IDBObjectStore.prototype;
-    const { add } = stores;
+    const add = Object.getOwnPropertyDescriptor(stores, "add")!;
     const commit = Object.getOwnPropertyDescriptor(IDBTransaction.prototype, "commit")!;
     const doomed = new WeakSet<IDBTransaction>();
     IDBTransaction.prototype.commit = function () {
@@ -156,7 +156,7 @@ const breakDisk = (page: Page): Promise<void> =>
     };
     stores.add = function (...args) {
       const { transaction } = this;
-      const request = add.apply(this, args);
+      const request = (add.value as IDBObjectStore["add"]).apply(this, args);
       doomed.add(transaction);
       request.addEventListener("success", () => {
         Object.defineProperty(transaction, "error", { value: new DOMException("No room.", "QuotaExceededError") });
@@ -166,7 +166,7 @@ const breakDisk = (page: Page): Promise<void> =>
     };
     Object.assign(globalThis, {
       mendDisk: () => {
-        stores.add = add;
+        Object.defineProperty(stores, "add", add);
         Object.defineProperty(IDBTransaction.prototype, "commit", commit);
       },
     });

@@ -17,7 +17,7 @@ const dueDate = fc.oneof(
   { weight: 1, arbitrary: fc.double({ min: -1e9, max: 1e15, noNaN: true }) },
   { weight: 2, arbitrary: fc.constant(undefined) },
 );
-const status = fc.constantFrom("todo", "done");
+const status = fc.constantFrom("todo" as const, "done" as const);
 const bound = fc.option(
   fc.integer({ min: -1, max: 7 }).map((n) => n * day),
   { nil: undefined },
@@ -44,7 +44,7 @@ test("rows at a place are those that a list of everything has there", async () =
         const documents = tasks.map(([dueDate, status], i) => ({
           projectId: i % 3 === 0 ? other : projectId,
           title: `Task ${i}`,
-          status: status as "todo" | "done",
+          status,
           priority: "low" as const,
           createdAt: 0,
           updatedAt: 0,
