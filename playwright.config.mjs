@@ -7,7 +7,7 @@ if (!executablePath) throw new Error('Run these tests by "npm test -- --only e2e
 // What tests/e2e/pages is served as, for pages that came from another machine: there browsers allow less.
 const args = [...chromiumArgs(), "--host-resolver-rules=MAP lan.test 127.0.0.1"];
 
-// HOLDFAST_WWW is the address of www as it would be deployed, HOLDFAST_PAGES that of tests/e2e/pages.
+// HOLDFAST_WWW is the address of www as it would be deployed, HOLDFAST_WWW_FOLDER where that lies, HOLDFAST_PAGES that of tests/e2e/pages.
 export default defineConfig({
   testDir: "tests/e2e",
   outputDir: "test-results",

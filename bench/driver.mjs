@@ -100,6 +100,12 @@ export async function run(o) {
         note(out, t0)
       }
     }
+    if (o.rows.includes('app') && o.engines.includes('holdfast') && !o.quick && !o.holdfast) {
+      console.error('bench: the app of www, 100,000 tasks')
+      const { measureApp } = await import('./app.mjs')
+      result.app = await measureApp().catch(e => ({ failed: clean(e.message ?? e) }))
+      save()
+    }
   } finally { ctx.server.close() }
   save()
   const md = table(result)
@@ -111,7 +117,7 @@ export async function run(o) {
   }
   console.log(md)
   o.result = result
-  return result.runs.some(e => Object.values(e.bad).some(m => /WRONG/.test(m))) ? 1 : 0
+  return result.runs.some(e => Object.values(e.bad).some(m => /WRONG/.test(m))) || /WRONG/.test(result.app?.failed) ? 1 : 0
 }
 /** Raw runs before and after Holdfast, so that drift of the machine shows. */
 function order(names) {

@@ -9,7 +9,7 @@ const here = path.dirname(fileURLToPath(import.meta.url))
 const HELP = `node bench/run.mjs [options]
   --n LIST        rows, default 10000,100000
   --engines LIST  default raw-idb,holdfast,dexie,sqlite-opfs,tanstack-db; raw-idb runs before and after holdfast
-  --rows LIST     groups of rows: bulk, disk, warm, scan, count, cold, writes, live, tabs; default all
+  --rows LIST     groups of rows: bulk, disk, warm, scan, count, cold, writes, live, tabs, app; default all
   --profile       where the time of an operation goes, instead of all else, about 2 minutes
   --million [N]   memory and growth at N rows (1000000) too, holdfast and raw-idb; about 10 minutes more
   --quick         a smoke run: n 1000, few repetitions
@@ -22,7 +22,7 @@ const HELP = `node bench/run.mjs [options]
   --holdfast PATH a built package's folder or its browser entry (default: the repository's root)`
 
 export function parse(argv) {
-  const o = { n: [10000, 100000], engines: ['raw-idb', 'holdfast', 'dexie', 'sqlite-opfs', 'tanstack-db'], rows: ['bulk', 'disk', 'warm', 'scan', 'count', 'cold', 'writes', 'live', 'tabs'] }
+  const o = { n: [10000, 100000], engines: ['raw-idb', 'holdfast', 'dexie', 'sqlite-opfs', 'tanstack-db'], rows: ['bulk', 'disk', 'warm', 'scan', 'count', 'cold', 'writes', 'live', 'tabs', 'app'] }
   const list = s => s.split(',').filter(Boolean)
   for (let i = 0; i < argv.length; i++) {
     const k = argv[i], value = () => { const v = argv[++i]; if (v === undefined) throw new Error(`${k} needs a value`); return v }

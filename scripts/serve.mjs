@@ -4,6 +4,7 @@ import { createServer as createTcpServer } from "node:net";
 import { join, resolve } from "node:path";
 import { root } from "./run.mjs";
 import { cache } from "./setup.mjs";
+import { endWorker, writeWorker } from "./www.mjs";
 
 const config = (folder) => ({
   configFile: false,
@@ -51,6 +52,7 @@ export async function serveSources(folder, { port, strictPort = false, watch = f
   const live = watch ? {} : { hmr: false, watch: null };
   const server = await createServer({
     ...config(folder),
+    plugins: [endWorker()],
     // As the tests' browser calls this machine, too: see playwright.config.mjs.
     server: { host: "127.0.0.1", port, strictPort, fs: { allow: [root] }, allowedHosts: ["lan.test"], ...live },
   });
@@ -58,12 +60,21 @@ export async function serveSources(folder, { port, strictPort = false, watch = f
   return served(server);
 }
 
-/** Builds a folder as an app would be built, and serves the result. Answers { url, close }. */
-export async function serveBuilt(folder, { port }) {
-  const { build, preview } = await import("vite");
-  const output = { outDir: join(cache, "built", folder.replaceAll("/", "-")), emptyOutDir: true, target: "es2022" };
+/** Where a folder's pages are when they are built. */
+export const builtFolder = (folder) => join(cache, "built", folder.replaceAll("/", "-"));
+
+/** Builds a folder as an app would be built, with a service worker. */
+export async function buildPages(folder) {
+  const { build } = await import("vite");
+  const output = { outDir: builtFolder(folder), emptyOutDir: true, target: "es2022" };
   await build({ ...config(folder), build: { ...output, chunkSizeWarningLimit: 100_000 } });
-  return served(
-    await preview({ ...config(folder), build: output, preview: { host: "127.0.0.1", port, strictPort: true } }),
-  );
+  await writeWorker(output.outDir);
+}
+
+/** Builds a folder and serves the result. Answers { url, close }. */
+export async function serveBuilt(folder, { port, strictPort = true }) {
+  await buildPages(folder);
+  const { preview } = await import("vite");
+  const build = { outDir: builtFolder(folder) };
+  return served(await preview({ ...config(folder), build, preview: { host: "127.0.0.1", port, strictPort } }));
 }

@@ -1,11 +1,11 @@
-// npm start [-- --port N]: builds the package, serves www, prints the address. Changes in ts/ and www/ show at once;
-// start again after a change in src/.
+// npm start [-- --port N] [--built]: builds the package, serves www, prints the address. Changes in ts/ and www/ show at
+// once; start again after a change in src/. With --built it is www as it would be deployed, which works offline.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { build, bundleOptions } from "./build.mjs";
 import { main, Problem, readOptions, root } from "./run.mjs";
-import { isFree, serveSources } from "./serve.mjs";
+import { isFree, serveBuilt, serveSources } from "./serve.mjs";
 
 const taken = (port) => new Problem(`Port ${port} is in use. Choose another, or leave the choice to npm start.`);
 
@@ -16,9 +16,18 @@ function endWithNpm() {
   setInterval(() => process.ppid !== parent && process.exit(143), 500).unref();
 }
 
+/** Serves the sources of www, with the package as it is built after every change. */
+async function follow(place) {
+  const { context } = await import("esbuild");
+  const bundling = await context({ ...bundleOptions(), logLevel: "warning" });
+  await bundling.watch();
+  return serveSources("www", { ...place, watch: true });
+}
+
 main(async () => {
   endWithNpm();
-  const values = readOptions({ port: { type: "string" } }, "npm start [-- --port N]");
+  const options = { port: { type: "string" }, built: { type: "boolean" } };
+  const values = readOptions(options, "npm start [-- --port N] [--built]");
   const port = Number(values.port ?? 5173);
   if (!Number.isInteger(port) || port < 1 || port > 65535)
     throw new Problem(`--port ${values.port} is no port number.`);
@@ -26,11 +35,8 @@ main(async () => {
   if (values.port !== undefined && !(await isFree(port))) throw taken(port);
   if (!existsSync(join(root, "www", "index.html"))) throw new Problem("There is no www/index.html to serve.");
   await build();
-  const { context } = await import("esbuild");
-  const bundling = await context({ ...bundleOptions(), logLevel: "warning" });
-  await bundling.watch();
-  const options = { port, strictPort: values.port !== undefined, watch: true };
-  const { url } = await serveSources("www", options).catch((error) => {
+  const place = { port, strictPort: values.port !== undefined };
+  const { url } = await (values.built ? serveBuilt("www", place) : follow(place)).catch((error) => {
     // Somebody was quicker while it was built.
     throw /already in use/.test(error?.message) ? taken(port) : error;
   });

@@ -18,7 +18,7 @@ import { build } from "./build.mjs";
 import { browserTests, check, checks, prepareChecks } from "./check.mjs";
 import { alone } from "./lock.mjs";
 import { attempt, main, patiently, Problem, root, say, tail, time } from "./run.mjs";
-import { freePort, serveBuilt, serveSources } from "./serve.mjs";
+import { builtFolder, freePort, serveBuilt, serveSources } from "./serve.mjs";
 import {
   cache,
   ensureBuildTools,
@@ -343,6 +343,7 @@ const layers = [
         if (existsSync(join(root, "www", "index.html"))) {
           servers.push(await serveBuilt("www", { port: await freePort() }));
           env.HOLDFAST_WWW = servers.at(-1).url;
+          env.HOLDFAST_WWW_FOLDER = builtFolder("www");
         }
         if (existsSync(join(root, "tests", "e2e", "pages"))) {
           servers.push(await serveSources("tests/e2e/pages", { port: await freePort() }));

@@ -1,12 +1,11 @@
-/** A control for a field: which one its validator asks for, with a value in it, and the value that comes out. */
+/** What comes out of a field's control. */
 import { ConvexError } from "holdfast";
-import { h, select } from "./dom";
-import { inWords, textOf, written, type Field } from "./fields";
+import type { Field } from "./fields";
 import type { Refusal } from "./problems";
-import type { References } from "./references";
 
-type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+export type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
+/** A control that is on the page. */
 export interface Control {
   readonly field: Field;
   readonly element: Input;
@@ -15,16 +14,7 @@ export interface Control {
   readonly isChanged: boolean;
 }
 
-const refuse = (field: Field, message: string): never => {
-  throw new ConvexError<Refusal>({ field: field.path, message });
-};
-
-/** Long texts get room in a form; a cell of a list has one line. */
-const isLong = ({ path }: Field): boolean => path === "description";
-
-export function makeControl(field: Field, value: unknown, references: References, place: "form" | "cell"): Control {
-  const element = inputFor(field, value, references, place);
-  element.name = field.path;
+export function controlOf(field: Field, element: Input, value: unknown): Control {
   const before = element.value;
   return {
     field,
@@ -38,56 +28,9 @@ export function makeControl(field: Field, value: unknown, references: References
   };
 }
 
-function inputFor(field: Field, value: unknown, references: References, place: "form" | "cell"): Input {
-  const { kind, label } = field;
-  const given = (value ?? "") as string | number | boolean;
-  switch (kind.is) {
-    case "id":
-    case "choice":
-    case "yesOrNo": {
-      const options: (readonly [string, string])[] =
-        kind.is === "id"
-          ? references.options(kind.table)
-          : kind.is === "choice"
-            ? kind.values.map((each) => [each, inWords(each)] as const)
-            : [
-                ["true", "Yes"],
-                ["false", "No"],
-              ];
-      const none = kind.is === "id" ? references.noneOf(field) : "None";
-      if (field.none !== undefined) options.unshift(["", none]);
-      else if (given === "") options.unshift(["", "Choose…"]);
-      const wanted = String(given);
-      // What a document names may be gone; it still is its value.
-      if (!options.some(([each]) => each === wanted))
-        options.push([wanted, textOf(field, value, references.nameOf) ?? wanted]);
-      const element = select(field.path, label, options);
-      element.value = wanted;
-      return element;
-    }
-    case "day":
-    case "time": {
-      const element = h("input", { type: kind.is === "day" ? "date" : "datetime-local", "aria-label": label });
-      if (value != null) element.value = written(kind.is, value as number);
-      return element;
-    }
-    case "number": {
-      const props = { type: "number", step: "any", "aria-label": label };
-      return h("input", { ...props, value: String(given as number) });
-    }
-    case "list":
-      return h("input", {
-        "aria-label": label,
-        autocomplete: "off",
-        placeholder: "one, another",
-        value: ((value as string[] | undefined) ?? []).join(", "),
-      });
-    case "text": {
-      const props = { "aria-label": label, autocomplete: "off" as const, value: String(given) };
-      return place === "form" && isLong(field) ? h("textarea", { ...props, rows: 3 }) : h("input", props);
-    }
-  }
-}
+const refuse = (field: Field, message: string): never => {
+  throw new ConvexError<Refusal>({ field: field.path, message });
+};
 
 function parse(field: Field, element: Input): unknown {
   const { kind, label, none } = field;

@@ -1,6 +1,6 @@
 /** The fields of a table, read off its validator: what each is called, what it may be, and how a value of it is shown. */
 import { type GenericValidator } from "holdfast";
-import { day, number } from "./dom";
+import { day, number } from "./format";
 import { schema, type TableName } from "./schema";
 
 /** A document of any table. */

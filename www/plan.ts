@@ -1,6 +1,5 @@
 /** From what is chosen on the page to a query of any table, and to the text of that query. */
 import type { Expression, PaginationOptions, PaginationResult } from "holdfast";
-import type { Session } from "./database";
 import type { Row } from "./fields";
 import { schema, type TableName } from "./schema";
 
@@ -17,12 +16,14 @@ export interface Choice {
 
 /** A query, as far as this page uses it. */
 export interface AnyQuery {
+  take(count: number): Promise<Row[]>;
+  first(): Promise<Row | null>;
   paginate(options: PaginationOptions): Promise<PaginationResult<Row>>;
   count(): Promise<number>;
 }
 
 // The table and its indexes are known only when the page runs, so the query builder is used without its types here.
-interface AnyRange {
+export interface AnyRange {
   eq(field: string, value: unknown): AnyRange;
   gt(field: string, value: unknown): AnyRange;
   gte(field: string, value: unknown): AnyRange;
@@ -40,36 +41,43 @@ interface AnyFilter {
 interface AnyOrdered extends AnyQuery {
   filter(predicate: (q: AnyFilter) => Expression<boolean>): AnyQuery;
 }
-interface AnyRanged {
+export interface AnyRanged extends AnyQuery {
   order(order: "asc" | "desc"): AnyOrdered;
-  first(): Promise<Row | null>;
-  count(): Promise<number>;
 }
-interface AnyTable {
+interface AnyTable extends AnyQuery {
   withIndex(name: string, range?: (q: AnyRange) => AnyRange): AnyRanged;
 }
-
-/** A query of a table that is known only now. */
-export const queryOf = (session: Session, table: TableName): AnyTable => session.db.query(table) as unknown as AnyTable;
+/** Whatever reads: the database, or `ctx.db` of a function. */
+export interface AnyReader {
+  query(table: TableName): AnyTable;
+}
 
 /** The index of a field alone. */
 export const indexOf = (table: TableName, path: string): string =>
   schema.tables[table][" indexes"]().find(({ fields }) => fields.length === 1 && fields[0] === path)!.indexDescriptor;
 
-/** A query, ready to run. */
+/** A query, ready to be asked of a database or of a function's `ctx.db`. */
 export interface Plan {
+  table: TableName;
   /** From the other end, if `isReversed`. */
-  query: (isReversed?: boolean) => AnyQuery;
+  query: (reader: AnyReader, isReversed?: boolean) => AnyQuery;
   text: string;
+  /** What tells this question from others. */
+  key: string;
   index: string;
+  /** The range of the index, step by step. */
+  steps: readonly Step[];
+  /** The field that gives the order. */
+  by: string;
+  order: "asc" | "desc";
   /** Whether documents are read and passed over: what the index can't answer by itself. */
   isFiltered: boolean;
-  /** How many documents the order leaves out because they have no value to go by, if there may be such. */
-  leftOut: (() => Promise<number>) | undefined;
+  /** Those that the order leaves out because they have no value to go by, if there may be such. */
+  leftOut: ((reader: AnyReader) => AnyQuery) | undefined;
 }
 
 type FilterStep = readonly [method: "eq" | "gt" | "gte" | "lt", path: string, value: unknown];
-type Step = FilterStep | readonly [method: "lte", path: string, value: unknown];
+export type Step = FilterStep | readonly [method: "lte", path: string, value: unknown];
 
 /** What a condition asks of a field, in the order that an index wants. */
 function stepsOf(path: string, condition: Condition): FilterStep[] {
@@ -98,8 +106,17 @@ function stepsThrough(fields: readonly string[], { conditions, by, order }: Choi
   return by === undefined || fields.at(-1) === by ? steps : undefined;
 }
 
+/** The documents in a range of an index. */
+export const ranged = (reader: AnyReader, table: TableName, index: string, steps: readonly Step[]): AnyRanged =>
+  reader
+    .query(table)
+    .withIndex(index, (q) => steps.reduce((range, [method, path, value]) => range[method](path, value), q));
+
+const written = ([method, path, value]: Step): string =>
+  `.${method}("${path}", ${JSON.stringify(value) ?? "undefined"})`;
+
 /** The index that answers most of the choice, and a filter for the rest. */
-export function plan(session: Session, table: TableName, choice: Choice): Plan {
+export function plan(table: TableName, choice: Choice): Plan {
   const { conditions, by, order } = choice;
   let index = "by_creation_time";
   let steps: Step[] = [];
@@ -111,13 +128,9 @@ export function plan(session: Session, table: TableName, choice: Choice): Plan {
   }
   const answered = new Set(steps.map(([, path]) => path));
   const rest = [...conditions].filter(([path]) => !answered.has(path));
-  const ranged = (wanted: readonly Step[]): AnyRanged =>
-    queryOf(session, table).withIndex(index, (q) =>
-      wanted.reduce((range, [method, path, value]) => range[method](path, value), q),
-    );
-  const query = (isReversed = false): AnyQuery => {
+  const query = (reader: AnyReader, isReversed = false): AnyQuery => {
     const direction = (order === "asc") === isReversed ? "desc" : "asc";
-    const ordered = ranged(steps).order(direction);
+    const ordered = ranged(reader, table, index, steps).order(direction);
     if (rest.length === 0) return ordered;
     return ordered.filter((q) => {
       const parts = rest.flatMap(([path, condition]) => stepsOf(path, condition));
@@ -126,12 +139,19 @@ export function plan(session: Session, table: TableName, choice: Choice): Plan {
   };
   // The last step is the one that leaves them out.
   const isWhole = by === undefined || order === "desc" || conditions.has(by);
-  const leftOut = isWhole ? undefined : () => ranged([...steps.slice(0, -1), ["lte", by, null]]).count();
-  const shown = steps.map(([method, path, value]) => `.${method}("${path}", ${JSON.stringify(value) ?? "undefined"})`);
+  const leftOut = isWhole
+    ? undefined
+    : (reader: AnyReader) => ranged(reader, table, index, [...steps.slice(0, -1), ["lte", by, null]]);
+  const shown = steps.map(written);
   const source = index === "by_creation_time" ? "" : `.withIndex("${index}", (q) => q${shown.join("")})`;
   const filter = rest.length === 0 ? "" : `.filter(${rest.map(([path]) => path).join(", ")})`;
   return {
+    table,
     query,
+    steps,
+    by: by ?? "_creationTime",
+    order,
+    key: JSON.stringify([table, index, order, steps.map(written), rest]),
     text: `db.query("${table}")${source}.order("${order}")${filter}`,
     index: rest.length === 0 ? index : `${index} + filter`,
     isFiltered: rest.length > 0,

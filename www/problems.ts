@@ -14,8 +14,7 @@ const advice: Partial<Record<ErrorCode, string>> = {
   SchemaChanged: "Another tab runs another version of this page. Reload this one.",
   Corrupt: "A part of the stored data can't be read. “Verify” says which; the rest still works.",
   StorageFailed: "The browser's storage failed. Nothing was changed; try again.",
-  OutcomeUnknown:
-    "The connection to the storage was lost at a bad moment. Refresh to see whether the change was saved.",
+  OutcomeUnknown: "The connection to the storage was lost at a bad moment: look whether the change is in the list.",
 };
 
 /** What this page's own mutations throw: which field is wrong, and why. */

@@ -1,7 +1,8 @@
 /** Sample data: a few people and projects, and as many tasks as are wanted. The same every time. */
 import type { Id, InsertValue } from "holdfast";
-import type { Session } from "./database";
-import { plural } from "./dom";
+import { measured, noteChange } from "./costs";
+import type { Db } from "./database";
+import { plural } from "./format";
 import type { Movie, Task } from "./schema";
 import moviesAddress from "vega-datasets/data/movies.json?url";
 
@@ -79,9 +80,9 @@ const projectPlans = [
 ] as const;
 
 /** Adds people, projects and some tasks, in one mutation: all of it or nothing. */
-export function addSample(session: Session): Promise<void> {
-  return session.write("db.mutate(addSample)", () =>
-    session.db.mutate(async ({ db }) => {
+export function addSample(database: Db): Promise<void> {
+  return measured("db.mutate(addSample)", () =>
+    database.mutate(async ({ db }) => {
       // Another tab may have been quicker.
       if ((await db.query("users").first()) !== null) return;
       const users = await db.insertMany(
@@ -139,12 +140,11 @@ const batch = 1000;
 
 /** Adds many tasks in batches; `onProgress` hears how many there are, and `signal` ends it after a batch. */
 export async function addTasks(
-  session: Session,
+  db: Db,
   total: number,
   signal: AbortSignal,
   onProgress: (done: number) => void,
 ): Promise<void> {
-  const { db } = session;
   const projects = (await db.query("projects").collect()).map(({ _id }) => _id);
   const users = (await db.query("users").collect()).map(({ _id }) => _id);
   const first = await db.query("tasks").count();
@@ -158,8 +158,7 @@ export async function addTasks(
     onProgress(done);
   }
   const ms = performance.now() - started;
-  session.note({
-    kind: "write",
+  noteChange({
     text: `db.insertMany("tasks", …) in batches of ${batch}`,
     index: "",
     result: plural(done, "row"),
@@ -171,7 +170,7 @@ export async function addTasks(
 type RawMovie = Record<string, string | number | null>;
 
 /** Loads the data set of movies and adds it, in one mutation. Answers how many rows. */
-export async function addMovies(session: Session): Promise<number> {
+export async function addMovies(database: Db): Promise<number> {
   const response = await fetch(moviesAddress);
   if (!response.ok) throw new Error(`The data set could not be loaded: ${response.status} ${response.statusText}.`);
   const rows = ((await response.json()) as RawMovie[]).map((raw): InsertValue<Movie> => ({
@@ -192,8 +191,8 @@ export async function addMovies(session: Session): Promise<number> {
     imdbRating: amount(raw["IMDB Rating"]),
     imdbVotes: amount(raw["IMDB Votes"]),
   }));
-  return session.write(`db.mutate(…insertMany("movies", ${rows.length} rows))`, () =>
-    session.db.mutate(async ({ db }) => {
+  return measured(`db.mutate(…insertMany("movies", ${rows.length} rows))`, () =>
+    database.mutate(async ({ db }) => {
       if ((await db.query("movies").first()) !== null) return 0;
       return (await db.insertMany("movies", rows)).length;
     }),

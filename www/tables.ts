@@ -14,6 +14,8 @@ export interface Look {
   distinct?: readonly string[];
   /** The field with a few values whose counts stand above the list. */
   tiles?: string;
+  /** Whether one scrolls through all of it, and not from page to page. */
+  isScrolled?: boolean;
   /** The order at first, if it is not the newest first. */
   order?: string;
   /** What a new document has before anybody has typed anything. */
@@ -29,6 +31,7 @@ export const looks: Record<TableName, Look> = {
     title: "title",
     columns: [["title", "projectId", "assigneeId"], ["status"], ["priority"], ["dueDate"]],
     tiles: "status",
+    isScrolled: true,
     defaults: { status: "todo", priority: "medium" },
     follow: ({ status }, now) => (status === undefined ? {} : { completedAt: status === "done" ? now : undefined }),
   },

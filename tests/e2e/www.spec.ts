@@ -6,11 +6,11 @@ import {
   change,
   countOf,
   expectCount,
-  generateSome,
+  expectListed,
+  growTall,
   openForm,
   rows,
   test,
-  tile,
   value,
   valuesOf,
   verify,
@@ -21,7 +21,7 @@ test("opens empty, and offers sample data", async ({ newTab }) => {
   await expect(page.getByRole("heading", { name: "An empty database" })).toBeVisible();
   await expect(page.getByRole("button", { name: "Generate 100,000 tasks" })).toBeDisabled();
   await addSample(page);
-  await expect(rows(page)).toHaveCount(24);
+  await expectListed(page, 24);
   expect((await countOf(page, "todo")) + (await countOf(page, "in_progress")) + (await countOf(page, "done"))).toBe(24);
   const costs = page.getByRole("region", { name: "What it costs" });
   await expect(costs).toContainText('withIndex("by_status"');
@@ -122,17 +122,15 @@ test("shows the library's message about invalid input, and changes nothing", asy
 });
 
 test("pages through everything once, forth and back", async ({ newTab }) => {
-  const page = await newTab();
-  await addSample(page);
-  await generateSome(page);
-  await tile(page, "in_progress").click();
-  await page.getByRole("combobox", { name: "Project" }).selectOption("Website");
-  await page.getByRole("combobox", { name: "Rows on a page" }).selectOption("25");
-  const pager = page.getByRole("navigation", { name: "Pages of tasks" });
+  const page = await newTab("/#movies");
+  await page.getByRole("button", { name: "Import movies" }).click();
+  await page.getByLabel("Genre").selectOption("Western (36)");
+  await page.getByRole("combobox", { name: "Rows on a page" }).selectOption("10");
+  const pager = page.getByRole("navigation", { name: "Pages of movies" });
   const place = pager.locator("output");
-  await expect(page.getByRole("region", { name: "What it costs" })).toContainText("by_project_and_status");
-  await expect(place).toHaveText(/^1 to \d+ of/);
-  const total = Number(/of ([\d,]+)/.exec(await place.innerText())![1]!.replaceAll(",", ""));
+  await expect(page.getByRole("region", { name: "What it costs" })).toContainText("by_genre_and_rating");
+  await expect(place).toHaveText("1 to 10 of 36");
+  const total = 36;
   const idsShown = (): Promise<string[]> =>
     rows(page).evaluateAll((elements) => elements.map((element) => (element as HTMLElement).dataset["id"]!));
 
@@ -142,14 +140,13 @@ test("pages through everything once, forth and back", async ({ newTab }) => {
     pages.push(await idsShown());
     if (pages.flat().length >= total) break;
     await next.click();
-    await expect(place).toHaveText(new RegExp(`^${(pages.flat().length + 1).toLocaleString("en")} to`));
+    await expect(place).toHaveText(new RegExp(`^${pages.flat().length + 1} to`));
   }
   await expect(next).toBeDisabled();
   const ids = pages.flat();
   expect(ids.length).toBe(total);
   expect(new Set(ids).size).toBe(total);
-  expect(total).toBeGreaterThan(25);
-  expect(new Set(await valuesOf(page, "status"))).toEqual(new Set(["In progress"]));
+  expect(new Set(await valuesOf(page, "genre"))).toEqual(new Set(["Western"]));
   for (let i = pages.length - 2; i >= 0; i -= 1) {
     await pager.getByRole("button", { name: "Previous" }).click();
     await expect.poll(idsShown).toEqual(pages[i]);
@@ -159,8 +156,7 @@ test("pages through everything once, forth and back", async ({ newTab }) => {
   await pager.getByRole("button", { name: "Last page" }).click();
   for (let i = pages.length - 1; i >= 0; i -= 1) {
     await expect.poll(idsShown).toEqual(pages[i]);
-    const [from, of] = [pages.slice(0, i).flat().length + 1, total].map((n) => n.toLocaleString("en"));
-    await expect(place).toHaveText(new RegExp(`^${from} to [\\d,]+ of ${of}$`));
+    await expect(place).toHaveText(new RegExp(`^${pages.slice(0, i).flat().length + 1} to \\d+ of ${total}$`));
     if (i > 0) await pager.getByRole("button", { name: "Previous" }).click();
   }
   await expect(pager.getByRole("button", { name: "Previous" })).toBeDisabled();
@@ -172,6 +168,7 @@ test("pages through everything once, forth and back", async ({ newTab }) => {
 
 test("filters and orders by index", async ({ newTab }) => {
   const page = await newTab();
+  await growTall(page);
   await addSample(page);
   const choice = page.getByRole("group", { name: "Which tasks" });
   const dates = async (): Promise<string[]> =>
@@ -240,6 +237,7 @@ test("filters and orders by index", async ({ newTab }) => {
 
 test("lists, adds, edits and deletes in every table", async ({ newTab }) => {
   const page = await newTab();
+  await growTall(page);
   await addSample(page);
   const tables: [
     table: string,
@@ -340,22 +338,29 @@ test("lists, adds, edits and deletes in every table", async ({ newTab }) => {
   expect(await verify(page)).toContain("All is well. 56 rows");
 });
 
-test("a list of a hundred rows keeps them from one refresh to the next", async ({ newTab }) => {
+test("a row stays the same element while others change and move around it", async ({ newTab }) => {
   const page = await newTab();
   await addSample(page);
-  await generateSome(page);
-  await page.getByRole("combobox", { name: "Rows on a page" }).selectOption("100");
-  await expect(rows(page)).toHaveCount(100);
-  // Every row is made once; what a change or another page brings is new text in it.
+  const other = await newTab();
+  await page.bringToFront();
   await page.evaluate(() => {
     for (const row of document.querySelectorAll("tbody tr")) row.setAttribute("data-mark", "");
   });
-  await change(rows(page).nth(50), "title", "In the middle");
-  await expect(value(rows(page).nth(50), "title")).toHaveText("In the middle");
-  await page.getByRole("button", { name: "Next page" }).click();
-  await expect(page.locator("output.place")).toHaveText(/^101 to 200/);
-  await expect(rows(page)).toHaveCount(100);
-  await expect(page.locator("tbody tr[data-mark]")).toHaveCount(100);
+  const marked = await page.locator("tbody tr[data-mark]").count();
+  // Somebody types, and meanwhile another tab changes this row and puts one above it.
+  await value(rows(page).nth(3), "title").click();
+  await page.keyboard.type("Half of a ti");
+  await addTask(other, "On top");
+  await change(rows(other).nth(4), "priority", { choose: "high" });
+  await expect(value(rows(page).first(), "title")).toHaveText("On top");
+  await expect(rows(page).nth(4).locator('[name="title"]')).toBeFocused();
+  await page.keyboard.type("tle");
+  await page.keyboard.press("Enter");
+  await expect(value(rows(page).nth(4), "title")).toHaveText("Half of a title");
+  await expect(value(rows(page).nth(4), "priority")).toHaveText("High");
+  await expect(value(rows(other).nth(4), "title")).toHaveText("Half of a title");
+  // The last one may have been moved out of what is there.
+  expect(await page.locator("tbody tr[data-mark]").count()).toBeGreaterThanOrEqual(marked - 1);
 });
 
 test("shows the log's tail: numbers, changes, sizes and times", async ({ newTab }) => {
@@ -370,7 +375,6 @@ test("shows the log's tail: numbers, changes, sizes and times", async ({ newTab 
     /1 updated.*earlier$/,
   );
   await rows(page).first().getByRole("button", { name: "Delete" }).click();
-  await other.getByRole("button", { name: "Refresh" }).click();
   await expect(other.getByRole("list", { name: "The log's tail" }).getByRole("listitem").first()).toHaveText(
     /1 deleted.*, another tab$/,
   );
@@ -436,7 +440,7 @@ test("is usable with the keyboard, and on a phone", async ({ newTab }) => {
   await expect(page.getByRole("tab", { name: "Projects" })).toBeFocused();
   await expect(rows(page)).toHaveCount(4);
   await page.keyboard.press("ArrowLeft");
-  await expect(rows(page)).toHaveCount(24);
+  await expectListed(page, 24);
   // Focus stays where it is when a change is saved.
   await value(rows(page).nth(2), "title").focus();
   await page.keyboard.press("Enter");

@@ -26,7 +26,19 @@ export const test = base.extend<{ newTab: (address?: string) => Promise<Page> }>
   },
 });
 
-export const rows = (page: Page): Locator => page.getByRole("table").locator("tbody tr");
+/** The rows that are there: of a list that one scrolls through, those in sight and a few more. */
+export const rows = (page: Page): Locator => page.getByRole("table").locator("tbody tr[data-id]");
+/** How many rows a list has that one scrolls through. */
+export const expectListed = (page: Page, count: number): Promise<void> =>
+  expect(page.getByRole("table")).toHaveAttribute("aria-rowcount", String(count + 1));
+/** A window in which all tasks of the sample are in sight. */
+export const growTall = (page: Page): Promise<void> => page.setViewportSize({ width: 1280, height: 2400 });
+export const scroller = (page: Page): Locator => page.locator(".scroller");
+/** Scrolls to a part of the whole, from 0 to 1. */
+export const scrollTo = (page: Page, part: number): Promise<void> =>
+  scroller(page).evaluate((element, part) => {
+    element.scrollTop = part * (element.scrollHeight - element.clientHeight);
+  }, part);
 export const tile = (page: Page, status: "all" | "todo" | "in_progress" | "done"): Locator =>
   page.locator(`[data-status=${status}]`);
 export const countOf = async (page: Page, status: Parameters<typeof tile>[1]): Promise<number> =>
