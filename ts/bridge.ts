@@ -8,6 +8,7 @@ import type { GenericDocument } from "./data_model.js";
 import { DocumentEncoder, encodeTrusted } from "./encode.js";
 import { nameIds, type NameIds } from "./encode_plan.js";
 import { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
+import { followFreezing } from "./freezing.js";
 import type { HeadStart } from "./head_start.js";
 import type { SchemaJson } from "./schema.js";
 import type { SerializedQuery } from "./serialized_query.js";
@@ -141,10 +142,12 @@ export class Bridge {
   readonly #mutations = new Map<number, (settlement: Settlement) => void>();
   /** Functions that run, by their transactions: how they are told that the database has ended. */
   readonly #running = new Map<number, (error: HoldfastError) => void>();
-  /** Why storage was last in trouble, unless something was saved since. */
+  /** Why storage was last in trouble, unless it works again. */
   failure: HoldfastError | undefined;
   /** Hears when it, or what is not saved, is other than before. */
   onSafety: () => void = () => undefined;
+  /** Whether the engine can't go on with it, although it is not closed. */
+  #isOver = false;
   /** Whether the database was deleted. */
   isDeleted = false;
   /** Reads that were over before anyone could wait for them. */
@@ -156,6 +159,8 @@ export class Bridge {
   readonly #repairs: { resolve(report: { rows: number; lost: string[] }): void; reject(error: HoldfastError): void }[] =
     [];
   readonly #idlers: (() => void)[] = [];
+  /** Ends the following of the page's freezing. */
+  #unfollow: () => void = () => undefined;
   /** The check under way. */
   #checked: Promise<unknown> = Promise.resolve();
   #engine: Engine | undefined;
@@ -224,6 +229,15 @@ export class Bridge {
           else waiter.resolve({ rows, lost: lost === "" ? [] : lost.split("\n") });
         }
       },
+      ended: (code: string, message: string) => {
+        this.failure = errorOf(code, message);
+        this.#isOver = true;
+        this.onSafety();
+      },
+      trouble: (code: string, message: string) => {
+        this.failure = code === "" ? undefined : errorOf(code, message);
+        this.onSafety();
+      },
       problem: (code: string, message: string) => {
         this.isDeleted ||= code === "DatabaseClosed";
         const listeners = this.listeners.size === 0 ? [(error: unknown) => console.error(error)] : this.listeners;
@@ -239,6 +253,10 @@ export class Bridge {
     } catch (problem) {
       throw thrownError(problem);
     }
+    this.#unfollow = followFreezing(
+      () => this.#engine?.freeze(),
+      () => this.#engine?.resume(),
+    );
     this.#address = this.#engine.mailbox();
     this.input = new Sink((minimum, used) => {
       const address = this.engine.reserve(minimum, used);
@@ -267,10 +285,16 @@ export class Bridge {
     return this.#engine === undefined;
   }
 
+  /** Whether it has come to its end, be it closed or not. */
+  get isOver(): boolean {
+    return this.#isOver || this.isClosed;
+  }
+
   /** Ends everything. Whatever was not saved is rejected. */
   close(): void {
     const engine = this.#engine;
     if (engine === undefined) return;
+    this.#unfollow();
     engine.close();
     this.#engine = undefined;
     engine.free();

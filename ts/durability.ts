@@ -11,7 +11,7 @@ import { call } from "./live/entry.js";
  * - `pending`: something is on its way there;
  * - `degraded`: writing or reading has failed lately, and is tried again; `reason` says of what;
  * - `memory`: there is no disk: all is gone with the page;
- * - `closed`: the database was closed or deleted.
+ * - `closed`: the database was closed or deleted, or can't go on; `reason` says why.
  */
 export type DurabilityState = "saved" | "pending" | "degraded" | "memory" | "closed";
 
@@ -131,8 +131,8 @@ export class Durability implements DurabilitySnapshot {
   }
 
   #now(): DurabilitySnapshot {
-    const { pending, failure, isClosed } = this.#bridge;
-    const state = isClosed
+    const { pending, failure, isOver } = this.#bridge;
+    const state = isOver
       ? "closed"
       : this.#isMemory
         ? "memory"

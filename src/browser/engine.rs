@@ -159,6 +159,16 @@ impl Engine {
         }) as u32
     }
 
+    /// The browser freezes the page: from here on nobody waits for it.
+    pub fn freeze(&self) {
+        self.shared.freeze();
+    }
+
+    /// The page goes on.
+    pub fn resume(&self) {
+        self.shared.resume();
+    }
+
     /// Ends it: whatever was not saved is rejected.
     pub fn close(&self) {
         self.shared.close();

@@ -10,7 +10,7 @@
 //! operation answers once, with an [`Input`]; what fails before a transaction has begun is returned
 //! instead, because then the caller is still on the stack.
 
-use super::request::{Running, describe, describe_exception};
+use super::request::{Running, Watched, describe, describe_exception};
 use crate::store::{Manifest, PageId, next_attempt};
 use crate::tab::{Failure, Input, LogTail, ReadId};
 use js_sys::{Array, Object, Reflect, Uint8Array};
@@ -60,6 +60,8 @@ pub(crate) struct Connection {
     database: IdbDatabase,
     /// How commits are written.
     commits: Mode,
+    /// What is under way, and what has ended since the last look.
+    begun: RefCell<Vec<Watched>>,
     _handlers: [Closure<dyn FnMut(web_sys::Event)>; 2],
 }
 
@@ -106,7 +108,7 @@ impl Connection {
         database.set_onclose(Some(lost.as_ref().unchecked_ref()));
         database.set_onversionchange(Some(superseded.as_ref().unchecked_ref()));
         let commits = if is_strict { Mode::Strict } else { Mode::Relaxed };
-        Connection { database, commits, _handlers: [lost, superseded] }
+        Connection { database, commits, begun: RefCell::default(), _handlers: [lost, superseded] }
     }
 
     pub(crate) fn begin(&self, stores: &[&str], mode: Mode) -> Result<Running, JsValue> {
@@ -119,7 +121,18 @@ impl Connection {
         let options = Object::new();
         Reflect::set(&options, &"durability".into(), &durability.into())?;
         let database: &DurableDatabase = self.database.unchecked_ref();
-        database.begin(&names, mode, &options).map(Running::new)
+        let running = database.begin(&names, mode, &options).map(Running::new)?;
+        let mut begun = self.begun.borrow_mut();
+        begun.retain(Watched::is_under_way);
+        begun.push(running.watched());
+        Ok(running)
+    }
+
+    /// Ends what waits for this page to say how it goes on. What was committed already goes through.
+    pub(crate) fn abort_open(&self) {
+        for watched in self.begun.take() {
+            watched.abort();
+        }
     }
 
     /// Reads pages, and whether there is a manifest newer than `generation`.

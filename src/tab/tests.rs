@@ -1,6 +1,7 @@
 //! One and two tabs over a store in memory that answers at once.
 
 mod checkpoints;
+mod connection;
 mod damage;
 mod failing;
 mod import;
