@@ -95,7 +95,7 @@ export async function crash(page: Tab): Promise<void> {
 export async function freeze(page: Tab): Promise<() => Promise<void>> {
   const session = await page.context().newCDPSession(page);
   await session.send("Page.setWebLifecycleState", { state: "frozen" });
-  return () => session.send("Page.setWebLifecycleState", { state: "active" });
+  return async () => void (await session.send("Page.setWebLifecycleState", { state: "active" }));
 }
 
 /** The processes that this browser has started of one kind, by their command lines. */
