@@ -232,8 +232,10 @@ for (const [name, begin] of Object.entries(silences)) {
     });
     await page.evaluate(begin);
     const seen = await page.evaluate(async () => {
+      let wasDegraded = false;
+      db.durability.subscribe(() => (wasDegraded ||= db.durability.state === "degraded"));
       const written = [2, 3, 4].map((n) => codeOf(db.insert("tasks", { title: `t${n}`, n })));
-      await until(() => db.durability.state === "degraded");
+      await until(() => wasDegraded);
       const during = await db.query("tasks").count();
       heal();
       const codes = await Promise.all(written);
