@@ -20,6 +20,7 @@ mod mailbox;
 mod memory;
 mod opening;
 mod options;
+mod outstanding;
 mod reading;
 mod report;
 mod request;

@@ -15,6 +15,7 @@ mod changed_rows;
 mod checks;
 mod clock;
 mod commit;
+mod connection;
 mod effect;
 mod failures;
 mod job;
@@ -53,6 +54,7 @@ use crate::random::Random;
 use crate::schema::{Schema, WantedSchema};
 use crate::store::{LoadedPages, Manifest, Overlay, PageCache, PageId, View};
 use clock::Clock;
+use connection::{APPEND_FAILURES, READ_FAILURES};
 use failures::Failures;
 use live::LiveQueries;
 use maintenance::Maintenance;
@@ -168,11 +170,15 @@ pub struct Tab {
     /// An append that failed as a group is tried again one by one, for this many mutations.
     alone_next: usize,
     /// How often in a row an append failed for reasons that may pass.
-    append_failures: u32,
+    append_failures: Failures,
     /// How often in a row the log could not be read.
     read_failures: Failures,
     /// The next connection is to be made when the pause after that is over.
     reopens_later: bool,
+    /// Whether the layer above was told of trouble that may pass.
+    is_troubled: bool,
+    /// When pages could not be read and their reader was to wait, by `clock`.
+    load_failed_ms: f64,
     /// After a lost race other tabs are writing: the next appends start with the rebase.
     expect_rivals: u32,
     turns: Turns,
@@ -307,9 +313,11 @@ impl Tab {
             flight: None,
             is_gathering: false,
             alone_next: 0,
-            append_failures: 0,
-            read_failures: Failures::default(),
+            append_failures: Failures::new(APPEND_FAILURES + 1),
+            read_failures: Failures::new(READ_FAILURES),
             reopens_later: false,
+            is_troubled: false,
+            load_failed_ms: f64::NEG_INFINITY,
             expect_rivals: 0,
             turns: Turns::default(),
             // The first read of the log is asked for below.
@@ -382,6 +390,7 @@ impl Tab {
                 }
             }
             Input::Reopened => self.reopened(),
+            Input::NotReopened { message } => self.not_reopened(&message),
             Input::ReopenFailed { message } => {
                 self.fail(Error::new(
                     Code::StorageUnavailable,
@@ -420,6 +429,7 @@ impl Tab {
         if std::mem::take(&mut self.wants_catch_up) {
             self.catch_up();
         }
+        self.look_for_silence();
         self.reopen_in_time();
         self.reject_held();
         self.pump();
@@ -528,6 +538,7 @@ impl Tab {
         if was_open {
             // Who waits for an index shall ask again, and hear of the end.
             self.events.push_back(Event::SchemaChanged);
+            self.events.push_back(Event::Ended(error));
         }
     }
 

@@ -6,6 +6,7 @@ import { bounded } from "./arguments.js";
 import type { GenericDocument } from "./data_model.js";
 import { type DocumentEncoder, encodeTrusted } from "./encode.js";
 import { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
+import { followFreezing } from "./freezing.js";
 import type { HeadStart } from "./head_start.js";
 import { KeptRows } from "./kept_rows.js";
 import { Mailbox, Status, Word } from "./mailbox.js";
@@ -101,10 +102,12 @@ export class Bridge implements EngineUser {
   readonly #mutations = new Map<number, (settlement: Settlement) => void>();
   /** Functions that run, by their transactions: how they are told that the database has ended. */
   readonly #running = new Map<number, (error: HoldfastError) => void>();
-  /** Why storage was last in trouble, unless something was saved since. */
+  /** Why storage was last in trouble, unless it works again. */
   failure: HoldfastError | undefined;
   /** Hear when it, or what is not saved, is other than before. */
   readonly safetyListeners = new Set<() => void>();
+  /** Whether the engine can't go on with it, although it is not closed. */
+  #isOver = false;
   /** Whether the database was deleted. */
   isDeleted = false;
   /** Reads that were over before anyone could wait for them. */
@@ -117,6 +120,8 @@ export class Bridge implements EngineUser {
   readonly #repairs: { resolve(report: { rows: number; lost: string[] }): void; reject(error: HoldfastError): void }[] =
     [];
   readonly #idlers: (() => void)[] = [];
+  /** Ends the following of the page's freezing. */
+  #unfollow: () => void = () => undefined;
   /** The check under way. */
   #checked: Promise<unknown> = Promise.resolve();
   #engine: Engine | undefined;
@@ -150,6 +155,10 @@ export class Bridge implements EngineUser {
       throw thrownError(problem);
     }
     this.#rows = new KeptRows(this.#mailbox);
+    this.#unfollow = followFreezing(
+      () => this.#engine?.freeze(),
+      () => this.#engine?.resume(),
+    );
     this.input = new Sink((minimum, used) => {
       const address = this.engine.reserve(minimum, used);
       return this.#mailbox.region(address);
@@ -214,6 +223,15 @@ export class Bridge implements EngineUser {
           else waiter.resolve({ rows, lost: lost === "" ? [] : lost.split("\n") });
         }
       },
+      ended: (code: string, message: string) => {
+        this.failure = errorOf(code, message);
+        this.#isOver = true;
+        this.#safetyChanged();
+      },
+      trouble: (code: string, message: string) => {
+        this.failure = code === "" ? undefined : errorOf(code, message);
+        this.#safetyChanged();
+      },
       problem: (code: string, message: string) => {
         this.isDeleted ||= code === "DatabaseClosed";
         this.#tell(errorOf(code, message));
@@ -248,6 +266,11 @@ export class Bridge implements EngineUser {
     return this.#engine === undefined && this.#outage === undefined;
   }
 
+  /** Whether it has come to its end, be it closed or not. */
+  get isOver(): boolean {
+    return this.#isOver || this.isClosed;
+  }
+
   /** Whether the engine has failed, and there is no other one yet. */
   get isDown(): boolean {
     return this.#outage !== undefined;
@@ -278,6 +301,7 @@ export class Bridge implements EngineUser {
     this.#engine = undefined;
     this.#outage = undefined;
     this.#wasm.users.delete(this);
+    this.#unfollow();
     // What is written after this would go into memory that others have by then.
     this.input.close();
     this.#rows = new KeptRows(this.#mailbox);

@@ -11,7 +11,7 @@ import { call } from "./live/entry.js";
  * - `pending`: something is on its way there;
  * - `degraded`: writing or reading has failed lately, and is tried again; `reason` says of what;
  * - `memory`: there is no disk: all is gone with the page;
- * - `closed`: the database was closed, or deleted by somebody.
+ * - `closed`: the database was closed or deleted, or can't go on; `reason` says why.
  */
 export type DurabilityState = "saved" | "pending" | "degraded" | "memory" | "closed";
 
@@ -131,17 +131,16 @@ export class Durability implements DurabilitySnapshot {
   }
 
   #now(): DurabilitySnapshot {
-    const { pending, failure, isClosed, isDeleted } = this.#bridge;
-    const state =
-      isClosed || isDeleted
-        ? "closed"
-        : this.#isMemory
-          ? "memory"
-          : failure !== undefined
-            ? "degraded"
-            : pending > 0
-              ? "pending"
-              : "saved";
+    const { pending, failure, isOver } = this.#bridge;
+    const state = isOver
+      ? "closed"
+      : this.#isMemory
+        ? "memory"
+        : failure !== undefined
+          ? "degraded"
+          : pending > 0
+            ? "pending"
+            : "saved";
     const evictedAfterDays = !this.#isMemory && evictsUnused() ? 7 : undefined;
     return Object.freeze({ state, pending, reason: failure, ...this.#estimate, evictedAfterDays });
   }

@@ -4,6 +4,7 @@
  * to say about it.
  */
 import { HoldfastError } from "./errors.js";
+import { followFreezing } from "./freezing.js";
 
 /** As in src/browser/indexeddb.rs. */
 const STORES = ["log", "pages", "meta", "blobs"];
@@ -51,7 +52,16 @@ export class HeadStart {
   read(): Promise<boolean> {
     return new Promise((resolve) => {
       const transaction = this.database.transaction(["log", "meta"]);
-      transaction.onabort = () => resolve(false);
+      // A page that sleeps must not keep others waiting.
+      const unfollow = followFreezing(
+        () => transaction.abort(),
+        () => undefined,
+      );
+      const end = (isRead: boolean) => {
+        unfollow();
+        resolve(isRead);
+      };
+      transaction.onabort = () => end(false);
       const newest = transaction.objectStore("meta").openCursor(above(0), "prev");
       newest.onsuccess = () => {
         this.manifest = newest.result?.value;
@@ -63,7 +73,7 @@ export class HeadStart {
         numbers.onsuccess = () => {
           this.numbers = numbers.result;
           this.records = records.result;
-          resolve(true);
+          end(true);
         };
       };
     });

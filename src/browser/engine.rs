@@ -174,6 +174,16 @@ impl Engine {
         }) as u32
     }
 
+    /// The browser freezes the page: from here on nobody waits for it.
+    pub fn freeze(&self) {
+        self.shared.freeze();
+    }
+
+    /// The page goes on.
+    pub fn resume(&self) {
+        self.shared.resume();
+    }
+
     /// Ends it: whatever was not saved is rejected. The promise settles when storage has let go of it.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn close(&self) -> js_sys::Promise {

@@ -30,6 +30,12 @@ extern "C" {
     /// A repair has ended: so many rows are there, and this was lost, a line each.
     #[wasm_bindgen(method)]
     pub fn repaired(this: &Listener, code: &str, message: &str, rows: f64, lost: &str);
+    /// The open database has ended for this reason.
+    #[wasm_bindgen(method)]
+    pub fn ended(this: &Listener, code: &str, message: &str);
+    /// Storage is in trouble and tried again, or works again (empty texts).
+    #[wasm_bindgen(method)]
+    pub fn trouble(this: &Listener, code: &str, message: &str);
     /// Something that a person should hear of.
     #[wasm_bindgen(method)]
     pub fn problem(this: &Listener, code: &str, message: &str);

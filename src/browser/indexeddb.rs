@@ -10,7 +10,7 @@
 //! operation answers once, with an [`Input`]; what fails before a transaction has begun is returned
 //! instead, because then the caller is still on the stack.
 
-use super::request::{Running, Use, describe, describe_exception};
+use super::request::{Running, Use, Watched, describe, describe_exception};
 use crate::store::{Manifest, PageId, next_attempt};
 use crate::tab::{Failure, Input, LogTail, ReadId};
 use js_sys::{Array, Function, Object, Reflect, Uint8Array};
@@ -61,6 +61,8 @@ pub(crate) struct Connection {
     /// How commits are written.
     commits: Mode,
     in_use: Rc<Use>,
+    /// What is under way, and what has ended since the last look.
+    begun: RefCell<Vec<Watched>>,
     _handlers: [Closure<dyn FnMut(web_sys::Event)>; 2],
 }
 
@@ -107,7 +109,13 @@ impl Connection {
         database.set_onclose(Some(lost.as_ref().unchecked_ref()));
         database.set_onversionchange(Some(superseded.as_ref().unchecked_ref()));
         let commits = if is_strict { Mode::Strict } else { Mode::Relaxed };
-        Connection { database, commits, in_use: Rc::default(), _handlers: [lost, superseded] }
+        Connection {
+            database,
+            commits,
+            in_use: Rc::default(),
+            begun: RefCell::default(),
+            _handlers: [lost, superseded],
+        }
     }
 
     /// Calls a function when this is dropped and its transactions have ended, those too whose answer was there before.
@@ -126,7 +134,18 @@ impl Connection {
         Reflect::set(&options, &"durability".into(), &durability.into())?;
         let database: &DurableDatabase = self.database.unchecked_ref();
         let transaction = database.begin(&names, mode, &options)?;
-        Ok(Running::new(transaction, self.in_use.clone()))
+        let running = Running::new(transaction, self.in_use.clone());
+        let mut begun = self.begun.borrow_mut();
+        begun.retain(Watched::is_under_way);
+        begun.push(running.watched());
+        Ok(running)
+    }
+
+    /// Ends what waits for this page to say how it goes on. What was committed already goes through.
+    pub(crate) fn abort_open(&self) {
+        for watched in self.begun.take() {
+            watched.abort();
+        }
     }
 
     /// Reads pages, and whether there is a manifest newer than `generation`.

@@ -78,6 +78,11 @@ impl Lock {
         true
     }
 
+    /// Whether this tab has it.
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.borrow().release.is_some()
+    }
+
     /// Gives the lock back, or gives up waiting for it.
     pub(crate) fn release(&self) {
         let mut state = self.0.borrow_mut();

@@ -20,6 +20,8 @@ const VERSION: u32 = 1;
 const REOPEN_TRIES: u32 = 12;
 const PAUSE_FIRST_MS: f64 = 50.0;
 const PAUSE_MOST_MS: f64 = 5_000.0;
+/// How long a browser may take to open a database.
+const SILENT_MS: f64 = 30_000.0;
 /// How long a deletion may take, which waits for those who have the database open.
 const BLOCKED_MS: f64 = 5_000.0;
 
@@ -140,7 +142,25 @@ async fn open_as(name: &str, version: Option<u32>, creates: bool) -> Result<Opti
     });
     let upgrade: &Closure<dyn FnMut(Event)> = &upgrade;
     request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
-    let outcome = JsFuture::from(end_of(&request)).await;
+    let outcome = JsFuture::from(Promise::race(&js_sys::Array::of2(&end_of(&request), &pause(SILENT_MS)))).await;
+    if outcome.as_ref().is_ok_and(JsValue::is_undefined) {
+        // Should it come after all, nobody needs it, and what is not created does not stay.
+        let source = request.clone();
+        let abort = Closure::once_into_js(move |_: Event| {
+            if let Some(transaction) = source.transaction() {
+                let _ = transaction.abort();
+            }
+        });
+        request.set_onupgradeneeded(Some(abort.unchecked_ref()));
+        let late = request.clone();
+        let close = Closure::once_into_js(move |_: Event| {
+            if let Ok(database) = late.result() {
+                database.unchecked_into::<IdbDatabase>().close();
+            }
+        });
+        request.set_onsuccess(Some(close.unchecked_ref()));
+        return Err(unavailable("the browser does not answer.".into()));
+    }
     request.set_onupgradeneeded(None);
     if is_missing.get() {
         return Ok(None);

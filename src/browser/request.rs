@@ -2,7 +2,7 @@
 
 use js_sys::Function;
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use wasm_bindgen::prelude::*;
 use web_sys::{DomException, Event, IdbObjectStore, IdbRequest, IdbTransaction};
 
@@ -47,7 +47,25 @@ pub(crate) struct Running {
     in_use: Rc<Use>,
 }
 
+/// A transaction, for as long as it is under way.
+pub(crate) struct Watched(IdbTransaction, Weak<RefCell<Vec<Handler>>>);
+
+impl Watched {
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.1.strong_count() > 0
+    }
+
+    /// Ends it, unless its commit was asked for.
+    pub(crate) fn abort(&self) {
+        let _ = self.0.abort();
+    }
+}
+
 impl Running {
+    pub(crate) fn watched(&self) -> Watched {
+        Watched(self.transaction.clone(), Rc::downgrade(&self.handlers))
+    }
+
     pub(crate) fn new(transaction: IdbTransaction, in_use: Rc<Use>) -> Self {
         Running { transaction, handlers: Rc::default(), in_use }
     }

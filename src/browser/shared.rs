@@ -7,6 +7,7 @@ use super::inner::Inner;
 use super::locks::{Lock, LockNews};
 use super::memory::Seat;
 use super::opening::{self, OpenFailure, open_error};
+use super::outstanding::{Lost, Outstanding};
 use super::trim::Trim;
 use crate::tab::{Effect, Event, Input, Outcome, Tab};
 use js_sys::Promise;
@@ -50,6 +51,9 @@ pub(crate) struct Shared {
     is_strict: bool,
     listener: Listener,
     lock: Lock,
+    outstanding: Outstanding,
+    /// While the page is frozen: what is to be done when it goes on.
+    held: RefCell<Option<Vec<Effect>>>,
     /// What a database in memory has to do: commits and reads, and maintenance.
     tasks: [Queue; 2],
     steps: Cell<u32>,
@@ -75,6 +79,8 @@ impl Shared {
             is_strict,
             listener,
             lock: Lock::default(),
+            outstanding: Outstanding::default(),
+            held: RefCell::default(),
             tasks: Default::default(),
             steps: Cell::new(0),
         })
@@ -180,22 +186,32 @@ impl Shared {
                     self.listener.repaired("", "", report.rows as f64, &report.lost.join("\n"));
                 }
                 Event::Repaired(Err(error)) => self.listener.repaired(error.code.name(), &error.message, 0.0, ""),
+                Event::Ended(error) => self.listener.ended(error.code.name(), &error.message),
+                Event::Trouble(Some(error)) => self.listener.trouble(error.code.name(), &error.message),
+                Event::Trouble(None) => self.listener.trouble("", ""),
                 Event::Problem(error) => self.listener.problem(error.code.name(), &error.message),
             }
         }
     }
 
-    /// Who gets the answer of an operation: the tab, if it is still there.
-    fn answer(self: &Rc<Self>) -> Answer {
+    /// Who gets the answer to this question: the tab, if it is still there and was not told that the answer is lost.
+    fn answer(self: &Rc<Self>, question: u32) -> Answer {
         let shared = Rc::downgrade(self);
         Box::new(move |input| {
-            if let Some(shared) = shared.upgrade() {
+            if let Some(shared) = shared.upgrade()
+                && shared.outstanding.end(question)
+            {
                 shared.tell(input);
             }
         })
     }
 
     fn perform(self: &Rc<Self>, inner: &mut Inner, effect: Effect) -> Option<Input> {
+        let is_harmless = matches!(effect, Effect::WakeAfter { .. } | Effect::Unlock | Effect::Announce(_));
+        if !is_harmless && let Some(held) = &mut *self.held.borrow_mut() {
+            held.push(effect);
+            return None;
+        }
         match effect {
             Effect::WakeAfter { milliseconds } => {
                 let shared = Rc::downgrade(self);
@@ -227,37 +243,44 @@ impl Shared {
                     waiting.push(effect);
                     None
                 }
-                Storage::IndexedDb(_) if effect == Effect::Reopen => {
+                Storage::IndexedDb(_) | Storage::Lost if effect == Effect::Reopen => {
                     inner.storage = Storage::Lost;
+                    for lost in self.outstanding.lose() {
+                        inner.handle(lost);
+                    }
                     self.reopen();
                     None
                 }
-                Storage::IndexedDb(connection) => self.perform_stored(connection, effect),
+                Storage::IndexedDb(connection) => {
+                    let question = self.outstanding.begin(Lost::of(&effect)?);
+                    let answer = self.perform_stored(connection, effect, question);
+                    if answer.is_some() {
+                        self.outstanding.end(question);
+                    }
+                    answer
+                }
                 Storage::Memory(_) => {
                     self.post(Task::Effect(effect));
                     None
                 }
-                Storage::Lost if effect == Effect::Reopen => {
-                    self.reopen();
-                    None
-                }
-                Storage::Lost | Storage::Closed => failed(effect),
+                Storage::Lost | Storage::Closed => Lost::of(&effect).map(Lost::answer),
             },
         }
     }
 
-    fn perform_stored(self: &Rc<Self>, connection: &Connection, effect: Effect) -> Option<Input> {
+    fn perform_stored(self: &Rc<Self>, connection: &Connection, effect: Effect, question: u32) -> Option<Input> {
+        let answer = self.answer(question);
         match effect {
-            Effect::Load { read, generation, pages } => connection.load(read, generation, pages, self.answer()),
+            Effect::Load { read, generation, pages } => connection.load(read, generation, pages, answer),
             Effect::ReadLog { generation, after, from_manifest } => {
-                connection.read_log(generation, after, from_manifest, self.answer())
+                connection.read_log(generation, after, from_manifest, answer)
             }
-            Effect::Append { sequence, record } => connection.append(sequence, &record, self.answer()),
+            Effect::Append { sequence, record } => connection.append(sequence, &record, answer),
             Effect::Rebase { generation, after } => {
                 let shared = Rc::downgrade(self);
                 let rebase = Box::new(move |tail| {
                     // Effects and events wait until the answer: nothing may come before the `add`.
-                    let shared = shared.upgrade()?;
+                    let shared = shared.upgrade().filter(|shared| shared.outstanding.is_open(question))?;
                     let inner = &mut *shared.inner.borrow_mut();
                     let now_ms = inner.now();
                     let addition = inner.tab.rebase(now_ms, tail);
@@ -266,17 +289,16 @@ impl Shared {
                     inner.note_flight();
                     addition
                 });
-                connection.rebase(generation, after, rebase, self.answer())
+                connection.rebase(generation, after, rebase, answer)
             }
-            Effect::ReserveAttempt { after } => connection.reserve_attempt(after, self.answer()),
-            Effect::WritePages { pages } => connection.write_pages(&pages, self.answer()),
-            Effect::InspectLog { read } => connection.inspect_log(read, self.answer()),
-            Effect::Publish { generation, manifest, fence } => {
-                connection.publish(generation, manifest, fence, self.answer())
-            }
+            Effect::ReserveAttempt { after } => connection.reserve_attempt(after, answer),
+            Effect::WritePages { pages } => connection.write_pages(&pages, answer),
+            Effect::InspectLog { read } => connection.inspect_log(read, answer),
+            Effect::Publish { generation, manifest, fence } => connection.publish(generation, manifest, fence, answer),
             Effect::Trim { log_upto, manifests_below, pages } => {
                 let trim = Trim::new(log_upto, manifests_below, pages);
-                trim_on(Rc::downgrade(self), connection, trim).map(|is_complete| Input::Trimmed { is_complete })
+                trim_on(Rc::downgrade(self), connection, trim, question)
+                    .map(|is_complete| Input::Trimmed { is_complete })
             }
             _ => None,
         }
@@ -296,6 +318,41 @@ impl Shared {
         });
         // Nothing depends on the lock for its correctness.
         (!is_requested).then_some(Input::LockGranted)
+    }
+
+    // ---- freezing ----
+
+    /// The page is being frozen. A transaction that waits for its callbacks would make other tabs wait as long as the page
+    /// sleeps, and messages come even then: nothing is begun before it goes on.
+    pub(crate) fn freeze(self: &Rc<Self>) {
+        let is_locked = {
+            let inner = self.inner.borrow();
+            if matches!(inner.storage, Storage::Memory(_) | Storage::Closed) || self.held.borrow().is_some() {
+                return;
+            }
+            *self.held.borrow_mut() = Some(Vec::new());
+            if let Storage::IndexedDb(connection) = &inner.storage {
+                connection.abort_open();
+            }
+            self.lock.is_held()
+        };
+        if is_locked {
+            self.lock.release();
+            self.tell(Input::LockLost);
+        }
+    }
+
+    /// The page goes on, and catches up.
+    pub(crate) fn resume(self: &Rc<Self>) {
+        let Some(held) = self.held.take() else { return };
+        self.enter(|inner| {
+            for effect in held {
+                if let Some(input) = self.perform(inner, effect) {
+                    inner.handle(input);
+                }
+            }
+            inner.tab.refresh();
+        });
     }
 
     // ---- connections ----
@@ -395,7 +452,7 @@ impl Shared {
                 }
                 Err(failure) => {
                     shared.tell(match failure {
-                        OpenFailure::Unavailable(message) => Input::ReopenFailed { message },
+                        OpenFailure::Unavailable(message) => Input::NotReopened { message },
                         // To create it again would hide that all data is gone.
                         OpenFailure::Gone => Input::Deleted { by: "by another tab or with the site's data" },
                         OpenFailure::Newer | OpenFailure::Foreign | OpenFailure::Blocked => {
@@ -422,7 +479,11 @@ impl Shared {
             inner.timer = None;
             inner.rows.clear();
             match storage {
-                Storage::IndexedDb(connection) => Promise::new(&mut |resolve, _| connection.at_end(resolve)),
+                Storage::IndexedDb(connection) => {
+                    // Nobody waits for what it reads or cleans up.
+                    connection.abort_open();
+                    Promise::new(&mut |resolve, _| connection.at_end(resolve))
+                }
                 _ => Promise::resolve(&JsValue::UNDEFINED),
             }
         })
@@ -494,37 +555,24 @@ impl Shared {
 }
 
 /// Deletes step by step; when it is over at once, whether everything is deleted.
-fn trim_on(shared: Weak<Shared>, connection: &Connection, trim: Trim) -> Option<bool> {
+fn trim_on(shared: Weak<Shared>, connection: &Connection, trim: Trim, question: u32) -> Option<bool> {
     if trim.is_done() {
         return Some(true);
     }
     let next = move |rest: Option<Trim>| {
-        let Some(strong) = shared.upgrade() else { return };
+        let Some(strong) = shared.upgrade().filter(|shared| shared.outstanding.is_open(question)) else { return };
         let ended = match rest {
             None => Some(false),
             Some(trim) => match &strong.inner.borrow().storage {
-                Storage::IndexedDb(connection) => trim_on(shared, connection, trim),
+                Storage::IndexedDb(connection) => trim_on(shared, connection, trim, question),
                 _ => Some(false),
             },
         };
-        if let Some(is_complete) = ended {
+        if let Some(is_complete) = ended
+            && strong.outstanding.end(question)
+        {
             strong.tell(Input::Trimmed { is_complete });
         }
     };
     trim.step(connection, next).is_err().then_some(false)
-}
-
-/// What an effect answers when there is no connection.
-fn failed(effect: Effect) -> Option<Input> {
-    let message = || "the connection is closed.".to_owned();
-    match effect {
-        Effect::Load { read, .. } | Effect::InspectLog { read } => Some(Input::LoadFailed { read, message: message() }),
-        Effect::ReadLog { .. } => Some(Input::ReadLogFailed { message: message() }),
-        Effect::Append { .. } | Effect::Rebase { .. } => Some(Input::OutcomeUnknown),
-        Effect::ReserveAttempt { .. } | Effect::WritePages { .. } | Effect::Publish { .. } => {
-            Some(Input::MaintenanceFailed(crate::tab::Failure::Aborted(message())))
-        }
-        Effect::Trim { .. } => Some(Input::Trimmed { is_complete: false }),
-        _ => None,
-    }
 }

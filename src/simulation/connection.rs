@@ -1,18 +1,36 @@
 //! A tab's connection to the store breaks, and what was on its way is lost or not.
 
 use super::store::{LOCK, scope};
-use super::world::World;
+use super::world::{Happening, World};
 use crate::tab::{Effect, Failure, Input};
 
 impl World {
     pub(super) fn reopen(&mut self, tab: u64) {
         let fails = self.chance(self.setting.faults.reopen_failed);
+        // The tab may have given up a connection that only takes long.
+        self.disconnect(tab);
+        self.answer_as_lost(tab);
         let Some(alive) = self.tabs.get_mut(&tab) else { return };
         // Transactions of the old connection that are not through yet end before those of the new one begin:
-        // they stay in order. Those that were lost with it have been answered.
-        alive.is_connected = true;
-        let input = if fails { Input::ReopenFailed { message: "for no reason".into() } } else { Input::Reopened };
+        // they stay in order.
+        alive.is_connected = !fails;
+        let message = || "for no reason".to_string();
+        let input = match fails {
+            false => Input::Reopened,
+            true if self.now_us.is_multiple_of(3) => Input::ReopenFailed { message: message() },
+            true => Input::NotReopened { message: message() },
+        };
         self.deliver_soon(tab, None, 0, input);
+    }
+
+    /// Whatever the storage has answered on former connections and the tab has not heard yet is lost.
+    fn answer_as_lost(&mut self, tab: u64) {
+        let is_answer = |happening: &Happening| matches!(happening, Happening::Deliver { tab: to, connection: Some(_), .. } if *to == tab);
+        for happening in self.agenda.extract_if(.., |_, happening| is_answer(happening)).collect::<Vec<_>>() {
+            if let (_, Happening::Deliver { tab, connection, stores, input }) = happening {
+                self.plan_at(self.now_us, Happening::Deliver { tab, connection, stores, input: lost(input) });
+            }
+        }
     }
 
     /// The connection breaks: what is under way has happened or not, and nobody can tell.

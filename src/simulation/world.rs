@@ -79,7 +79,7 @@ pub(super) struct World {
     pub(super) trace: Trace,
     pub(super) now_us: u64,
     order: u64,
-    agenda: BTreeMap<(u64, u64), Happening>,
+    pub(super) agenda: BTreeMap<(u64, u64), Happening>,
     pub(super) storage: MemoryStorage,
     pub(super) history: History,
     /// Earlier states of the store, for power loss.
@@ -416,7 +416,11 @@ impl World {
                 }
                 self.keep_stepping(tab);
             }
-            Event::LiveChanged => {}
+            Event::LiveChanged | Event::Ended(_) => {}
+            Event::Trouble(error) => assert!(
+                error.is_none_or(|error| matches!(error.code, Code::StorageFailed | Code::QuotaExceeded)),
+                "[closed] tab {tab} tells of no trouble of storage"
+            ),
             Event::SchemaChanged => {
                 for running in &mut alive.running {
                     if running.standing == Standing::Building {

@@ -96,7 +96,7 @@ impl Tab {
                 self.settle(pending.author, Outcome::Saved);
             }
             self.flight = None;
-            self.append_failures = 0;
+            self.append_failures.end();
             self.maintenance.note_write(now_ms);
         }
         if !foreign.is_empty() || is_everything {

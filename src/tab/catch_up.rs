@@ -6,37 +6,7 @@ use super::state::Pending;
 use super::{Status, Tab};
 use crate::error::{Code, Error};
 
-/// How often an append is tried again after failures that may pass.
-const APPEND_FAILURES: u32 = 3;
-
 impl Tab {
-    pub(crate) fn outcome_unknown(&mut self) {
-        if self.status == Status::Open {
-            // A connection that is lost while nothing is written says nothing about writes.
-            self.append_failures += u32::from(self.flight.is_some());
-            self.status = Status::Reopening;
-            self.effects.push(Effect::Reopen);
-        } else if self.status == Status::Opening {
-            self.fail(Error::new(
-                Code::StorageUnavailable,
-                "The connection was lost while the database was being opened.",
-            ));
-        }
-    }
-
-    pub(crate) fn reopened(&mut self) {
-        if self.status == Status::Reopening {
-            self.status = Status::Resolving;
-            if self.is_catching_up {
-                // A read from before is still under way. Its answer may be old, and two at once would let a
-                // write begin in between.
-                self.wants_catch_up = true;
-            } else {
-                self.read_log();
-            }
-        }
-    }
-
     pub(super) fn read_log(&mut self) {
         self.is_catching_up = true;
         self.read_began_ms = self.clock.elapsed_ms();
@@ -83,11 +53,17 @@ impl Tab {
             self.live.read_failed_again();
             self.announce_live();
             // Whatever was under way and is not in the log by now never will be.
-            if self.flight.is_some() && self.append_failures > APPEND_FAILURES {
-                self.append_failures = 0;
+            if self.flight.is_some() && self.append_failures.are_many() {
                 self.append_failed(Failure::Aborted("the connection is lost again and again.".into()));
             } else {
                 self.flight = None;
+                if self.queue.is_empty() {
+                    // Nothing is left that could fail again.
+                    self.append_failures.end();
+                }
+                if self.append_failures.times() == 0 {
+                    self.healed();
+                }
             }
         }
         for read in std::mem::take(&mut self.waiting_reads) {
@@ -107,39 +83,26 @@ impl Tab {
             self.fail(error);
             return;
         }
-        for read in std::mem::take(&mut self.waiting_reads) {
-            if self.live_load_failed(read, &error) {
-                continue;
-            }
-            self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
-            self.opening_pages_loaded(read);
-        }
         if self.status == Status::Reopening {
             // It was lost with the connection.
             return;
         }
+        self.troubled(error.clone());
         self.status = Status::Reopening;
         self.reopens_later = true;
         if self.read_failures.note(self.now_ms) {
             self.events.push_back(Event::Problem(error.clone()));
         }
+        if self.read_failures.times() > 1 {
+            // The next try may be far off: others may have more luck with maintenance.
+            self.give_up_catching_up();
+        }
+        // An opening does not go on by itself.
+        if self.read_failures.are_many() || self.opening.is_some() {
+            self.fail_waiting_reads(&error);
+        }
         if self.read_failures.are_many() {
             self.give_up_reading(error);
-        }
-    }
-
-    /// Makes another connection after the log could not be read, at once for the first time.
-    pub(crate) fn reopen_in_time(&mut self) {
-        if !self.reopens_later {
-            return;
-        }
-        let is_first = self.read_failures.times() <= 1;
-        let pause = self.read_failures.pause_ms(self.now_ms, !self.queue.is_empty());
-        if is_first || pause <= 0.0 {
-            self.reopens_later = false;
-            self.effects.push(Effect::Reopen);
-        } else {
-            self.wake_after(pause);
         }
     }
 

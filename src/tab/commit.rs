@@ -214,7 +214,8 @@ impl Tab {
         }
         let Some(flight) = self.flight.take() else { return };
         self.alone_next = self.alone_next.saturating_sub(flight.count);
-        self.append_failures = 0;
+        self.append_failures.end();
+        self.healed();
         self.synced_ms = flight.started_ms;
         self.landed(flight, now_ms);
         self.turn_taken();

@@ -55,7 +55,8 @@ pub enum Effect {
     /// Come back after a pause: [`Input::Wake`]. It takes the place of a pause that is under way.
     WakeAfter { milliseconds: f64 },
     /// Close the connection and open another one. Answer: [`Input::Reopened`], after as many tries as it
-    /// takes, or [`Input::ReopenFailed`] or [`Input::Deleted`].
+    /// takes, or [`Input::NotReopened`], [`Input::ReopenFailed`] or [`Input::Deleted`]. What the first one has not
+    /// answered by then is answered as lost, before that.
     Reopen,
     /// Tell other tabs; a hint, it may get lost.
     Announce(Announcement),
@@ -133,6 +134,8 @@ pub enum Input {
     Wake,
     /// There is a connection again.
     Reopened,
+    /// There is none, after several tries. Another [`Effect::Reopen`] may have more luck.
+    NotReopened { message: String },
     /// There will be none.
     ReopenFailed { message: String },
     /// The database is not there any more.
@@ -158,6 +161,10 @@ pub enum Event {
     Repaired(Result<crate::tab::RepairReport, Error>),
     /// Something that a person should hear of.
     Problem(Error),
+    /// An open database has ended, for this reason: nothing can be done with it any more.
+    Ended(Error),
+    /// Storage is in trouble and tried again, or it works again.
+    Trouble(Option<Error>),
 }
 
 /// How a mutation ended.

@@ -1,25 +1,34 @@
 //! Failures in a row of something that is tried again: soon while somebody waits for it, ever more rarely
 //! while nobody does.
 
-/// After so many, whoever waits is told, and a person hears of it.
-const MOST: u32 = 3;
 /// The first pause while somebody waits, and the longest.
 const URGENT_MS: (f64, f64) = (250.0, 1_000.0);
 /// The same while nobody does.
 const PATIENT_MS: (f64, f64) = (5_000.0, 60_000.0);
 
-#[derive(Default)]
 pub(crate) struct Failures {
+    /// After so many, whoever waits is told, and a person hears of it.
+    most: u32,
     times: u32,
     last_ms: f64,
 }
 
+impl Default for Failures {
+    fn default() -> Self {
+        Failures::new(3)
+    }
+}
+
 impl Failures {
+    pub(crate) fn new(most: u32) -> Self {
+        Failures { most, times: 0, last_ms: 0.0 }
+    }
+
     /// Notes one more. Whether it is the one that a person should hear of.
     pub(crate) fn note(&mut self, now_ms: f64) -> bool {
         self.times = self.times.saturating_add(1);
         self.last_ms = now_ms;
-        self.times == MOST
+        self.times == self.most
     }
 
     /// It went well.
@@ -33,7 +42,7 @@ impl Failures {
 
     /// Whether nobody should wait any longer.
     pub(crate) fn are_many(&self) -> bool {
-        self.times >= MOST
+        self.times >= self.most
     }
 
     /// How long the next try has to wait; 0 is not at all.

@@ -453,6 +453,10 @@ impl Tab {
         }
     }
 
+    pub(crate) fn is_of_maintenance(&self, read: ReadId) -> bool {
+        matches!(self.maintenance.stage, Stage::LoadingForCheckpoint(own) | Stage::LoadingForJob(own) if own == read)
+    }
+
     /// Pages could not be read, for this reason or because the manifest has moved on.
     pub(crate) fn maintenance_load_failed(&mut self, read: ReadId, error: Option<&Error>) {
         match self.maintenance.stage {

@@ -555,15 +555,20 @@ impl Tab {
 
     pub(crate) fn load_failed(&mut self, read: ReadId, message: String) {
         let error = Error::new(Code::StorageFailed, format!("Documents could not be read: {message}"));
+        let waits = self.waits_for_connection(read);
         self.inspecting.remove(&read);
-        if !self.live_load_failed(read, &error) {
+        if !waits && !self.live_load_failed(read, &error) {
             self.events.push_back(Event::ReadReady { read, result: Err(error.clone()) });
         }
         self.maintenance_load_failed(read, Some(&error));
-        self.opening_load_failed(read, error);
+        self.opening_load_failed(read, error.clone());
         if self.status == Status::Open && self.flight.is_none() {
+            self.troubled(error);
             self.status = Status::Reopening;
-            self.effects.push(Effect::Reopen);
+            self.reopens_later = true;
+        } else if waits {
+            // What is under way comes first.
+            self.catch_up();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod checkpoints;
+mod connection;
 mod damage;
 mod failing;
 mod gathering;

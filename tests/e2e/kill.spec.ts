@@ -1,64 +1,12 @@
 // Chromium is killed in the middle of writes from two tabs, again and again: every write that was acknowledged is
 // there afterwards, nothing is half there, and the database verifies.
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { type Browser, chromium, expect, test } from "@playwright/test";
-import type { Tab } from "./tab.js";
+import { expect, test } from "@playwright/test";
+import { kill, openPage as open, type Running, start } from "./own_browser.js";
 
 const rounds = process.env["HOLDFAST_LONG"] === "1" ? 60 : 6;
-
-interface Running {
-  process: ChildProcess;
-  browser: Browser;
-  /** What Chromium wrote about its IndexedDB: when data is missing, this tells its fault from Holdfast's. */
-  storageLog: string[];
-}
-
-/**
- * A browser of its own process group on a profile that outlives it.
- *
- * Chromium goes on writing to LevelDB's log where the kill left it, even behind a record that the kill tore; the
- * start after the next kill finds a "checksum mismatch" there and throws the whole IndexedDB away (LevelDB's issue
- * 1287). No page can prevent that, and up to one kill in twenty tears a record, so this test would fail for it. In
- * its mode for devices with little memory Chromium starts a new log instead.
- */
-async function start(profile: string): Promise<Running> {
-  const portFile = join(profile, "DevToolsActivePort");
-  rmSync(portFile, { force: true });
-  const flags = test.info().project.use.launchOptions?.args ?? [];
-  const args = ["--headless=new", ...flags, "--enable-low-end-device-mode", "--enable-logging=stderr"];
-  args.push(`--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank");
-  const child = spawn(process.env["HOLDFAST_CHROMIUM"]!, args, { detached: true, stdio: ["ignore", "ignore", "pipe"] });
-  const storageLog: string[] = [];
-  createInterface(child.stderr).on("line", (line) => {
-    if (/indexed_?db|leveldb/i.test(line)) storageLog.push(line);
-  });
-  const end = Date.now() + 20_000;
-  while (!existsSync(portFile) || !readFileSync(portFile, "utf8").includes("\n")) {
-    if (Date.now() > end) throw new Error("Chromium did not say where it listens.");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  const port = readFileSync(portFile, "utf8").split("\n")[0]!;
-  return { process: child, browser: await chromium.connectOverCDP(`http://127.0.0.1:${port}`), storageLog };
-}
-
-/** SIGKILL for the browser and everything that it started. */
-async function kill(running: Running) {
-  const gone = new Promise((resolve) => running.process.once("exit", resolve));
-  process.kill(-running.process.pid!, "SIGKILL");
-  await gone;
-  await running.browser.close().catch(() => undefined);
-}
-
-async function open(running: Running): Promise<Tab> {
-  const page = await running.browser.contexts()[0]!.newPage();
-  await page.goto(process.env["HOLDFAST_PAGES"]!);
-  await page.waitForFunction(() => document.title === "ready");
-  return page;
-}
 
 test("what was acknowledged survives the kill of the browser", async () => {
   test.setTimeout(rounds * 20_000);
@@ -137,8 +85,7 @@ test("what was acknowledged survives the kill of the browser", async () => {
     }
     expect(acknowledged.size).toBeGreaterThan(rounds * 20);
   } finally {
-    if (last?.process.exitCode === null && last.process.signalCode === null)
-      process.kill(-last.process.pid!, "SIGKILL");
+    if (last) await kill(last);
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
   }
 });

@@ -9,6 +9,8 @@ declare global {
   var db: Page["db"];
   var openTasks: Page["openTasks"];
   var openMore: Page["openMore"];
+  var openBefore: Page["openBefore"];
+  var openAfter: Page["openAfter"];
   var sleep: Page["sleep"];
   var until: Page["until"];
   var codeOf: Page["codeOf"];

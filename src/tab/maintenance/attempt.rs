@@ -199,6 +199,7 @@ impl Tab {
         self.maintenance.checkpoint = None;
         self.maintenance.losses = 0;
         self.maintenance.succeeded();
+        self.healed();
         let repair = self.maintenance.repair.take();
         if repair.is_some() {
             self.damaged.clear();
@@ -332,6 +333,7 @@ impl Tab {
         self.abandon_attempt_for(of_repair);
         if self.maintenance.failures.note(self.now_ms) {
             self.events.push_back(Event::Problem(problem.clone()));
+            self.is_troubled = true;
         }
         if self.maintenance.failures.are_many() {
             self.maintenance.refusal = Some(problem);

@@ -341,7 +341,6 @@ fn whoever_can_not_read_the_log_gives_the_lock_back() {
         world.insert(alice, "k", 1.0, None);
         world.settle();
     }
-    assert!(world.lock.is_some());
     world.run_for(20_000.0);
     assert!(world.lock.is_none());
 }
@@ -359,7 +358,12 @@ fn a_rebase_that_fails_again_and_again_rejects_its_mutation() {
     let now = world.now_ms;
     world.tabs[alice].handle(now, Input::AppendConflict);
     world.settle();
+    assert_eq!(world.heard(alice).0, [], "it is tried again after a pause");
+    world.run_for(2_000.0);
     assert_eq!(world.heard(alice).0, [(first, FAILED)]);
+    let second = world.insert(alice, "second", 2.0, None);
+    world.settle();
+    assert_eq!(world.heard(alice).0, [(second, FAILED)], "the next one is tried once");
     assert_eq!(world.tabs[alice].stats().pending, 0);
 }
 

@@ -15,6 +15,20 @@ const more = defineSchema({
     .index("by_text", ["text"]),
 });
 
+/** An app's version with a table and an index that the next one has not. */
+const before = defineSchema({
+  tasks: defineTable({ title: v.string(), n: v.number(), text: v.optional(v.string()) })
+    .index("by_n", ["n"])
+    .index("by_title", ["title"]),
+  notes: defineTable({ text: v.string() }),
+});
+
+const after = defineSchema({
+  tasks: defineTable({ title: v.string(), n: v.number(), text: v.optional(v.string()) })
+    .index("by_n", ["n"])
+    .index("by_text", ["text"]),
+});
+
 type Tables = typeof openTasks extends (...args: never[]) => Promise<Database<infer Model>> ? Model : never;
 
 function openTasks(options: Partial<OpenDatabaseOptions<typeof schema>> = {}) {
@@ -25,10 +39,20 @@ function openMore(options: Partial<OpenDatabaseOptions<typeof more>> = {}) {
   return openDatabase({ name: "test", ...options, schema: more });
 }
 
+function openBefore() {
+  return openDatabase({ name: "test", schema: before });
+}
+
+function openAfter() {
+  return openDatabase({ name: "test", schema: after });
+}
+
 /** What is in the page. */
 export interface Page {
   openTasks: typeof openTasks;
   openMore: typeof openMore;
+  openBefore: typeof openBefore;
+  openAfter: typeof openAfter;
   db: Database<Tables>;
   sleep(milliseconds: number): Promise<void>;
   until(condition: () => boolean | Promise<boolean>, milliseconds?: number): Promise<void>;
@@ -41,6 +65,8 @@ export interface Page {
 export const page: Omit<Page, "db"> = {
   openTasks,
   openMore,
+  openBefore,
+  openAfter,
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   async until(condition, milliseconds = 15_000) {
     const end = performance.now() + milliseconds;
