@@ -189,10 +189,16 @@ test("a change that can't be saved is shown, taken back, and told; the storage's
     Object.assign(globalThis, { seen });
     const look = (): void => {
       const row = document.querySelector<HTMLElement>('[data-field="title"]');
-      const text = `${row?.innerText ?? "…"}, ${document.getElementById("state")?.textContent}`;
+      const mark = row?.closest("tr")?.dataset["pending"] ? "*" : "";
+      const text = `${row?.innerText ?? "…"}${mark}, ${document.getElementById("state")?.textContent}`;
       if (seen.at(-1) !== text) seen.push(text);
     };
-    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
+    new MutationObserver(look).observe(document.body, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+      attributes: true,
+    });
   });
   await change(rows(page).first(), "title", "Too much");
   await expect(page.locator(".notice")).toContainText("QuotaExceeded");
@@ -200,6 +206,7 @@ test("a change that can't be saved is shown, taken back, and told; the storage's
   await expect(title).toHaveText(before);
   const seen = await page.evaluate(() => (globalThis as unknown as { seen: string[] }).seen);
   expect(seen).toContainEqual(expect.stringMatching(/^Too much, /));
+  expect(seen).toContainEqual(expect.stringMatching(/^Too much\*, /));
   expect(seen).toContainEqual(expect.stringMatching(/, Saving 1…$/));
   // The reason and what to do stand there as long as it lasts, and reads go on.
   await expect(state).toHaveText("Storage fails");

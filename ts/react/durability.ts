@@ -3,7 +3,6 @@
  */
 import { useCallback, useSyncExternalStore } from "react";
 import type { DurabilitySnapshot } from "../durability.js";
-import type { GenericId } from "../data_model.js";
 import { useDatabase } from "./provider.js";
 
 /** How safe what was written is: see `db.durability`. */
@@ -15,7 +14,7 @@ export function useDurability(): DurabilitySnapshot {
 }
 
 /** Whether what is shown of the document with this id is not saved yet. */
-export function usePending(id: GenericId<string>): boolean {
+export function usePending(id: string): boolean {
   const { pending } = useDatabase();
   const subscribe = useCallback((changed: () => void) => pending.subscribe(changed), [pending]);
   return useSyncExternalStore(

@@ -1,4 +1,5 @@
 /** A document in a list. */
+import { usePending } from "holdfast/react";
 import { memo, useMemo, useState } from "react";
 import type { Control } from "../controls";
 import { fail } from "../database";
@@ -27,6 +28,7 @@ interface Props {
 export const RowView = memo(function RowView({ table, row, columns, edit, index, top }: Props) {
   const writes = useWrites(table);
   const [isLeaving, setLeaving] = useState(false);
+  const isPending = usePending(row._id);
   const look = looks[table];
   const save = useMemo(
     () =>
@@ -48,6 +50,7 @@ export const RowView = memo(function RowView({ table, row, columns, edit, index,
     <tr
       role="row"
       data-id={row._id}
+      data-pending={isPending || undefined}
       aria-rowindex={index === undefined ? undefined : index + 2}
       style={top === undefined ? undefined : { transform: `translateY(${top}px)` }}
     >
