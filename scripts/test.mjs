@@ -116,7 +116,8 @@ async function nodeTest(name, files, { limit }) {
   rmSync(tap, { force: true });
   const args = ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-reporter-destination=stdout"];
   args.push("--test-reporter=tap", `--test-reporter-destination=${tap}`, ...rest, ...files);
-  const env = { NODE_TEST_CONTEXT: undefined };
+  // A server of Vite in this process has set NODE_ENV, which other bundlers take for the caller's wish.
+  const env = { NODE_TEST_CONTEXT: undefined, NODE_ENV: undefined };
   const result = await watched(name, process.execPath, args, { limit, env });
   const report = existsSync(tap) ? readFileSync(tap, "utf8") : "";
   const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(report)?.[1] ?? 0);

@@ -50,6 +50,18 @@ const TROUBLE: ReadonlySet<string> = new Set([
   "EngineFault",
 ]);
 
+/** Who follows live queries. */
+export interface LiveFollower {
+  /** The engine has news of some. */
+  takeNews(): void;
+  /** It is closed. */
+  end(error: HoldfastError): void;
+  /** There is another engine, which watches none. */
+  renew(): void;
+  /** Storage works again. */
+  healed(): void;
+}
+
 /** A time without an engine: it has trapped, and the next one opens what is stored. */
 interface Outage {
   /** What the engine was about to save, as src/tab/afterwards.rs has it. */
@@ -59,8 +71,8 @@ interface Outage {
   end(): void;
 }
 
-/** The numbers of a note before its transactions. */
-const NOTE_HEADER = 6;
+/** Where a note says how many transactions were saved before; they follow, and then those that it speaks of. */
+const NOTE_SAVED = 6;
 
 /** Work behind the scenes gives way to others after this long. */
 const SLICE_MS = 8;
@@ -81,6 +93,22 @@ export function closed(): HoldfastError {
 /** What an export of the engine has thrown: `[code, message]`. */
 export function thrownError(problem: unknown): unknown {
   return Array.isArray(problem) ? errorOf(String(problem[0]), String(problem[1])) : problem;
+}
+
+function errorIn(mailbox: Mailbox): HoldfastError {
+  const path = mailbox.text(Word.Path);
+  const details = path === "" ? {} : { details: { path } };
+  return new HoldfastError(ERROR_CODES[mailbox.word(Word.Code)] ?? "EngineFault", mailbox.text(Word.Text), details);
+}
+
+function limited({ source, operators }: SerializedQuery, limit: number | undefined) {
+  return { source, operators: limit === undefined ? operators : [...operators, { limit }] };
+}
+
+/** Ends an engine that nobody needs. */
+function discard(engine: Engine): void {
+  void engine.close();
+  engine.free();
 }
 
 /** One open database. Its methods are as synchronous as the engine. */
@@ -113,10 +141,7 @@ export class Bridge implements EngineUser {
   /** Reads that were over before anyone could wait for them. */
   #early = new Map<number, HoldfastError | undefined>();
   #schemaWaiters: (() => void)[] = [];
-  /** Takes news of live queries, and hears of the end. */
-  #takeNews: () => void = () => undefined;
-  #endLive: (error: HoldfastError) => void = () => undefined;
-  #renewLive: () => void = () => undefined;
+  #live: LiveFollower | undefined;
   readonly #repairs: { resolve(report: { rows: number; lost: string[] }): void; reject(error: HoldfastError): void }[] =
     [];
   readonly #idlers: (() => void)[] = [];
@@ -131,6 +156,7 @@ export class Bridge implements EngineUser {
   #connection: IDBDatabase | undefined;
   #outage: Outage | undefined;
   #ended: HoldfastError | undefined;
+  #keys: Sink | undefined;
   #endClosing: () => void = () => undefined;
   /** What the engine has last failed of. */
   fault: HoldfastError | undefined;
@@ -215,7 +241,7 @@ export class Bridge implements EngineUser {
         this.#schemaWaiters = [];
         for (const resolve of waiters) resolve();
       },
-      liveChanged: () => this.#takeNews(),
+      liveChanged: () => this.#live?.takeNews(),
       repaired: (code: string, message: string, rows: number, lost: string) => {
         const waiters = this.#repairs.splice(0);
         for (const waiter of waiters) {
@@ -231,6 +257,8 @@ export class Bridge implements EngineUser {
       trouble: (code: string, message: string) => {
         this.failure = code === "" ? undefined : errorOf(code, message);
         this.#safetyChanged();
+        // Not on the engine's stack.
+        if (code === "") queueMicrotask(() => this.#live?.healed());
       },
       problem: (code: string, message: string) => {
         this.isDeleted ||= code === "DatabaseClosed";
@@ -308,7 +336,7 @@ export class Bridge implements EngineUser {
     this.#opening?.reject(error);
     for (const settle of this.#mutations.values()) settle({ type: "rejected", error });
     this.endFunctions();
-    this.#endLive(error);
+    this.#live?.end(error);
     this.#endWaiting(error);
     this.#mutations.clear();
     this.failure ??= error;
@@ -334,7 +362,10 @@ export class Bridge implements EngineUser {
     if (this.isClosed) return this.#endClosing();
     this.#opening?.reject(error);
     this.#connection?.close();
-    if (this.#outage !== undefined) return;
+    if (this.#outage !== undefined) {
+      this.#tell(error);
+      return;
+    }
     const note = this.#mailbox.list(Word.Flight).slice();
     let end!: () => void;
     const over = new Promise<void>((resolve) => (end = resolve));
@@ -367,44 +398,42 @@ export class Bridge implements EngineUser {
     } catch (problem) {
       throw thrownError(problem);
     }
-    await this.#opened;
-    if (this.#outage !== outage) {
-      // It was closed meanwhile.
-      void engine.close();
-      engine.free();
-      return;
-    }
+    await this.#opened.catch((error: unknown) => {
+      // Closed meanwhile, unless this engine has failed, too.
+      if (error !== this.fault) discard(engine);
+      throw error;
+    });
+    if (this.#outage !== outage) return discard(engine);
+    const mailbox = new Mailbox(memory, engine.mailbox());
+    const outcomes = this.#outcomes(engine, mailbox, outage.note);
+    // From here on nothing calls the engine.
     this.#engine = engine;
     this.#outage = undefined;
-    this.#mailbox = new Mailbox(memory, engine.mailbox());
-    this.#rows = new KeptRows(this.#mailbox);
+    this.#mailbox = mailbox;
+    this.#rows = new KeptRows(mailbox);
     this.#names.engineChanged();
-    if (this.failure === this.fault) this.failure = undefined;
-    this.#settleLost(outage.note);
+    if (this.failure?.code === "EngineFault") this.failure = undefined;
+    const mutations = [...this.#mutations];
+    this.#mutations.clear();
+    for (const [transaction, settle] of mutations) settle(outcomes(transaction));
+    this.#wakeIdlers();
     outage.end();
-    this.#renewLive();
+    this.#live?.renew();
     this.#safetyChanged();
   }
 
-  /** The mutations that were not settled are saved, if the log says so; else nothing is left of them. */
-  #settleLost(note: Uint32Array): void {
-    const { input } = this;
-    input.clear();
+  /** What became of mutations that were not settled: the log says which are saved, and nothing is left of the others. */
+  #outcomes(engine: Engine, mailbox: Mailbox, note: Uint32Array): (transaction: number) => Settlement {
+    const told = NOTE_SAVED + 1 + (note[NOTE_SAVED] ?? 0);
     const bytes = new Uint8Array(note.buffer);
-    input.ensure(bytes.length);
-    input.bytes.set(bytes);
-    const status = this.engine.wasSaved(bytes.length);
-    const lost: Settlement = { type: "lost" };
-    const noted: Settlement =
-      status === Status.Done
-        ? { type: "saved" }
-        : status === Status.Failed
-          ? { type: "rejected", error: this.error() }
-          : lost;
-    const mutations = [...this.#mutations];
-    this.#mutations.clear();
-    for (const [transaction, settle] of mutations) settle(note.indexOf(transaction, NOTE_HEADER) < 0 ? lost : noted);
-    this.#wakeIdlers();
+    mailbox.region(engine.reserve(bytes.length, 0)).set(bytes);
+    const status = engine.wasSaved(bytes.length);
+    const error = status === Status.Failed ? errorIn(mailbox) : undefined;
+    return (transaction) => {
+      const place = note.indexOf(transaction, NOTE_SAVED + 1);
+      if (place >= 0 && (place < told || status === Status.Done)) return { type: "saved" };
+      return place >= 0 && error !== undefined ? { type: "rejected", error } : { type: "lost" };
+    };
   }
 
   #lostMemory(): HoldfastError {
@@ -457,9 +486,7 @@ export class Bridge implements EngineUser {
 
   /** Why the last call failed. */
   error(): HoldfastError {
-    const path = this.#mailbox.text(Word.Path);
-    const details = path === "" ? {} : { details: { path } };
-    return new HoldfastError(ERROR_CODES[this.#mailbox.word(Word.Code)] ?? "EngineFault", this.text(), details);
+    return errorIn(this.#mailbox);
   }
 
   // ---- waiting ----
@@ -543,10 +570,8 @@ export class Bridge implements EngineUser {
   }
 
   /** Somebody takes the news of live queries from here on. */
-  followed(takeNews: () => void, end: (error: HoldfastError) => void, renew: () => void): void {
-    this.#takeNews = takeNews;
-    this.#endLive = end;
-    this.#renewLive = renew;
+  followed(live: LiveFollower): void {
+    this.#live = live;
   }
 
   // ---- care ----
@@ -632,9 +657,21 @@ export class Bridge implements EngineUser {
   writeQuery(query: SerializedQuery, limit: number | undefined): number {
     const { input } = this;
     input.clear();
-    const operators = limit === undefined ? query.operators : [...query.operators, { limit }];
-    encodeTrusted(input, { source: query.source, operators });
+    encodeTrusted(input, limited(query, limit));
     return input.position;
+  }
+
+  /** A value as something to find it by. Needs no engine. */
+  keyOf(value: unknown): string {
+    const keys = (this.#keys ??= heapSink());
+    keys.clear();
+    encodeTrusted(keys, value);
+    return latin1.decode(keys.bytes.subarray(0, keys.position));
+  }
+
+  /** A query as something to find it by. */
+  queryKey(query: SerializedQuery, limit?: number): string {
+    return this.keyOf(limited(query, limit));
   }
 
   /** What is in the input, as something to find it by. */

@@ -22,7 +22,7 @@ import { encodeChange, encodeDocuments, listOf, NO_CHANGE } from "./encoded.js";
 import type { HoldfastError } from "./errors.js";
 import type { GenericMutationCtx, GenericQueryCtx } from "./functions/context.js";
 import { type Contexts, copyOfArguments } from "./functions/contexts.js";
-import type { ConvertReturnType, FunctionReference, OptionalRestArgs } from "./functions/reference.js";
+import type { ConvertReturnType, FunctionReference, OptionalRestArgs, Settled } from "./functions/reference.js";
 import type { ForeignFunction, RegisteredMutation, RegisteredQuery } from "./functions/registration.js";
 import { Live } from "./live/live.js";
 import { LiveSource } from "./live/source.js";
@@ -177,9 +177,6 @@ export interface MutateOptions {
   /** How long one run of the function may last, in milliseconds; 0 is for ever. */
   timeoutMs?: number;
 }
-
-/** A type that the place where this stands has no say in: it is the function's, and an argument too many is refused. */
-type Settled<T> = [T][T extends any ? 0 : never];
 
 /**
  * An open database. Made by `openDatabase`.
@@ -337,12 +334,12 @@ export class Database<DataModel extends GenericDataModel> {
   /** Follows what a query made by `query` answers. */
   live<Args extends Record<string, unknown>, Returns>(
     callable: RegisteredQuery<any, Args, Returns>,
-    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+    ...args: OptionalRestArgs<FunctionReference<any, any, Settled<Args>>>
   ): Live<ConvertReturnType<Returns>>;
   /** Follows what the query that a reference names answers. */
   live<Args extends Record<string, unknown>, Returns>(
     reference: FunctionReference<"query", any, Args, Returns>,
-    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+    ...args: OptionalRestArgs<FunctionReference<any, any, Settled<Args>>>
   ): Live<Returns>;
   /** Follows what a function makes of what it reads. It runs again when that is changed. */
   live<T>(action: (ctx: GenericQueryCtx<DataModel>) => Promise<T> | T): Live<T>;
@@ -601,6 +598,8 @@ export class Database<DataModel extends GenericDataModel> {
    * page that sleeps holds it up for 5 seconds; it is deleted when that page is closed.
    */
   async destroy(): Promise<void> {
+    // What deletes it is the engine, too.
+    if (this.#bridge.isDown) await this.#bridge.recovered().catch(() => undefined);
     const closing = this.#bridge.close();
     this.#closing ??= closing;
     if (this.#bridge.isDeleted) return;

@@ -479,11 +479,7 @@ impl Shared {
             inner.timer = None;
             inner.rows.clear();
             match storage {
-                Storage::IndexedDb(connection) => {
-                    // Nobody waits for what it reads or cleans up.
-                    connection.abort_open();
-                    Promise::new(&mut |resolve, _| connection.at_end(resolve))
-                }
+                Storage::IndexedDb(connection) => Promise::new(&mut |resolve, _| connection.at_end(resolve)),
                 _ => Promise::resolve(&JsValue::UNDEFINED),
             }
         })

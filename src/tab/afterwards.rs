@@ -3,6 +3,7 @@
 
 use super::Tab;
 use super::commit::unknown_outcome;
+use super::effect::{Event, Outcome};
 use super::state::Author;
 use crate::error::Error;
 use crate::log::CommitId;
@@ -15,12 +16,12 @@ pub enum WasSaved {
     Unknown(Error),
 }
 
-/// The words of a note before the numbers of its transactions.
+/// The words of a note that say which commit it speaks of.
 const HEADER: usize = 6;
 
 impl Tab {
     /// Writes down what is under way to the log: the commit's session and counter and the number of its record, low words
-    /// first, and the transactions in it.
+    /// first; how many transactions are saved and nobody was told of them yet, and these; and the transactions in the record.
     pub fn flight_note(&self, note: &mut Vec<u32>) {
         note.clear();
         let Some(flight) = &self.flight else { return };
@@ -28,6 +29,13 @@ impl Tab {
         note.extend(
             [session, counter, flight.sequence].iter().flat_map(|number| [*number as u32, (number >> 32) as u32]),
         );
+        note.push(0);
+        for event in &self.events {
+            if let Event::Settled { transaction, outcome: Outcome::Saved } = event {
+                note[HEADER] += 1;
+                note.push(transaction.0);
+            }
+        }
         note.extend(self.queue.iter().take(flight.count).filter_map(|pending| match pending.author {
             Author::Mutation(transaction) => Some(transaction.0),
             Author::Opening | Author::Maintenance => None,

@@ -75,7 +75,7 @@ impl Tab {
         if !self.reopens_later {
             return;
         }
-        let is_urgent = !self.queue.is_empty() || !self.waiting_reads.is_empty();
+        let is_urgent = !self.queue.is_empty() || !self.waiting_reads.is_empty() || self.live.has_failed();
         let mut pause_ms = 0.0_f64;
         if self.read_failures.times() > 1 {
             pause_ms = self.read_failures.pause_ms(self.now_ms, is_urgent);

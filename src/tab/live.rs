@@ -181,6 +181,11 @@ impl LiveQueries {
         }
     }
 
+    /// Whether one could not be read.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.list.iter().any(|(_, live)| matches!(live.standing, Standing::Failed(_)))
+    }
+
     fn ids(&self, is_meant: impl Fn(&Standing) -> bool) -> Vec<LiveId> {
         let meant = self.list.iter().filter(|(_, live)| is_meant(&live.standing));
         meant.map(|(id, _)| *id).collect()

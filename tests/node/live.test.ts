@@ -285,3 +285,83 @@ test("pages of a function keep their ends", async (t) => {
     ids.filter((_, n) => n !== 1 && n < 8),
   );
 });
+
+test("what a function answers follows even if it is no plain object", async (t) => {
+  const db = await open(t);
+  await seed(db);
+  class Titles {
+    constructor(readonly list: string[]) {}
+    text() {
+      return this.list.join();
+    }
+  }
+  const titles = async (ctx: Parameters<Parameters<typeof db.read>[0]>[0]) =>
+    (await ctx.db.query("users").collect()).map((user) => user.email);
+  const map = db.live(async (ctx) => new Map((await titles(ctx)).map((email) => [email, 1])));
+  const set = db.live(async (ctx) => new Set(await titles(ctx)));
+  const date = db.live(async (ctx) => ({ at: new Date((await titles(ctx)).length) }));
+  const bytes = db.live(async (ctx) => new Uint8Array([(await titles(ctx)).length]));
+  const own = db.live(async (ctx) => new Titles(await titles(ctx)));
+  for (const live of [map, set, date, bytes, own]) await ready(live);
+  await db.insert("users", { betterAuthId: "s", email: "x@y.test", createdAt: 1 });
+  for (const live of [map, set, date, bytes, own]) await ready(live);
+  assert.deepEqual([map.value!.size, set.value!.size, date.value!.at.getTime(), bytes.value![0]], [2, 2, 2, 2]);
+  assert.ok(bytes.value instanceof Uint8Array);
+  assert.equal(own.value!.text(), "ada@example.test,x@y.test");
+  const endless = db.live(async (ctx) => {
+    const one: { many: number; self?: unknown } = { many: (await titles(ctx)).length };
+    one.self = one;
+    return one;
+  });
+  await ready(endless);
+  await db.insert("users", { betterAuthId: "t", email: "z@y.test", createdAt: 1 });
+  await ready(endless);
+  assert.match(String(endless.error), /RangeError/, "it is told");
+});
+
+test("a query and a function that read the same change together", async (t) => {
+  const db = await open(t);
+  await seed(db);
+  const count = db.live(db.query("users"), "count");
+  const slow = db.live(async (ctx) => {
+    let sum = 0;
+    for await (const _ of ctx.db.query("users")) sum += 1;
+    for (let steps = 0; steps < 20; steps += 1) await Promise.resolve();
+    return sum;
+  });
+  await ready(slow);
+  const seen: string[] = [];
+  for (const live of [count, slow]) live.subscribe(() => seen.push(`${count.value} ${slow.value} ${slow.status}`));
+  const insert = (id: string) => db.insert("users", { betterAuthId: id, email: "x@y.test", createdAt: 1 });
+  for (let n = 0; n < 5; n += 1) {
+    await insert(`${n}`);
+    await ready(slow);
+  }
+  assert.deepEqual(
+    seen,
+    [2, 3, 4, 5, 6].flatMap((n) => [`${n} ${n} ready`, `${n} ${n} ready`]),
+  );
+  // Many at once, of which the function meets some in the middle of its run.
+  await Promise.all(["a", "b", "c"].map(insert));
+  await ready(slow);
+  for (const pair of seen) assert.match(pair, /^(\d+) \1 ready$/);
+  assert.equal(slow.value, 9);
+
+  // One that waits for something else keeps nobody waiting.
+  let go!: () => void;
+  const gate = new Promise<void>((resolve) => (go = resolve));
+  let isLate = false;
+  const late = db.live(async (ctx) => {
+    const users = await ctx.db.query("users").collect();
+    if (isLate) await gate;
+    return users.length;
+  });
+  await ready(late);
+  isLate = true;
+  await db.insert("users", { betterAuthId: "late", email: "x@y.test", createdAt: 1 });
+  await turn();
+  assert.deepEqual([count.value, late.value, late.status], [10, 9, "updating"]);
+  go();
+  await ready(late);
+  assert.equal(late.value, 10);
+});

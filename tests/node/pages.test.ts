@@ -90,3 +90,66 @@ test("what nobody listens to is read again when somebody does", async (t) => {
   await settled(pages);
   assert.deepEqual(pages.results.map((row) => row.n).slice(0, 2), [0, 1]);
 });
+
+test("a list that nobody listened to for some time has no gaps and no duplicates", async (t) => {
+  const db = await openDatabase({ name: freshName(), schema, storage: "memory" });
+  t.after(() => db.close());
+  await db.insertMany(
+    "things",
+    Array.from({ length: 40 }, (_, n) => ({ n })),
+  );
+  const all = () => db.query("things").withIndex("by_n");
+  const pages = livePages(db, all(), { initialNumItems: 10 });
+  let stop = pages.subscribe(() => undefined);
+  await settled(pages);
+  for (let times = 0; times < 2; times += 1) {
+    pages.loadMore(10);
+    await settled(pages);
+  }
+  for (const change of ["insert", "delete"]) {
+    stop();
+    // Longer than a result is kept that nobody follows.
+    await new Promise((resolve) => setTimeout(resolve, 5_300));
+    const five = (await all().collect()).slice(2, 7);
+    if (change === "insert")
+      await db.insertMany(
+        "things",
+        Array.from({ length: 5 }, (_, n) => ({ n: 2.1 + n / 10 })),
+      );
+    else for (const thing of five) await db.delete(thing._id);
+    stop = pages.subscribe(() => undefined);
+    await settled(pages);
+    const there = (await all().collect()).slice(0, pages.results.length);
+    assert.deepEqual(
+      pages.results.map((thing) => thing.n),
+      there.map((thing) => thing.n),
+      change,
+    );
+    assert.ok(pages.results.length >= 25);
+  }
+});
+
+test("what is told of pages is told afterwards, and not inside itself", async (t) => {
+  const db = await openDatabase({ name: freshName(), schema, storage: "memory" });
+  t.after(() => db.close());
+  await db.insertMany(
+    "things",
+    Array.from({ length: 12 }, (_, n) => ({ n })),
+  );
+  const pages = livePages(db, db.query("things").withIndex("by_n"), { initialNumItems: 3 });
+  await settled(pages);
+  let [depth, deepest, calls] = [0, 0, 0];
+  pages.subscribe(() => {
+    calls += 1;
+    depth += 1;
+    deepest = Math.max(deepest, depth);
+    if (pages.status === "CanLoadMore") pages.loadMore(3);
+    depth -= 1;
+  });
+  const before = calls;
+  pages.loadMore(3);
+  assert.equal(calls, before, "not before `loadMore` returns");
+  for (let turns = 0; turns < 50 && pages.results.length < 12; turns += 1) await settled(pages);
+  assert.equal(pages.results.length, 12);
+  assert.equal(deepest, 1);
+});

@@ -1,5 +1,5 @@
 // Live queries and hooks, and what must not compile.
-import type { Database, DataModelFromSchemaDefinition, Doc, Live } from "../../ts/index.js";
+import type { Database, DataModelFromSchemaDefinition, Doc, Id, Live } from "../../ts/index.js";
 import { query, v } from "../../ts/index.js";
 import { livePages } from "../../ts/pages.js";
 import { useLive, useMutation, useQuery, useSuspenseQuery } from "../../ts/react/index.js";
@@ -9,6 +9,11 @@ import { assertType, type IsExact } from "./helpers.js";
 type Task = Doc<typeof schema, "tasks">;
 declare const db: Database<DataModelFromSchemaDefinition<typeof schema>>;
 
+const tasksOf = query({
+  args: { projectId: v.id("projects"), status: v.union(v.literal("todo"), v.literal("done")) },
+  returns: v.number(),
+  handler: () => 1,
+});
 const lengthOf = query({ args: { text: v.string() }, returns: v.number(), handler: (_, { text }) => text.length });
 
 export function lives(): void {
@@ -39,6 +44,25 @@ export function lives(): void {
   assertType<IsExact<typeof pages.results, Task[]>>();
   // @ts-expect-error: read-only
   db.durability.snapshot.state = "saved";
+}
+
+declare const projectId: Id<"projects">;
+declare const text: string;
+
+/** Arguments are what the function says, not what is given. */
+export function argumentsOfHooks(): void {
+  useQuery(tasksOf, { projectId, status: "todo" });
+  useLive(tasksOf, { projectId, status: "done" });
+  // @ts-expect-error: a text is no id
+  useQuery(tasksOf, { projectId: text, status: "todo" });
+  // @ts-expect-error: a text is no id
+  useLive(tasksOf, { projectId: "abc", status: "todo" });
+  // @ts-expect-error: a text is no id
+  useSuspenseQuery(tasksOf, { projectId: text, status: "todo" });
+  // @ts-expect-error: no such literal
+  useQuery(tasksOf, { projectId, status: "bogus" });
+  // @ts-expect-error: a text is no id
+  db.live(tasksOf, { projectId: text, status: "todo" });
 }
 
 export function hooks(): void {

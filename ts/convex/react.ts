@@ -6,7 +6,7 @@ import { createElement, type ReactNode } from "react";
 import type { Database } from "../database.js";
 import { HoldfastError } from "../errors.js";
 import { refusal } from "../refusal.js";
-import type { FunctionReference, OptionalRestArgs } from "../functions/reference.js";
+import type { FunctionReference, OptionalRestArgs, Settled } from "../functions/reference.js";
 import { HoldfastProvider, useDatabase } from "../react/provider.js";
 
 export { useMutation } from "../react/mutations.js";
@@ -36,12 +36,12 @@ export interface ConvexReactClient {
   /** Runs a query once. */
   query<Args extends Record<string, unknown>, Returns>(
     reference: FunctionReference<"query", any, Args, Returns>,
-    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+    ...args: OptionalRestArgs<FunctionReference<any, any, Settled<Args>>>
   ): Promise<Returns>;
   /** Runs a mutation. */
   mutation<Args extends Record<string, unknown>, Returns>(
     reference: FunctionReference<"mutation", any, Args, Returns>,
-    ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+    ...args: OptionalRestArgs<FunctionReference<any, any, Settled<Args>>>
   ): Promise<Returns>;
   /** Refuses: actions need a server. */
   action(reference: FunctionReference<"action", any>, ...args: unknown[]): Promise<never>;

@@ -208,3 +208,6 @@ function propertyOf(reference: unknown, key: symbol): string | undefined {
 export function filterApi<Api, Predicate>(api: Api): FilterApi<Api, Predicate> {
   return api as unknown as FilterApi<Api, Predicate>;
 }
+
+/** A type that the place where this stands has no say in: it is the function's, and an argument too many is refused. */
+export type Settled<T> = [T][T extends any ? 0 : never];

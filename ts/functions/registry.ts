@@ -93,7 +93,11 @@ export class FunctionRegistry {
       const message = `The module "${moduleName}" could not be loaded: ${describeError(cause)}`;
       throw new HoldfastError("FunctionNotFound", message, { cause, retryable: true, details: { function: name } });
     }
-    if (typeof loaded === "object" && loaded !== null) return loaded as Record<string, unknown>;
+    if (typeof loaded === "object" && loaded !== null) {
+      // A loader takes its time even for what it has: longer than until the next frame.
+      this.#modules.set(moduleName, loaded);
+      return loaded as Record<string, unknown>;
+    }
     throw notFound(name, `The module "${moduleName}" has no exports: it is ${describe(loaded)}.`);
   }
 

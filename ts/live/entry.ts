@@ -25,7 +25,7 @@ export function call(callback: { readonly call: () => void }): void {
 
 /** What an entry asks of whoever made it. */
 export interface EntryOwner {
-  /** Its snapshot is another one: those who listen are to be told. */
+  /** It is to show something else. */
   changed(entry: Entry<any>): void;
   /** Nobody needs it any more. */
   dropped(entry: Entry<any>): void;
@@ -39,6 +39,10 @@ export class Entry<T> {
   readonly key: string | undefined;
   /** What it shows. */
   snapshot: LiveSnapshot<T> = LOADING;
+  /** What it was when those who listen were told last. */
+  #told: LiveSnapshot<T> = LOADING;
+  /** What it will show together with others. */
+  #next: LiveSnapshot<T> | undefined;
   readonly callbacks = new Set<{ readonly call: () => void }>();
   readonly #owner: EntryOwner;
   #holders = 0;
@@ -111,13 +115,35 @@ export class Entry<T> {
     return this.#settled;
   }
 
-  /** It shows something else. */
+  /** What it shows, or is about to. */
+  get latest(): LiveSnapshot<T> {
+    return this.#next ?? this.snapshot;
+  }
+
+  /** It is to show something else, as soon as all that changes with it is there. */
   show(next: Partial<LiveSnapshot<T>>): void {
-    const { value, status, error } = { ...this.snapshot, ...next };
-    const now = this.snapshot;
-    if (value === now.value && status === now.status && error === now.error) return;
-    this.snapshot = Object.freeze({ value, status, error });
+    const now = { ...this.latest, ...next };
+    if (isSame(now, this.latest)) return;
+    this.#next = Object.freeze(now);
     this.#owner.changed(this);
+  }
+
+  /** What it shows is not what the database says any more, and what it is to show has to wait for others. */
+  defer(): void {
+    if (this.snapshot.status === "ready") this.snapshot = Object.freeze({ ...this.snapshot, status: "updating" });
+  }
+
+  /** Shows what it is to show. Answers whether that is anything new for those who listen. */
+  publish(): boolean {
+    const next = this.#next;
+    if (next === undefined) return false;
+    this.#next = undefined;
+    if (isSame(next, this.#told)) {
+      this.snapshot = this.#told;
+      return false;
+    }
+    this.snapshot = this.#told = next;
+    return true;
   }
 
   /** It has a value. */
@@ -127,11 +153,15 @@ export class Entry<T> {
 
   /** The next value is on its way. */
   wait(): void {
-    if (this.snapshot.status !== "loading") this.show({ status: "updating" });
+    if (this.latest.status !== "loading") this.show({ status: "updating" });
   }
 
   /** There is none. */
   fail(error: unknown): void {
     this.show({ status: "error", error });
   }
+}
+
+function isSame<T>(one: LiveSnapshot<T>, other: LiveSnapshot<T>): boolean {
+  return one.value === other.value && one.status === other.status && one.error === other.error;
 }

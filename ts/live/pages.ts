@@ -27,7 +27,7 @@ export type PageMaker<Item> = (options: PaginationOptions) => Entry<PaginationRe
 
 /** A page, or two that will take its place when they are there. */
 interface Page<Item> {
-  readonly options: PaginationOptions;
+  options: PaginationOptions;
   entry: Entry<PaginationResult<Item>>;
   /** Ends the listening to it, if somebody listens. */
   end: (() => void) | undefined;
@@ -46,6 +46,7 @@ export class LivePages<Item> {
   #pages: Page<Item>[];
   readonly #callbacks = new Set<{ readonly call: () => void }>();
   #isHeld = false;
+  #isTelling = false;
 
   /** @internal Use `livePages`. */
   constructor(make: PageMaker<Item>, numItems: number) {
@@ -102,11 +103,18 @@ export class LivePages<Item> {
     this.#isHeld = true;
     for (const page of this.#pages) {
       for (const each of [page, ...(page.halves ?? [])]) {
-        if (each.entry.isDropped) each.entry = this.#make(each.options);
+        if (each.entry.isDropped) this.#makeAgain(each);
         this.#listen(each);
       }
     }
     this.#look();
+  }
+
+  /** A page that was given up ends where it ended: what comes behind it begins there. */
+  #makeAgain(page: Page<Item>): void {
+    const { value } = page.entry.snapshot;
+    if (value !== undefined && !value.isDone) page.options = { ...page.options, endCursor: value.continueCursor };
+    page.entry = this.#make(page.options);
   }
 
   #listen(page: Page<Item>): void {
@@ -133,6 +141,8 @@ export class LivePages<Item> {
       for (const page of this.#pages) this.#end(page);
       this.#pages = [this.#page(this.#first)];
     }
+    // What has moved from one page to another must not be seen in both, or in none.
+    if (this.#pages.some(({ entry }) => entry.snapshot.status === "updating")) return;
     this.#pages = this.#pages.flatMap((page) => this.#split(page));
     const results: Item[] = [];
     let error: unknown;
@@ -155,7 +165,12 @@ export class LivePages<Item> {
     const before = this.snapshot;
     if (shown === before.results && status === before.status && error === before.error) return;
     this.snapshot = Object.freeze({ results: shown, status, error });
-    for (const callback of [...this.#callbacks]) if (this.#callbacks.has(callback)) call(callback);
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      for (const callback of [...this.#callbacks]) if (this.#callbacks.has(callback)) call(callback);
+    });
   }
 
   /** A page that has become long is cut in two; it goes when both halves are there. */

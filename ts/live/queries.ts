@@ -2,6 +2,7 @@
  * The live queries of a database: takes their news from the engine, and tells those who listen, once a commit.
  */
 import type { Bridge } from "../bridge.js";
+import { HoldfastError } from "../errors.js";
 import { News, Status } from "../mailbox.js";
 import type { GenericDocument } from "../data_model.js";
 import { type PageJournal, type Terminal, uniqueOf } from "../query.js";
@@ -24,6 +25,9 @@ interface Follower {
 /** What is watched, as in src/browser/live.rs. */
 const WATCH = { rows: 0, count: 1, function: 2 } as const;
 
+/** So many steps others wait for a function that needs nothing but what is in memory: a fraction of a millisecond. */
+const PATIENCE_STEPS = 500;
+
 /** All live queries of one database. */
 export class LiveQueries implements EntryOwner {
   readonly #bridge: Bridge;
@@ -33,16 +37,23 @@ export class LiveQueries implements EntryOwner {
   readonly #all = new Set<Follower>();
   readonly #shared = new Map<string, Entry<any>>();
   #isTaking = false;
-  /** Whose subscribers are to be told. */
+  /** Those that are to show something else. */
   #changed = new Set<Entry<any>>();
+  /** Whose subscribers are to be told. */
+  #told = new Set<Entry<any>>();
+  /** Functions that run because of what has changed. */
+  #running = 0;
+  /** How many steps are left to them. */
+  #patience = 0;
 
   constructor(bridge: Bridge) {
     this.#bridge = bridge;
-    bridge.followed(
-      () => this.#takeNews(),
-      (error) => this.#end(error),
-      () => this.#renew(),
-    );
+    bridge.followed({
+      takeNews: () => this.#takeNews(),
+      end: (error) => this.#end(error),
+      renew: () => this.#renew(),
+      healed: () => this.#healed(),
+    });
   }
 
   /** The rows of a query, or what is made of them. */
@@ -51,8 +62,7 @@ export class LiveQueries implements EntryOwner {
     const limit = limitOf(terminal);
     // With a filter, rows have to be looked at to be counted.
     const kind = terminal === "count" && query.operators.length === 0 ? WATCH.count : WATCH.rows;
-    const length = bridge.writeQuery(query, limit);
-    const key = `${typeof terminal === "object" ? "take" : terminal} ${bridge.inputKey(length)}`;
+    const key = `${typeof terminal === "object" ? "take" : terminal} ${bridge.queryKey(query, limit)}`;
     const known = this.#shared.get(key);
     if (known !== undefined) return renewed(known);
     const entry = new Entry<unknown>(this, key);
@@ -78,7 +88,7 @@ export class LiveQueries implements EntryOwner {
     const known = key === undefined ? undefined : this.#shared.get(key);
     if (known !== undefined) return renewed(known) as Entry<T>;
     const entry = new Entry<T>(this, key);
-    const follower = new FunctionFollower(this.#bridge, entry, run);
+    const follower = new FunctionFollower(this.#bridge, entry, run, (change) => this.#runs(change));
     this.#follow(follower);
     void follower.run();
     return entry;
@@ -108,10 +118,43 @@ export class LiveQueries implements EntryOwner {
   }
 
   changed(entry: Entry<any>): void {
-    // Who comes later sees it as it is.
-    if (entry.callbacks.size === 0) return;
-    if (this.#changed.size === 0) queueMicrotask(() => this.#tell());
     this.#changed.add(entry);
+    if (!this.#isTaking) this.#show();
+  }
+
+  /** Shows all that has changed together, when the functions that it touches are through; but they get so many steps only. */
+  #show(): void {
+    if (this.#changed.size === 0) return;
+    if (this.#running > 0) {
+      for (const entry of this.#changed) entry.defer();
+      if (this.#patience > 0) return;
+      this.#patience = PATIENCE_STEPS;
+      void this.#wait();
+      return;
+    }
+    this.#showAll();
+  }
+
+  async #wait(): Promise<void> {
+    for (; this.#patience > 0 && this.#running > 0; this.#patience -= 1) await Promise.resolve();
+    this.#patience = 0;
+    this.#showAll();
+  }
+
+  #showAll(): void {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    for (const entry of changed) {
+      // Who comes later sees it as it is.
+      if (!entry.publish() || entry.callbacks.size === 0) continue;
+      if (this.#told.size === 0) queueMicrotask(() => this.#tell());
+      this.#told.add(entry);
+    }
+  }
+
+  /** A function runs because of what has changed, or does so no more. */
+  #runs(change: 1 | -1): void {
+    this.#running += change;
   }
 
   dropped(entry: Entry<any>): void {
@@ -134,6 +177,7 @@ export class LiveQueries implements EntryOwner {
       if (error !== this.#bridge.fault) throw error;
     } finally {
       this.#isTaking = false;
+      this.#show();
     }
   }
 
@@ -158,13 +202,21 @@ export class LiveQueries implements EntryOwner {
   }
 
   #tell(): void {
-    const changed = this.#changed;
-    this.#changed = new Set();
-    for (const entry of changed) {
+    const told = this.#told;
+    this.#told = new Set();
+    for (const entry of told) {
       for (const callback of [...entry.callbacks]) {
         // One that was called before may have ended this one.
         if (entry.callbacks.has(callback)) call(callback);
       }
+    }
+  }
+
+  /** Storage works again: what has failed of it is read once more. */
+  #healed(): void {
+    for (const follower of this.#all) {
+      const { error } = follower.entry.latest;
+      if (error instanceof HoldfastError && error.retryable) follower.take(News.Touched);
     }
   }
 
@@ -174,6 +226,7 @@ export class LiveQueries implements EntryOwner {
       entry.fail(error);
       entry.drop();
     }
+    this.#showAll();
   }
 }
 
@@ -236,7 +289,7 @@ class RowsFollower implements Follower {
     const isSame = before?.length === shown.length && before.every((row, index) => row === shown[index]);
     if (!isSame) this.#shown = shown;
     // An error of what the rows come to, as of `unique`, is no reason to read them again.
-    if (isSame && this.entry.snapshot.status === "ready") return;
+    if (isSame && this.entry.latest.status === "ready") return;
     this.entry.ready(this.#answer(this.#shown!));
   }
 }
@@ -265,14 +318,16 @@ class FunctionFollower<T> implements Follower {
   readonly #bridge: Bridge;
   readonly #run: (scope: Scope) => Promise<T> | T;
   readonly #journal: PageJournal = { pages: [], next: 0 };
+  readonly #runs: (change: 1 | -1) => void;
   #isRunning = false;
   /** Whether what it has read was changed since. */
   #isTouched = false;
 
-  constructor(bridge: Bridge, entry: Entry<T>, run: (scope: Scope) => Promise<T> | T) {
+  constructor(bridge: Bridge, entry: Entry<T>, run: (scope: Scope) => Promise<T> | T, runs: (change: 1 | -1) => void) {
     this.#bridge = bridge;
     this.entry = entry;
     this.#run = run;
+    this.#runs = runs;
   }
 
   watch(): number {
@@ -289,22 +344,34 @@ class FunctionFollower<T> implements Follower {
   /** Runs the function until what it has read is what there is. */
   async run(): Promise<void> {
     this.#isRunning = true;
+    // Others wait for one that is touched, not for the first run of one that shows nothing yet.
+    let isAwaited = false;
     do {
+      if (this.#isTouched && !isAwaited) this.#runs(1);
+      isAwaited ||= this.#isTouched;
       this.#isTouched = false;
+      let result: T | undefined;
+      let failure: { readonly error: unknown } | undefined;
       try {
-        const result = await read(this.#bridge, this.#run, { live: () => this.entry.number, journal: this.#journal });
-        if (this.entry.isDropped) return;
-        const { value } = this.entry.snapshot;
-        this.entry.show({
-          value: share(value, result),
-          status: this.#isTouched ? "updating" : "ready",
-          error: undefined,
-        });
+        result = await read(this.#bridge, this.#run, { live: () => this.entry.number, journal: this.#journal });
       } catch (error) {
-        if (this.entry.isDropped) return;
-        this.entry.fail(error);
+        failure = { error };
       }
+      if (isAwaited && (!this.#isTouched || this.entry.isDropped)) this.#runs(-1);
+      if (this.entry.isDropped) return;
+      if (failure === undefined) this.#show(result as T);
+      else this.entry.fail(failure.error);
     } while (this.#isTouched);
     this.#isRunning = false;
+  }
+
+  #show(result: T): void {
+    try {
+      const value = share(this.entry.latest.value, result);
+      this.entry.show({ value, status: this.#isTouched ? "updating" : "ready", error: undefined });
+    } catch (error) {
+      // What refers to itself has no end.
+      this.entry.fail(error);
+    }
   }
 }

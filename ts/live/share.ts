@@ -11,7 +11,13 @@ export function share<T>(before: unknown, next: T): T {
   if (next instanceof ArrayBuffer) {
     return before instanceof ArrayBuffer && isEqualBytes(before, next) ? (before as T) : next;
   }
-  return Array.isArray(before) || before instanceof ArrayBuffer ? next : (shareObject(before, next) as T);
+  return isPlain(before) && isPlain(next) ? (shareObject(before, next) as T) : next;
+}
+
+/** Whether all that an object is can be seen in its fields: not a Map, a Date or an object of a class. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
 }
 
 function shareArray(before: readonly unknown[], next: unknown[]): readonly unknown[] {

@@ -6,7 +6,6 @@ import type { Bridge } from "../bridge.js";
 import { Status } from "../mailbox.js";
 import type { GenericDocument } from "../data_model.js";
 import { describe } from "../describe.js";
-import { encodeTrusted } from "../encode.js";
 import { HoldfastError } from "../errors.js";
 import { type Contexts, copyOfArguments } from "../functions/contexts.js";
 import { nameOfReference } from "../functions/reference.js";
@@ -56,7 +55,7 @@ export class LiveSource {
     if (!isQuery(what)) return (options) => this.entry(what, { ...given, paginationOpts: options });
     const bridge = this.#bridge;
     const query = serializedQuery(what);
-    const own = bridge.inputKey(bridge.writeQuery(query, undefined));
+    const own = bridge.queryKey(query);
     return ({ numItems, cursor, endCursor = null }) => {
       this.#queries ??= new LiveQueries(bridge);
       return this.#queries.function(`page ${numItems} ${cursor} ${endCursor} ${own}`, (scope) =>
@@ -83,27 +82,24 @@ export class LiveSource {
   /** The same of what is read page by page. */
   keyOfPages(what: unknown, given: Record<string, unknown>): string | undefined {
     if (!isQuery(what)) return this.#keyOf(what, copyOfArguments(given));
-    return this.#bridge.inputKey(this.#bridge.writeQuery(serializedQuery(what), undefined));
+    return this.#bridge.queryKey(serializedQuery(what));
   }
 
   /** The same function with the same arguments is one live query. */
   #keyOf(what: unknown, given: ReturnType<typeof copyOfArguments>): string | undefined {
     const name = this.keyOf(what);
-    const { input } = this.#bridge;
     try {
-      const copy = given();
-      input.clear();
-      encodeTrusted(input, copy);
+      return `${name} ${this.#bridge.keyOf(given())}`;
     } catch {
       return undefined; // The call will say what is wrong with them.
     }
-    return `${name} ${this.#bridge.inputKey(input.position)}`;
   }
 
   /** The document with an id, if it is in memory. */
   get(tableOrId: string, id?: string): unknown {
     const bridge = this.#bridge;
     const [tableName, text] = target("get", tableOrId, id);
+    if (bridge.isDown) throw restarting();
     const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
     const status = bridge.engine.get(bridge.writeText(text), table);
     if (status === Status.Done) return bridge.takeKeptRow();
@@ -116,6 +112,7 @@ export class LiveSource {
     const bridge = this.#bridge;
     const terminal = terminalOf(second);
     const serialized = serializedQuery(query);
+    if (bridge.isDown) throw restarting();
     const length = bridge.writeQuery(serialized, limitOf(terminal));
     const rows: GenericDocument[] = [];
     let status = terminal === "count" ? bridge.engine.count(0, length) : bridge.engine.query(0, length);
@@ -143,6 +140,13 @@ export class LiveSource {
     const what = status === Status.Building ? "The index is being built" : "What this reads is not in memory";
     return new HoldfastError("NotCached", `${what}: it can't be answered at once. Read it by \`db\`, which waits.`);
   }
+}
+
+function restarting(): HoldfastError {
+  return new HoldfastError(
+    "NotCached",
+    "The engine has failed and is being started again. Read it by `db`, which waits.",
+  );
 }
 
 /** What is to be made of the rows of a query. */

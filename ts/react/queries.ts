@@ -4,7 +4,7 @@
 import { useCallback, useRef, useSyncExternalStore } from "react";
 import type { DocumentByInfo, GenericTableInfo } from "../data_model.js";
 import type { GenericQueryCtx } from "../functions/context.js";
-import type { ConvertReturnType, FunctionReference, OptionalRestArgs } from "../functions/reference.js";
+import type { ConvertReturnType, FunctionReference, OptionalRestArgs, Settled } from "../functions/reference.js";
 import type { RegisteredQuery } from "../functions/registration.js";
 import { type Entry, LOADING } from "../live/entry.js";
 import type { LiveSnapshot } from "../live/live.js";
@@ -66,11 +66,11 @@ export function useLive<TableInfo extends GenericTableInfo>(
 ): LiveSnapshot<number>;
 export function useLive<Args extends Record<string, unknown>, Returns>(
   callable: RegisteredQuery<any, Args, Returns>,
-  ...args: ArgsOrSkip<Args>
+  ...args: ArgsOrSkip<Settled<Args>>
 ): LiveSnapshot<ConvertReturnType<Returns>>;
 export function useLive<Args extends Record<string, unknown>, Returns>(
   reference: FunctionReference<"query", any, Args, Returns>,
-  ...args: ArgsOrSkip<Args>
+  ...args: ArgsOrSkip<Settled<Args>>
 ): LiveSnapshot<Returns>;
 export function useLive<T>(
   action: (ctx: GenericQueryCtx<any>) => Promise<T> | T,
@@ -104,11 +104,11 @@ export function useQuery<TableInfo extends GenericTableInfo>(
 ): number | undefined;
 export function useQuery<Args extends Record<string, unknown>, Returns>(
   callable: RegisteredQuery<any, Args, Returns>,
-  ...args: ArgsOrSkip<Args>
+  ...args: ArgsOrSkip<Settled<Args>>
 ): ConvertReturnType<Returns> | undefined;
 export function useQuery<Args extends Record<string, unknown>, Returns>(
   reference: FunctionReference<"query", any, Args, Returns>,
-  ...args: ArgsOrSkip<Args>
+  ...args: ArgsOrSkip<Settled<Args>>
 ): Returns | undefined;
 export function useQuery<T>(
   action: (ctx: GenericQueryCtx<any>) => Promise<T> | T,
@@ -135,11 +135,11 @@ export function useSuspenseQuery<TableInfo extends GenericTableInfo>(
 ): number;
 export function useSuspenseQuery<Args extends Record<string, unknown>, Returns>(
   callable: RegisteredQuery<any, Args, Returns>,
-  ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+  ...args: OptionalRestArgs<FunctionReference<any, any, Settled<Args>>>
 ): ConvertReturnType<Returns>;
 export function useSuspenseQuery<Args extends Record<string, unknown>, Returns>(
   reference: FunctionReference<"query", any, Args, Returns>,
-  ...args: OptionalRestArgs<FunctionReference<any, any, Args>>
+  ...args: OptionalRestArgs<FunctionReference<any, any, Settled<Args>>>
 ): Returns;
 export function useSuspenseQuery(what: unknown, second?: unknown): unknown {
   const entry = useDatabase().source.entry(what, second);

@@ -17,7 +17,7 @@ fn a_note_names_the_transactions_under_way_and_the_log_says_what_became_of_them(
     for lands in [true, false] {
         let (mut world, alice) = filled();
         let (note, transaction, sequence, record) = left_behind(&mut world, alice);
-        assert_eq!(note[6..], [transaction.0]);
+        assert_eq!(note[6..], [0, transaction.0]);
         if lands {
             assert!(world.storage.append(sequence, record));
         }
@@ -29,6 +29,22 @@ fn a_note_names_the_transactions_under_way_and_the_log_says_what_became_of_them(
         world.settle();
         assert_eq!(world.tabs[next].was_saved(&note), expected);
     }
+}
+
+/// The next record goes out before anybody is told that the one before it is saved.
+#[test]
+fn a_note_names_those_that_are_saved_and_were_not_told() {
+    let (mut world, alice) = filled();
+    world.heard(alice);
+    let first = world.insert(alice, "first", 1.0, None);
+    let second = world.insert(alice, "second", 1.0, None);
+    let effects = world.tabs[alice].take_effects();
+    let [Effect::Append { sequence, record }] = &effects[..] else { panic!("{effects:?}") };
+    assert!(world.storage.append(*sequence, record.clone()));
+    world.tabs[alice].handle(world.now_ms, Input::Appended);
+    let mut note = Vec::new();
+    world.tabs[alice].flight_note(&mut note);
+    assert_eq!(note[6..], [1, first.0, second.0]);
 }
 
 #[test]
