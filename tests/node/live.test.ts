@@ -364,4 +364,9 @@ test("a query and a function that read the same change together", async (t) => {
   go();
   await ready(late);
   assert.equal(late.value, 10);
+  // A query that is new has its value at once, whoever is waited for.
+  void insert("last");
+  assert.equal(slow.status, "updating");
+  const fresh = db.live(db.query("users").withIndex("by_creation_time"), "count");
+  assert.deepEqual([fresh.value, fresh.status], [11, "ready"]);
 });

@@ -126,8 +126,12 @@ export class LiveQueries implements EntryOwner {
   #show(): void {
     if (this.#changed.size === 0) return;
     if (this.#running > 0) {
-      for (const entry of this.#changed) entry.defer();
-      if (this.#patience > 0) return;
+      for (const entry of this.#changed) {
+        // Who shows nothing yet waits for nobody.
+        if (entry.snapshot.status === "loading") this.#showOne(entry);
+        else entry.defer();
+      }
+      if (this.#patience > 0 || this.#changed.size === 0) return;
       this.#patience = PATIENCE_STEPS;
       void this.#wait();
       return;
@@ -142,14 +146,15 @@ export class LiveQueries implements EntryOwner {
   }
 
   #showAll(): void {
-    const changed = this.#changed;
-    this.#changed = new Set();
-    for (const entry of changed) {
-      // Who comes later sees it as it is.
-      if (!entry.publish() || entry.callbacks.size === 0) continue;
-      if (this.#told.size === 0) queueMicrotask(() => this.#tell());
-      this.#told.add(entry);
-    }
+    for (const entry of this.#changed) this.#showOne(entry);
+  }
+
+  #showOne(entry: Entry<any>): void {
+    this.#changed.delete(entry);
+    // Who comes later sees it as it is.
+    if (!entry.publish() || entry.callbacks.size === 0) return;
+    if (this.#told.size === 0) queueMicrotask(() => this.#tell());
+    this.#told.add(entry);
   }
 
   /** A function runs because of what has changed, or does so no more. */

@@ -128,7 +128,7 @@ function Failing() {
 }
 
 function Marked({ id }: { id: string }) {
-  const isPending = usePending(id as never);
+  const isPending = usePending(id);
   return h("span", null, `${id.length > 0 && isPending ? "*" : "."}`);
 }
 function Marks() {
