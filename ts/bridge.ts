@@ -16,9 +16,14 @@ import type { SerializedQuery } from "./serialized_query.js";
 import { heapSink, Sink } from "./sink.js";
 import type { EngineUser } from "./outage.js";
 import { Turns } from "./turns.js";
+import { verify } from "./verify.js";
+import { type Waiter, Waiting } from "./waiting.js";
 import type { Engine, Wasm } from "./wasm.js";
 
-/** How a mutation ended: it is saved, rejected, or to be run again: in the same transaction or, as nothing is left of it, in another. */
+/**
+ * How a mutation ended: it is saved, rejected, or to be run again, in the same transaction or, when nothing is left of that,
+ * in another.
+ */
 export type Settlement =
   { type: "saved" } | { type: "rejected"; error: HoldfastError } | { type: "runAgain" } | { type: "lost" };
 
@@ -32,11 +37,6 @@ export interface EngineOptions {
   durability: "relaxed" | "strict";
   /** Budgets and times, if they are not the default. */
   [tuning: string]: string | number | boolean | undefined;
-}
-
-interface Waiter {
-  resolve(): void;
-  reject(error: HoldfastError): void;
 }
 
 /** What says that storage is in trouble, and not the caller. */
@@ -73,9 +73,6 @@ interface Outage {
 
 /** Where a note says how many transactions were saved before; they follow, and then those that it speaks of. */
 const NOTE_SAVED = 6;
-
-/** Work behind the scenes gives way to others after this long. */
-const SLICE_MS = 8;
 
 const utf8 = new TextEncoder();
 // Every byte is a letter of its own.
@@ -126,7 +123,7 @@ export class Bridge implements EngineUser {
   /** How the opening under way ends. */
   #opening: Waiter | undefined;
   #opened!: Promise<void>;
-  readonly #reads = new Map<number, Waiter>();
+  readonly #waiting = new Waiting();
   readonly #mutations = new Map<number, (settlement: Settlement) => void>();
   /** Functions that run, by their transactions: how they are told that the database has ended. */
   readonly #running = new Map<number, (error: HoldfastError) => void>();
@@ -138,12 +135,7 @@ export class Bridge implements EngineUser {
   #isOver = false;
   /** Whether the database was deleted. */
   isDeleted = false;
-  /** Reads that were over before anyone could wait for them. */
-  #early = new Map<number, HoldfastError | undefined>();
-  #schemaWaiters: (() => void)[] = [];
   #live: LiveFollower | undefined;
-  readonly #repairs: { resolve(report: { rows: number; lost: string[] }): void; reject(error: HoldfastError): void }[] =
-    [];
   readonly #idlers: (() => void)[] = [];
   /** Ends the following of the page's freezing. */
   #unfollow: () => void = () => undefined;
@@ -225,30 +217,17 @@ export class Bridge implements EngineUser {
         this.#safetyChanged();
         this.#wakeIdlers();
       },
-      readReady: (read: number, code: string, message: string) => {
-        const waiter = this.#reads.get(read);
-        const error = code === "" ? undefined : errorOf(code, message);
-        if (waiter === undefined) this.#early.set(read, error);
-        else {
-          this.#reads.delete(read);
-          if (error === undefined) waiter.resolve();
-          else waiter.reject(error);
-        }
-      },
+      readReady: (read: number, code: string, message: string) =>
+        this.#waiting.readReady(read, code === "" ? undefined : errorOf(code, message)),
       schemaChanged: () => {
         this.#names.schemaChanged();
-        const waiters = this.#schemaWaiters;
-        this.#schemaWaiters = [];
-        for (const resolve of waiters) resolve();
+        this.#waiting.schemaChanged();
       },
       liveChanged: () => this.#live?.takeNews(),
-      repaired: (code: string, message: string, rows: number, lost: string) => {
-        const waiters = this.#repairs.splice(0);
-        for (const waiter of waiters) {
-          if (code !== "") waiter.reject(errorOf(code, message));
-          else waiter.resolve({ rows, lost: lost === "" ? [] : lost.split("\n") });
-        }
-      },
+      repaired: (code: string, message: string, rows: number, lost: string) =>
+        this.#waiting.repaired(
+          code === "" ? { rows, lost: lost === "" ? [] : lost.split("\n") } : errorOf(code, message),
+        ),
       ended: (code: string, message: string) => {
         this.failure = errorOf(code, message);
         this.#isOver = true;
@@ -337,22 +316,12 @@ export class Bridge implements EngineUser {
     for (const settle of this.#mutations.values()) settle({ type: "rejected", error });
     this.endFunctions();
     this.#live?.end(error);
-    this.#endWaiting(error);
+    this.#waiting.end(error);
     this.#mutations.clear();
     this.failure ??= error;
     outage?.end();
     this.#safetyChanged();
     this.#wakeIdlers();
-  }
-
-  /** Rejects whoever waits for an answer of the engine. */
-  #endWaiting(error: HoldfastError): void {
-    for (const waiter of [...this.#reads.values(), ...this.#repairs.splice(0)]) waiter.reject(error);
-    this.#reads.clear();
-    this.#early.clear();
-    const waiters = this.#schemaWaiters;
-    this.#schemaWaiters = [];
-    for (const resolve of waiters) resolve();
   }
 
   // ---- when the engine fails ----
@@ -373,7 +342,7 @@ export class Bridge implements EngineUser {
     this.#engine = undefined;
     this.#lostTransaction = this.#transaction;
     this.input.close();
-    this.#endWaiting(error);
+    this.#waiting.end(error);
     this.#tell(error);
   }
 
@@ -469,9 +438,14 @@ export class Bridge implements EngineUser {
     return this.#mailbox.word(Word.Number);
   }
 
+  /** The other number of the last call, or the upper half of a large one. */
+  secondNumber(): number {
+    return this.#mailbox.word(Word.NumberHigh);
+  }
+
   /** The count of the last call. */
   count(): number {
-    return this.#mailbox.word(Word.NumberHigh) * 0x100000000 + this.number();
+    return this.secondNumber() * 0x100000000 + this.number();
   }
 
   /** The query that goes on. */
@@ -493,20 +467,12 @@ export class Bridge implements EngineUser {
 
   /** Waits for pages. */
   ready(read: number): Promise<void> {
-    if (this.#early.size > 0) {
-      const early = this.#early;
-      this.#early = new Map();
-      if (early.has(read)) {
-        const error = early.get(read);
-        return error === undefined ? Promise.resolve() : Promise.reject(error);
-      }
-    }
-    return new Promise((resolve, reject) => this.#reads.set(read, { resolve, reject }));
+    return this.#waiting.ready(read);
   }
 
   /** Waits until the schema changes. */
   schemaChange(): Promise<void> {
-    return new Promise((resolve) => this.#schemaWaiters.push(resolve));
+    return this.#waiting.schemaChange();
   }
 
   #safetyChanged(): void {
@@ -578,50 +544,15 @@ export class Bridge implements EngineUser {
 
   /** Checks everything that is stored, in slices with pauses; one check after the other. */
   verify(onProgress: (pages: number, rows: number) => void): Promise<unknown> {
-    const check = this.#checked.then(() => this.#verify(onProgress));
+    const check = this.#checked.then(() => verify(this, onProgress));
     this.#checked = check.catch(() => undefined);
     return check;
   }
 
-  async #verify(onProgress: (pages: number, rows: number) => void): Promise<unknown> {
-    let status: number = this.engine.verifyStart();
-    const { fault } = this;
-    let resumed = performance.now();
-    let [pages, rows] = [0, 0];
-    for (;;) {
-      switch (status) {
-        case Status.Done:
-          return this.engine.verified();
-        case Status.Missing: {
-          // First: what hears of the progress may ask the engine for something else, or end it.
-          const isReady = this.ready(this.read());
-          isReady.catch(() => undefined);
-          onProgress(pages, rows);
-          await isReady;
-          resumed = performance.now();
-          break;
-        }
-        case Status.Paused:
-          if (performance.now() - resumed > SLICE_MS) {
-            onProgress(pages, rows);
-            await new Promise((resolve) => setTimeout(resolve));
-            resumed = performance.now();
-          }
-          break;
-        default:
-          throw this.error();
-      }
-      if (this.fault !== fault) throw this.fault!;
-      status = this.engine.verifyStep();
-      [pages, rows] = [this.number(), this.#mailbox.word(Word.NumberHigh)];
-    }
-  }
-
   /** Makes the store anew from what can be read. */
   repair(): Promise<{ rows: number; lost: string[] }> {
-    return new Promise((resolve, reject) => {
-      this.#repairs.push({ resolve, reject });
-      if (this.engine.repair() === Status.Failed) reject(this.error());
+    return this.#waiting.repair(() => {
+      if (this.engine.repair() === Status.Failed) throw this.error();
     });
   }
 

@@ -9,7 +9,7 @@ import { call } from "./live/entry.js";
 /**
  * - `saved`: everything is on the disk;
  * - `pending`: something is on its way there;
- * - `degraded`: writing or reading has failed lately, and is tried again; `reason` says of what;
+ * - `degraded`: writing or reading has failed, `reason` says of what, and has not been seen to work again yet;
  * - `memory`: there is no disk: all is gone with the page;
  * - `closed`: the database was closed or deleted, or can't go on; `reason` says why.
  */

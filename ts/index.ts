@@ -10,17 +10,16 @@
 
 // Databases.
 export { Database } from "./database.js";
+export type { DatabaseStorage, MutateOptions } from "./database.js";
 export type {
   DatabaseStats,
   IndexWork,
-  MutateOptions,
   RecentCommit,
   RepairReport,
   VerifyOptions,
   VerifyProgress,
   VerifyReport,
-} from "./database.js";
-export type { DatabaseStorage } from "./database.js";
+} from "./reports.js";
 export { Live } from "./live/live.js";
 export type { LiveSnapshot, LiveStatus } from "./live/live.js";
 export { Durability } from "./durability.js";

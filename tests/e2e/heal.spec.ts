@@ -6,12 +6,18 @@ import { open, tab } from "./tab.js";
 declare global {
   var heal: () => unknown;
   var begin: () => void;
-  var connections: Set<IDBDatabase>;
+  var breakConnections: () => void;
 }
 
 /** Knows the connections of the page, to break them. */
 const watchConnections = () => {
-  globalThis.connections = new Set();
+  const connections = new Set<IDBDatabase>();
+  globalThis.breakConnections = () => {
+    for (const connection of connections) {
+      connection.close();
+      connection.dispatchEvent(new Event("close"));
+    }
+  };
   const databases = IDBDatabase.prototype as {
     transaction: (this: IDBDatabase, ...args: Parameters<IDBDatabase["transaction"]>) => IDBTransaction;
   };
@@ -27,10 +33,7 @@ const faults: Record<string, { ms: number; begin: () => void }> = {
     ms: 0,
     begin: () => {
       globalThis.heal = () => undefined;
-      for (const connection of connections) {
-        connection.close();
-        connection.dispatchEvent(new Event("close"));
-      }
+      breakConnections();
     },
   },
   "no transaction can be begun": {
@@ -54,10 +57,7 @@ const faults: Record<string, { ms: number; begin: () => void }> = {
         return request as never;
       };
       globalThis.heal = () => Object.defineProperty(IDBFactory.prototype, "open", open);
-      for (const connection of connections) {
-        connection.close();
-        connection.dispatchEvent(new Event("close"));
-      }
+      breakConnections();
     },
   },
   "transactions are aborted for no reason": {

@@ -41,8 +41,8 @@ export class LiveQueries implements EntryOwner {
   #changed = new Set<Entry<any>>();
   /** Whose subscribers are to be told. */
   #told = new Set<Entry<any>>();
-  /** Functions that run because of what has changed. */
-  #running = 0;
+  /** Functions that run because of what has changed, and are waited for. */
+  readonly #awaited = new Set<Follower>();
   /** How many steps are left to them. */
   #patience = 0;
 
@@ -88,7 +88,7 @@ export class LiveQueries implements EntryOwner {
     const known = key === undefined ? undefined : this.#shared.get(key);
     if (known !== undefined) return renewed(known) as Entry<T>;
     const entry = new Entry<T>(this, key);
-    const follower = new FunctionFollower(this.#bridge, entry, run, (change) => this.#runs(change));
+    const follower = new FunctionFollower(this.#bridge, entry, run, this.#awaited);
     this.#follow(follower);
     void follower.run();
     return entry;
@@ -125,7 +125,7 @@ export class LiveQueries implements EntryOwner {
   /** Shows all that has changed together, when the functions that it touches are through; but they get so many steps only. */
   #show(): void {
     if (this.#changed.size === 0) return;
-    if (this.#running > 0) {
+    if (this.#awaited.size > 0) {
       for (const entry of this.#changed) {
         // Who shows nothing yet waits for nobody.
         if (entry.snapshot.status === "loading") this.#showOne(entry);
@@ -140,8 +140,10 @@ export class LiveQueries implements EntryOwner {
   }
 
   async #wait(): Promise<void> {
-    for (; this.#patience > 0 && this.#running > 0; this.#patience -= 1) await Promise.resolve();
+    for (; this.#patience > 0 && this.#awaited.size > 0; this.#patience -= 1) await Promise.resolve();
     this.#patience = 0;
+    // Who is late now may take as long as it likes: others wait for it no more, whatever else changes meanwhile.
+    this.#awaited.clear();
     this.#showAll();
   }
 
@@ -155,11 +157,6 @@ export class LiveQueries implements EntryOwner {
     if (!entry.publish() || entry.callbacks.size === 0) return;
     if (this.#told.size === 0) queueMicrotask(() => this.#tell());
     this.#told.add(entry);
-  }
-
-  /** A function runs because of what has changed, or does so no more. */
-  #runs(change: 1 | -1): void {
-    this.#running += change;
   }
 
   dropped(entry: Entry<any>): void {
@@ -323,16 +320,16 @@ class FunctionFollower<T> implements Follower {
   readonly #bridge: Bridge;
   readonly #run: (scope: Scope) => Promise<T> | T;
   readonly #journal: PageJournal = { pages: [], next: 0 };
-  readonly #runs: (change: 1 | -1) => void;
+  readonly #awaited: Set<Follower>;
   #isRunning = false;
   /** Whether what it has read was changed since. */
   #isTouched = false;
 
-  constructor(bridge: Bridge, entry: Entry<T>, run: (scope: Scope) => Promise<T> | T, runs: (change: 1 | -1) => void) {
+  constructor(bridge: Bridge, entry: Entry<T>, run: (scope: Scope) => Promise<T> | T, awaited: Set<Follower>) {
     this.#bridge = bridge;
     this.entry = entry;
     this.#run = run;
-    this.#runs = runs;
+    this.#awaited = awaited;
   }
 
   watch(): number {
@@ -343,17 +340,16 @@ class FunctionFollower<T> implements Follower {
     if ((news & News.Touched) === 0) return;
     this.entry.wait();
     this.#isTouched = true;
-    if (!this.#isRunning) void this.run();
+    if (this.#isRunning) return;
+    // Not for the first run of one that shows nothing yet, and not for one that is late.
+    this.#awaited.add(this);
+    void this.run();
   }
 
   /** Runs the function until what it has read is what there is. */
   async run(): Promise<void> {
     this.#isRunning = true;
-    // Others wait for one that is touched, not for the first run of one that shows nothing yet.
-    let isAwaited = false;
     do {
-      if (this.#isTouched && !isAwaited) this.#runs(1);
-      isAwaited ||= this.#isTouched;
       this.#isTouched = false;
       let result: T | undefined;
       let failure: { readonly error: unknown } | undefined;
@@ -362,7 +358,7 @@ class FunctionFollower<T> implements Follower {
       } catch (error) {
         failure = { error };
       }
-      if (isAwaited && (!this.#isTouched || this.entry.isDropped)) this.#runs(-1);
+      if (!this.#isTouched || this.entry.isDropped) this.#awaited.delete(this);
       if (this.entry.isDropped) return;
       if (failure === undefined) this.#show(result as T);
       else this.entry.fail(failure.error);
