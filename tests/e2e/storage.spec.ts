@@ -47,10 +47,11 @@ test("the process of the storage is killed while two tabs write: both go on by t
     const count = async () =>
       Math.min(...(await Promise.all(tabs.map((page) => page.evaluate(() => acknowledged.length)))));
     await expect.poll(count).toBeGreaterThan(50);
+    const services = () => processesOf(running, "storage.mojom.StorageService");
+    test.skip(services().length === 0, "This Chromium has no process of its own for storage.");
     for (let round = 0; round < 3; round += 1) {
-      const services = processesOf(running, "storage.mojom.StorageService");
-      test.skip(services.length === 0, "This Chromium has no process of its own for storage.");
-      for (const pid of services) process.kill(pid, "SIGKILL");
+      await expect.poll(() => services().length, { timeout: 20_000 }).toBeGreaterThan(0);
+      for (const pid of services()) process.kill(pid, "SIGKILL");
       const before = await count();
       await expect.poll(count, { timeout: 20_000 }).toBeGreaterThan(before + 50);
     }
@@ -64,13 +65,6 @@ test("the process of the storage is killed while two tabs write: both go on by t
         }),
       );
     }
-    console.log(
-      found.map(({ acknowledged, failures, states }) => [
-        acknowledged.length,
-        failures.slice(0, 5),
-        states.filter((state) => state === "degraded").length,
-      ]),
-    );
     for (const page of tabs) {
       const seen = await page.evaluate(async () => {
         const { live } = globalThis as unknown as { live: { value: { title: string }[]; status: string } };
@@ -138,7 +132,6 @@ test("a disk that is full: writes are refused by name, reads go on, and it heals
         live: live.value,
       };
     });
-    console.log(JSON.stringify(seen));
     expect(seen.codes).toEqual(Array(3).fill("QuotaExceeded"));
     expect(seen.written).toBeGreaterThan(10);
     expect(seen.read).toBe(seen.written);
@@ -157,11 +150,10 @@ test("a disk that is full: writes are refused by name, reads go on, and it heals
       return {
         deleted: [...new Set(deleted)],
         code,
-        left: 60_000 - (end - performance.now()),
         count: await db.query("tasks").count(),
       };
     });
-    console.log(JSON.stringify(healed), await page.evaluate(() => states.slice(-8)));
+    expect(healed.deleted).toContain("no error");
     expect(healed.code).toBe("no error");
     expect(await page.evaluate(async () => (await db.verify()).problems)).toEqual([]);
   } finally {
