@@ -15,6 +15,7 @@ const TRUNCATED = "[...truncated]";
  * @param most - How long the text may be.
  */
 export function describe(value: unknown, most = DESCRIPTION_LENGTH_MAX): string {
+  if (value === undefined) return "undefined";
   let text: string | undefined;
   let values = 0;
   try {

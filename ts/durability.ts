@@ -41,8 +41,7 @@ const ESTIMATE_MS = 30_000;
 
 /** Watches how safe a database is. */
 export class Durability implements DurabilitySnapshot {
-  /** All of it, as one object that is another one whenever something has changed. */
-  snapshot: DurabilitySnapshot;
+  #snapshot: DurabilitySnapshot;
   readonly #bridge: Bridge;
   readonly #isMemory: boolean;
   readonly #callbacks = new Set<{ readonly call: () => void }>();
@@ -54,13 +53,20 @@ export class Durability implements DurabilitySnapshot {
   constructor(bridge: Bridge, isMemory: boolean) {
     this.#bridge = bridge;
     this.#isMemory = isMemory;
-    this.snapshot = this.#now();
+    this.#snapshot = this.#now();
     bridge.safetyListeners.add(() => {
       // Several mutations may end at once.
       if (this.#isDue) return;
       this.#isDue = true;
-      queueMicrotask(() => this.#look());
+      // If nobody listens, somebody may ask.
+      if (this.#callbacks.size > 0) queueMicrotask(() => this.#look());
     });
+  }
+
+  /** All of it, as one object that is another one whenever something has changed. */
+  get snapshot(): DurabilitySnapshot {
+    if (this.#isDue && this.#callbacks.size === 0) this.#look();
+    return this.#snapshot;
   }
 
   get state(): DurabilityState {
@@ -89,6 +95,8 @@ export class Durability implements DurabilitySnapshot {
   subscribe(callback: () => void): () => void {
     requireFunction(callback, "subscribe", "callback");
     const own = { call: callback };
+    // What it is now is known; it is told of what comes.
+    if (this.#isDue && this.#callbacks.size === 0) this.#look();
     this.#callbacks.add(own);
     if (this.#timer === undefined && !this.#isMemory) {
       void this.refresh();
@@ -124,9 +132,9 @@ export class Durability implements DurabilitySnapshot {
 
   #look(): void {
     this.#isDue = false;
-    const [before, now] = [this.snapshot, this.#now()];
+    const [before, now] = [this.#snapshot, this.#now()];
     if ((Object.keys(now) as (keyof DurabilitySnapshot)[]).every((name) => now[name] === before[name])) return;
-    this.snapshot = now;
+    this.#snapshot = now;
     for (const callback of [...this.#callbacks]) if (this.#callbacks.has(callback)) call(callback);
   }
 

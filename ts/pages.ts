@@ -3,7 +3,7 @@
  */
 import type { DocumentByInfo, GenericTableInfo } from "./data_model.js";
 import type { Database } from "./database.js";
-import { LivePages, requireCount } from "./live/pages.js";
+import { initialNumItems, LivePages } from "./live/pages.js";
 import type { OrderedQuery } from "./query.js";
 
 export { LivePages } from "./live/pages.js";
@@ -16,7 +16,7 @@ export type { PagesSnapshot, PagesStatus } from "./live/pages.js";
 export function livePages<TableInfo extends GenericTableInfo>(
   database: Database<any>,
   query: OrderedQuery<TableInfo>,
-  { initialNumItems }: { readonly initialNumItems: number },
+  options: { readonly initialNumItems: number },
 ): LivePages<DocumentByInfo<TableInfo>> {
-  return new LivePages(database.source.pages(query, {}), requireCount("initialNumItems", initialNumItems));
+  return new LivePages(database.source.pages(query, {}), initialNumItems(options));
 }

@@ -18,7 +18,7 @@ export class PendingChanges {
 
   /** Whether what this tab shows of the document with this id is not saved yet. Takes as long as there are such changes. */
   has(id: string): boolean {
-    requireText(id, "has", "id");
+    requireText(id, "pending.has", "id");
     const bridge = this.#bridge;
     // While the engine starts again, nothing is shown that is not saved.
     if (bridge.isClosed || bridge.isDown) return false;

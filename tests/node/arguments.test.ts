@@ -91,6 +91,13 @@ test("options of the wrong kind, and those that can't be read", async (t) => {
   await refuses(() => opened({ schema: table, tableNumbers: { é: 5 } }), "InvalidSchema", /é/);
 });
 
+test("what is missing is called undefined, and a method by its whole name", async (t) => {
+  const db = await open(t);
+  const any = db as unknown as Untyped & { pending: Untyped };
+  await refuses(() => any["import"]!(), "InvalidArgument", /Received undefined\.$/);
+  await refuses(() => any.pending["has"]!(5), "InvalidArgument", /`db\.pending\.has`.*'number': 5/);
+});
+
 test("documents, ranges and filters that can't be looked at", async (t) => {
   const db = await open(t);
   await seed(db);

@@ -153,3 +153,20 @@ test("what is told of pages is told afterwards, and not inside itself", async (t
   assert.equal(pages.results.length, 12);
   assert.equal(deepest, 1);
 });
+
+test("a list without a number of documents to begin with says what it wants", async (t) => {
+  const db = await openDatabase({ name: freshName(), schema, storage: "memory" });
+  t.after(() => db.close());
+  const begin = livePages as (...args: unknown[]) => unknown;
+  for (const [options, given] of [
+    [undefined, "undefined"],
+    [null, "undefined"],
+    [{ initialNumItems: 0 }, "0"],
+    [{ initialNumItems: "2" }, '"2"'],
+  ]) {
+    assert.throws(() => begin(db, db.query("things"), options), {
+      code: "InvalidArgument",
+      message: `\`options.initialNumItems\` must be a positive integer. Received ${String(given)}.`,
+    });
+  }
+});

@@ -193,8 +193,14 @@ export class LivePages<Item> {
   }
 }
 
-/** A number of documents. */
-export function requireCount(name: string, value: unknown): number {
+/** With how many documents a list begins. */
+export function initialNumItems(options: { readonly initialNumItems: number }): number {
+  // In plain JavaScript there may be no options.
+  const given = options as { readonly initialNumItems?: unknown } | null | undefined;
+  return requireCount("options.initialNumItems", given?.initialNumItems);
+}
+
+function requireCount(name: string, value: unknown): number {
   if (typeof value === "number" && Number.isInteger(value) && value > 0) return value;
   throw invalidArgument(`\`${name}\` must be a positive integer. Received ${describe(value)}.`);
 }

@@ -4,7 +4,7 @@
 import { useCallback, useMemo, useSyncExternalStore } from "react";
 import type { DocumentByInfo, GenericTableInfo } from "../data_model.js";
 import type { FunctionReference } from "../functions/reference.js";
-import { LivePages, type PagesStatus } from "../live/pages.js";
+import { initialNumItems, LivePages, type PagesStatus } from "../live/pages.js";
 import type { OrderedQuery, PaginationOptions, PaginationResult } from "../query.js";
 import { useEarly } from "./early.js";
 import { useDatabase } from "./provider.js";
@@ -48,15 +48,16 @@ export function usePaginatedQuery<TableInfo extends GenericTableInfo>(
 export function usePaginatedQuery(
   what: unknown,
   args: Record<string, unknown> | "skip",
-  { initialNumItems }: { initialNumItems: number },
+  options: { initialNumItems: number },
 ): UsePaginatedQueryResult<any> {
   const { source } = useDatabase();
+  const first = initialNumItems(options);
   const isSkipped = args === "skip";
   const key = isSkipped ? undefined : source.keyOfPages(what, args);
   const pages = useMemo(
-    () => (isSkipped ? undefined : new LivePages<unknown>(source.pages(what, args), initialNumItems)),
+    () => (isSkipped ? undefined : new LivePages<unknown>(source.pages(what, args), first)),
     // What is asked for is in the key.
-    [source, key, initialNumItems],
+    [source, key, first],
   );
   const subscribe = useCallback((changed: () => void) => pages?.subscribe(changed) ?? (() => undefined), [pages]);
   useEarly(pages);
