@@ -44,7 +44,7 @@ pub(crate) use names::Names;
 pub(crate) use names::check_name;
 pub(crate) use patch::patch;
 pub(crate) use path::FieldPath;
-pub(crate) use reference::{FieldIter, ObjectRef, ValueRef};
+pub(crate) use reference::{ArrayRef, FieldIter, ObjectRef, ValueRef, deeper};
 
 use crate::flat_map::FlatMap;
 

@@ -12,6 +12,9 @@
 
 mod bytes;
 mod change;
+mod crdt;
+#[cfg(any(test, feature = "docs"))]
+mod doc;
 mod document;
 mod error;
 mod flat_map;

@@ -329,7 +329,7 @@ impl<'a> ObjectRef<'a> {
     }
 
     /// The values without their names. An error is the last thing the iterator returns.
-    pub(super) fn values(&self) -> impl Iterator<Item = Result<ValueRef<'a>, Malformed>> + use<'a> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = Result<ValueRef<'a>, Malformed>> + use<'a> {
         let mut reader = Reader::new(self.fields);
         let mut left = self.length;
         std::iter::from_fn(move || {

@@ -1,0 +1,19 @@
+//! Synced rows as CRDT documents: what the page has to know of automerge to write without it.
+//!
+//! A change is encoded when it is committed, from the document's heads and from the ids of operations that are kept
+//! beside each row, so that a local write needs no document in memory and its cost does not grow with the document.
+//! What comes from others is merged by automerge itself, in the docs worker.
+
+mod align;
+mod column;
+mod edit;
+mod encoder;
+mod op;
+mod stamp;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use edit::{Editor, FieldKind, FieldKinds, mark};
+pub(crate) use encoder::{ChangeEncoder, ChangeHash, Encoded, Head};
+pub(crate) use op::{Action, ActorId, Element, Key, Object, Op, OpId, Scalar};
+pub(crate) use stamp::{Item, Parts, Rival, RowStamps, Stamp};

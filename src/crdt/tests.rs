@@ -1,0 +1,5 @@
+//! Changes against those that automerge makes, and rows against the documents that come of their changes.
+
+mod columns;
+mod editing;
+mod stamps;

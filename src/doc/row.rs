@@ -1,0 +1,184 @@
+//! Rows out of documents: what a row's map says, and the stamps of it.
+
+use super::Actors;
+use crate::bytes::Bytes;
+use crate::crdt::{Item, OpId, Parts, Rival, RowStamps, Stamp, mark};
+use crate::document::{DOCUMENT_NESTING, Names, check_name, encode_value};
+use crate::flat_map::FlatMap;
+use crate::value::Value;
+use automerge::{Automerge, ObjId, ObjType, ReadDoc, ScalarValue};
+
+/// A row as a document has it. It may be anything: nobody has checked it against a schema.
+#[derive(Debug, PartialEq)]
+pub(crate) struct MergedRow {
+    pub(crate) fields: FlatMap<String, Value>,
+    /// `_creationTime`, or 0 if there is none that is a number.
+    pub(crate) creation_time: f64,
+    pub(crate) stamps: RowStamps,
+    /// Fields whose names no row can have: they stay in the document.
+    pub(crate) unnamable: Vec<String>,
+}
+
+/// The row of this id below the map of its table; `None` if there is no map in its place.
+pub(crate) fn read_row(
+    document: &Automerge,
+    table: &ObjId,
+    id_text: &str,
+    actors: &mut Actors,
+    names: &Names,
+) -> Option<MergedRow> {
+    let mut reader = RowReader { document, actors, names };
+    let mut all = document.get_all(table, id_text).ok()?;
+    let (value, object) = all.pop()?;
+    if !matches!(value, automerge::Value::Object(ObjType::Map | ObjType::Table)) {
+        return None;
+    }
+    let rivals = reader.rivals(all);
+    let mut row = MergedRow {
+        fields: FlatMap::new(),
+        creation_time: 0.0,
+        stamps: RowStamps {
+            object: reader.actors.id(&object)?,
+            rivals,
+            creation_time: Stamp::new(OpId { counter: 0, actor: 0 }),
+            deleted: None,
+            moved: None,
+            fields: Vec::new(),
+        },
+        unnamable: Vec::new(),
+    };
+    let keys: Vec<String> = document.keys(&object).collect();
+    for name in keys {
+        let Some((value, stamp)) = reader.slot(&object, automerge::Prop::Map(name.clone()), DOCUMENT_NESTING) else {
+            continue;
+        };
+        match name.as_str() {
+            mark::CREATION_TIME => {
+                row.creation_time = value.as_f64().filter(|time| time.is_finite()).unwrap_or(0.0);
+                row.stamps.creation_time = without_parts(stamp);
+            }
+            mark::DELETED => row.stamps.deleted = Some(without_parts(stamp)),
+            _ if check_name(&name, true).is_err() => row.unnamable.push(name),
+            _ => {
+                // Maps are ordered by the bytes of their names, here and there.
+                row.fields.insert(name, value);
+                row.stamps.fields.push(stamp);
+            }
+        }
+    }
+    Some(row)
+}
+
+fn without_parts(stamp: Stamp) -> Stamp {
+    Stamp { parts: Parts::None, ..stamp }
+}
+
+struct RowReader<'a> {
+    document: &'a Automerge,
+    actors: &'a mut Actors,
+    names: &'a Names,
+}
+
+impl RowReader<'_> {
+    /// The value at a place, with the stamp of it.
+    fn slot(&mut self, object: &ObjId, place: automerge::Prop, levels: usize) -> Option<(Value, Stamp)> {
+        let mut all = self.document.get_all(object, place).ok()?;
+        let (value, id) = all.pop()?;
+        let (value, parts) = self.value(&value, &id, levels);
+        let stamp = Stamp { id: self.actors.id(&id)?, rivals: self.rivals(all), parts };
+        Some((value, stamp))
+    }
+
+    fn rivals(&mut self, all: Vec<(automerge::Value<'_>, ObjId)>) -> Vec<Rival> {
+        let mut rivals = Vec::with_capacity(all.len());
+        for (value, id) in all {
+            let (value, _) = self.value(&value, &id, DOCUMENT_NESTING);
+            let Some(id) = self.actors.id(&id) else { continue };
+            let mut bytes = Vec::new();
+            encode_value(&value, self.names, &mut bytes);
+            rivals.push(Rival { id, value: Bytes::new(bytes) });
+        }
+        rivals
+    }
+
+    fn value(&mut self, value: &automerge::Value<'_>, id: &ObjId, levels: usize) -> (Value, Parts) {
+        match value {
+            automerge::Value::Scalar(scalar) => scalar_value(scalar),
+            automerge::Value::Object(ObjType::Text) => self.text(id),
+            // Too deep for a row: what is below stays in the document.
+            automerge::Value::Object(_) if levels == 0 => (Value::Null, Parts::None),
+            automerge::Value::Object(ObjType::List) => self.list(id, levels - 1),
+            automerge::Value::Object(ObjType::Map | ObjType::Table) => self.map(id, levels - 1),
+        }
+    }
+
+    fn map(&mut self, id: &ObjId, levels: usize) -> (Value, Parts) {
+        let mut fields = FlatMap::new();
+        let mut stamps = Vec::new();
+        let keys: Vec<String> = self.document.keys(id).collect();
+        for name in keys {
+            if check_name(&name, false).is_err() {
+                continue;
+            }
+            let Some((value, stamp)) = self.slot(id, automerge::Prop::Map(name.clone()), levels) else { continue };
+            fields.insert(name, value);
+            stamps.push(stamp);
+        }
+        (Value::Object(fields), Parts::Map(stamps))
+    }
+
+    fn list(&mut self, id: &ObjId, levels: usize) -> (Value, Parts) {
+        let mut values = Vec::new();
+        let mut items = Vec::new();
+        // Of a list, its keys are what has inserted the items.
+        let elements: Vec<String> = self.document.keys(id).collect();
+        for (index, element) in elements.into_iter().enumerate() {
+            let Some((value, stamp)) = self.slot(id, automerge::Prop::Seq(index), levels) else { continue };
+            let Some(element) = self.element(&element) else { continue };
+            values.push(value);
+            items.push(Item { element, stamp });
+        }
+        (Value::Array(values), Parts::List(items))
+    }
+
+    /// Reads `counter@actor`, the actor in hexadecimal.
+    fn element(&mut self, text: &str) -> Option<OpId> {
+        let (counter, actor) = text.split_once('@')?;
+        let actor = automerge::ActorId::try_from(actor).ok()?;
+        Some(OpId { counter: counter.parse().ok()?, actor: self.actors.place(actor.to_bytes()) })
+    }
+
+    fn text(&mut self, id: &ObjId) -> (Value, Parts) {
+        let mut text = String::new();
+        let mut letters = Vec::new();
+        let mut is_plain = true;
+        for item in self.document.list_range(id, ..) {
+            let letter = match &item.value {
+                automerge::ValueRef::Scalar(automerge::ScalarValueRef::Str(letter)) => letter.as_ref(),
+                // What is no text shows as it does in automerge.
+                _ => "\u{fffc}",
+            };
+            is_plain &= letter.chars().nth(1).is_none() && !letter.is_empty() && !item.conflict;
+            text.push_str(letter);
+            letters.extend(self.actors.id(&item.id()));
+        }
+        // Of letters that came in one piece none can be taken out: then the text is written as a whole.
+        let parts = if is_plain { Parts::Text(letters) } else { Parts::None };
+        (Value::String(text), parts)
+    }
+}
+
+fn scalar_value(scalar: &ScalarValue) -> (Value, Parts) {
+    let value = match scalar {
+        ScalarValue::Null | ScalarValue::Unknown { .. } => Value::Null,
+        ScalarValue::Boolean(is) => Value::Boolean(*is),
+        ScalarValue::Int(number) => Value::Int64(*number),
+        ScalarValue::Uint(number) => Value::Int64(i64::try_from(*number).unwrap_or(i64::MAX)),
+        ScalarValue::F64(number) => Value::Float64(*number),
+        ScalarValue::Timestamp(number) => Value::Float64(*number as f64),
+        ScalarValue::Counter(counter) => return (Value::Float64(i64::from(counter) as f64), Parts::Counter),
+        ScalarValue::Str(text) => Value::String(text.to_string()),
+        ScalarValue::Bytes(bytes) => Value::Bytes(bytes.clone()),
+    };
+    (value, Parts::None)
+}
