@@ -10,6 +10,7 @@ mod edit;
 mod encoder;
 mod op;
 mod stamp;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -17,3 +18,4 @@ pub(crate) use edit::{Editor, FieldKind, FieldKinds, mark};
 pub(crate) use encoder::{ChangeEncoder, ChangeHash, Encoded, Head};
 pub(crate) use op::{Action, ActorId, Element, Key, Object, Op, OpId, Scalar};
 pub(crate) use stamp::{Item, Parts, Rival, RowStamps, Stamp};
+pub(crate) use state::{DeletedRow, DocumentId, DocumentState, StoredRow, genesis, table_map};

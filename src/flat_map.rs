@@ -49,6 +49,11 @@ impl<K, V> FlatMap<K, V> {
         self.0.iter().map(|(_, value)| value)
     }
 
+    /// The values in the order of their keys, to change them.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
     /// Keeps the entries for which `keep` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(&K) -> bool) {
         self.0.retain(|(key, _)| keep(key));

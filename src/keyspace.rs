@@ -4,7 +4,13 @@
 //! 0x10 table:u32be creation_time:9 id:16                row of a table  -> document bytes
 //! 0x20 table:u32be day:2 random:14                      place of an id  -> creation_time:9
 //! 0x30 index:u32be field keys… creation_time:9 id:16    index entry     -> nothing
+//! 0x40 table:u32be day:2 random:14                      a synced row     -> its stamps (src/crdt/state.rs)
+//! 0x41 table:u32be day:2 random:14 root:20              what is left of it in a document that it has left
+//! 0x50 root:20                                          a CRDT document  -> its state (src/crdt/state.rs)
+//! 0x51 root:20 number:u32be                             an actor of it   -> the actor
+//! 0x52 root:20 sequence:u64be                           changes of it    -> chunks, as automerge stores them
 //! ```
+//! `root` is the row that a CRDT document belongs to, `table:u32be day:2 random:14`.
 //! `creation_time` is the order-preserving key of the number (tag and eight bytes), `id` the sixteen
 //! internal bytes of an `_id` (fourteen random, two of the day). The tail of an index entry is the tail of
 //! its row's key, so an entry names its row's place.
@@ -49,6 +55,11 @@ pub const PREFIX_LENGTH: usize = 5;
 const ROW: u8 = 0x10;
 const ID: u8 = 0x20;
 const ENTRY: u8 = 0x30;
+const STAMPS: u8 = 0x40;
+const REMAINS: u8 = 0x41;
+const CRDT: u8 = 0x50;
+const CRDT_ACTOR: u8 = 0x51;
+const CRDT_CHANGES: u8 = 0x52;
 
 /// What a key is, judged by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +70,10 @@ pub enum Kind {
     Id(TableId),
     /// An entry of this index.
     Entry(IndexId),
+    /// The stamps of a row of this table.
+    Stamps(TableId),
+    /// Of the CRDT document of a row of this table.
+    Crdt(TableId),
 }
 
 /// Reads a key's kind, or `None` for bytes that are no key.
@@ -68,6 +83,8 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
         ROW => Some(Kind::Row(TableId(number))),
         ID => Some(Kind::Id(TableId(number))),
         ENTRY => Some(Kind::Entry(IndexId(number))),
+        STAMPS | REMAINS => Some(Kind::Stamps(TableId(number))),
+        CRDT | CRDT_ACTOR | CRDT_CHANGES => Some(Kind::Crdt(TableId(number))),
         _ => None,
     }
 }
@@ -84,6 +101,9 @@ pub fn row_prefix(table: TableId) -> [u8; PREFIX_LENGTH] {
 
 /// The first key that is behind the rows of all tables.
 pub const AFTER_ROWS: &[u8] = &[ID];
+
+/// The first key of what only CRDT documents need: what is before it is what readers of rows look at.
+pub const CRDT_KEYS: &[u8] = &[STAMPS];
 
 /// What all id places of a table start with.
 pub fn id_prefix(table: TableId) -> [u8; PREFIX_LENGTH] {
@@ -135,6 +155,66 @@ pub fn id_key(table: TableId, id: &RowId) -> IdKey {
     key[PREFIX_LENGTH..PREFIX_LENGTH + 2].copy_from_slice(&id.0[14..]);
     key[PREFIX_LENGTH + 2..].copy_from_slice(&id.0[..14]);
     key
+}
+
+/// The row that a CRDT document belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Root {
+    /// Its table.
+    pub table: TableId,
+    /// Its id.
+    pub id: RowId,
+}
+
+impl Root {
+    fn key(&self, kind: u8) -> IdKey {
+        let mut key = id_key(self.table, &self.id);
+        key[0] = kind;
+        key
+    }
+
+    /// The key of the document's state.
+    pub fn state_key(&self) -> IdKey {
+        self.key(CRDT)
+    }
+
+    /// The key of one of its actors.
+    pub fn actor_key(&self, number: u32) -> Vec<u8> {
+        [&self.key(CRDT_ACTOR)[..], &number.to_be_bytes()].concat()
+    }
+
+    /// What the keys of all its actors start with.
+    pub fn actors_prefix(&self) -> IdKey {
+        self.key(CRDT_ACTOR)
+    }
+
+    /// The key of those of its changes that a record of the log holds.
+    pub fn changes_key(&self, sequence: u64) -> Vec<u8> {
+        [&self.key(CRDT_CHANGES)[..], &sequence.to_be_bytes()].concat()
+    }
+
+    /// What the keys of all its changes start with.
+    pub fn changes_prefix(&self) -> IdKey {
+        self.key(CRDT_CHANGES)
+    }
+
+    /// The root that a key of its document names.
+    pub fn of(key: &[u8]) -> Option<Root> {
+        let Some(Kind::Crdt(table)) = kind(key) else { return None };
+        Some(Root { table, id: id_of(key.get(..PREFIX_LENGTH + 16)?)? })
+    }
+}
+
+/// The key of a row's stamps.
+pub fn stamps_key(table: TableId, id: &RowId) -> IdKey {
+    let mut key = id_key(table, id);
+    key[0] = STAMPS;
+    key
+}
+
+/// The key of what is left of a row in a document.
+pub fn remains_key(table: TableId, id: &RowId, root: &Root) -> Vec<u8> {
+    [&[REMAINS], &stamps_key(table, id)[1..], &root.state_key()[1..]].concat()
 }
 
 /// The row id that an id key names.

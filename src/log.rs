@@ -6,19 +6,21 @@
 //!
 //! ```text
 //! record := version:u8 session:u64 counter:varint schema_version:varint
-//!           kinds:u8 [schema:bytes] [progress] count:varint table* checksum:u32
+//!           kinds:u8 [schema:bytes] [progress] count:varint table* [count:varint crdt*] checksum:u32
 //! table  := table:varint count:varint row*
 //! row    := kind:u8 creation_time:f64 id:16 [document:bytes] [old keys]
 //! old    := count:varint (index:varint fields:bytes)*
+//! crdt   := 00 key:bytes value:bytes    another value | 01 key:bytes value:bytes    a new key | 02 key:bytes    a key less
 //! ```
 
 use crate::bytes::{Bytes, Malformed, Reader, Write, checksum};
-use crate::keyspace::{IndexId, Place, RowId, TableId};
+use crate::keyspace::{self, IndexId, Place, RowId, TableId};
 use std::rc::Rc;
 
 const VERSION: u8 = 1;
 const HAS_SCHEMA: u8 = 1;
 const HAS_PROGRESS: u8 = 2;
+const HAS_CRDT: u8 = 4;
 
 /// Why a record could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +103,27 @@ pub enum Stage {
     Finished,
 }
 
+/// What becomes of a key of CRDT documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrdtEntry {
+    /// The key.
+    pub key: Bytes,
+    /// Its value from now on; `None` if it is gone.
+    pub value: Option<Bytes>,
+    /// Whether it was not there before.
+    pub is_new: bool,
+}
+
+impl CrdtEntry {
+    /// The effect on the number of keys.
+    pub fn delta(&self) -> i8 {
+        match self.value {
+            None => -1,
+            Some(_) => i8::from(self.is_new),
+        }
+    }
+}
+
 /// One append to the log: one or more mutations that become visible together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -114,13 +137,15 @@ pub struct Record {
     pub progress: Option<Progress>,
     /// Changed rows, a part for each mutation; a row changed by two of them stands in both, in order.
     pub parts: Vec<Rc<Vec<RowChange>>>,
+    /// Keys of CRDT documents, in order.
+    pub crdt: Vec<CrdtEntry>,
 }
 
 impl Record {
     /// A record that says nothing.
     pub fn empty() -> Self {
         let commit = CommitId { session: 0, counter: 0 };
-        Record { commit, schema_version: 0, schema: None, progress: None, parts: Vec::new() }
+        Record { commit, schema_version: 0, schema: None, progress: None, parts: Vec::new(), crdt: Vec::new() }
     }
 
     /// The changed rows in order.
@@ -136,8 +161,10 @@ impl Record {
         out.put_u64(self.commit.session);
         out.put_varint(self.commit.counter);
         out.put_varint(self.schema_version);
-        let kinds =
-            if self.schema.is_some() { HAS_SCHEMA } else { 0 } | if self.progress.is_some() { HAS_PROGRESS } else { 0 };
+        let has = |is: bool, kind: u8| if is { kind } else { 0 };
+        let kinds = has(self.schema.is_some(), HAS_SCHEMA)
+            | has(self.progress.is_some(), HAS_PROGRESS)
+            | has(!self.crdt.is_empty(), HAS_CRDT);
         out.put_u8(kinds);
         if let Some(schema) = &self.schema {
             out.put_bytes(schema);
@@ -154,6 +181,9 @@ impl Record {
             for row in group {
                 encode_row(row, &mut out);
             }
+        }
+        if !self.crdt.is_empty() {
+            encode_crdt(&self.crdt, &mut out);
         }
         let sum = checksum(&out);
         out.put_u32(sum);
@@ -177,7 +207,7 @@ impl Record {
         let commit = CommitId { session: reader.u64("record: session")?, counter: reader.varint("record: counter")? };
         let schema_version = reader.varint("record: schema version")?;
         let kinds = reader.u8("record: kinds")?;
-        if kinds & !(HAS_SCHEMA | HAS_PROGRESS) != 0 {
+        if kinds & !(HAS_SCHEMA | HAS_PROGRESS | HAS_CRDT) != 0 {
             return Err(RecordError::Newer);
         }
         let schema = if kinds & HAS_SCHEMA != 0 { Some(shared(bytes, &mut reader, "record: schema")?) } else { None };
@@ -191,10 +221,40 @@ impl Record {
                 rows.push(decode_row(bytes, table, &mut reader)?);
             }
         }
+        let crdt = if kinds & HAS_CRDT != 0 { decode_crdt(bytes, &mut reader)? } else { Vec::new() };
         reader.finish("record: left over")?;
         let parts = if rows.is_empty() { Vec::new() } else { vec![Rc::new(rows)] };
-        Ok(Record { commit, schema_version, schema, progress, parts })
+        Ok(Record { commit, schema_version, schema, progress, parts, crdt })
     }
+}
+
+fn encode_crdt(entries: &[CrdtEntry], out: &mut Vec<u8>) {
+    out.put_varint(entries.len() as u64);
+    for CrdtEntry { key, value, is_new } in entries {
+        out.put_u8(if value.is_none() { 2 } else { u8::from(*is_new) });
+        out.put_bytes(key);
+        if let Some(value) = value {
+            out.put_bytes(value);
+        }
+    }
+}
+
+fn decode_crdt(bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Vec<CrdtEntry>, RecordError> {
+    let count = reader.length(reader.remaining(), "record: keys of CRDT documents")?;
+    let mut entries = Vec::with_capacity(count);
+    for _ in 0..count {
+        let kind = reader.u8("record: change of a key")?;
+        if kind > 2 {
+            return Err(Malformed("record: change of a key").into());
+        }
+        let key = shared(bytes, reader, "record: key")?;
+        if keyspace::kind(&key).is_none() || &*key < keyspace::CRDT_KEYS {
+            return Err(Malformed("record: key").into());
+        }
+        let value = if kind < 2 { Some(shared(bytes, reader, "record: value")?) } else { None };
+        entries.push(CrdtEntry { key, value, is_new: kind == 1 });
+    }
+    Ok(entries)
 }
 
 fn number(reader: &mut Reader<'_>, what: &'static str) -> Result<u32, Malformed> {
@@ -323,7 +383,27 @@ mod tests {
                 change(2, 3, ChangeKind::Delete, "", vec![old(1, "x"), old(2, "")]),
                 change(1, 1, ChangeKind::Update, "again", vec![]),
             ])],
+            crdt: Vec::new(),
         }
+    }
+
+    /// With keys of CRDT documents.
+    fn synced_sample() -> Record {
+        let root = keyspace::Root { table: TableId(1), id: RowId([2; 16]) };
+        let stamps = |n| Bytes::from(&keyspace::stamps_key(TableId(1), &RowId([n; 16]))[..]);
+        let crdt = vec![
+            CrdtEntry { key: stamps(1), value: Some(Bytes::from(&b"stamps"[..])), is_new: true },
+            CrdtEntry { key: stamps(2), value: Some(Bytes::from(&b"others"[..])), is_new: false },
+            CrdtEntry { key: stamps(3), value: None, is_new: false },
+            CrdtEntry {
+                key: Bytes::from(&root.state_key()[..]),
+                value: Some(Bytes::from(&b"state"[..])),
+                is_new: true,
+            },
+            CrdtEntry { key: root.actor_key(7).into(), value: Some(Bytes::from(&b"actor"[..])), is_new: true },
+            CrdtEntry { key: root.changes_key(300).into(), value: Some(Bytes::from(&b"change"[..])), is_new: true },
+        ];
+        Record { crdt, schema: None, progress: None, ..sample() }
     }
 
     #[test]
@@ -339,13 +419,15 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was() {
-        let record = sample();
-        assert_eq!(Record::decode(&Bytes::new(record.encode())), Ok(record));
+        for record in [sample(), synced_sample()] {
+            assert_eq!(Record::decode(&Bytes::new(record.encode())), Ok(record));
+        }
     }
 
     #[test]
     fn the_format_stays() {
         crate::golden::check("record-everything", &sample().encode());
+        crate::golden::check("record-synced", &synced_sample().encode());
         crate::golden::check("record-nothing", &Record::empty().encode());
     }
 

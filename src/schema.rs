@@ -21,6 +21,7 @@ mod index_keys;
 mod mismatch;
 mod numbers;
 mod parse;
+mod placement;
 mod validator;
 mod wanted;
 
@@ -34,6 +35,7 @@ pub(crate) use import::{IDS, ROWS};
 pub use index_keys::IndexKeys;
 pub use mismatch::Mismatch;
 pub use numbers::TableNumbers;
+pub(crate) use placement::{Home, Placement};
 #[cfg(test)]
 use validator::Field;
 pub use validator::Validator;
@@ -81,6 +83,8 @@ pub struct Table {
     pub declared: bool,
     /// Whether it is the table of its name.
     pub(crate) standing: Standing,
+    /// Where its rows are synced, if they are.
+    pub(crate) placement: Option<Placement>,
     indexes: Vec<Index>,
     /// Follows from `indexes`.
     plan: IndexPlan,
@@ -143,6 +147,11 @@ impl Schema {
     /// All tables, in order of their ids.
     pub fn tables(&self) -> &[Table] {
         &self.tables
+    }
+
+    /// Whether there are tables whose rows lie in CRDT documents.
+    pub(crate) fn is_synced(&self) -> bool {
+        self.tables.iter().any(|table| table.placement.is_some())
     }
 
     /// The table of this name that the app's schema names.

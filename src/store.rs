@@ -28,6 +28,7 @@ pub use cursor::Scan;
 #[cfg(test)]
 pub(crate) use manifest::MANIFEST_SESSIONS;
 pub use manifest::{Freed, Manifest, ManifestError, Session};
+pub(crate) use overlay::Entry;
 pub use overlay::{Op, Overlay};
 pub use tree::View;
 pub use verify::Verify;

@@ -29,6 +29,7 @@ mod read;
 mod repair;
 mod state;
 mod stored;
+mod synced;
 mod transaction;
 mod transactions;
 mod turns;
@@ -63,6 +64,7 @@ use places::Places;
 use state::{Flight, HistoryEntry, Pending, State, TailRecord};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use synced::Documents;
 use transactions::Transactions;
 use turns::Turns;
 
@@ -156,6 +158,7 @@ pub struct Tab {
     /// Pages whose bytes are damaged.
     damaged: FlatMap<PageId, ()>,
     places: Places,
+    documents: Documents,
 
     /// What is in the log, up to and including `sequence`.
     committed: State,
@@ -293,7 +296,7 @@ impl Tab {
         let mut random = Random::from_seed(seed);
         let session = random.next_u64();
         let schema = Rc::new(Schema::empty());
-        let view = View { overlay: Overlay::new(), manifest: Rc::new(Manifest::empty()) };
+        let view = View::of(Rc::new(Manifest::empty()));
         let state = State { view, schema: schema.clone() };
         Tab {
             status: Status::Opening,
@@ -305,6 +308,7 @@ impl Tab {
             gone: Vec::new(),
             damaged: FlatMap::new(),
             places: Places::default(),
+            documents: Documents::default(),
             committed: state.clone(),
             sequence: 0,
             tail: VecDeque::new(),

@@ -88,6 +88,14 @@ impl Editor<'_> {
         row.deleted = Some(Stamp::new(self.push(Object::Made(row.object), Key::Name(mark::DELETED), mark, &holders)));
     }
 
+    /// Another time of creation.
+    pub(crate) fn set_creation_time(&mut self, row: &mut RowStamps, creation_time: f64) {
+        let time = Action::Set(Scalar::Float(creation_time));
+        let holders = row.creation_time.holders();
+        row.creation_time =
+            Stamp::new(self.push(Object::Made(row.object), Key::Name(mark::CREATION_TIME), time, &holders));
+    }
+
     /// A row that was deleted comes back.
     pub(crate) fn restore_row(&mut self, row: &mut RowStamps) {
         let Some(deleted) = row.deleted.take() else { return };

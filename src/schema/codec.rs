@@ -5,9 +5,10 @@
 //! source    := 00 | 01 16 bytes                                    what it was made of (src/schema/wanted.rs)
 //! names     := count:varint (string)*                              in order of their ids
 //! tables    := count:varint table*                                 ascending by id
-//! table     := id:varint name:string number:varint aliases flags:u8 validator indexes
+//! table     := id:varint name:string number:varint aliases flags:u8 [placement] validator indexes
 //! aliases   := count:varint (number:varint)*                       ascending
-//! flags     := bit 0 enforced, bit 1 declared, bit 2 incoming, bit 3 leaving; at most one of 1 to 3
+//! flags     := bit 0 enforced, bit 1 declared, bit 2 incoming, bit 3 leaving; at most one of 1 to 3; bit 4 synced
+//! placement := (00 | 01 field:string root:string | 02) kinds:varint (name:string kind:u8)*    root, within, workspace
 //! indexes   := count:varint index*                                 ascending by id
 //! index     := id:varint name:string staged:u8 fields state
 //! fields    := count:varint (string)*                              paths, as written
@@ -27,6 +28,7 @@ use crate::schema::evolve::collect_numbers;
 use crate::schema::identifier::check_identifier;
 use crate::schema::index_keys::IndexPlan;
 use crate::schema::parse::MAX_DEPTH;
+use crate::schema::placement::{read_stored_placement, write_placement};
 use crate::schema::validator::{Field, Validator};
 use crate::schema::{Index, IndexState, Schema, Standing, Table};
 use crate::value::Value;
@@ -37,6 +39,7 @@ const ENFORCED: u8 = 1;
 const DECLARED: u8 = 2;
 const INCOMING: u8 = 4;
 const LEAVING: u8 = 8;
+const SYNCED: u8 = 16;
 
 type Decoded<T> = Result<T, Malformed>;
 
@@ -115,7 +118,11 @@ fn write_table(out: &mut Vec<u8>, table: &Table) {
         Standing::Incoming => INCOMING,
         Standing::Leaving => LEAVING,
     };
-    out.put_u8(u8::from(table.enforced) * ENFORCED + u8::from(table.declared) * DECLARED + standing);
+    let synced = u8::from(table.placement.is_some()) * SYNCED;
+    out.put_u8(u8::from(table.enforced) * ENFORCED + u8::from(table.declared) * DECLARED + standing + synced);
+    if let Some(placement) = &table.placement {
+        write_placement(out, placement);
+    }
     write_validator(out, &table.validator);
     out.put_varint(table.indexes.len() as u64);
     for index in &table.indexes {
@@ -230,7 +237,7 @@ fn read_table(reader: &mut Reader<'_>) -> Decoded<Table> {
         aliases.push(alias);
     }
     let flags = reader.u8("schema: table flags")?;
-    let standing = match flags & !ENFORCED {
+    let standing = match flags & !(ENFORCED | SYNCED) {
         0 | DECLARED => Standing::Settled,
         INCOMING => Standing::Incoming,
         LEAVING => Standing::Leaving,
@@ -239,6 +246,7 @@ fn read_table(reader: &mut Reader<'_>) -> Decoded<Table> {
     if number == 0 || aliases.first() == Some(&0) {
         return Err(Malformed("schema: table number"));
     }
+    let placement = if flags & SYNCED != 0 { Some(read_stored_placement(reader)?) } else { None };
     let validator = read_validator(reader, MAX_DEPTH)?;
     let mut indexes: Vec<Index> = Vec::new();
     for _ in 0..reader.length(reader.remaining(), "schema: indexes")? {
@@ -250,7 +258,7 @@ fn read_table(reader: &mut Reader<'_>) -> Decoded<Table> {
     }
     let plan = IndexPlan::new(&indexes);
     let (enforced, declared) = (flags & ENFORCED != 0, flags & DECLARED != 0);
-    Ok(Table { id, name, number, aliases, validator, enforced, declared, standing, indexes, plan })
+    Ok(Table { id, name, number, aliases, validator, enforced, declared, standing, placement, indexes, plan })
 }
 
 /// Of a name there are one settled table and one incoming one, at most.

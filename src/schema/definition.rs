@@ -6,6 +6,7 @@ use crate::flat_map::FlatMap;
 use crate::id;
 use crate::schema::identifier::{check_identifier, identifier_rule, is_system};
 use crate::schema::numbers::TableNumbers;
+use crate::schema::placement::{Placement, read_placements};
 use crate::schema::validator::Validator;
 use crate::value::Value;
 use crate::value::show::Number;
@@ -32,6 +33,7 @@ pub(crate) struct TableDefinition {
     pub(crate) is_pinned: bool,
     pub(crate) validator: Validator,
     pub(crate) indexes: Vec<IndexDefinition>,
+    pub(crate) placement: Option<Placement>,
 }
 
 /// One index of a [`TableDefinition`].
@@ -50,8 +52,9 @@ pub(crate) fn invalid(message: impl Into<String>) -> Error {
 impl SchemaDefinition {
     /// Reads Convex's exported schema, in today's and older shapes. Unknown keys are ignored.
     ///
-    /// One key is Holdfast's own: `tableNumbers`, an object from table names to the numbers a Convex
-    /// deployment gave them. Numbers of system tables (`_storage`) may be in it and aren't used.
+    /// Two keys are Holdfast's own: `tableNumbers`, an object from table names to the numbers a Convex
+    /// deployment gave them (numbers of system tables, `_storage`, may be in it and aren't used), and `sync`, one from
+    /// table names to placements.
     pub fn from_value(value: &Value) -> Result<Self> {
         let exported = value.as_object().ok_or_else(|| invalid("A schema must be an object."))?;
         let pins = read_pins(exported.get("tableNumbers"))?;
@@ -74,6 +77,7 @@ impl SchemaDefinition {
                 return Err(invalid(format!("Table \"{name}\" is defined twice.")));
             }
         }
+        read_placements(present(exported.get("sync")), &mut tables)?;
         match pins.keys().find(|name| !is_system(name) && !tables.contains_key(**name)) {
             Some(name) => {
                 Err(invalid(format!("`tableNumbers` names the table \"{name}\", which is not in the schema.")))
@@ -144,7 +148,7 @@ fn read_table(name: &str, table: &Value, pin: Option<u32>, enforced: bool) -> Re
         check_index_fields(name, &validator, &indexes)?;
     }
     let number = pin.unwrap_or_else(|| id::derived_table_number(name));
-    Ok(TableDefinition { number, is_pinned: pin.is_some(), validator, indexes })
+    Ok(TableDefinition { number, is_pinned: pin.is_some(), validator, indexes, placement: None })
 }
 
 fn within(place: &str, error: Error) -> Error {

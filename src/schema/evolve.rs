@@ -6,7 +6,7 @@ use crate::keyspace::{IndexId, TableId};
 use crate::schema::definition::{IndexDefinition, SchemaDefinition, TableDefinition, invalid};
 use crate::schema::index_keys::IndexPlan;
 use crate::schema::numbers::TableNumbers;
-use crate::schema::{Index, IndexState, Schema, Standing, Table, Validator};
+use crate::schema::{Index, IndexState, Placement, Schema, Standing, Table, Validator};
 
 /// What adopting a definition means.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +77,7 @@ fn new_table(id: TableId, name: &str, definition: &TableDefinition, enforced: bo
         enforced,
         declared: true,
         standing: Standing::Settled,
+        placement: definition.placement.clone(),
         indexes: Vec::new(),
         plan: IndexPlan::default(),
     };
@@ -100,6 +101,14 @@ fn adopt(table: &mut Table, definition: &TableDefinition, enforced: bool) -> Res
             table.name, definition.number, table.number
         )));
     }
+    let home = |placement: &Option<Placement>| placement.as_ref().map(|placement| placement.home.clone());
+    if home(&table.placement) != home(&definition.placement) {
+        return Err(invalid(format!(
+            "`sync` places the table \"{}\" elsewhere than when it was made: that can't be changed yet.",
+            table.name
+        )));
+    }
+    table.placement = definition.placement.clone();
     Ok(!before.is_subset(table.effective_validator()))
 }
 

@@ -71,6 +71,12 @@ impl Schema {
         if self.tables.iter().any(|table| table.is(name, Standing::Incoming)) {
             return Ok(());
         }
+        if table.placement.is_some() {
+            return Err(Error::new(
+                Code::InvalidArgument,
+                format!("The table \"{name}\" is synced: an import can add documents to it, and not replace them."),
+            ));
+        }
         let mut incoming = Table {
             id: TableId(self.next_table),
             number: number.filter(|&number| number > 0).unwrap_or(table.number),

@@ -34,7 +34,7 @@ pub struct Checkpoint {
     next: Manifest,
     state: State,
     /// Entries of the overlay that are not merged yet.
-    ops: overlay::Cursor,
+    ops: overlay::Entries,
     /// Opened interior pages of the old tree, the root first.
     frames: Vec<Frame>,
     /// New pages in the making: the leaf level first.
@@ -97,7 +97,7 @@ impl Frame {
     }
 
     /// Whether the overlay's next entry falls into the next child.
-    fn is_next_written(&self, ops: &overlay::Cursor) -> bool {
+    fn is_next_written(&self, ops: &overlay::Entries) -> bool {
         let here = |(key, _): (&[u8], Entry<'_>)| self.bounds(self.next).end.is_none_or(|end| key < end);
         self.next < self.page.children.len() && ops.peek().is_some_and(here)
     }
@@ -112,7 +112,7 @@ impl Checkpoint {
         next.schema = schema;
         next.set_sessions(sessions);
         Checkpoint {
-            ops: view.overlay.cursor(&[], None, Direction::Ascending),
+            ops: view.entries(&[], None, Direction::Ascending),
             view,
             next,
             state: State::Start,
@@ -157,7 +157,7 @@ impl Checkpoint {
 
     fn start(&mut self, cache: &mut PageCache) -> Result<(), ReadError> {
         let manifest = self.view.manifest.clone();
-        if self.view.overlay.is_empty() {
+        if self.view.overlay.is_empty() && self.view.crdt.is_empty() {
             self.next.root = manifest.root;
             self.next.height = manifest.height;
             self.next.count = manifest.count;
@@ -376,7 +376,7 @@ fn missing(view: &View, cache: &PageCache, frame: &Frame) -> Vec<PageId> {
     for index in frame.next + 1..frame.page.children.len() {
         let bounds = frame.bounds(index);
         let child = frame.page.children[index].page;
-        if !cache.contains(child) && view.overlay.touches(bounds.start, bounds.end) {
+        if !cache.contains(child) && view.touches(bounds.start, bounds.end) {
             missing.push(child);
         }
         if missing.len() == AHEAD {

@@ -20,7 +20,7 @@ use crate::bytes::Bytes;
 #[derive(Debug)]
 pub struct Scan {
     tree: TreeCursor,
-    overlay: overlay::Cursor,
+    overlay: overlay::Entries,
     /// Which cursors stand on the entry that was handed out last.
     tree_taken: bool,
     overlay_taken: bool,
@@ -48,7 +48,7 @@ impl Scan {
     pub(super) fn new(view: &View, start: &[u8], end: Option<&[u8]>, direction: Direction, ahead: usize) -> Self {
         Scan {
             tree: TreeCursor::new(view.manifest.clone(), start, end, direction, ahead),
-            overlay: view.overlay.cursor(start, end, direction),
+            overlay: view.entries(start, end, direction),
             tree_taken: false,
             overlay_taken: false,
         }

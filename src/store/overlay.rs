@@ -16,7 +16,7 @@ use super::Direction;
 use super::keys::{Keys, separator};
 use crate::bytes::Bytes;
 
-pub use cursor::Cursor;
+pub use cursor::{Cursor, Entries};
 
 /// Most entries of a leaf, and most children of a branch.
 const FANOUT: usize = 64;

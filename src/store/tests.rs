@@ -113,7 +113,7 @@ impl Store {
                         decoded.embed(|_| None);
                     }
                     assert_eq!(manifest.generation, self.view.manifest.generation + 1);
-                    self.view = View { overlay: Overlay::new(), manifest: Rc::new(decoded) };
+                    self.view = View::of(Rc::new(decoded));
                     return freed;
                 }
                 Err(error) => self.load(error),

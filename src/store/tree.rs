@@ -6,16 +6,19 @@ use std::rc::Rc;
 use super::cache::PageCache;
 use super::cursor::Scan;
 use super::manifest::Manifest;
-use super::overlay::{Entry, Overlay};
+use super::overlay::{Entries, Entry, Overlay};
 use super::page::{Interior, Leaf, Page};
 use super::{Direction, PageId, ReadError};
 use crate::bytes::Bytes;
+use crate::keyspace::CRDT_KEYS;
 
 /// One consistent state. Cloning it is O(1).
 #[derive(Clone, Debug)]
 pub struct View {
-    /// What the log holds beyond the tree.
+    /// What the log holds beyond the tree, of rows, ids and index entries.
     pub overlay: Overlay,
+    /// The same of CRDT documents. Only what is saved is in it: stamps are not known before.
+    pub crdt: Overlay,
     /// The tree.
     pub manifest: Rc<Manifest>,
 }
@@ -133,14 +136,52 @@ pub(super) fn child_bounds<'a>(interior: &'a Interior, index: usize, parent: &Bo
 }
 
 impl View {
+    /// What a manifest says, and nothing beyond it.
+    pub fn of(manifest: Rc<Manifest>) -> Self {
+        View { overlay: Overlay::new(), crdt: Overlay::new(), manifest }
+    }
+
     /// The state of a new database.
     pub fn empty() -> Self {
-        View { overlay: Overlay::new(), manifest: Rc::new(Manifest::empty()) }
+        View::of(Rc::new(Manifest::empty()))
+    }
+
+    fn count_effect(&self, start: &[u8], end: Option<&[u8]>) -> i64 {
+        let crdt = if end.is_some_and(|end| end <= CRDT_KEYS) { 0 } else { self.crdt.count_effect(start, end) };
+        self.overlay.count_effect(start, end) + crdt
+    }
+
+    /// An estimate of the memory that what the log holds takes.
+    pub fn overlay_bytes(&self) -> usize {
+        self.overlay.bytes() + self.crdt.bytes()
+    }
+
+    /// Whether an overlay says anything of a range.
+    pub(super) fn touches(&self, start: &[u8], end: Option<&[u8]>) -> bool {
+        self.overlay.touches(start, end) || self.crdt.touches(start, end)
+    }
+
+    /// A cursor over what both overlays hold of a range.
+    pub(super) fn entries(&self, start: &[u8], end: Option<&[u8]>, direction: Direction) -> Entries {
+        let is_within = end.is_some_and(|end| end <= CRDT_KEYS);
+        let rows = self.overlay.cursor(start, end, direction);
+        if is_within || self.crdt.is_empty() {
+            return Entries::new(rows, None);
+        }
+        let crdt = self.crdt.cursor(start, end, direction);
+        match direction {
+            Direction::Ascending => Entries::new(rows, Some(crdt)),
+            Direction::Descending => Entries::new(crdt, Some(rows)),
+        }
     }
 
     /// A key's value.
     pub fn get(&self, cache: &mut PageCache, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
-        match self.overlay.get(key) {
+        let mut entry = self.overlay.get(key);
+        if entry.is_none() && key >= CRDT_KEYS {
+            entry = self.crdt.get(key);
+        }
+        match entry {
             Some(Entry::Put(value)) => return Ok(Some(value.clone())),
             Some(Entry::Deleted) => return Ok(None),
             None => {}
@@ -174,7 +215,7 @@ impl View {
             return Err(ReadError::Missing(missing));
         }
         let stored = last.rank.saturating_sub(first.rank);
-        Ok(stored.saturating_add_signed(self.overlay.count_effect(start, end)))
+        Ok(stored.saturating_add_signed(self.count_effect(start, end)))
     }
 
     /// As [`View::count`], without loading anything: where a page is missing or damaged, as if the boundary were at its
@@ -187,7 +228,7 @@ impl View {
             found.rank
         };
         let stored = end.map_or(self.manifest.count, &mut rank).saturating_sub(rank(start));
-        stored.saturating_add_signed(self.overlay.count_effect(start, end))
+        stored.saturating_add_signed(self.count_effect(start, end))
     }
 
     /// A scan of the keys from `start` up to (not including) `end`.

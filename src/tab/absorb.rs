@@ -66,6 +66,7 @@ impl Tab {
         }
         let schema_before = self.committed.schema.clone();
         for record in records {
+            self.documents.note(&record.record);
             if Some(record.record.commit) != under_way {
                 is_everything |= record.record.schema.is_some();
                 has_progress |= record.record.progress.is_some();
@@ -80,9 +81,10 @@ impl Tab {
         }
         if let Some(manifest) = manifest {
             self.sequence = self.sequence.max(manifest.sequence);
+            self.keep_bases();
             self.committed = State {
                 schema: Rc::new(Schema::decode(&manifest.schema).map_err(|error| schema_unreadable(&error))?),
-                view: View { overlay: Overlay::new(), manifest },
+                view: View::of(manifest),
             };
             self.maintenance.overtaken();
             self.drop_tail();
@@ -95,7 +97,9 @@ impl Tab {
                 let pending = self.queue.pop_front().expect("a flight's mutations are in the queue");
                 self.settle(pending.author, Outcome::Saved);
             }
-            self.flight = None;
+            if let Some(flight) = self.flight.take() {
+                self.documents.adopt_own(flight.documents);
+            }
             self.append_failures.end();
             self.maintenance.note_write(now_ms);
         }
@@ -138,7 +142,9 @@ impl Tab {
         }
         if manifest.has_forgotten_sessions_of(flight.sequence) {
             let count = flight.count;
-            self.flight = None;
+            if let Some(flight) = self.flight.take() {
+                self.documents.retire(flight.documents);
+            }
             let removed: Vec<Pending> = self.queue.drain(..count).collect();
             for pending in &removed {
                 self.settle(pending.author, Outcome::Rejected(unknown_outcome()));
@@ -158,6 +164,7 @@ impl Tab {
 
     /// Goes over to the manifest that this tab has just published.
     pub(crate) fn adopt_own(&mut self, manifest: Rc<Manifest>, beyond: State) {
+        self.keep_bases();
         self.committed = State { view: View { manifest, ..beyond.view }, ..beyond };
         self.drop_tail();
         self.restack();
@@ -194,6 +201,10 @@ impl Tab {
         mut is_everything: bool,
         mut has_progress: bool,
     ) {
+        if is_everything {
+            // Whatever waits runs again, and reads them again.
+            self.documents.clear();
+        }
         let mut scratch = IndexKeys::new();
         let mut moved: Vec<Rc<Vec<RowChange>>> = foreign;
         let foreign_parts = moved.len();

@@ -5,6 +5,7 @@ use crate::change::row_change;
 use crate::keyspace::{Place, RowId, TableId};
 use crate::log::RowChange;
 use crate::schema::{Schema, Table};
+use crate::tab::synced::{Bases, SyncedChange};
 
 /// A row that a transaction has changed.
 #[derive(Clone)]
@@ -17,6 +18,8 @@ pub(crate) struct ChangedRow {
     pub(crate) change: Option<RowChange>,
     /// The indexes whose old key is counted, by their positions in the table.
     pub(crate) counted: u64,
+    /// What is stored of it where it is synced.
+    pub(crate) bases: Bases,
 }
 
 /// What a key takes in a record beside its bytes: an index and a length, as varints.
@@ -39,6 +42,13 @@ impl ChangedRow {
             self.counted |= flag;
         }
         bytes
+    }
+
+    /// The change as the encoding needs it, if the row is synced.
+    pub(crate) fn into_synced(self, schema: &Schema) -> Option<SyncedChange> {
+        schema.table_by_id(self.table)?.placement.as_ref()?;
+        let ChangedRow { table, place, before, after, bases, .. } = self;
+        Some(SyncedChange { table, place, before, after, bases })
     }
 
     fn is(&self, table: TableId, id: &RowId) -> bool {
@@ -211,7 +221,15 @@ mod tests {
         let mut bytes = [0; 16];
         bytes[..2].copy_from_slice(&id.to_le_bytes());
         let place = Place { creation_time: time, id: RowId(bytes) };
-        ChangedRow { table: TableId(table), place, before: None, after: None, change: None, counted: 0 }
+        ChangedRow {
+            table: TableId(table),
+            place,
+            before: None,
+            after: None,
+            change: None,
+            counted: 0,
+            bases: Bases::default(),
+        }
     }
 
     fn put(rows: &mut ChangedRows, row: ChangedRow) {

@@ -196,10 +196,13 @@ impl Tab {
                 record.parts.push(pending.changes.clone());
             }
         }
-        let encoded = record.encode();
         let sequence = self.sequence + 1;
+        let (crdt, documents) = self.draft_changes(count, sequence);
+        record.crdt = crdt;
+        let encoded = record.encode();
         let started_ms = self.clock.elapsed_ms();
-        self.flight = Some(Flight { count, is_idle: false, sequence, record, bytes: encoded.len(), started_ms });
+        self.flight =
+            Some(Flight { count, is_idle: false, sequence, record, bytes: encoded.len(), started_ms, documents });
         (sequence, encoded)
     }
 
@@ -226,9 +229,14 @@ impl Tab {
     fn landed(&mut self, flight: Flight, now_ms: f64) {
         for _ in 0..flight.count {
             let pending = self.queue.pop_front().expect("a flight's mutations are in the queue");
+            // What is not saved knows nothing new of CRDT documents.
+            let crdt = std::mem::take(&mut self.committed.view.crdt);
             self.committed = pending.after;
+            self.committed.view.crdt = crdt;
             self.settle(pending.author, Outcome::Saved);
         }
+        self.committed.apply_crdt(&flight.record);
+        self.documents.adopt(flight.documents);
         self.sequence = flight.sequence;
         self.maintenance.note_record(&flight.record);
         let (sequence, record, bytes) = (flight.sequence, flight.record, flight.bytes);

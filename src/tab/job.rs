@@ -135,6 +135,7 @@ impl IndexJob {
         let progress =
             Progress { index: self.index, from: self.from.clone(), to, keys: std::mem::take(&mut self.keys) };
         JobStep::Commit(Box::new(Pending {
+            synced: Vec::new(),
             author: Author::Maintenance,
             changes: Rc::new(Vec::new()),
             reads,

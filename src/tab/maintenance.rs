@@ -190,7 +190,7 @@ impl Tab {
     pub(crate) fn must_wait_for_checkpoint(&self) -> bool {
         !self.maintenance.is_stopped
             && !self.tail.is_empty()
-            && (self.committed.view.overlay.bytes() > self.options.overlay_bytes
+            && (self.committed.view.overlay_bytes() > self.options.overlay_bytes
                 || self.tail_bytes / LOG_HELD > self.log_bytes_worth())
     }
 

@@ -91,8 +91,7 @@ impl Tab {
             let manifest = decode_manifest(*generation, bytes).map_err(beyond_repair)?;
             sequence = manifest.sequence;
             let schema = Schema::decode(&manifest.schema).map_err(|error| beyond_repair(schema_unreadable(&error)))?;
-            state =
-                State { schema: Rc::new(schema), view: View { overlay: Overlay::new(), manifest: Rc::new(manifest) } };
+            state = State { schema: Rc::new(schema), view: View::of(Rc::new(manifest)) };
         }
         let last = tail.records.last().map_or(0, |(number, _)| *number);
         let mut lost = Vec::new();
@@ -240,6 +239,7 @@ impl Tab {
         let mut reads = check.reads;
         reads.finish();
         let pending = Pending {
+            synced: Vec::new(),
             author: Author::Opening,
             changes: Rc::new(Vec::new()),
             reads,

@@ -33,6 +33,22 @@ pub struct RepairReport {
     pub lost: Vec<String>,
 }
 
+/// What of the store it goes through: what lies between can be derived.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Rows,
+    Crdt,
+}
+
+impl Part {
+    fn bounds(self) -> (&'static [u8], Option<&'static [u8]>) {
+        match self {
+            Part::Rows => (&[], Some(keyspace::AFTER_ROWS)),
+            Part::Crdt => (keyspace::CRDT_KEYS, None),
+        }
+    }
+}
+
 /// A repair in the making.
 pub(crate) struct Repair {
     base: State,
@@ -43,6 +59,7 @@ pub(crate) struct Repair {
     /// The last key read.
     last: Vec<u8>,
     is_scanned: bool,
+    part: Part,
     schema: Rc<Schema>,
     schema_bytes: Vec<u8>,
     sessions: Vec<Session>,
@@ -63,11 +80,11 @@ pub(crate) struct Repair {
     report: RepairReport,
 }
 
-/// The rows of a view, or those that the log alone has.
-fn rows(view: &View, start: &[u8], end: &[u8], in_log_only: bool) -> Scan {
+/// What a view has of a range, or what the log alone has.
+fn range(view: &View, start: &[u8], end: Option<&[u8]>, in_log_only: bool) -> Scan {
     let manifest = if in_log_only { Rc::new(Manifest::empty()) } else { view.manifest.clone() };
-    let view = View { overlay: view.overlay.clone(), manifest };
-    view.scan(start, Some(end), Direction::Ascending, PAGES_AHEAD)
+    let view = View { overlay: view.overlay.clone(), crdt: view.crdt.clone(), manifest };
+    view.scan(start, end, Direction::Ascending, PAGES_AHEAD)
 }
 
 /// The first key after another.
@@ -98,7 +115,8 @@ impl Repair {
             }
         }
         Repair {
-            scan: rows(&base.view, &[], keyspace::AFTER_ROWS, false),
+            scan: range(&base.view, &[], Some(keyspace::AFTER_ROWS), false),
+            part: Part::Rows,
             resume: None,
             last: Vec::new(),
             is_scanned: false,
@@ -138,7 +156,7 @@ impl Repair {
                 return Ok(self.finished(now_ms));
             }
             self.gather(cache)?;
-            let view = View { overlay: std::mem::take(&mut self.overlay), manifest: self.manifest.clone() };
+            let view = View { overlay: std::mem::take(&mut self.overlay), ..View::of(self.manifest.clone()) };
             let checkpoint =
                 Checkpoint::new(view, self.attempt, self.sequence, self.sessions.clone(), self.schema_bytes.clone());
             self.checkpoint = Some(match &self.before {
@@ -202,30 +220,46 @@ impl Repair {
                 Ok(Some(item)) => {
                     self.last.clear();
                     self.last.extend_from_slice(item.key);
-                    let document = item.keep();
-                    self.take(document);
+                    let value = item.keep();
+                    match self.part {
+                        Part::Rows => self.take(value),
+                        Part::Crdt => self.overlay.put(&self.last, value, 1),
+                    }
                 }
                 Ok(None) => match self.resume.take() {
-                    Some(start) => self.scan = rows(&self.base.view, &start, keyspace::AFTER_ROWS, false),
+                    Some(start) => self.scan = range(&self.base.view, &start, self.part.bounds().1, false),
+                    None if self.part == Part::Rows && self.base.schema.is_synced() => {
+                        self.part = Part::Crdt;
+                        self.last.clear();
+                        let (start, end) = self.part.bounds();
+                        self.scan = range(&self.base.view, start, end, false);
+                    }
                     None => {
                         self.is_scanned = true;
                         return Ok(());
                     }
                 },
                 Err(ReadError::Corrupt { page, start, end }) => {
-                    let range = describe(&self.base.schema, &start, end.as_deref());
+                    let lost = describe(&self.base.schema, &start, end.as_deref());
                     // The pages above it know how much it held, and not what the log has taken away or written anew.
-                    let tree = View { overlay: Overlay::new(), manifest: self.base.view.manifest.clone() };
+                    let tree = View::of(self.base.view.manifest.clone());
                     let most = tree.count_about(cache, &start, end.as_deref());
-                    let end = end.filter(|end| end.as_slice() < keyspace::AFTER_ROWS);
-                    let end = end.unwrap_or_else(|| keyspace::AFTER_ROWS.to_vec());
-                    let count = if most == 1 { "1 document".into() } else { format!("{most} documents") };
-                    self.report.lost.push(format!("Page {page} could not be read: {range}; {count} at most."));
+                    let (first, limit) = self.part.bounds();
+                    let end = end.filter(|end| limit.is_none_or(|limit| end.as_slice() < limit));
+                    let end = end.or_else(|| limit.map(<[u8]>::to_vec));
+                    let count = match self.part {
+                        Part::Crdt => String::new(),
+                        Part::Rows if most == 1 => "; 1 document at most".into(),
+                        Part::Rows => format!("; {most} documents at most"),
+                    };
+                    self.report.lost.push(format!("Page {page} could not be read: {lost}{count}."));
                     // The scan may have waited for the page with what the log has of rows before it.
-                    let from = if self.last.is_empty() { Vec::new() } else { key_after(&self.last) };
-                    self.scan = rows(&self.base.view, &from, &end, true);
-                    self.gaps.push(start..end.clone());
-                    self.resume = Some(end);
+                    let from = if self.last.is_empty() { first.to_vec() } else { key_after(&self.last) };
+                    self.scan = range(&self.base.view, &from, end.as_deref(), true);
+                    if let (Part::Rows, Some(end)) = (self.part, &end) {
+                        self.gaps.push(start..end.clone());
+                    }
+                    self.resume = end;
                 }
                 Err(missing) => return Err(missing),
             }

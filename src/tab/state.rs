@@ -2,11 +2,13 @@
 
 use crate::bytes::Bytes;
 use crate::change::{Operations, apply_record};
+use crate::keyspace::Root;
 use crate::log::{ChangeKind, CommitId, Progress, Record, RowChange};
 use crate::read_set::ReadSet;
 use crate::schema::Schema;
-use crate::store::View;
+use crate::store::{Op, View};
 use crate::tab::TransactionId;
+use crate::tab::synced::{Document, SyncedChange};
 use std::rc::Rc;
 
 /// What a reader sees: rows and entries, and the schema that they follow. Cloning it is O(1).
@@ -19,6 +21,15 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn apply(&mut self, record: &Record) {
         apply_record(record, &mut self.view.overlay, &mut self.schema);
+        self.apply_crdt(record);
+    }
+
+    /// Applies what a record says of CRDT documents.
+    pub(crate) fn apply_crdt(&mut self, record: &Record) {
+        for entry in &record.crdt {
+            let op = entry.value.clone().map_or(Op::Delete, Op::Put);
+            self.view.crdt.apply(&entry.key, op, entry.delta());
+        }
     }
 
     pub(crate) fn apply_rows(&mut self, rows: &[RowChange]) {
@@ -64,6 +75,8 @@ pub(crate) struct Pending {
     pub(crate) changes: Rc<Vec<RowChange>>,
     pub(crate) reads: ReadSet,
     pub(crate) system: Option<System>,
+    /// Those of the changed rows that are synced.
+    pub(crate) synced: Vec<SyncedChange>,
     /// Size of its part of the record, roughly.
     pub(crate) bytes: usize,
     /// The state after it.
@@ -104,7 +117,7 @@ impl Pending {
             Some(System::Progress(progress)) => (None, Some(progress.clone())),
         };
         let parts = if self.changes.is_empty() { Vec::new() } else { vec![self.changes.clone()] };
-        Record { commit, schema_version, schema, progress, parts }
+        Record { commit, schema_version, schema, progress, parts, crdt: Vec::new() }
     }
 }
 
@@ -122,12 +135,14 @@ pub(crate) struct Flight {
     pub(crate) record: Record,
     pub(crate) bytes: usize,
     pub(crate) started_ms: f64,
+    /// The CRDT documents that it writes to, as they are when it is saved.
+    pub(crate) documents: Vec<(Root, Document)>,
 }
 
 impl Flight {
     /// A rebase, before it has chosen what to add or when there is nothing.
     pub(crate) fn empty(started_ms: f64, is_idle: bool) -> Self {
-        Flight { count: 0, is_idle, sequence: 0, record: Record::empty(), bytes: 0, started_ms }
+        Flight { count: 0, is_idle, sequence: 0, record: Record::empty(), bytes: 0, started_ms, documents: Vec::new() }
     }
 }
 

@@ -14,6 +14,7 @@ mod parts;
 mod repair;
 mod rolled_back;
 mod set_back;
+mod synced;
 mod too_large;
 mod turns;
 mod unknown_outcome;

@@ -7,11 +7,13 @@ mod rows;
 pub(crate) use rows::find_row;
 pub use rows::{Obstacle, Row};
 
-use super::changed_rows::ChangedRows;
+use super::changed_rows::{ChangedRow, ChangedRows};
 use super::state::{Author, Pending, State, System};
+use super::synced::SyncedChange;
 use super::{Tab, effect::Outcome};
 use crate::change::{Operations, touches};
 use crate::error::{Code, Error, Result};
+use crate::keyspace::{RowId, TableId};
 use crate::random::Random;
 use crate::read_set::ReadSet;
 use crate::schema::{ImportStep, IndexKeys};
@@ -286,13 +288,22 @@ impl Tab {
             system.is_none() && transaction.version == self.version && transaction.generation == self.generation();
         let transaction = self.transactions.get_mut(id).expect("it was there");
         let mut changes = Vec::with_capacity(transaction.rows.len());
+        let mut synced: Vec<SyncedChange> = Vec::new();
         for mut row in std::mem::take(&mut transaction.rows).into_list() {
-            changes.extend(row.change.take().or_else(|| row.whole_change(&transaction.state.schema)));
+            let Some(change) = row.change.take().or_else(|| row.whole_change(&transaction.state.schema)) else {
+                continue;
+            };
+            changes.push(change);
+            synced.extend(row.into_synced(&transaction.state.schema));
         }
         if changes.is_empty() && system.is_none() && transaction.needs_nothing() {
             self.forget(id);
             return Ok(Finished::Done);
         }
+        if !self.settle_bases(&mut synced) {
+            return Ok(Finished::RunAgain);
+        }
+        let transaction = self.transactions.get_mut(id).expect("it was there");
         transaction.is_finished = true;
         let operations = std::mem::take(&mut transaction.operations);
         self.last_creation_time = self.last_creation_time.max(transaction.creation_time);
@@ -301,6 +312,7 @@ impl Tab {
             changes: Rc::new(changes),
             reads: std::mem::take(&mut transaction.reads),
             system,
+            synced,
             bytes: transaction.bytes,
             after: transaction.state.clone(),
         };
@@ -338,6 +350,11 @@ impl Transaction {
     /// Whether it will be asked if what it has read was changed since it began.
     pub(crate) fn needs_history(&self) -> bool {
         !self.is_read_only || self.is_watched
+    }
+
+    /// A row that it has changed.
+    pub(crate) fn changed(&self, table: TableId, row: &RowId) -> Option<&ChangedRow> {
+        self.rows.get(table, row)
     }
 
     /// Shows its writes to its queries.

@@ -295,6 +295,7 @@ fn verify_key(run: &mut VerifyRun, key: &[u8], value: &Bytes) {
             whole.extend_from_slice(value);
             run.found.or_default(prefix(key)).add(&whole);
         }
+        Kind::Stamps(_) | Kind::Crdt(_) => {}
     }
 }
 
@@ -390,6 +391,9 @@ pub(crate) fn describe(schema: &Schema, start: &[u8], end: Option<&[u8]>) -> Str
         Some(Kind::Row(table)) => schema.table_by_id(table).map(|table| format!("table \"{}\"", table.name)),
         Some(Kind::Id(table)) => schema.table_by_id(table).map(|table| format!("the ids of table \"{}\"", table.name)),
         Some(Kind::Entry(index)) => index_name(schema, index),
+        Some(Kind::Stamps(table) | Kind::Crdt(table)) => {
+            schema.table_by_id(table).map(|table| format!("what table \"{}\" is synced by", table.name))
+        }
         None => None,
     };
     let time = |key: &[u8]| {

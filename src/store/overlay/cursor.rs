@@ -96,6 +96,44 @@ impl Cursor {
     }
 }
 
+/// Walks the entries of one overlay, then those of another one.
+#[derive(Debug)]
+pub struct Entries {
+    cursor: Cursor,
+    next: Option<Box<Cursor>>,
+}
+
+impl Entries {
+    pub(in crate::store) fn new(first: Cursor, second: Option<Cursor>) -> Self {
+        let mut entries = Entries { cursor: first, next: second.map(Box::new) };
+        entries.settle();
+        entries
+    }
+
+    /// The entry at the position, or `None` behind the last one.
+    #[inline]
+    pub fn peek(&self) -> Option<(&[u8], Entry<'_>)> {
+        self.cursor.peek()
+    }
+
+    /// Moves one entry on. At the end it stays there.
+    #[inline]
+    pub fn advance(&mut self) {
+        self.cursor.advance();
+        if self.next.is_some() {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        if self.cursor.window.is_empty()
+            && let Some(next) = self.next.take()
+        {
+            self.cursor = *next;
+        }
+    }
+}
+
 fn leaf(node: &Node) -> Option<&Leaf> {
     match node {
         Node::Leaf(leaf) => Some(leaf),

@@ -113,7 +113,7 @@ proptest! {
                 prop_assert!(sealed);
                 // Each manifest has one encoding.
                 prop_assert_eq!(manifest.encode(), bytes);
-                let view = View { overlay: Overlay::new(), manifest: Rc::new(manifest) };
+                let view = View::of(Rc::new(manifest));
                 for _ in 0..100 {
                     match view.count(&mut store.cache, &[3], Some(&[0, 0, 9])).and_then(|_| view.get(&mut store.cache, &[0, 0, 5])) {
                         Ok(_) | Err(ReadError::Corrupt { .. }) => break,
@@ -223,7 +223,7 @@ fn a_tree_that_loops_ends() {
     for id in [leaf, root] {
         store.cache.clear();
         assert_eq!(store.cache.insert(id, store.stored[&id].clone()), Ok(()));
-        let view = View { overlay: Overlay::new(), manifest: Rc::new(manifest.clone()) };
+        let view = View::of(Rc::new(manifest.clone()));
         let mut scan = view.scan(&[], None, Direction::Ascending, 1);
         for _ in 0..10 {
             match scan.next(&mut store.cache) {

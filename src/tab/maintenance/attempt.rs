@@ -41,7 +41,7 @@ impl Tab {
         self.maintenance.attempt = attempt;
         self.maintenance.base_attempt = self.committed.view.manifest.attempt;
         self.maintenance.stage = Stage::Building;
-        let view = View { overlay: Overlay::new(), manifest: self.committed.view.manifest.clone() };
+        let view = View::of(self.committed.view.manifest.clone());
         self.maintenance.beyond = Some(State { view, schema: self.committed.schema.clone() });
         if let Some(lost) = self.maintenance.repair_wanted.take() {
             // A repair changes the state of indexes, and with it what records mean.
@@ -228,7 +228,7 @@ impl Tab {
     /// What the log says beyond a manifest of this tab, made from the records.
     pub(super) fn replayed(&self, manifest: &Rc<Manifest>) -> State {
         let schema = Schema::decode(&manifest.schema).expect("this tab has just encoded it");
-        let view = View { overlay: Overlay::new(), manifest: manifest.clone() };
+        let view = View::of(manifest.clone());
         let mut state = State { schema: Rc::new(schema), view };
         for record in self.tail.iter().filter(|record| record.sequence > manifest.sequence) {
             state.apply(&record.record);

@@ -13,6 +13,7 @@ use crate::tab::changed_rows::ChangedRow;
 use crate::tab::checks::{blame_version, check, damaged, writable_table};
 use crate::tab::places::Places;
 use crate::tab::state::State;
+use crate::tab::synced::Bases;
 use crate::tab::verify;
 use crate::value::show::{Brief, Quoted};
 
@@ -181,6 +182,8 @@ impl Tab {
                 Some(row)
             }
         };
+        // Before anything is drawn or taken: it may have to wait for pages.
+        let bases = self.prepare_synced(id, table, row, [None, Some(document)])?;
         let last = self.last_creation_time;
         let transaction = self.transactions.get_mut(id).expect("it was there");
         let row = row.unwrap_or_else(|| id::make(transaction.random.next_id(), transaction.began_ms));
@@ -190,7 +193,7 @@ impl Tab {
         let earlier = transaction.rows.get(table.id, &row).filter(|changed| changed.before.is_some());
         let before = earlier.and_then(|changed| changed.before.clone());
         let place = earlier.map_or(Place { creation_time, id: row }, |changed| changed.place);
-        transaction.write(&schema, table, place, before, [None, Some(document)], false);
+        transaction.write(&schema, table, place, before, [None, Some(document)], false, bases);
         Ok(row)
     }
 
@@ -207,13 +210,13 @@ impl Tab {
         let schema = self.transactions[id].state.schema.clone();
         self.canonicalize(patch, &schema, Purpose::Patch)?;
         let old = self.existing(id, table, row, id_text, "Update")?;
-        let document = document::patch(Document::new(&old.document), patch, &schema.names)
+        let mut document = document::patch(Document::new(&old.document), patch, &schema.names)
             .map_err(|malformed| damaged(&schema, table, malformed))?;
         Document::new(&document).check_limits(&schema.names)?;
         let is_unindexed = |table: &Table| table.is_unindexed(&Document::new(patch), &schema.names);
         let entries_stay = schema.table_by_id(table).is_some_and(is_unindexed);
         let before = old.document.clone();
-        self.overwrite(id, &schema, old, document, entries_stay).map_err(|obstacle| match obstacle {
+        self.overwrite(id, &schema, old, &mut document, entries_stay).map_err(|obstacle| match obstacle {
             Obstacle::Error(error) => blame_version(&schema, &self.own_schema, table, &before, error).into(),
             other => other,
         })
@@ -232,7 +235,7 @@ impl Tab {
         let schema = self.transactions[id].state.schema.clone();
         self.canonicalize(document, &schema, Purpose::Insert)?;
         let old = self.existing(id, table, row, id_text, "Replace")?;
-        self.overwrite(id, &schema, old, std::mem::take(document), false)
+        self.overwrite(id, &schema, old, document, false)
     }
 
     /// Removes a document.
@@ -245,11 +248,12 @@ impl Tab {
     ) -> std::result::Result<(), Obstacle> {
         self.writable(id, "delete")?;
         let old = self.existing(id, table, row, id_text, "Delete")?;
-        let transaction = self.transactions.get_mut(id).expect("it was there");
-        let schema = transaction.state.schema.clone();
+        let schema = self.transactions[id].state.schema.clone();
         let Some(definition) = schema.table_by_id(table) else { return Ok(()) };
+        let bases = self.prepare_synced(id, definition, Some(row), [Some(&old.document), None])?;
+        let transaction = self.transactions.get_mut(id).expect("it was there");
         let before = transaction.before(table, row, &old.document);
-        transaction.write(&schema, definition, old.place, before, [Some(old.document), None], false);
+        transaction.write(&schema, definition, old.place, before, [Some(old.document), None], false, bases);
         Ok(())
     }
 
@@ -258,19 +262,21 @@ impl Tab {
         id: TransactionId,
         schema: &Schema,
         old: Row,
-        document: Vec<u8>,
+        document: &mut Vec<u8>,
         entries_stay: bool,
     ) -> std::result::Result<(), Obstacle> {
-        if *old.document == *document {
+        if *old.document == document[..] {
             return Ok(());
         }
         let Some(table) = schema.table_by_id(old.table) else { return Ok(()) };
         let table = writable_table(schema, &self.own_schema, &table.name)?;
-        check(schema, &self.own_schema, table, &document)?;
+        check(schema, &self.own_schema, table, document)?;
+        let bases = self.prepare_synced(id, table, Some(old.place.id), [Some(&old.document), Some(document)])?;
+        let document = Bytes::new(std::mem::take(document));
         let transaction = self.transactions.get_mut(id).expect("it was there");
         let before = transaction.before(old.table, old.place.id, &old.document);
-        let documents = [Some(old.document), Some(Bytes::new(document))];
-        transaction.write(schema, table, old.place, before, documents, entries_stay);
+        let documents = [Some(old.document), Some(document)];
+        transaction.write(schema, table, old.place, before, documents, entries_stay, bases);
         Ok(())
     }
 
@@ -361,12 +367,13 @@ impl Transaction {
         before: Option<Bytes>,
         [previous, after]: [Option<Bytes>; 2],
         entries_stay: bool,
+        bases: Bases,
     ) {
         self.bytes += 48 + after.as_ref().map_or(0, |document| document.len());
         let change = self.operations.change_row(schema, table, place, previous.as_ref(), after.as_ref(), entries_stay);
         let known = self.rows.find(table.id, &place.id);
         let counted = known.map_or(0, |position| self.rows.at(position).counted);
-        let mut row = ChangedRow { table: table.id, place, before, after, change, counted };
+        let mut row = ChangedRow { table: table.id, place, before, after, change, counted, bases };
         self.bytes += row.count_old_keys(table);
         match known {
             Some(position) => self.rows.replace(position, ChangedRow { change: None, ..row }),

@@ -1,0 +1,366 @@
+//! Synced tables: whatever tabs write, the CRDT documents in the store say the same as the rows, as automerge reads them.
+
+use super::world::*;
+use super::*;
+use crate::bytes::Bytes;
+use crate::crdt::{DeletedRow, DocumentState, RowStamps, StoredRow};
+use crate::doc::{Actors, read_row};
+use crate::document::Document;
+use crate::flat_map::FlatMap;
+use crate::keyspace::{self, Kind, Root, RowId, TableId};
+use crate::random::Random;
+use crate::schema::SchemaDefinition;
+use crate::store::{Direction, ReadError};
+use crate::tab::synced::home;
+use crate::value::Value;
+use automerge::{Automerge, ReadDoc};
+
+fn typed(kind: &str) -> Value {
+    object(&[("type", string(kind))])
+}
+
+fn reference(table: &str) -> Value {
+    object(&[("type", string("id")), ("tableName", string(table))])
+}
+
+fn table(name: &str, fields: &[(&str, Value, bool)], indexes: &[&str]) -> Value {
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, kind, is_optional)| {
+            (*name, object(&[("fieldType", kind.clone()), ("optional", Value::from(*is_optional))]))
+        })
+        .collect();
+    let indexes: Vec<Value> = indexes
+        .iter()
+        .map(|field| {
+            object(&[("indexDescriptor", string(&format!("by_{field}"))), ("fields", Value::from(vec![string(field)]))])
+        })
+        .collect();
+    object(&[
+        ("tableName", string(name)),
+        ("indexes", Value::from(indexes)),
+        ("documentType", object(&[("type", string("object")), ("value", object(&fields))])),
+    ])
+}
+
+/// Projects with tasks, users, and notes that stay on the device.
+pub(super) fn synced_value() -> Value {
+    let tables = vec![
+        table("projects", &[("name", typed("string"), false)], &[]),
+        table(
+            "tasks",
+            &[
+                ("projectId", reference("projects"), false),
+                ("title", typed("string"), false),
+                ("note", typed("string"), true),
+                ("votes", typed("number"), true),
+                ("tags", object(&[("type", string("array")), ("value", typed("any"))]), true),
+                ("meta", typed("any"), true),
+            ],
+            &["projectId", "title"],
+        ),
+        table("users", &[("name", typed("string"), false)], &[]),
+        table("notes", &[("text", typed("string"), false)], &["text"]),
+    ];
+    let kinds = object(&[("note", string("text")), ("votes", string("counter"))]);
+    let sync = object(&[
+        ("projects", object(&[("home", string("root"))])),
+        ("tasks", object(&[("home", string("within")), ("field", string("projectId")), ("kinds", kinds)])),
+        ("users", object(&[("home", string("workspace"))])),
+    ]);
+    object(&[("tables", Value::from(tables)), ("schemaValidation", Value::from(true)), ("sync", sync)])
+}
+
+fn synced() -> SchemaDefinition {
+    SchemaDefinition::from_value(&synced_value()).expect("a schema")
+}
+
+struct Writer {
+    world: World,
+    random: Random,
+}
+
+impl Writer {
+    fn below(&mut self, limit: u64) -> usize {
+        self.random.below(limit) as usize
+    }
+
+    /// The ids of a table's rows, as a transaction sees them or will: those that it can't read are left out.
+    fn rows(&mut self, tab: usize, name: &str) -> Vec<RowId> {
+        let id = self.world.tabs[tab].current.schema.table(name).expect("the table").id;
+        let prefix = keyspace::id_prefix(id);
+        let found = entries(&mut self.world, tab, &prefix, true);
+        found.iter().filter_map(|(key, _)| keyspace::id_of(key)).collect()
+    }
+
+    fn task(&mut self, tab: usize, project: RowId) -> Vec<(String, Value)> {
+        let schema = self.world.tabs[tab].current.schema.clone();
+        let project = crate::id::encode(schema.table("projects").expect("projects").number, &project);
+        let mut fields = vec![("projectId", string(&project)), ("title", string(["a", "b", "ü"][self.below(3)]))];
+        if self.below(2) == 0 {
+            fields.push(("note", string(["", "hello", "help", "yellow🙂"][self.below(4)])));
+        }
+        if self.below(2) == 0 {
+            fields.push(("votes", Value::from([0.0, 1.0, 2.5, 7.0][self.below(4)])));
+        }
+        if self.below(2) == 0 {
+            let tags = (0..self.below(4)).map(|_| string(["x", "y", "z"][self.below(3)])).collect::<Vec<_>>();
+            fields.push(("tags", Value::from(tags)));
+        }
+        if self.below(2) == 0 {
+            fields.push(("meta", object(&[("k", Value::from(self.below(3) as f64))])));
+        }
+        fields.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+    }
+
+    /// Does something in a transaction; what lacks pages is done again when they are there.
+    fn with_pages<T>(
+        &mut self,
+        tab: usize,
+        mut work: impl FnMut(&mut Tab) -> std::result::Result<T, Obstacle>,
+    ) -> Option<T> {
+        for _ in 0..50 {
+            match work(&mut self.world.tabs[tab]) {
+                Ok(done) => return Some(done),
+                Err(Obstacle::Missing(pages)) => {
+                    self.world.tabs[tab].load(pages);
+                    self.world.settle();
+                }
+                Err(Obstacle::Stale) => return None,
+                Err(Obstacle::Error(error)) => {
+                    // Another tab, or this one, has deleted what the id refers to.
+                    assert!(
+                        matches!(error.code, Code::NonexistentDocument | Code::InvalidValue | Code::TransactionClosed),
+                        "{error:?}"
+                    );
+                    return None;
+                }
+            }
+        }
+        panic!("pages without end");
+    }
+
+    fn write(&mut self, tab: usize, transaction: TransactionId) {
+        let schema = self.world.tabs[tab].current.schema.clone();
+        let name = ["projects", "tasks", "tasks", "tasks", "users", "notes"][self.below(6)];
+        let definition = schema.table(name).expect("the table").clone();
+        let (rows, projects) = (self.rows(tab, name), self.rows(tab, "projects"));
+        let fields: Vec<(String, Value)> = match name {
+            "tasks" if projects.is_empty() => return,
+            "tasks" => {
+                let project = projects[self.below(projects.len() as u64)];
+                self.task(tab, project)
+            }
+            "notes" => vec![("text".into(), string("note"))],
+            _ => vec![("name".into(), string(["one", "two"][self.below(2)]))],
+        };
+        let what = self.below(8);
+        if rows.is_empty() || what < 3 {
+            let value = Value::Object(fields.into_iter().collect());
+            let mut bytes = document::encode(&value, &schema.names);
+            self.with_pages(tab, |tab| tab.insert(transaction, name, None, &mut bytes));
+            return;
+        }
+        let row = rows[self.below(rows.len() as u64)];
+        let text = crate::id::encode(definition.number, &row);
+        if what == 3 {
+            self.with_pages(tab, |tab| tab.delete(transaction, definition.id, row, &text));
+            // Sometimes it comes back under its id.
+            if self.below(2) == 0 {
+                let value = Value::Object(fields.into_iter().collect());
+                let mut bytes = document::encode(&value, &schema.names);
+                self.with_pages(tab, |tab| tab.insert(transaction, name, Some(&text), &mut bytes));
+            }
+        } else if what == 4 {
+            let value = Value::Object(fields.into_iter().collect());
+            let mut bytes = document::encode(&value, &schema.names);
+            self.with_pages(tab, |tab| tab.replace(transaction, definition.id, row, &text, &mut bytes));
+        } else {
+            let keeps_home = what > 5;
+            let changes: std::collections::BTreeMap<String, Option<Value>> = fields
+                .into_iter()
+                .filter(|(name, _)| !(keeps_home && name == "projectId"))
+                .map(|(name, value)| (name, Some(value)))
+                .collect();
+            let mut bytes = document::encode_patch(&changes, &schema.names);
+            self.with_pages(tab, |tab| tab.patch(transaction, definition.id, row, &text, &mut bytes));
+        }
+    }
+
+    /// One mutation, which may wait behind others.
+    fn mutate(&mut self, tab: usize) {
+        self.world.tick(tab);
+        let now_ms = self.world.now_ms;
+        let transaction = self.world.tabs[tab].begin(now_ms, false).expect("open");
+        for _ in 0..=self.below(3) {
+            self.write(tab, transaction);
+        }
+        if let Ok(Finished::RunAgain) = self.world.tabs[tab].finish(now_ms, transaction) {
+            self.world.tabs[tab].abandon(transaction);
+        }
+    }
+
+    /// Lets all that was sent be done. Mutations that would have to run again are given up.
+    fn settle(&mut self) {
+        self.world.settle();
+        for tab in 0..self.world.tabs.len() {
+            for event in std::mem::take(&mut self.world.events[tab]) {
+                if let Event::Settled { transaction, outcome } = event {
+                    match outcome {
+                        Outcome::Saved => {}
+                        Outcome::RunAgain => self.world.tabs[tab].abandon(transaction),
+                        Outcome::Rejected(error) => panic!("{error:?}"),
+                    }
+                }
+            }
+        }
+        self.world.settle();
+    }
+}
+
+/// What the committed state of a tab, or what it shows, has under keys of a prefix.
+fn entries(world: &mut World, tab: usize, prefix: &[u8], is_current: bool) -> Vec<(Vec<u8>, Bytes)> {
+    'again: loop {
+        let own = &mut world.tabs[tab];
+        own.show_writes();
+        let view = if is_current { own.current.view.clone() } else { own.committed.view.clone() };
+        let end = keyspace::after_prefix(prefix);
+        let mut scan = view.scan(prefix, end.as_deref(), Direction::Ascending, 32);
+        let mut found = Vec::new();
+        loop {
+            match scan.next(&mut own.cache) {
+                Ok(Some(item)) => found.push((item.key.to_vec(), item.keep())),
+                Ok(None) => return found,
+                Err(ReadError::Missing(pages)) => {
+                    own.load(pages);
+                    world.settle();
+                    continue 'again;
+                }
+                Err(corrupt) => panic!("{corrupt:?}"),
+            }
+        }
+    }
+}
+
+fn check_documents(world: &mut World, tab: usize, hint: &str) -> usize {
+    let schema = world.tabs[tab].committed.schema.clone();
+    let mut rows: FlatMap<(TableId, RowId), (f64, Bytes)> = FlatMap::new();
+    for (key, document) in entries(world, tab, &[0x10], false) {
+        let (Some(Kind::Row(table)), Some(place)) = (keyspace::kind(&key), keyspace::place_of(&key)) else { continue };
+        rows.insert((table, place.id), (place.creation_time, document));
+    }
+    let mut stored: FlatMap<(TableId, RowId), StoredRow> = FlatMap::new();
+    for (key, value) in entries(world, tab, &[0x40], false) {
+        let Some(Kind::Stamps(table)) = keyspace::kind(&key) else { panic!("{hint}: a key") };
+        let row = StoredRow::decode(&value).expect("readable");
+        stored.insert((table, keyspace::id_of(&key).expect("an id")), row);
+    }
+    let mut remains: FlatMap<(TableId, RowId, Root), StoredRow> = FlatMap::new();
+    for (key, value) in entries(world, tab, &[0x41], false) {
+        let Some(Kind::Stamps(table)) = keyspace::kind(&key) else { panic!("{hint}: a key") };
+        let root = Root::of(&[&[0x50], &key[21..]].concat()).expect("a root");
+        let id = keyspace::id_of(&key[..21]).expect("an id");
+        remains.insert((table, id, root), StoredRow::decode(&value).expect("readable"));
+    }
+    let mut seen = 0;
+    let roots: Vec<_> = entries(world, tab, &[0x50], false);
+    for (key, value) in roots {
+        let root = Root::of(&key).expect("a root");
+        let state = DocumentState::decode(&value).expect("readable");
+        let actors: Vec<Bytes> =
+            entries(world, tab, &root.actors_prefix(), false).into_iter().map(|(_, a)| a).collect();
+        assert_eq!(actors.len(), state.actor_count as usize, "{hint}");
+        let chunks = entries(world, tab, &root.changes_prefix(), false);
+        let mut document = Automerge::new();
+        for (_, chunk) in &chunks {
+            document.load_incremental(chunk).expect("applied");
+        }
+        let heads: Vec<_> = document.get_heads().iter().map(|head| head.0).collect();
+        assert_eq!(heads, state.heads, "{hint}: heads");
+        let changes = document.get_changes(&[]);
+        assert_eq!(changes.iter().map(|change| change.max_op()).max(), Some(u64::from(state.max_op)), "{hint}");
+        let loaded = Automerge::load(&document.save()).expect("loads");
+        assert_eq!(loaded.get_heads(), document.get_heads(), "{hint}");
+        let mut actors = Actors::new(actors);
+        for name in document.keys(automerge::ROOT).collect::<Vec<_>>() {
+            let table = schema.table(&name).expect("a table");
+            let (_, map) = document.get(automerge::ROOT, &name).expect("readable").expect("a map");
+            for id_text in document.keys(&map).collect::<Vec<_>>() {
+                let (_, id) = crate::id::decode(&id_text).expect("an id");
+                let theirs = read_row(&document, &map, &id_text, &mut actors, &schema.names).expect("a row");
+                let hint = format!("{hint}, {name} {id_text}");
+                let own = &stored[&(table.id, id)];
+                let at_home = match own {
+                    StoredRow::Shown { .. } => home(&schema, table, id, &rows[&(table.id, id)].1) == Some(root),
+                    StoredRow::Deleted(deleted) => home(&schema, table, id, &deleted.document) == Some(root),
+                };
+                let left = &remains.get(&(table.id, id, root));
+                assert_eq!(at_home, left.is_none(), "{hint}: it is in one document, and has left others");
+                let (fields, creation_time, stamps) = match left.unwrap_or(own) {
+                    StoredRow::Shown { stamps } => {
+                        let (creation_time, fields) = &rows[&(table.id, id)];
+                        assert!(theirs.stamps.deleted.is_none(), "{hint}: deleted");
+                        (fields, creation_time, stamps)
+                    }
+                    StoredRow::Deleted(DeletedRow { creation_time, document, stamps }) => {
+                        assert!(theirs.stamps.deleted.is_some(), "{hint}: not deleted");
+                        assert!(!at_home || !rows.contains_key(&(table.id, id)), "{hint}: shown");
+                        (document, creation_time, stamps)
+                    }
+                };
+                let fields = Document::new(fields);
+                assert_eq!(fields.to_value(&schema.names).expect("readable"), Value::Object(theirs.fields), "{hint}");
+                assert_eq!(*creation_time, theirs.creation_time, "{hint}");
+                let ours = RowStamps::decode(stamps, fields.object().expect("readable"));
+                assert_eq!(ours, Ok(theirs.stamps), "{hint}");
+                seen += 1;
+            }
+        }
+    }
+    for (table, id) in rows.keys() {
+        let is_synced = schema.table_by_id(*table).is_some_and(|table| table.placement.is_some());
+        assert_eq!(is_synced, stored.contains_key(&(*table, *id)), "{hint}: a row without stamps");
+    }
+    assert_eq!(seen, stored.len() + remains.len(), "{hint}: each synced row is in its document");
+    seen
+}
+
+#[test]
+fn documents_say_what_rows_say() {
+    let mut seen = 0;
+    for seed in 0..60 {
+        let mut writer = Writer { world: World::new(), random: Random::from_number(seed) };
+        let mut tabs = vec![writer.world.open(small(), synced()), writer.world.open(small(), synced())];
+        for step in 0..40 {
+            // Mutations that wait behind each other, in one tab or in both.
+            for _ in 0..=writer.below(3) {
+                let tab = tabs[writer.below(2)];
+                writer.mutate(tab);
+            }
+            if writer.below(3) > 0 {
+                writer.settle();
+            }
+            match writer.below(12) {
+                0 => writer.world.pass(5_000.0),
+                1 => {
+                    let replaced = writer.below(2);
+                    writer.settle();
+                    tabs[replaced] = writer.world.open(small(), synced());
+                }
+                2 => {
+                    writer.settle();
+                    let tab = tabs[writer.below(2)];
+                    seen += check_documents(&mut writer.world, tab, &format!("seed {seed}, step {step}"));
+                }
+                _ => {}
+            }
+        }
+        writer.settle();
+        writer.world.pass(5_000.0);
+        for tab in tabs {
+            seen += check_documents(&mut writer.world, tab, &format!("seed {seed}, end"));
+            assert_eq!(writer.world.verify(tab).problems, Vec::<String>::new());
+        }
+    }
+    assert!(seen > 3_000, "{seen} rows");
+}
