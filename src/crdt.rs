@@ -4,10 +4,15 @@
 //! beside each row, so that a local write needs no document in memory and its cost does not grow with the document.
 //! What comes from others is merged by automerge itself, in the docs worker.
 
+/// Whether this build can sync. Where it can't, no table is placed, and nothing of this is in the binary: the few doors to
+/// it ask.
+pub(crate) const IS_BUILT_IN: bool = cfg!(any(test, feature = "sync"));
+
 mod align;
 mod column;
 mod edit;
 mod encoder;
+mod merge;
 mod op;
 mod stamp;
 mod state;
@@ -15,7 +20,8 @@ mod state;
 mod tests;
 
 pub(crate) use edit::{Editor, FieldKind, FieldKinds, mark};
-pub(crate) use encoder::{ChangeEncoder, ChangeHash, Encoded, Head};
+pub(crate) use encoder::{ChangeEncoder, ChangeHash, Encoded, Head, chunk_length};
+pub(crate) use merge::{Merge, MergedRow, TouchedRow};
 pub(crate) use op::{Action, ActorId, Element, Key, Object, Op, OpId, Scalar};
 pub(crate) use stamp::{Item, Parts, Rival, RowStamps, Stamp};
-pub(crate) use state::{DeletedRow, DocumentId, DocumentState, StoredRow, genesis, table_map};
+pub(crate) use state::{DocumentId, DocumentState, HiddenRow, StoredRow, Why, genesis, table_map};

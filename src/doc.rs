@@ -4,7 +4,9 @@
 //! of the rows.
 
 mod actors;
+mod library;
 mod row;
 
 pub(crate) use actors::Actors;
-pub(crate) use row::{MergedRow, read_row};
+pub(crate) use library::Library;
+pub(crate) use row::read_row;

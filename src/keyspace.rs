@@ -198,6 +198,13 @@ impl Root {
         self.key(CRDT_CHANGES)
     }
 
+    /// Reads a root as it stands in keys.
+    pub fn from_key_part(bytes: &[u8]) -> Option<Root> {
+        let (table, id) = bytes.split_first_chunk::<4>()?;
+        let id = id_of(&[&[0; PREFIX_LENGTH], id].concat())?;
+        Some(Root { table: TableId(u32::from_be_bytes(*table)), id })
+    }
+
     /// The root that a key of its document names.
     pub fn of(key: &[u8]) -> Option<Root> {
         let Some(Kind::Crdt(table)) = kind(key) else { return None };

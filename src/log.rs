@@ -14,6 +14,7 @@
 //! ```
 
 use crate::bytes::{Bytes, Malformed, Reader, Write, checksum};
+use crate::crdt::IS_BUILT_IN;
 use crate::keyspace::{self, IndexId, Place, RowId, TableId};
 use std::rc::Rc;
 
@@ -164,7 +165,7 @@ impl Record {
         let has = |is: bool, kind: u8| if is { kind } else { 0 };
         let kinds = has(self.schema.is_some(), HAS_SCHEMA)
             | has(self.progress.is_some(), HAS_PROGRESS)
-            | has(!self.crdt.is_empty(), HAS_CRDT);
+            | has(IS_BUILT_IN && !self.crdt.is_empty(), HAS_CRDT);
         out.put_u8(kinds);
         if let Some(schema) = &self.schema {
             out.put_bytes(schema);
@@ -182,7 +183,7 @@ impl Record {
                 encode_row(row, &mut out);
             }
         }
-        if !self.crdt.is_empty() {
+        if IS_BUILT_IN && !self.crdt.is_empty() {
             encode_crdt(&self.crdt, &mut out);
         }
         let sum = checksum(&out);
@@ -207,7 +208,7 @@ impl Record {
         let commit = CommitId { session: reader.u64("record: session")?, counter: reader.varint("record: counter")? };
         let schema_version = reader.varint("record: schema version")?;
         let kinds = reader.u8("record: kinds")?;
-        if kinds & !(HAS_SCHEMA | HAS_PROGRESS | HAS_CRDT) != 0 {
+        if kinds & !(HAS_SCHEMA | HAS_PROGRESS | if IS_BUILT_IN { HAS_CRDT } else { 0 }) != 0 {
             return Err(RecordError::Newer);
         }
         let schema = if kinds & HAS_SCHEMA != 0 { Some(shared(bytes, &mut reader, "record: schema")?) } else { None };
@@ -221,7 +222,7 @@ impl Record {
                 rows.push(decode_row(bytes, table, &mut reader)?);
             }
         }
-        let crdt = if kinds & HAS_CRDT != 0 { decode_crdt(bytes, &mut reader)? } else { Vec::new() };
+        let crdt = if IS_BUILT_IN && kinds & HAS_CRDT != 0 { decode_crdt(bytes, &mut reader)? } else { Vec::new() };
         reader.finish("record: left over")?;
         let parts = if rows.is_empty() { Vec::new() } else { vec![Rc::new(rows)] };
         Ok(Record { commit, schema_version, schema, progress, parts, crdt })

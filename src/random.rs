@@ -70,6 +70,13 @@ impl Random {
     }
 }
 
+/// So many seeds for a property test; with `HOLDFAST_LONG=1` thirty times as many.
+#[cfg(test)]
+pub(crate) fn seeds(count: u64) -> std::ops::Range<u64> {
+    let is_long = std::env::var_os("HOLDFAST_LONG").is_some_and(|long| long == "1");
+    0..if is_long { count * 30 } else { count }
+}
+
 fn split_mix(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -42,11 +42,13 @@ pub use validator::Validator;
 pub(crate) use wanted::Source;
 pub use wanted::WantedSchema;
 
+use crate::crdt::IS_BUILT_IN;
 use crate::document::{Document, FieldPath, Names};
 use crate::error::Result;
 use crate::keyspace::{IndexId, TableId};
 use crate::schema::index_keys::IndexPlan;
 use crate::value::json::push_string;
+use std::rc::Rc;
 
 /// The stored schema: tables, validators, indexes and the dictionary of field names.
 #[derive(Clone, Debug)]
@@ -84,7 +86,7 @@ pub struct Table {
     /// Whether it is the table of its name.
     pub(crate) standing: Standing,
     /// Where its rows are synced, if they are.
-    pub(crate) placement: Option<Placement>,
+    pub(crate) placement: Option<Rc<Placement>>,
     indexes: Vec<Index>,
     /// Follows from `indexes`.
     plan: IndexPlan,
@@ -151,7 +153,7 @@ impl Schema {
 
     /// Whether there are tables whose rows lie in CRDT documents.
     pub(crate) fn is_synced(&self) -> bool {
-        self.tables.iter().any(|table| table.placement.is_some())
+        IS_BUILT_IN && self.tables.iter().any(|table| table.placement.is_some())
     }
 
     /// The table of this name that the app's schema names.

@@ -21,6 +21,7 @@ mod failures;
 mod job;
 mod live;
 mod maintenance;
+mod merging;
 mod opening;
 mod places;
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub(crate) trait FieldKinds {
 
 /// Names in a row's map that are no fields of its document.
 pub(crate) mod mark {
+    /// In the document itself: the id of the row that it belongs to.
+    pub(crate) const ROOT: &str = "_root";
     pub(crate) const CREATION_TIME: &str = "_creationTime";
     /// The time at which the row was deleted.
     pub(crate) const DELETED: &str = "_deleted";
@@ -49,6 +51,11 @@ impl Editor<'_> {
     /// Makes the map that holds a table's rows.
     pub(crate) fn make_table(&mut self, name: &str) -> OpId {
         self.push(Object::Root, Key::Name(name), Action::MakeMap, &[])
+    }
+
+    /// Says which row the document belongs to.
+    pub(crate) fn name_root(&mut self, id_text: &str) {
+        self.push(Object::Root, Key::Name(mark::ROOT), Action::Set(Scalar::Text(id_text)), &[]);
     }
 
     /// A row that is new.
@@ -86,14 +93,6 @@ impl Editor<'_> {
         let holders = row.deleted.as_ref().map(Stamp::holders).unwrap_or_default();
         let mark = Action::Set(Scalar::Float(now_ms));
         row.deleted = Some(Stamp::new(self.push(Object::Made(row.object), Key::Name(mark::DELETED), mark, &holders)));
-    }
-
-    /// Another time of creation.
-    pub(crate) fn set_creation_time(&mut self, row: &mut RowStamps, creation_time: f64) {
-        let time = Action::Set(Scalar::Float(creation_time));
-        let holders = row.creation_time.holders();
-        row.creation_time =
-            Stamp::new(self.push(Object::Made(row.object), Key::Name(mark::CREATION_TIME), time, &holders));
     }
 
     /// A row that was deleted comes back.

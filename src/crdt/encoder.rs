@@ -12,7 +12,7 @@
 
 use super::column::{DeltaColumn, FlagColumn, RunColumn, put_signed};
 use super::op::{Action, ActorId, Element, Key, Object, Op, OpId, Scalar};
-use crate::bytes::Write;
+use crate::bytes::{Reader, Write};
 use crate::sha256::sha256;
 use crate::sort::{sort, sort_by};
 
@@ -236,6 +236,14 @@ impl ChangeEncoder {
         }
         chunk(&data)
     }
+}
+
+/// The length of the chunk that bytes begin with, if they begin with one.
+pub(crate) fn chunk_length(bytes: &[u8]) -> Option<usize> {
+    let mut reader = Reader::new(bytes.strip_prefix(&MAGIC)?);
+    reader.take(5, "chunk: checksum and kind").ok()?;
+    let length = usize::try_from(reader.varint("chunk: length").ok()?).ok()?;
+    (MAGIC.len() + reader.position()).checked_add(length)
 }
 
 fn chunk(data: &[u8]) -> Encoded {

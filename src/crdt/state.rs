@@ -3,7 +3,8 @@
 //! ```text
 //! state  := id:16 max_op:varint actors:varint heads:varint (hash:32)* tables:varint (name:string actor:varint)*
 //! row    := 00 stamps                                                   one that is shown
-//!         | 01 creation_time:f64 document:bytes stamps                  one that is deleted
+//!         | why:u8 root:20 creation_time:f64 document:bytes stamps      one that is not
+//! why    := 01 it is deleted, or has left | 02 it does not fit the schema | 03 it lies in another document, too
 //! ```
 //! `actor` is the place of the one that has made a table's map.
 
@@ -14,6 +15,7 @@ use super::{FieldKind, FieldKinds};
 use crate::bytes::{Bytes, Malformed, Reader, Write};
 use crate::document::Names;
 use crate::flat_map::FlatMap;
+use crate::keyspace::Root;
 use crate::sha256::sha256;
 
 /// Names a document everywhere. It is a right to write to it, so it can't be guessed.
@@ -83,14 +85,17 @@ impl FieldKinds for NoKinds {
 }
 
 /// The change that makes the map of a table, and who makes it: the same on every device, so that two that do so at the
-/// same time make one map.
-pub(crate) fn genesis(id: &DocumentId, table: &str) -> (ActorId, Encoded) {
+/// same time make one map. That of the root's table also says whose document it is.
+pub(crate) fn genesis(id: &DocumentId, table: &str, root: Option<&str>) -> (ActorId, Encoded) {
     let digest = sha256(&[b"holdfast table ", &id[..], table.as_bytes()].concat());
     let actor = Bytes::from(&digest[..16]);
     let mut encoder = ChangeEncoder::default();
     let (names, kinds) = (Names::new(), NoKinds);
     let mut editor = Editor { encoder: &mut encoder, names: &names, kinds: &kinds, author: 0, first_op: 1 };
     editor.make_table(table);
+    if let Some(root) = root {
+        editor.name_root(root);
+    }
     let head =
         Head { actors: std::slice::from_ref(&actor), author: 0, sequence: 1, first_op: 1, time: 0, dependencies: &[] };
     let change = encoder.finish(&head);
@@ -106,12 +111,26 @@ pub(crate) fn table_map(actor: u32) -> OpId {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum StoredRow {
     Shown { stamps: Bytes },
-    Deleted(DeletedRow),
+    Hidden(HiddenRow),
 }
 
-/// A row that is deleted, or has left a document.
+/// Why a row is not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It is deleted, or lies in another document now.
+    Deleted,
+    /// It does not fit the schema.
+    Misfit,
+    /// Another document has a row of its id, and that one is shown.
+    Duplicate,
+}
+
+/// A row that is kept and not shown.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct DeletedRow {
+pub(crate) struct HiddenRow {
+    pub(crate) why: Why,
+    /// In whose document it lies.
+    pub(crate) root: Root,
     pub(crate) creation_time: f64,
     pub(crate) document: Bytes,
     pub(crate) stamps: Bytes,
@@ -122,27 +141,32 @@ impl StoredRow {
         [&[0], stamps].concat()
     }
 
-    pub(crate) fn deleted(creation_time: f64, document: &[u8], stamps: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(document.len() + stamps.len() + 16);
-        out.put_u8(1);
+    pub(crate) fn decode(bytes: &Bytes) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let why = match reader.u8("synced row: kind")? {
+            0 => return Ok(StoredRow::Shown { stamps: bytes.slice(1..bytes.len()) }),
+            1 => Why::Deleted,
+            2 => Why::Misfit,
+            3 => Why::Duplicate,
+            _ => return Err(Malformed("synced row: kind")),
+        };
+        let root = Root::from_key_part(reader.take(20, "synced row: root")?).ok_or(Malformed("synced row: root"))?;
+        let creation_time = reader.f64("synced row: creation time")?;
+        let length = reader.bytes("synced row: document")?.len();
+        let end = reader.position();
+        let document = bytes.slice(end - length..end);
+        Ok(StoredRow::Hidden(HiddenRow { why, root, creation_time, document, stamps: bytes.slice(end..bytes.len()) }))
+    }
+}
+
+impl HiddenRow {
+    pub(crate) fn encode(why: Why, root: Root, creation_time: f64, document: &[u8], stamps: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(document.len() + stamps.len() + 36);
+        out.put_u8(why as u8 + 1);
+        out.extend_from_slice(&root.state_key()[1..]);
         out.put_f64(creation_time);
         out.put_bytes(document);
         out.extend_from_slice(stamps);
         out
-    }
-
-    pub(crate) fn decode(bytes: &Bytes) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(bytes);
-        match reader.u8("synced row: kind")? {
-            0 => Ok(StoredRow::Shown { stamps: bytes.slice(1..bytes.len()) }),
-            1 => {
-                let creation_time = reader.f64("synced row: creation time")?;
-                let length = reader.bytes("synced row: document")?.len();
-                let end = reader.position();
-                let document = bytes.slice(end - length..end);
-                Ok(StoredRow::Deleted(DeletedRow { creation_time, document, stamps: bytes.slice(end..bytes.len()) }))
-            }
-            _ => Err(Malformed("synced row: kind")),
-        }
     }
 }

@@ -2,22 +2,11 @@
 
 use super::Actors;
 use crate::bytes::Bytes;
-use crate::crdt::{Item, OpId, Parts, Rival, RowStamps, Stamp, mark};
+use crate::crdt::{Item, MergedRow, OpId, Parts, Rival, RowStamps, Stamp, mark};
 use crate::document::{DOCUMENT_NESTING, Names, check_name, encode_value};
 use crate::flat_map::FlatMap;
 use crate::value::Value;
 use automerge::{Automerge, ObjId, ObjType, ReadDoc, ScalarValue};
-
-/// A row as a document has it. It may be anything: nobody has checked it against a schema.
-#[derive(Debug, PartialEq)]
-pub(crate) struct MergedRow {
-    pub(crate) fields: FlatMap<String, Value>,
-    /// `_creationTime`, or 0 if there is none that is a number.
-    pub(crate) creation_time: f64,
-    pub(crate) stamps: RowStamps,
-    /// Fields whose names no row can have: they stay in the document.
-    pub(crate) unnamable: Vec<String>,
-}
 
 /// The row of this id below the map of its table; `None` if there is no map in its place.
 pub(crate) fn read_row(

@@ -22,6 +22,7 @@
 //! schema: what decodes, encodes to the same bytes.
 
 use crate::bytes::{Malformed, Reader, Write};
+use crate::crdt::IS_BUILT_IN;
 use crate::document::{FieldPath, Names, decode_value, encode_value};
 use crate::keyspace::{IndexId, TableId};
 use crate::schema::evolve::collect_numbers;
@@ -32,6 +33,7 @@ use crate::schema::placement::{read_stored_placement, write_placement};
 use crate::schema::validator::{Field, Validator};
 use crate::schema::{Index, IndexState, Schema, Standing, Table};
 use crate::value::Value;
+use std::rc::Rc;
 
 const VERSION: u8 = 1;
 
@@ -120,7 +122,7 @@ fn write_table(out: &mut Vec<u8>, table: &Table) {
     };
     let synced = u8::from(table.placement.is_some()) * SYNCED;
     out.put_u8(u8::from(table.enforced) * ENFORCED + u8::from(table.declared) * DECLARED + standing + synced);
-    if let Some(placement) = &table.placement {
+    if let Some(placement) = table.placement.as_ref().filter(|_| IS_BUILT_IN) {
         write_placement(out, placement);
     }
     write_validator(out, &table.validator);
@@ -246,7 +248,7 @@ fn read_table(reader: &mut Reader<'_>) -> Decoded<Table> {
     if number == 0 || aliases.first() == Some(&0) {
         return Err(Malformed("schema: table number"));
     }
-    let placement = if flags & SYNCED != 0 { Some(read_stored_placement(reader)?) } else { None };
+    let placement = if flags & SYNCED != 0 { Some(Rc::new(read_stored_placement(reader)?)) } else { None };
     let validator = read_validator(reader, MAX_DEPTH)?;
     let mut indexes: Vec<Index> = Vec::new();
     for _ in 0..reader.length(reader.remaining(), "schema: indexes")? {

@@ -10,6 +10,7 @@ use crate::schema::placement::{Placement, read_placements};
 use crate::schema::validator::Validator;
 use crate::value::Value;
 use crate::value::show::Number;
+use std::rc::Rc;
 
 const MAX_TABLES: usize = 10_000;
 const MAX_INDEXES_PER_TABLE: usize = 64;
@@ -33,7 +34,7 @@ pub(crate) struct TableDefinition {
     pub(crate) is_pinned: bool,
     pub(crate) validator: Validator,
     pub(crate) indexes: Vec<IndexDefinition>,
-    pub(crate) placement: Option<Placement>,
+    pub(crate) placement: Option<Rc<Placement>>,
 }
 
 /// One index of a [`TableDefinition`].

@@ -1,11 +1,14 @@
 //! From the stored schema to the one the app asks for.
 
+use crate::crdt::IS_BUILT_IN;
 use crate::document::{FieldPath, Names};
 use crate::error::Result;
 use crate::keyspace::{IndexId, TableId};
 use crate::schema::definition::{IndexDefinition, SchemaDefinition, TableDefinition, invalid};
 use crate::schema::index_keys::IndexPlan;
 use crate::schema::numbers::TableNumbers;
+use std::rc::Rc;
+
 use crate::schema::{Index, IndexState, Placement, Schema, Standing, Table, Validator};
 
 /// What adopting a definition means.
@@ -101,8 +104,8 @@ fn adopt(table: &mut Table, definition: &TableDefinition, enforced: bool) -> Res
             table.name, definition.number, table.number
         )));
     }
-    let home = |placement: &Option<Placement>| placement.as_ref().map(|placement| placement.home.clone());
-    if home(&table.placement) != home(&definition.placement) {
+    let home = |placement: &Option<Rc<Placement>>| placement.as_ref().map(|placement| placement.home.clone());
+    if IS_BUILT_IN && home(&table.placement) != home(&definition.placement) {
         return Err(invalid(format!(
             "`sync` places the table \"{}\" elsewhere than when it was made: that can't be changed yet.",
             table.name

@@ -1,12 +1,13 @@
 //! Where the rows of a table are merged with those of other devices: in which CRDT documents they lie.
 
 use crate::bytes::{Malformed, Reader, Write};
-use crate::crdt::{FieldKind, FieldKinds};
+use crate::crdt::{FieldKind, FieldKinds, IS_BUILT_IN};
 use crate::error::Result;
 use crate::flat_map::FlatMap;
 use crate::schema::definition::{TableDefinition, invalid, text};
 use crate::schema::validator::Validator;
 use crate::value::Value;
+use std::rc::Rc;
 
 /// The placement of a synced table. A table without one is this device's alone.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,16 +43,19 @@ const WORDS: &str = "the placement of a table is `root()`, `within(\"field\")` o
 /// Reads the key `sync` of a schema: an object from names of tables to `{ home, field?, kinds? }`.
 pub(super) fn read_placements(value: Option<&Value>, tables: &mut FlatMap<String, TableDefinition>) -> Result<()> {
     let Some(value) = value else { return Ok(()) };
+    if !IS_BUILT_IN {
+        return Err(invalid("`sync` is not in this build."));
+    }
     let entries = value.as_object().ok_or_else(|| invalid("`sync` must be an object that names tables."))?;
     for (name, given) in entries {
         let Some(table) = tables.get(name) else {
             return Err(invalid(format!("`sync` names the table \"{name}\", which is not in the schema.")));
         };
         let placement = read_placement(name, given, &table.validator)?;
-        tables.get_mut(name).expect("it was there").placement = Some(placement);
+        tables.get_mut(name).expect("it was there").placement = Some(Rc::new(placement));
     }
     for (name, table) in tables.iter() {
-        let Some(Placement { home: Home::Within { field, root }, .. }) = &table.placement else { continue };
+        let Some(Placement { home: Home::Within { field, root }, .. }) = table.placement.as_deref() else { continue };
         let is_root =
             |table: &TableDefinition| matches!(&table.placement, Some(placement) if placement.home == Home::Root);
         if !tables.get(root).is_some_and(is_root) {
@@ -149,6 +153,9 @@ pub(super) fn write_placement(out: &mut Vec<u8>, placement: &Placement) {
 }
 
 pub(super) fn read_stored_placement(reader: &mut Reader<'_>) -> std::result::Result<Placement, Malformed> {
+    if !IS_BUILT_IN {
+        return Err(crate::schema::Schema::NEWER_FORMAT);
+    }
     let home = match reader.u8("schema: placement")? {
         0 => Home::Root,
         1 => Home::Within {

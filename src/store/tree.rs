@@ -10,6 +10,7 @@ use super::overlay::{Entries, Entry, Overlay};
 use super::page::{Interior, Leaf, Page};
 use super::{Direction, PageId, ReadError};
 use crate::bytes::Bytes;
+use crate::crdt::IS_BUILT_IN;
 use crate::keyspace::CRDT_KEYS;
 
 /// One consistent state. Cloning it is O(1).
@@ -147,7 +148,11 @@ impl View {
     }
 
     fn count_effect(&self, start: &[u8], end: Option<&[u8]>) -> i64 {
-        let crdt = if end.is_some_and(|end| end <= CRDT_KEYS) { 0 } else { self.crdt.count_effect(start, end) };
+        let crdt = if !IS_BUILT_IN || end.is_some_and(|end| end <= CRDT_KEYS) {
+            0
+        } else {
+            self.crdt.count_effect(start, end)
+        };
         self.overlay.count_effect(start, end) + crdt
     }
 
@@ -158,14 +163,14 @@ impl View {
 
     /// Whether an overlay says anything of a range.
     pub(super) fn touches(&self, start: &[u8], end: Option<&[u8]>) -> bool {
-        self.overlay.touches(start, end) || self.crdt.touches(start, end)
+        self.overlay.touches(start, end) || IS_BUILT_IN && self.crdt.touches(start, end)
     }
 
     /// A cursor over what both overlays hold of a range.
     pub(super) fn entries(&self, start: &[u8], end: Option<&[u8]>, direction: Direction) -> Entries {
         let is_within = end.is_some_and(|end| end <= CRDT_KEYS);
         let rows = self.overlay.cursor(start, end, direction);
-        if is_within || self.crdt.is_empty() {
+        if !IS_BUILT_IN || is_within || self.crdt.is_empty() {
             return Entries::new(rows, None);
         }
         let crdt = self.crdt.cursor(start, end, direction);
@@ -178,7 +183,7 @@ impl View {
     /// A key's value.
     pub fn get(&self, cache: &mut PageCache, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
         let mut entry = self.overlay.get(key);
-        if entry.is_none() && key >= CRDT_KEYS {
+        if IS_BUILT_IN && entry.is_none() && key >= CRDT_KEYS {
             entry = self.crdt.get(key);
         }
         match entry {

@@ -10,7 +10,9 @@ use super::stored::{
 };
 use super::{Options, Tab};
 use crate::change::touches;
+use crate::crdt::IS_BUILT_IN;
 use crate::error::Result;
+use crate::keyspace::Root;
 use crate::log::RowChange;
 use crate::schema::{IndexKeys, Schema};
 use crate::store::{Manifest, Overlay, View};
@@ -57,6 +59,7 @@ impl Tab {
         let under_way = self.flight.as_ref().map(|flight| flight.record.commit);
         let own_landed = self.find_own(&records, manifest.as_deref(), has_gap)?;
         let mut foreign = Vec::new();
+        let mut roots: Vec<Root> = Vec::new();
         // After a repair rows may be gone, and indexes further: no record tells of it.
         let is_repaired = manifest.as_ref().is_some_and(|manifest| manifest.repaired > self.generation());
         let mut is_everything = has_gap || is_repaired;
@@ -71,6 +74,9 @@ impl Tab {
                 is_everything |= record.record.schema.is_some();
                 has_progress |= record.record.progress.is_some();
                 foreign.extend(record.record.parts.iter().cloned());
+                if IS_BUILT_IN {
+                    roots.extend(record.record.crdt.iter().filter_map(|entry| Root::of(&entry.key)));
+                }
             }
             if manifest.is_none() {
                 self.committed.apply(&record.record);
@@ -112,6 +118,12 @@ impl Tab {
         }
         if has_progress {
             self.schema_changed();
+        }
+        // A merge stands on its document as it was.
+        for pending in &mut self.queue {
+            if let Some(merge) = &mut pending.merge {
+                merge.is_outdated |= roots.contains(&merge.root);
+            }
         }
         self.sort_queue(foreign, Vec::new(), schema_before, is_everything, has_progress);
         Ok(())
@@ -214,6 +226,7 @@ impl Tab {
         let mut rejected = Vec::new();
         for mut pending in self.take_queue() {
             let is_touched = is_everything
+                || pending.merge.as_ref().is_some_and(|merge| merge.is_outdated)
                 || (!pending.reads.is_empty()
                     && moved
                         .iter()

@@ -2,6 +2,7 @@
 
 use crate::bytes::Bytes;
 use crate::change::row_change;
+use crate::crdt::IS_BUILT_IN;
 use crate::keyspace::{Place, RowId, TableId};
 use crate::log::RowChange;
 use crate::schema::{Schema, Table};
@@ -46,7 +47,7 @@ impl ChangedRow {
 
     /// The change as the encoding needs it, if the row is synced.
     pub(crate) fn into_synced(self, schema: &Schema) -> Option<SyncedChange> {
-        schema.table_by_id(self.table)?.placement.as_ref()?;
+        schema.table_by_id(self.table)?.placement.as_ref().filter(|_| IS_BUILT_IN)?;
         let ChangedRow { table, place, before, after, bases, .. } = self;
         Some(SyncedChange { table, place, before, after, bases })
     }

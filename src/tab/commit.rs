@@ -2,9 +2,11 @@
 
 use super::absorb::safe_ms;
 use super::effect::{Effect, Event, Failure, LogTail, Outcome};
+use super::merging::is_about;
 use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
 use super::{Status, Tab};
 use crate::change::touches;
+use crate::crdt::IS_BUILT_IN;
 use crate::error::{Code, Error};
 use crate::keyspace::{RowId, TableId};
 use crate::log::RowChange;
@@ -67,7 +69,9 @@ impl Tab {
     /// Whether what is shown of a row is not saved yet.
     pub fn is_unsaved(&self, table: TableId, row: RowId) -> bool {
         let mut changes = self.queue.iter().flat_map(|pending| pending.changes.iter());
+        let mut merges = self.queue.iter().filter_map(|pending| pending.merge.as_ref());
         changes.any(|change| change.table == table && change.place.id == row)
+            || IS_BUILT_IN && merges.any(|merge| is_about(merge, table, row))
     }
 
     /// Lets a mutation that writes nothing wait for those before it.

@@ -2,13 +2,15 @@
 
 use crate::bytes::Bytes;
 use crate::change::{Operations, apply_record};
+use crate::crdt::IS_BUILT_IN;
 use crate::keyspace::Root;
 use crate::log::{ChangeKind, CommitId, Progress, Record, RowChange};
 use crate::read_set::ReadSet;
 use crate::schema::Schema;
 use crate::store::{Op, View};
 use crate::tab::TransactionId;
-use crate::tab::synced::{Document, SyncedChange};
+use crate::tab::merging::MergeDraft;
+use crate::tab::synced::{Document, SyncedChange, home};
 use std::rc::Rc;
 
 /// What a reader sees: rows and entries, and the schema that they follow. Cloning it is O(1).
@@ -26,6 +28,9 @@ impl State {
 
     /// Applies what a record says of CRDT documents.
     pub(crate) fn apply_crdt(&mut self, record: &Record) {
+        if !IS_BUILT_IN {
+            return;
+        }
         for entry in &record.crdt {
             let op = entry.value.clone().map_or(Op::Delete, Op::Put);
             self.view.crdt.apply(&entry.key, op, entry.delta());
@@ -77,6 +82,8 @@ pub(crate) struct Pending {
     pub(crate) system: Option<System>,
     /// Those of the changed rows that are synced.
     pub(crate) synced: Vec<SyncedChange>,
+    /// What it saves of changes of others.
+    pub(crate) merge: Option<MergeDraft>,
     /// Size of its part of the record, roughly.
     pub(crate) bytes: usize,
     /// The state after it.
@@ -86,7 +93,21 @@ pub(crate) struct Pending {
 impl Pending {
     /// Whether it writes nothing, and only waits for what it has read to be saved.
     pub(crate) fn is_idle(&self) -> bool {
-        self.changes.is_empty() && self.system.is_none()
+        self.changes.is_empty() && self.system.is_none() && self.merge.is_none()
+    }
+
+    /// Whether it changes the CRDT document of a row.
+    pub(crate) fn writes_to(&self, root: &Root) -> bool {
+        let schema = &self.after.schema;
+        let is_within = |change: &SyncedChange, document: &Option<Bytes>| {
+            let table = schema.table_by_id(change.table);
+            let found = table
+                .zip(document.as_ref())
+                .and_then(|(table, document)| home(schema, table, change.place.id, document));
+            found.as_ref() == Some(root)
+        };
+        self.merge.as_ref().is_some_and(|merge| merge.root == *root)
+            || self.synced.iter().any(|change| is_within(change, &change.before) || is_within(change, &change.after))
     }
 
     /// Applies it to the state before it, and keeps what comes out.

@@ -3,13 +3,14 @@
 //! Only what is saved is known of documents. What mutations that wait have written is encoded with the commit that saves
 //! them, in their order; if that commit comes to nothing, nothing has happened to any document.
 
+use super::merging::{MergeDraft, MergedKey};
 use super::state::{Pending, State};
-use super::transaction::Obstacle;
+use super::transaction::{Obstacle, Transaction};
 use super::{Tab, TransactionId};
 use crate::bytes::{Bytes, Malformed};
 use crate::crdt::{
-    ActorId, ChangeEncoder, ChangeHash, DeletedRow, DocumentState, Editor, Head, OpId, RowStamps, StoredRow, genesis,
-    table_map,
+    ActorId, ChangeEncoder, ChangeHash, DocumentId, DocumentState, Editor, Head, HiddenRow, IS_BUILT_IN, OpId,
+    RowStamps, StoredRow, Why, genesis, table_map,
 };
 use crate::document::{Document as Fields, ValueRef};
 use crate::error::{Code, Error};
@@ -55,13 +56,13 @@ impl Default for Base {
 }
 
 impl SyncedChange {
-    /// What it needs of keys that waiting mutations may have written.
-    fn unsaved(&mut self) -> impl Iterator<Item = (Vec<u8>, &mut Base)> {
+    /// The keys that it needs, and what they have.
+    fn bases(&mut self) -> impl Iterator<Item = (Vec<u8>, &mut Base)> {
         let (table, id) = (self.table, self.place.id);
         let row = (keyspace::stamps_key(table, &id).to_vec(), &mut self.bases.row);
         let remains = self.bases.remains.iter_mut();
         let remains = remains.map(move |(root, base)| (keyspace::remains_key(table, &id, root), base));
-        std::iter::once(row).chain(remains).filter(|(_, base)| matches!(base, Base::Unsaved(_)))
+        std::iter::once(row).chain(remains)
     }
 }
 
@@ -89,9 +90,22 @@ struct Own {
 }
 
 impl Documents {
+    /// The state of a document that is known.
+    pub(crate) fn state(&self, root: &Root) -> Option<&DocumentState> {
+        self.known.get(root).map(|document| &document.state)
+    }
+
+    /// The actors of a document that is known.
+    pub(crate) fn actors(&self, root: &Root) -> &[ActorId] {
+        self.known.get(root).map_or(&[], |document| &document.actors)
+    }
+
     /// Takes in what a record of the log says of documents that are known, or new: what waits to be written may have found
     /// none before, and meant to make it.
     pub(crate) fn note(&mut self, record: &Record) {
+        if !IS_BUILT_IN {
+            return;
+        }
         for entry in &record.crdt {
             let (Some(root), Some(value)) = (Root::of(&entry.key), &entry.value) else { continue };
             if *entry.key == root.state_key() {
@@ -112,6 +126,9 @@ impl Documents {
 
     /// What was drafted is saved.
     pub(crate) fn adopt(&mut self, drafted: Vec<(Root, Document)>) {
+        if !IS_BUILT_IN {
+            return;
+        }
         for (root, document) in drafted {
             self.known.insert(root, document);
         }
@@ -119,6 +136,9 @@ impl Documents {
 
     /// What was drafted is saved, and more has come since.
     pub(crate) fn adopt_own(&mut self, drafted: Vec<(Root, Document)>) {
+        if !IS_BUILT_IN {
+            return;
+        }
         for (root, document) in drafted {
             if let Some(known) = self.known.get_mut(&root) {
                 known.own = document.own;
@@ -133,6 +153,9 @@ impl Documents {
 
     /// Nobody knows whether changes of these were saved: their actors are not used again.
     pub(crate) fn retire(&mut self, drafted: Vec<(Root, Document)>) {
+        if !IS_BUILT_IN {
+            return;
+        }
         for (root, _) in drafted {
             if let Some(known) = self.known.get_mut(&root) {
                 known.own = None;
@@ -173,23 +196,33 @@ impl Tab {
         Ok(if is_unsaved { Base::Unsaved(stored) } else { Base::Stored(stored) })
     }
 
-    /// Before what the log holds is folded away: mutations that wait keep what they will need of it.
+    /// Before what the log holds is folded away: mutations that wait keep what they will need of it, and those that are not
+    /// finished read it again.
     pub(crate) fn keep_bases(&mut self) {
+        if !self.committed.schema.is_synced() {
+            return;
+        }
         let crdt = &self.committed.view.crdt;
         for change in self.queue.iter_mut().flat_map(|pending| &mut pending.synced) {
-            for (key, base) in change.unsaved() {
+            for (key, base) in change.bases() {
+                let (Base::Stored(stored) | Base::Unsaved(stored)) = base;
                 if let Some(entry) = crdt.get(&key) {
-                    *base = Base::Unsaved(value_of(entry));
+                    *stored = value_of(entry);
                 }
             }
         }
+        self.transactions.iter_mut().for_each(Transaction::forget_bases);
     }
 
     /// What was not saved when a transaction changed it may be by now. Answers whether all is known without a look at pages.
     pub(crate) fn settle_bases(&self, changes: &mut [SyncedChange]) -> bool {
+        if !IS_BUILT_IN {
+            return true;
+        }
         let saved = |change: &&mut SyncedChange| !self.is_unsaved(change.table, change.place.id);
         changes.iter_mut().filter(saved).all(|change| {
-            change.unsaved().all(|(key, base)| {
+            let mut unsaved = change.bases().filter(|(_, base)| matches!(base, Base::Unsaved(_)));
+            unsaved.all(|(key, base)| {
                 let entry = self.committed.view.crdt.get(&key);
                 let is_known = entry.is_some();
                 if let Some(entry) = entry {
@@ -209,7 +242,7 @@ impl Tab {
         row: Option<RowId>,
         documents: [Option<&[u8]>; 2],
     ) -> Result<Bases, Obstacle> {
-        let Some(placement) = &table.placement else { return Ok(Bases::default()) };
+        let Some(placement) = table.placement.as_ref().filter(|_| IS_BUILT_IN) else { return Ok(Bases::default()) };
         if row.is_none() && placement.home == Home::Root {
             return Ok(Bases::default()); // its document is as new as its id
         }
@@ -250,9 +283,28 @@ impl Tab {
         Ok(bases)
     }
 
+    /// When the row of an id was created that is inserted again.
+    pub(crate) fn created_before(&self, bases: &Bases, table: TableId, row: RowId) -> Option<f64> {
+        if !IS_BUILT_IN {
+            return None;
+        }
+        let queued = || {
+            let mut changes = self.queue.iter().flat_map(|pending| pending.changes.iter());
+            changes
+                .find(|change| change.table == table && change.place.id == row)
+                .map(|change| change.place.creation_time)
+        };
+        let (Base::Stored(stored) | Base::Unsaved(stored)) = &bases.row;
+        match stored.as_ref().and_then(|stored| StoredRow::decode(stored).ok()) {
+            Some(StoredRow::Hidden(hidden)) => Some(hidden.creation_time),
+            Some(StoredRow::Shown { .. }) | None => queued(),
+        }
+    }
+
     /// Makes the changes of the first mutations of the queue, which go out as the record of this number.
     pub(super) fn draft_changes(&mut self, count: usize, sequence: u64) -> (Vec<CrdtEntry>, Vec<(Root, Document)>) {
-        if self.queue.iter().take(count).all(|pending| pending.synced.is_empty()) {
+        let is_local = |pending: &Pending| pending.synced.is_empty() && pending.merge.is_none();
+        if !IS_BUILT_IN || self.queue.iter().take(count).all(is_local) {
             return (Vec::new(), Vec::new());
         }
         let mut drafts = Drafts {
@@ -346,11 +398,11 @@ impl Draft {
     }
 
     /// The place of the actor that has made a table's map, which is made if it is not there.
-    fn table(&mut self, name: &str) -> u32 {
+    fn table(&mut self, name: &str, root: Option<&str>) -> u32 {
         if let Some(&actor) = self.document.state.tables.get(name) {
             return actor;
         }
-        let (actor, change) = genesis(&self.document.state.id, name);
+        let (actor, change) = genesis(&self.document.state.id, name, root);
         let place = self.add_actor(actor);
         self.document.state.tables.insert(name.to_string(), place);
         self.chunks.extend_from_slice(&change.bytes);
@@ -358,11 +410,11 @@ impl Draft {
         place
     }
 
-    fn author(&mut self, random: &mut Random) -> u32 {
+    fn author(&mut self, mut random: Random) -> u32 {
         if let Some(own) = self.document.own {
             return own.author;
         }
-        let author = self.add_actor(Bytes::from(&sixteen(random)[..]));
+        let author = self.add_actor(Bytes::from(&sixteen(&mut random)[..]));
         self.document.own = Some(Own { author, sequence: 0 });
         author
     }
@@ -397,6 +449,9 @@ fn sixteen(random: &mut Random) -> [u8; 16] {
 impl Drafts<'_> {
     /// One mutation: a change of each document that it has written to.
     fn add(&mut self, pending: &Pending) {
+        if let Some(merge) = &pending.merge {
+            return self.add_merge(merge);
+        }
         let schema = &pending.after.schema;
         for change in &pending.synced {
             let Some(table) = schema.table_by_id(change.table) else { continue };
@@ -409,6 +464,17 @@ impl Drafts<'_> {
         }
     }
 
+    /// What others have changed, as it was merged.
+    fn add_merge(&mut self, merge: &MergeDraft) {
+        for MergedKey { key, stored, is_new } in &merge.rows {
+            self.put(key.clone(), Some(stored.clone()), *is_new);
+        }
+        let draft = self.draft(merge.root, Some(merge.state.id));
+        draft.document.state = merge.state.clone();
+        Rc::make_mut(&mut draft.document.actors).extend(merge.actors.iter().cloned());
+        draft.chunks.extend_from_slice(&merge.chunks);
+    }
+
     fn add_row(&mut self, schema: &Schema, table: &Table, placement: &Placement, change: &SyncedChange) {
         let id = change.place.id;
         let key = keyspace::stamps_key(table.id, &id).to_vec();
@@ -416,9 +482,10 @@ impl Drafts<'_> {
         let is_new = base.is_none();
         let id_text = id::encode(table.number, &id);
         let now_ms = self.now_ms;
-        let writer = RowWriter { schema, table, placement, id_text: &id_text, place: change.place, now_ms };
         let home_of = |document: &Option<Bytes>| home(schema, table, id, document.as_ref()?);
         let (from, to) = (home_of(&change.before), home_of(&change.after));
+        let place = change.place;
+        let writer = RowWriter { schema, table, placement, id_text: &id_text, place, home: from, now_ms };
         let stored = base.as_ref().and_then(|base| StoredRow::decode(base).ok());
         let next = match (stored, &change.after, to) {
             (Some(StoredRow::Shown { stamps }), None, _) => {
@@ -437,37 +504,30 @@ impl Drafts<'_> {
                 self.move_in(&writer, to, after, change)
             }
             // A deleted row comes back: in its document, or in another one.
-            (Some(StoredRow::Deleted(deleted)), Some(after), Some(to)) => {
-                match home(schema, table, id, &deleted.document) {
-                    Some(from) if from != to => {
-                        self.leave(&writer, from, base);
-                        self.move_in(&writer, to, after, change)
-                    }
-                    _ => self.edit(to, &writer, |editor, _| writer.restore(editor, &deleted, after)),
+            (Some(StoredRow::Hidden(hidden)), Some(after), Some(to)) => match hidden.root {
+                from if from != to => {
+                    self.leave(&writer, from, base);
+                    self.move_in(&writer, to, after, change)
                 }
-            }
+                _ => self.edit(to, &writer, |editor, _| writer.restore(editor, &hidden, after)),
+            },
             (None, Some(after), Some(to)) => self.edit(to, &writer, |editor, map| writer.insert(editor, map, after)),
-            (_, Some(_), None) | (None | Some(StoredRow::Deleted(_)), None, _) => None,
+            (_, Some(_), None) | (None | Some(StoredRow::Hidden(_)), None, _) => None,
         };
         if let Some(next) = next {
             self.put(key, Some(Bytes::new(next)), is_new);
         }
     }
 
-    /// What a key has by now.
+    /// What a key has by now: a merge may have changed stamps of a row that is otherwise as it was.
     fn resolve(&self, key: &[u8], base: &Base) -> Option<Bytes> {
-        match base {
-            Base::Stored(stored) => stored.clone(),
-            Base::Unsaved(stored) => {
-                if let Some(row) = self.rows.iter().rfind(|row| row.key == key) {
-                    return row.stored.clone();
-                }
-                match self.committed.view.crdt.get(key) {
-                    Some(entry) => value_of(entry),
-                    None => stored.clone(),
-                }
-            }
+        if let Base::Unsaved(_) = base
+            && let Some(row) = self.rows.iter().rfind(|row| row.key == key)
+        {
+            return row.stored.clone();
         }
+        let (Base::Stored(stored) | Base::Unsaved(stored)) = base;
+        self.committed.view.crdt.get(key).map_or_else(|| stored.clone(), value_of)
     }
 
     fn put(&mut self, key: Vec<u8>, stored: Option<Bytes>, is_new: bool) {
@@ -493,12 +553,31 @@ impl Drafts<'_> {
         let base = change.bases.remains.iter().find(|(root, _)| *root == to);
         let left = base.and_then(|(_, base)| self.resolve(&key, base));
         match left.and_then(|left| StoredRow::decode(&left).ok()) {
-            Some(StoredRow::Deleted(left)) => {
+            Some(StoredRow::Hidden(left)) => {
                 self.put(key, None, false);
                 self.edit(to, writer, |editor, _| writer.restore(editor, &left, after))
             }
             _ => self.edit(to, writer, |editor, map| writer.insert(editor, map, after)),
         }
+    }
+
+    /// A document in the making: that which is known, or a new one.
+    fn draft(&mut self, root: Root, id: Option<DocumentId>) -> &mut Draft {
+        if !self.documents.contains_key(&root) {
+            let known = self.known.get(&root).cloned();
+            let is_new = known.is_none();
+            let document = known.unwrap_or_else(|| Document {
+                // Tables are made by one or two operations, which come before all others.
+                state: DocumentState { max_op: 2, ..DocumentState::new(id.unwrap_or_else(|| sixteen(self.random))) },
+                actors: Rc::default(),
+                own: None,
+            });
+            let actors_before = document.state.actor_count;
+            let draft =
+                Draft { document, is_new, actors_before, chunks: Vec::new(), encoder: ChangeEncoder::default() };
+            self.documents.insert(root, draft);
+        }
+        self.documents.get_mut(&root).expect("it was put there")
     }
 
     /// Does something to a document, with the map of a table.
@@ -508,22 +587,11 @@ impl Drafts<'_> {
         writer: &RowWriter<'_>,
         edit: impl FnOnce(&mut Editor<'_>, OpId) -> Result<T, Malformed>,
     ) -> Option<T> {
-        if !self.documents.contains_key(&root) {
-            let known = self.known.get(&root).cloned();
-            let is_new = known.is_none();
-            let document = known.unwrap_or_else(|| Document {
-                state: DocumentState { max_op: 1, ..DocumentState::new(sixteen(self.random)) },
-                actors: Rc::default(),
-                own: None,
-            });
-            let actors_before = document.state.actor_count;
-            let draft =
-                Draft { document, is_new, actors_before, chunks: Vec::new(), encoder: ChangeEncoder::default() };
-            self.documents.insert(root, draft);
-        }
-        let draft = self.documents.get_mut(&root)?;
-        let map = table_map(draft.table(&writer.table.name));
-        let author = draft.author(self.random);
+        let random = self.random.fork();
+        let draft = self.draft(root, None);
+        let own = matches!(writer.placement.home, Home::Root).then_some(writer.id_text);
+        let map = table_map(draft.table(&writer.table.name, own));
+        let author = draft.author(random);
         let mut editor = Editor {
             names: &writer.schema.names,
             kinds: writer.placement,
@@ -568,6 +636,8 @@ struct RowWriter<'a> {
     placement: &'a Placement,
     id_text: &'a str,
     place: Place,
+    /// The document that the row was in, if it was in one.
+    home: Option<Root>,
     now_ms: f64,
 }
 
@@ -594,16 +664,14 @@ impl RowWriter<'_> {
     fn delete(&self, editor: &mut Editor<'_>, before: &Bytes, stamps: &[u8]) -> Result<Vec<u8>, Malformed> {
         let mut row = RowStamps::decode(stamps, Fields::new(before).object()?)?;
         editor.delete_row(&mut row, self.now_ms);
-        Ok(StoredRow::deleted(self.place.creation_time, before, &row.encode()))
+        let root = self.home.unwrap_or(Root { table: self.table.id, id: self.place.id });
+        Ok(HiddenRow::encode(Why::Deleted, root, self.place.creation_time, before, &row.encode()))
     }
 
-    fn restore(&self, editor: &mut Editor<'_>, deleted: &DeletedRow, after: &Bytes) -> Result<Vec<u8>, Malformed> {
-        let before = Fields::new(&deleted.document).object()?;
-        let mut row = RowStamps::decode(&deleted.stamps, before)?;
+    fn restore(&self, editor: &mut Editor<'_>, hidden: &HiddenRow, after: &Bytes) -> Result<Vec<u8>, Malformed> {
+        let before = Fields::new(&hidden.document).object()?;
+        let mut row = RowStamps::decode(&hidden.stamps, before)?;
         editor.restore_row(&mut row);
-        if deleted.creation_time != self.place.creation_time {
-            editor.set_creation_time(&mut row, self.place.creation_time);
-        }
         editor.update_row(&mut row, before, Fields::new(after).object()?)?;
         Ok(StoredRow::shown(&row.encode()))
     }

@@ -9,6 +9,7 @@ mod gathering;
 mod import;
 mod limited;
 mod live;
+mod merging;
 mod narrowing;
 mod parts;
 mod repair;

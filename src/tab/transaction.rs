@@ -8,10 +8,12 @@ pub(crate) use rows::find_row;
 pub use rows::{Obstacle, Row};
 
 use super::changed_rows::{ChangedRow, ChangedRows};
+use super::merging::MergeDraft;
 use super::state::{Author, Pending, State, System};
 use super::synced::SyncedChange;
 use super::{Tab, effect::Outcome};
 use crate::change::{Operations, touches};
+use crate::crdt::IS_BUILT_IN;
 use crate::error::{Code, Error, Result};
 use crate::keyspace::{RowId, TableId};
 use crate::random::Random;
@@ -52,6 +54,8 @@ pub(crate) struct Transaction {
     /// What its last run had read when it was lost.
     former_reads: ReadSet,
     rows: ChangedRows,
+    /// What it saves of changes of others.
+    pub(crate) merge: Option<MergeDraft>,
     /// What its writes do to keys, as far as its state does not show it yet: only queries need that.
     operations: Operations,
     /// What it was when each of its parts under way began, the innermost last.
@@ -94,6 +98,7 @@ impl Tab {
             reads: ReadSet::default(),
             former_reads: ReadSet::default(),
             rows: ChangedRows::default(),
+            merge: None,
             operations: Operations::default(),
             savepoints: Vec::new(),
             is_read_only,
@@ -144,6 +149,7 @@ impl Tab {
             transaction.former_reads = reads;
         }
         transaction.rows.clear();
+        transaction.merge = None;
         transaction.operations = Operations::default();
         transaction.savepoints.clear();
         transaction.import = None;
@@ -202,7 +208,8 @@ impl Tab {
         self.check_open()?;
         let limit = self.options.commit_bytes;
         let transaction = self.transaction(id)?;
-        if transaction.is_read_only || transaction.rows.is_empty() && transaction.needs_nothing() {
+        let is_empty = transaction.rows.is_empty() && transaction.merge.is_none();
+        if transaction.is_read_only || is_empty && transaction.needs_nothing() {
             self.forget(id);
             if !self.queue.is_empty() {
                 // Others may have waited for this one.
@@ -296,9 +303,17 @@ impl Tab {
             changes.push(change);
             synced.extend(row.into_synced(&transaction.state.schema));
         }
-        if changes.is_empty() && system.is_none() && transaction.needs_nothing() {
+        let merge = transaction.merge.take();
+        if merge.is_some() {
+            // Its rows have their stamps already.
+            synced.clear();
+        }
+        if changes.is_empty() && system.is_none() && merge.is_none() && transaction.needs_nothing() {
             self.forget(id);
             return Ok(Finished::Done);
+        }
+        if IS_BUILT_IN && merge.as_ref().is_some_and(|merge| !self.stands(merge)) {
+            return Ok(Finished::RunAgain);
         }
         if !self.settle_bases(&mut synced) {
             return Ok(Finished::RunAgain);
@@ -313,6 +328,7 @@ impl Tab {
             reads: std::mem::take(&mut transaction.reads),
             system,
             synced,
+            merge,
             bytes: transaction.bytes,
             after: transaction.state.clone(),
         };
@@ -350,6 +366,23 @@ impl Transaction {
     /// Whether it will be asked if what it has read was changed since it began.
     pub(crate) fn needs_history(&self) -> bool {
         !self.is_read_only || self.is_watched
+    }
+
+    /// What it knows of synced rows may be of yesterday: then it can only run again.
+    pub(crate) fn forget_bases(&mut self) {
+        let is_synced = |row: &ChangedRow| {
+            let table = self.state.schema.table_by_id(row.table);
+            table.is_some_and(|table| table.placement.is_some())
+        };
+        self.is_stale |= self.rows.iter().any(is_synced);
+    }
+
+    /// What it writes is that of a merge, from the beginning.
+    pub(crate) fn begin_merge(&mut self, draft: MergeDraft) {
+        self.rows.clear();
+        self.operations = Operations::default();
+        self.bytes = 0;
+        self.merge = Some(draft);
     }
 
     /// A row that it has changed.

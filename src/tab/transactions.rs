@@ -40,6 +40,10 @@ impl Transactions {
         }
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Transaction> {
+        self.0.iter_mut().map(|(_, transaction)| &mut **transaction)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Transaction> {
         self.0.iter().map(|(_, transaction)| &**transaction)
     }

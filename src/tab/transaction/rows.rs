@@ -184,6 +184,8 @@ impl Tab {
         };
         // Before anything is drawn or taken: it may have to wait for pages.
         let bases = self.prepare_synced(id, table, row, [None, Some(document)])?;
+        // A row that was deleted before comes back at its place, on every device.
+        let imported = row.and_then(|row| self.created_before(&bases, table.id, row)).or(imported);
         let last = self.last_creation_time;
         let transaction = self.transactions.get_mut(id).expect("it was there");
         let row = row.unwrap_or_else(|| id::make(transaction.random.next_id(), transaction.began_ms));
@@ -350,7 +352,7 @@ impl Transaction {
     }
 
     /// What the row was when the transaction began.
-    fn before(&self, table: TableId, row: RowId, document: &Bytes) -> Option<Bytes> {
+    pub(crate) fn before(&self, table: TableId, row: RowId, document: &Bytes) -> Option<Bytes> {
         match self.rows.get(table, &row) {
             Some(changed) => changed.before.clone(),
             None => Some(document.clone()),
@@ -359,7 +361,8 @@ impl Transaction {
 
     /// Notes a changed row and shows it to this transaction's own reads. `before` is what it was when the
     /// transaction began, the documents what it was until now and what it is.
-    fn write(
+    #[allow(clippy::too_many_arguments)] // all of it is noted
+    pub(crate) fn write(
         &mut self,
         schema: &Schema,
         table: &Table,
