@@ -1,6 +1,7 @@
 //! Entry points for fuzzers: each takes any bytes and panics when an invariant is broken.
 
 use crate::bytes::{Bytes, Malformed, Reader, Write, checksum};
+use crate::crdt::{DocumentState, Merge, RowStamps, StoredRow};
 use crate::document::{self, Document, FieldPath, Names, Purpose, ValueRef};
 use crate::error::Code;
 use crate::key;
@@ -161,6 +162,26 @@ fn with_checksum(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Bytes as what is stored of CRDT documents, as stamps beside a document, and as a message of the docs worker.
+pub fn crdt(bytes: &[u8]) {
+    if let Ok(state) = DocumentState::decode(bytes) {
+        assert_eq!(DocumentState::decode(&state.encode()), Ok(state), "a state reads back");
+    }
+    // Nothing of these may panic, or take memory that the bytes are not worth.
+    let _ = StoredRow::decode(&Bytes::from(bytes));
+    let _ = crate::crdt::chunk_length(bytes);
+    if let Ok(merge) = Merge::decode(bytes) {
+        assert!(Merge::decode(&merge.encode()).is_ok(), "a merge reads back");
+    }
+    let Some((&length, rest)) = bytes.split_first() else { return };
+    let (document, stamps) = rest.split_at(rest.len().min(usize::from(length)));
+    if let Ok(object) = Document::new(document).object()
+        && let Ok(stamps) = RowStamps::decode(stamps, object)
+    {
+        assert_eq!(RowStamps::decode(&stamps.encode(), object), Ok(stamps), "stamps read back");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,7 +203,7 @@ mod tests {
             .collect();
         let rounds = if std::env::var_os("HOLDFAST_LONG").is_some_and(|long| long == "1") { 200_000 } else { 2_000 };
         let mut random = Random::from_number(11);
-        let targets: [fn(&[u8]); 6] = [document, key, schema, query, record, page];
+        let targets: [fn(&[u8]); 7] = [document, key, schema, query, record, page, crdt];
         for round in 0..rounds {
             let mut bytes = corpus[random.below(corpus.len() as u64) as usize].clone();
             mutate(&mut bytes, &mut random);

@@ -1,11 +1,19 @@
 //! What the docs worker tells the page of changes that have come from others.
+//!
+//! ```text
+//! merge := heads:varint (hash:32)* actors:varint state:bytes new:varint (actor:bytes)* chunks:bytes rows:varint row*
+//! row   := table:string id:string (00 | 01 creation_time:f64 fields:bytes stamps:bytes unnamable:varint string*)
+//! ```
+//! Fields are a document whose names are all text: the two binaries have no dictionary in common.
 
 use super::{ActorId, ChangeHash, DocumentState, RowStamps};
+use crate::bytes::{Bytes, Malformed, Reader, Write};
+use crate::document::{self, Document, Names};
 use crate::flat_map::FlatMap;
 use crate::value::Value;
 
 /// What has come for a document: all that the page needs to save it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Merge {
     /// What it stands on: it is of use only while the page knows the document as it was then.
     pub(crate) base_heads: Vec<ChangeHash>,
@@ -21,7 +29,7 @@ pub(crate) struct Merge {
 }
 
 /// A row that changes of others are about, as the document names it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TouchedRow {
     pub(crate) table: String,
     pub(crate) id_text: String,
@@ -38,4 +46,88 @@ pub(crate) struct MergedRow {
     pub(crate) stamps: RowStamps,
     /// Fields whose names no row can have: they stay in the document.
     pub(crate) unnamable: Vec<String>,
+}
+
+impl Merge {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.chunks.len() + 256);
+        out.put_varint(self.base_heads.len() as u64);
+        for head in &self.base_heads {
+            out.extend_from_slice(head);
+        }
+        out.put_varint(self.base_actors.into());
+        out.put_bytes(&self.state.encode());
+        out.put_varint(self.actors.len() as u64);
+        for actor in &self.actors {
+            out.put_bytes(actor);
+        }
+        out.put_bytes(&self.chunks);
+        out.put_varint(self.rows.len() as u64);
+        for touched in &self.rows {
+            touched.encode(&mut out);
+        }
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let mut base_heads = Vec::new();
+        for _ in 0..reader.length(reader.remaining(), "merge: heads")? {
+            base_heads.push(*reader.take(32, "merge: head")?.first_chunk().ok_or(Malformed("merge: head"))?);
+        }
+        let base_actors = u32::try_from(reader.varint("merge: actors")?).map_err(|_| Malformed("merge: actors"))?;
+        let state = DocumentState::decode(reader.bytes("merge: state")?)?;
+        let mut actors = Vec::new();
+        for _ in 0..reader.length(reader.remaining(), "merge: new actors")? {
+            actors.push(Bytes::from(reader.bytes("merge: actor")?));
+        }
+        let chunks = reader.bytes("merge: changes")?.to_vec();
+        let mut rows = Vec::new();
+        for _ in 0..reader.length(reader.remaining(), "merge: rows")? {
+            rows.push(TouchedRow::decode(&mut reader)?);
+        }
+        reader.finish("merge: left over")?;
+        Ok(Merge { base_heads, base_actors, state, actors, chunks, rows })
+    }
+}
+
+impl TouchedRow {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.put_bytes(self.table.as_bytes());
+        out.put_bytes(self.id_text.as_bytes());
+        out.put_u8(self.row.is_some().into());
+        let Some(row) = &self.row else { return };
+        out.put_f64(row.creation_time);
+        out.put_bytes(&document::encode(&Value::Object(row.fields.clone()), &Names::new()));
+        out.put_bytes(&row.stamps.encode());
+        out.put_varint(row.unnamable.len() as u64);
+        for name in &row.unnamable {
+            out.put_bytes(name.as_bytes());
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let table = reader.string("merge: table")?.to_string();
+        let id_text = reader.string("merge: id")?.to_string();
+        let row = match reader.u8("merge: row")? {
+            0 => None,
+            1 => Some(MergedRow::decode(reader)?),
+            _ => return Err(Malformed("merge: row")),
+        };
+        Ok(TouchedRow { table, id_text, row })
+    }
+}
+
+impl MergedRow {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let creation_time = reader.f64("merge: creation time")?;
+        let document = Document::new(reader.bytes("merge: fields")?);
+        let stamps = RowStamps::decode(reader.bytes("merge: stamps")?, document.object()?)?;
+        let Value::Object(fields) = document.to_value(&Names::new())? else { return Err(Malformed("merge: fields")) };
+        let mut unnamable = Vec::new();
+        for _ in 0..reader.length(reader.remaining(), "merge: unnamable")? {
+            unnamable.push(reader.string("merge: unnamable")?.to_string());
+        }
+        Ok(MergedRow { fields, creation_time, stamps, unnamable })
+    }
 }

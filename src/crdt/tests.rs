@@ -2,4 +2,5 @@
 
 mod columns;
 mod editing;
+mod golden;
 mod stamps;

@@ -3,7 +3,6 @@
 use super::Actors;
 use super::row::read_row;
 use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TouchedRow};
-use crate::document::Names;
 use crate::flat_map::FlatMap;
 use automerge::{Automerge, Change, ObjId, Prop, ReadDoc, legacy};
 
@@ -62,7 +61,7 @@ impl Library {
     }
 
     /// What a document has beyond what was saved of it; `None` if that is all.
-    pub(crate) fn merge(&self, id: DocumentId, names: &Names) -> Option<Merge> {
+    pub(crate) fn merge(&self, id: DocumentId) -> Option<Merge> {
         let Loaded { document, saved } = self.loaded.get(&id)?;
         let changes = document.get_changes(&saved.heads);
         if changes.is_empty() {
@@ -84,7 +83,7 @@ impl Library {
         let mut rows = Vec::new();
         for (table, row) in touched(document, &changes) {
             let Ok(Some((_, map))) = document.get(automerge::ROOT, &table) else { continue };
-            let merged = read_row(document, &map, &row, &mut actors, names);
+            let merged = read_row(document, &map, &row, &mut actors);
             rows.push(TouchedRow { table, id_text: row, row: merged });
         }
         let max_op = document.get_changes(&[]).iter().map(Change::max_op).max().unwrap_or(1);

@@ -9,14 +9,8 @@ use crate::value::Value;
 use automerge::{Automerge, ObjId, ObjType, ReadDoc, ScalarValue};
 
 /// The row of this id below the map of its table; `None` if there is no map in its place.
-pub(crate) fn read_row(
-    document: &Automerge,
-    table: &ObjId,
-    id_text: &str,
-    actors: &mut Actors,
-    names: &Names,
-) -> Option<MergedRow> {
-    let mut reader = RowReader { document, actors, names };
+pub(crate) fn read_row(document: &Automerge, table: &ObjId, id_text: &str, actors: &mut Actors) -> Option<MergedRow> {
+    let mut reader = RowReader { document, actors };
     let mut all = document.get_all(table, id_text).ok()?;
     let (value, object) = all.pop()?;
     if !matches!(value, automerge::Value::Object(ObjType::Map | ObjType::Table)) {
@@ -65,7 +59,6 @@ fn without_parts(stamp: Stamp) -> Stamp {
 struct RowReader<'a> {
     document: &'a Automerge,
     actors: &'a mut Actors,
-    names: &'a Names,
 }
 
 impl RowReader<'_> {
@@ -84,7 +77,8 @@ impl RowReader<'_> {
             let (value, _) = self.value(&value, &id, DOCUMENT_NESTING);
             let Some(id) = self.actors.id(&id) else { continue };
             let mut bytes = Vec::new();
-            encode_value(&value, self.names, &mut bytes);
+            // Its names are text: whoever stores it has another dictionary.
+            encode_value(&value, &Names::new(), &mut bytes);
             rivals.push(Rival { id, value: Bytes::new(bytes) });
         }
         rivals

@@ -278,6 +278,12 @@ fn verify_log(run: &mut VerifyRun, upto: u64, tail: LogTail) {
     }
 }
 
+/// As src/crdt/state.rs stores them.
+mod stamps {
+    pub(super) const LENGTH: usize = crate::keyspace::PREFIX_LENGTH + 16;
+    pub(super) const SHOWN: u8 = 0;
+}
+
 /// Takes in one key: a row says what ids and entries there should be, the others are what there is.
 fn verify_key(run: &mut VerifyRun, key: &[u8], value: &Bytes) {
     let Some(kind) = keyspace::kind(key) else { return run.problem("A key is of no known kind.".into()) };
@@ -294,6 +300,10 @@ fn verify_key(run: &mut VerifyRun, key: &[u8], value: &Bytes) {
             let mut whole = key.to_vec();
             whole.extend_from_slice(value);
             run.found.or_default(prefix(key)).add(&whole);
+        }
+        // Of those that are shown there is one for each row.
+        Kind::Stamps(_) if key.len() == stamps::LENGTH && value.first() == Some(&stamps::SHOWN) => {
+            run.found.or_default(prefix(key)).add(key);
         }
         Kind::Stamps(_) | Kind::Crdt(_) => {}
     }
@@ -317,6 +327,10 @@ fn verify_row(run: &mut VerifyRun, key: &[u8], document: &Bytes) {
     let declared = schema.table_by_id(table).filter(|table| table.declared);
     if let Some(Err(error)) = declared.map(|table| check_stored(&schema, table, document, &place.id)) {
         run.problem(error.message);
+    }
+    if schema.table_by_id(table).is_some_and(|table| table.placement.is_some()) {
+        let key = keyspace::stamps_key(table, &place.id);
+        run.expected.or_default(prefix(&key)).add(&key);
     }
     let change = RowChange { table, place, kind: ChangeKind::Insert, document: document.clone(), old_keys: Vec::new() };
     run.operations.add_row(&schema, &change);
@@ -354,6 +368,15 @@ fn compare(run: &mut VerifyRun) -> VerifyReport {
                 Some(table) => format!("The ids of table \"{}\"", table.name),
                 None => format!("The ids of an unknown table ({})", table.0),
             },
+            Some(Kind::Stamps(table)) => {
+                let name = schema.table_by_id(table).map_or("?", |table| &table.name);
+                if expected != found {
+                    run.problem(format!(
+                        "What documents of table \"{name}\" are synced by is not there, or not theirs."
+                    ));
+                }
+                continue;
+            }
             _ => continue,
         };
         if expected.count != found.count {

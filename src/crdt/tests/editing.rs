@@ -236,8 +236,8 @@ impl Device {
     fn merged(&mut self) -> BTreeMap<String, MergedRow> {
         let (_, table) = self.document.get(automerge::ROOT, "tasks").unwrap().unwrap();
         let ids: Vec<String> = self.document.keys(&table).collect();
-        let (document, actors, names) = (&self.document, &mut self.actors, &self.names);
-        ids.into_iter().map(|id| (id.clone(), read_row(document, &table, &id, actors, names).unwrap())).collect()
+        let (document, actors) = (&self.document, &mut self.actors);
+        ids.into_iter().map(|id| (id.clone(), read_row(document, &table, &id, actors).unwrap())).collect()
     }
 
     /// The rows are what the document says, stamps included.

@@ -4,7 +4,7 @@ use super::synced::{Writer, check_documents, entries, synced};
 use super::world::*;
 use super::*;
 use crate::bytes::Bytes;
-use crate::crdt::{DocumentId, DocumentState};
+use crate::crdt::{DocumentId, DocumentState, Merge};
 use crate::doc::Library;
 use crate::flat_map::FlatMap;
 use crate::keyspace::{self, Root};
@@ -65,8 +65,15 @@ impl Device {
         for _ in 0..20 {
             self.tell();
             let tab = self.tabs[self.writer.below(2)];
-            let names = self.writer.world.tabs[tab].current.schema.names.clone();
-            let Some(merge) = self.library.merge(id, &names) else { return };
+            let Some(made) = self.library.merge(id) else { return };
+            // It comes in a message, which may be damaged.
+            let message = made.encode();
+            let merge = Merge::decode(&message).expect("readable");
+            assert_eq!(merge.encode(), message);
+            let mut damaged = message[..message.len() - self.writer.below(message.len() as u64)].to_vec();
+            let bit = self.writer.below(8 * damaged.len() as u64);
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let _ = Merge::decode(&damaged);
             // Meanwhile somebody may write.
             if self.writer.below(3) == 0 {
                 let other = self.tabs[self.writer.below(2)];

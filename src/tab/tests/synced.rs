@@ -1,5 +1,6 @@
 //! Synced tables: whatever tabs write, the CRDT documents in the store say the same as the rows, as automerge reads them.
 
+use super::damage::calm;
 use super::world::*;
 use super::*;
 use crate::bytes::Bytes;
@@ -289,7 +290,7 @@ pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usiz
             let (_, map) = document.get(automerge::ROOT, &name).expect("readable").expect("a map");
             for id_text in document.keys(&map).collect::<Vec<_>>() {
                 let (_, id) = crate::id::decode(&id_text).expect("an id");
-                let theirs = read_row(&document, &map, &id_text, &mut actors, &schema.names).expect("a row");
+                let theirs = read_row(&document, &map, &id_text, &mut actors).expect("a row");
                 let hint = format!("{hint}, {name} {id_text}");
                 let own = &stored[&(table.id, id)];
                 let at_home = match own {
@@ -368,4 +369,57 @@ fn documents_say_what_rows_say() {
         }
     }
     assert!(seen > 3_000, "{seen} rows");
+}
+
+#[test]
+fn verify_sees_a_row_without_stamps() {
+    let mut writer = Writer { world: World::new(), random: Random::from_number(3), moves: false };
+    let tab = writer.world.open(calm(), synced());
+    for _ in 0..10 {
+        writer.mutate(tab);
+        writer.settle();
+    }
+    assert_eq!(writer.world.verify(tab).problems, Vec::<String>::new());
+    let (key, _) = entries(&mut writer.world, tab, &[0x40], false).swap_remove(0);
+    writer.world.tabs[tab].committed.view.crdt.delete(&key, -1);
+    let problems = writer.world.verify(tab).problems;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("synced by"), "{problems:?}");
+}
+
+#[test]
+fn a_task_lies_within_a_project_that_is_there() {
+    let mut world = World::new();
+    let tab = world.open(small(), synced());
+    let schema = world.tabs[tab].current.schema.clone();
+    let nowhere = crate::id::encode(schema.table("projects").expect("projects").number, &RowId([5; 16]));
+    for project in [nowhere.as_str(), "no id"] {
+        let now_ms = world.now_ms;
+        let transaction = world.tabs[tab].begin(now_ms, false).expect("open");
+        let fields = object(&[("projectId", string(project)), ("title", string("a"))]);
+        let mut bytes = document::encode(&fields, &schema.names);
+        let refused = world.tabs[tab].insert(transaction, "tasks", None, &mut bytes);
+        let Err(Obstacle::Error(error)) = refused else { panic!("{refused:?}") };
+        assert!(error.message.contains("projectId"), "{error:?}");
+        world.tabs[tab].abandon(transaction);
+    }
+    world.settle();
+    assert_eq!(entries(&mut world, tab, &[0x40], false), Vec::new());
+}
+
+#[test]
+fn placements_that_contradict_themselves_are_refused() {
+    let sync = |name: &str, placement: Value| {
+        let Value::Object(mut schema) = synced_value() else { panic!("an object") };
+        schema.insert("sync".into(), object(&[(name, placement)]));
+        SchemaDefinition::from_value(&Value::Object(schema)).expect_err("refused").message
+    };
+    let within = |field: &str| object(&[("home", string("within")), ("field", string(field))]);
+    assert!(sync("nowhere", object(&[("home", string("root"))])).contains("\"nowhere\", which is not in the schema"));
+    assert!(sync("tasks", object(&[("home", string("here"))])).contains("Found \"here\""));
+    assert!(sync("tasks", within("title")).contains("`v.id(…)`"));
+    assert!(sync("tasks", within("projectId")).contains("placed as `root()`"));
+    let kinds = object(&[("name", string("list"))]);
+    let placed = object(&[("home", string("root")), ("kinds", kinds)]);
+    assert!(sync("projects", placed).contains("`text()` or `counter()`"));
 }

@@ -1,0 +1,76 @@
+//! Bytes that devices of other versions have: changes that they make themselves, and what they have stored.
+
+use crate::bytes::Bytes;
+use crate::crdt::{
+    ChangeEncoder, DocumentState, Editor, FieldKind, FieldKinds, Head, HiddenRow, StoredRow, Why, genesis, table_map,
+};
+use crate::document::{self, Document, Names};
+use crate::flat_map::FlatMap;
+use crate::golden;
+use crate::keyspace::{Root, RowId, TableId};
+use crate::value::Value;
+
+struct Kinds;
+impl FieldKinds for Kinds {
+    fn kind_of(&self, field: &str) -> Option<FieldKind> {
+        match field {
+            "note" => Some(FieldKind::Text),
+            "votes" => Some(FieldKind::Counter),
+            _ => None,
+        }
+    }
+}
+
+fn row(title: &str, note: &str, votes: f64) -> Value {
+    let tags = Value::Array(vec![Value::from("x"), Value::Int64(-7)]);
+    let fields =
+        [("note", Value::from(note)), ("tags", tags), ("title", Value::from(title)), ("votes", Value::Float64(votes))];
+    Value::Object(fields.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
+}
+
+#[test]
+fn changes_and_what_is_stored_stay_as_they_are() {
+    let id = [7; 16];
+    let (actor, change) = genesis(&id, "projects", Some("an id"));
+    golden::check("crdt-genesis", &change.bytes);
+    assert_ne!(actor, genesis(&id, "tasks", None).0);
+
+    let names = Names::new();
+    let actors = [actor, Bytes::from(&[3; 16][..])];
+    let [before, after] = [row("a", "hello", 1.0), row("b", "help", 4.0)].map(|value| document::encode(&value, &names));
+    let [before, after] = [&before, &after].map(|bytes| Document::new(bytes).object().expect("an object"));
+    let mut encoder = ChangeEncoder::default();
+    let mut editor = Editor { encoder: &mut encoder, names: &names, kinds: &Kinds, author: 1, first_op: 3 };
+    let mut stamps = editor.insert_row(table_map(0), "a row's id", 1_700_000_000_000.5, before).expect("written");
+    editor.update_row(&mut stamps, before, after).expect("written");
+    editor.delete_row(&mut stamps, 1_700_000_000_001.0);
+    let head = Head {
+        actors: &actors,
+        author: 1,
+        sequence: 1,
+        first_op: 3,
+        time: 1_700_000_000,
+        dependencies: &[change.hash],
+    };
+    let written = encoder.finish(&head);
+    golden::check("crdt-change", &written.bytes);
+    let mut document = automerge::Automerge::new();
+    document.load_incremental(&[change.bytes, written.bytes].concat()).expect("loads");
+    assert_eq!(document.get_heads(), [automerge::ChangeHash(written.hash)]);
+    golden::check("crdt-stamps", &stamps.encode());
+
+    let tables: FlatMap<String, u32> = [("projects".to_string(), 0)].into_iter().collect();
+    let state = DocumentState { id, heads: vec![change.hash], max_op: 30, actor_count: 2, tables };
+    golden::check("crdt-state", &state.encode());
+    assert_eq!(DocumentState::decode(&state.encode()), Ok(state));
+
+    let root = Root { table: TableId(1), id: RowId([9; 16]) };
+    golden::check("crdt-row-shown", &StoredRow::shown(&stamps.encode()));
+    let hidden = HiddenRow::encode(Why::Misfit, root, 5.5, b"document", b"stamps");
+    golden::check("crdt-row-hidden", &hidden);
+    let Ok(StoredRow::Hidden(read)) = StoredRow::decode(&Bytes::new(hidden)) else { panic!("hidden") };
+    assert_eq!(
+        (read.why, read.root, &read.document[..], &read.stamps[..]),
+        (Why::Misfit, root, &b"document"[..], &b"stamps"[..])
+    );
+}
