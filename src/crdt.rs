@@ -16,12 +16,22 @@ mod merge;
 mod op;
 mod stamp;
 mod state;
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))] // beside automerge
 mod tests;
 
-pub(crate) use edit::{Editor, FieldKind, FieldKinds, mark};
-pub(crate) use encoder::{ChangeEncoder, ChangeHash, Encoded, Head, chunk_length};
+pub(crate) use edit::{Editor, FieldKind, FieldKinds};
+pub(crate) use encoder::{ChangeEncoder, ChangeHash, Head};
 pub(crate) use merge::{Merge, MergedRow, TouchedRow};
-pub(crate) use op::{Action, ActorId, Element, Key, Object, Op, OpId, Scalar};
-pub(crate) use stamp::{Item, Parts, Rival, RowStamps, Stamp};
+pub(crate) use op::{ActorId, OpId};
+pub(crate) use stamp::RowStamps;
 pub(crate) use state::{DocumentId, DocumentState, HiddenRow, StoredRow, Why, genesis, table_map};
+
+// What only the docs worker needs, and tests.
+#[cfg(any(test, feature = "docs"))]
+#[allow(unused_imports)] // by tests in WebAssembly, which have no automerge beside them
+pub(crate) use {
+    edit::mark,
+    encoder::{Encoded, chunk_length},
+    op::{Action, Element, Key, Object, Op, Scalar},
+    stamp::{Item, Parts, Rival, Stamp},
+};

@@ -169,7 +169,6 @@ pub fn crdt(bytes: &[u8]) {
     }
     // Nothing of these may panic, or take memory that the bytes are not worth.
     let _ = StoredRow::decode(&Bytes::from(bytes));
-    let _ = crate::crdt::chunk_length(bytes);
     if let Ok(merge) = Merge::decode(bytes) {
         assert!(Merge::decode(&merge.encode()).is_ok(), "a merge reads back");
     }

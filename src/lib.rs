@@ -13,7 +13,7 @@
 mod bytes;
 mod change;
 mod crdt;
-#[cfg(any(test, feature = "docs"))]
+#[cfg(any(all(test, not(target_arch = "wasm32")), feature = "docs"))]
 mod doc;
 mod document;
 mod error;

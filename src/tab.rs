@@ -54,7 +54,7 @@ use crate::keyspace::{RowId, TableId};
 use crate::log::{ChangeKind, CommitId};
 use crate::random::Random;
 use crate::schema::{Schema, WantedSchema};
-use crate::store::{LoadedPages, Manifest, Overlay, PageCache, PageId, View};
+use crate::store::{LoadedPages, Manifest, PageCache, PageId, View};
 use clock::Clock;
 use connection::{APPEND_FAILURES, READ_FAILURES};
 use failures::Failures;

@@ -12,7 +12,9 @@
 
 use super::column::{DeltaColumn, FlagColumn, RunColumn, put_signed};
 use super::op::{Action, ActorId, Element, Key, Object, Op, OpId, Scalar};
-use crate::bytes::{Reader, Write};
+#[cfg(any(test, feature = "docs"))]
+use crate::bytes::Reader;
+use crate::bytes::Write;
 use crate::sha256::sha256;
 use crate::sort::{sort, sort_by};
 
@@ -239,6 +241,7 @@ impl ChangeEncoder {
 }
 
 /// The length of the chunk that bytes begin with, if they begin with one.
+#[cfg(any(test, feature = "docs"))]
 pub(crate) fn chunk_length(bytes: &[u8]) -> Option<usize> {
     let mut reader = Reader::new(bytes.strip_prefix(&MAGIC)?);
     reader.take(5, "chunk: checksum and kind").ok()?;

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::keyspace::Root;
 use crate::log::RowChange;
 use crate::schema::{IndexKeys, Schema};
-use crate::store::{Manifest, Overlay, View};
+use crate::store::{Manifest, View};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::keyspace::{self, TableId};
 use crate::read_set::ReadSet;
 use crate::schema::{Evolution, IndexState, Schema, WantedSchema};
-use crate::store::{Direction, Overlay, PageId, ReadError, Scan, View};
+use crate::store::{Direction, PageId, ReadError, Scan, View};
 use std::collections::VecDeque;
 use std::rc::Rc;
 

@@ -16,7 +16,6 @@ use crate::flat_map::FlatMap;
 use crate::id;
 use crate::keyspace::{self, Place, Root, RowId, TableId};
 use crate::log::{CrdtEntry, Record};
-use crate::random::Random;
 use crate::schema::{Home, Placement, Schema, Table};
 use crate::store::{Direction, Entry, PageCache, ReadError};
 use drafts::Drafts;

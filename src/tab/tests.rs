@@ -9,12 +9,14 @@ mod gathering;
 mod import;
 mod limited;
 mod live;
+#[cfg(not(target_arch = "wasm32"))] // beside automerge
 mod merging;
 mod narrowing;
 mod parts;
 mod repair;
 mod rolled_back;
 mod set_back;
+#[cfg(not(target_arch = "wasm32"))] // beside automerge
 mod synced;
 mod too_large;
 mod turns;

@@ -158,15 +158,16 @@ test("a list without a number of documents to begin with says what it wants", as
   const db = await openDatabase({ name: freshName(), schema, storage: "memory" });
   t.after(() => db.close());
   const begin = livePages as (...args: unknown[]) => unknown;
-  for (const [options, given] of [
+  const refused: [unknown, string][] = [
     [undefined, "undefined"],
     [null, "undefined"],
     [{ initialNumItems: 0 }, "0"],
     [{ initialNumItems: "2" }, '"2"'],
-  ]) {
+  ];
+  for (const [options, given] of refused) {
     assert.throws(() => begin(db, db.query("things"), options), {
       code: "InvalidArgument",
-      message: `\`options.initialNumItems\` must be a positive integer. Received ${String(given)}.`,
+      message: `\`options.initialNumItems\` must be a positive integer. Received ${given}.`,
     });
   }
 });

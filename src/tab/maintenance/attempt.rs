@@ -4,7 +4,7 @@ use super::{PAUSE_MS, Stage};
 use crate::error::{Code, Error};
 use crate::log::Record;
 use crate::schema::Schema;
-use crate::store::{ATTEMPTS_END, Checkpoint, Freed, Manifest, Overlay, PageId, ReadError, Session, Step, View};
+use crate::store::{ATTEMPTS_END, Checkpoint, Freed, Manifest, PageId, ReadError, Session, Step, View};
 use crate::tab::Tab;
 use crate::tab::commit::storage_error;
 use crate::tab::effect::{Effect, Event, Failure};
