@@ -72,6 +72,8 @@ pub enum Kind {
     Entry(IndexId),
     /// The stamps of a row of this table.
     Stamps(TableId),
+    /// What is left of one in a document that it has left.
+    Remains(TableId),
     /// Of the CRDT document of a row of this table.
     Crdt(TableId),
 }
@@ -83,7 +85,8 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
         ROW => Some(Kind::Row(TableId(number))),
         ID => Some(Kind::Id(TableId(number))),
         ENTRY => Some(Kind::Entry(IndexId(number))),
-        STAMPS | REMAINS => Some(Kind::Stamps(TableId(number))),
+        STAMPS => Some(Kind::Stamps(TableId(number))),
+        REMAINS => Some(Kind::Remains(TableId(number))),
         CRDT | CRDT_ACTOR | CRDT_CHANGES => Some(Kind::Crdt(TableId(number))),
         _ => None,
     }

@@ -16,7 +16,7 @@ const TRUNCATED = "[...truncated]";
  */
 export function describe(value: unknown, most = DESCRIPTION_LENGTH_MAX): string {
   if (value === undefined) return "undefined";
-  let text: string | undefined;
+  let text: string;
   let values = 0;
   try {
     text = JSON.stringify(value, (_key, inner: unknown) => {
@@ -32,7 +32,7 @@ export function describe(value: unknown, most = DESCRIPTION_LENGTH_MAX): string 
     // Cycles, nesting beyond the stack, and objects whose getters or toJSON throw.
     text = "[...]";
   }
-  return text === undefined ? "undefined" : shortened(text, most);
+  return shortened(text, most);
 }
 
 /** The beginning of a text that is too long for a message. */

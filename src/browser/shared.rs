@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     /// What a database in memory has to do: commits and reads, and maintenance.
     tasks: [Queue; 2],
     steps: Cell<u32>,
+    /// What sends what has gathered: made once, since a function for JavaScript costs as much as a call or two.
+    send: RefCell<Option<Closure<dyn FnMut()>>>,
 }
 
 #[derive(Default)]
@@ -83,6 +85,7 @@ impl Shared {
             held: RefCell::default(),
             tasks: Default::default(),
             steps: Cell::new(0),
+            send: RefCell::default(),
         })
     }
 
@@ -147,16 +150,19 @@ impl Shared {
             return;
         }
         // Behind the microtask that tells of live queries.
-        let shared = Rc::downgrade(self);
-        let send = Closure::once_into_js(move || {
-            let Some(shared) = shared.upgrade() else { return };
-            shared.enter(|inner| {
-                inner.is_sending = false;
-                let now_ms = inner.now();
-                inner.tab.send(now_ms);
-            });
+        let mut send = self.send.borrow_mut();
+        let send = send.get_or_insert_with(|| {
+            let shared = Rc::downgrade(self);
+            Closure::new(move || {
+                let Some(shared) = shared.upgrade() else { return };
+                shared.enter(|inner| {
+                    inner.is_sending = false;
+                    let now_ms = inner.now();
+                    inner.tab.send(now_ms);
+                });
+            })
         });
-        queue_microtask(send.unchecked_ref());
+        queue_microtask(send.as_ref().unchecked_ref());
     }
 
     /// Hands the tab's events to the listener, who may call back.

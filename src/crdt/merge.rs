@@ -6,6 +6,7 @@
 //! ```
 //! Fields are a document whose names are all text: the two binaries have no dictionary in common.
 
+use super::state::{read_heads, write_heads};
 use super::{ActorId, ChangeHash, DocumentState, RowStamps};
 use crate::bytes::{Bytes, Malformed, Reader, Write};
 use crate::document::{self, Document, Names};
@@ -51,10 +52,7 @@ pub(crate) struct MergedRow {
 impl Merge {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.chunks.len() + 256);
-        out.put_varint(self.base_heads.len() as u64);
-        for head in &self.base_heads {
-            out.extend_from_slice(head);
-        }
+        write_heads(&mut out, &self.base_heads);
         out.put_varint(self.base_actors.into());
         out.put_bytes(&self.state.encode());
         out.put_varint(self.actors.len() as u64);
@@ -71,10 +69,7 @@ impl Merge {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
-        let mut base_heads = Vec::new();
-        for _ in 0..reader.length(reader.remaining(), "merge: heads")? {
-            base_heads.push(*reader.take(32, "merge: head")?.first_chunk().ok_or(Malformed("merge: head"))?);
-        }
+        let base_heads = read_heads(&mut reader)?;
         let base_actors = u32::try_from(reader.varint("merge: actors")?).map_err(|_| Malformed("merge: actors"))?;
         let state = DocumentState::decode(reader.bytes("merge: state")?)?;
         let mut actors = Vec::new();

@@ -36,8 +36,9 @@ pub(crate) struct DocumentState {
 }
 
 impl DocumentState {
+    /// One that is empty. Tables are made by one or two operations, which come before all others.
     pub(crate) fn new(id: DocumentId) -> Self {
-        DocumentState { id, heads: Vec::new(), max_op: 0, actor_count: 0, tables: FlatMap::new() }
+        DocumentState { id, heads: Vec::new(), max_op: 2, actor_count: 0, tables: FlatMap::new() }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -45,10 +46,7 @@ impl DocumentState {
         out.extend_from_slice(&self.id);
         out.put_varint(self.max_op.into());
         out.put_varint(self.actor_count.into());
-        out.put_varint(self.heads.len() as u64);
-        for head in &self.heads {
-            out.extend_from_slice(head);
-        }
+        write_heads(&mut out, &self.heads);
         out.put_varint(self.tables.len() as u64);
         for (name, actor) in &self.tables {
             out.put_bytes(name.as_bytes());
@@ -63,10 +61,7 @@ impl DocumentState {
         let id = *reader.take(16, "document: id")?.first_chunk().ok_or(Malformed("document: id"))?;
         let max_op = number(&mut reader, "document: greatest operation")?;
         let actor_count = number(&mut reader, "document: actors")?;
-        let mut heads = Vec::new();
-        for _ in 0..reader.length(reader.remaining(), "document: heads")? {
-            heads.push(*reader.take(32, "document: head")?.first_chunk().ok_or(Malformed("document: head"))?);
-        }
+        let heads = read_heads(&mut reader)?;
         let mut tables = FlatMap::new();
         for _ in 0..reader.length(reader.remaining(), "document: tables")? {
             let name = reader.string("document: table")?.to_string();
@@ -75,6 +70,19 @@ impl DocumentState {
         reader.finish("document: left over")?;
         Ok(DocumentState { id, heads, max_op, actor_count, tables })
     }
+}
+
+pub(super) fn write_heads(out: &mut Vec<u8>, heads: &[ChangeHash]) {
+    out.put_varint(heads.len() as u64);
+    for head in heads {
+        out.extend_from_slice(head);
+    }
+}
+
+pub(super) fn read_heads(reader: &mut Reader<'_>) -> Result<Vec<ChangeHash>, Malformed> {
+    const HEAD: Malformed = Malformed("heads of a document");
+    let count = reader.length(reader.remaining(), HEAD.0)?;
+    (0..count).map(|_| reader.take(32, HEAD.0)?.first_chunk().copied().ok_or(HEAD)).collect()
 }
 
 struct NoKinds;

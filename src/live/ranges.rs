@@ -38,9 +38,7 @@ impl<T: Copy + PartialEq> RangeIndex<T> {
 
     /// Tells what the ranges are noted for that hold a key.
     pub(crate) fn holding(&mut self, key: &[u8], mut found: impl FnMut(T)) {
-        if !self.is_noted {
-            self.note();
-        }
+        self.settle();
         let after = self.list.partition_point(|(range, _)| range.start.as_slice() <= key);
         for (block, ranges) in self.list[..after].chunks(BLOCK).enumerate() {
             if self.list[self.reaches[block]].0.end.as_slice() <= key {
@@ -51,6 +49,19 @@ impl<T: Copy + PartialEq> RangeIndex<T> {
                     found(*value);
                 }
             }
+        }
+    }
+
+    /// Whether a range begins with these bytes.
+    pub(crate) fn has_within(&self, prefix: &[u8]) -> bool {
+        let first = self.list.partition_point(|(range, _)| range.start.as_slice() < prefix);
+        self.list.get(first).is_some_and(|(range, _)| range.start.starts_with(prefix))
+    }
+
+    /// Gets ready for the next question, so that it need not wait for that.
+    pub(crate) fn settle(&mut self) {
+        if !self.is_noted {
+            self.note();
         }
     }
 

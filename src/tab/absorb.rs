@@ -81,6 +81,9 @@ impl Tab {
             if manifest.is_none() {
                 self.committed.apply(&record.record);
                 self.maintenance.note_record(&record.record);
+            } else {
+                // The manifest may have it already: what waits has to know all the same.
+                self.committed.apply_crdt(&record.record);
             }
             self.sequence = record.sequence;
             self.push_tail(record);

@@ -17,7 +17,7 @@ use crate::live::{Patch, RangeIndex, Window};
 use crate::log::{ChangeKind, RowChange};
 use crate::query::{self, Plan, Row as FilterRow};
 use crate::read_set::KeyRange;
-use crate::schema::{IndexKeys, Schema};
+use crate::schema::{Index, IndexKeys, Schema};
 use crate::value::Value;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -206,13 +206,18 @@ impl LiveQueries {
             self.move_key(was.then_some(key), is.then_some(key), change, names, is_rollback);
         }
         let Some(table) = schema.table_by_id(change.table) else { return };
+        let is_watched = |index: &&Index| self.ranges.has_within(&keyspace::entry_prefix(index.id));
+        let watched: Vec<&Index> = table.indexes().iter().filter(is_watched).collect();
+        if watched.is_empty() {
+            return;
+        }
         let mut keys = std::mem::take(&mut self.keys);
         keys.clear();
         if is {
             fill_keys(&mut keys, schema, table, &change.document, place);
         }
         let mut old = Vec::new();
-        for index in table.indexes() {
+        for index in watched {
             let new = crate::change::key_of(&keys, index.id);
             let before = match change.old_keys.iter().find(|old| old.index == index.id) {
                 Some(fields) => {
@@ -380,6 +385,7 @@ impl Tab {
     pub fn unwatch(&mut self, id: LiveId) {
         if self.live.list.remove(&id).is_some() {
             self.live.unwatch(id);
+            self.live.ranges.settle();
         }
     }
 
@@ -461,6 +467,7 @@ impl Tab {
         query.plan = Some(kept);
         let Subject::Rows(_, window) = &mut live.subject else {
             self.live.watch(id, range, true);
+            self.live.ranges.settle();
             return Ok(match self.count(Source::Current, &plan)? {
                 Ok(count) => LiveNews::Count(count),
                 Err(step) => self.hold_up(id, step, None),
@@ -469,6 +476,8 @@ impl Tab {
         *window = Window::new(plan.descending, plan.limit);
         plan.limit = window.wanted();
         self.live.watch(id, range, false);
+        // A write that comes next shall find it ready.
+        self.live.ranges.settle();
         let mut run = self.start_query(Source::Current, plan)?;
         run.keep_entries();
         self.go_on_reading(id, Box::new(run), true, sink)

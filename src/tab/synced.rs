@@ -93,11 +93,6 @@ impl Documents {
         self.known.get(root).map(|document| &document.state)
     }
 
-    /// The actors of a document that is known.
-    pub(crate) fn actors(&self, root: &Root) -> &[ActorId] {
-        self.known.get(root).map_or(&[], |document| &document.actors)
-    }
-
     /// Takes in what a record of the log says of documents that are known, or new: what waits to be written may have found
     /// none before, and meant to make it.
     pub(crate) fn note(&mut self, record: &Record) {

@@ -10,6 +10,7 @@ use super::stored::{check_stored, decode_manifest, decode_record};
 use super::{RunStep, Tab};
 use crate::bytes::Bytes;
 use crate::change::Operations;
+use crate::crdt::{IS_BUILT_IN, StoredRow};
 use crate::document;
 use crate::error::{Code, Error, Result};
 use crate::flat_map::FlatMap;
@@ -278,12 +279,6 @@ fn verify_log(run: &mut VerifyRun, upto: u64, tail: LogTail) {
     }
 }
 
-/// As src/crdt/state.rs stores them.
-mod stamps {
-    pub(super) const LENGTH: usize = crate::keyspace::PREFIX_LENGTH + 16;
-    pub(super) const SHOWN: u8 = 0;
-}
-
 /// Takes in one key: a row says what ids and entries there should be, the others are what there is.
 fn verify_key(run: &mut VerifyRun, key: &[u8], value: &Bytes) {
     let Some(kind) = keyspace::kind(key) else { return run.problem("A key is of no known kind.".into()) };
@@ -301,11 +296,13 @@ fn verify_key(run: &mut VerifyRun, key: &[u8], value: &Bytes) {
             whole.extend_from_slice(value);
             run.found.or_default(prefix(key)).add(&whole);
         }
-        // Of those that are shown there is one for each row.
-        Kind::Stamps(_) if key.len() == stamps::LENGTH && value.first() == Some(&stamps::SHOWN) => {
-            run.found.or_default(prefix(key)).add(key);
-        }
-        Kind::Stamps(_) | Kind::Crdt(_) => {}
+        Kind::Stamps(_) | Kind::Remains(_) if IS_BUILT_IN => match (kind, StoredRow::decode(value)) {
+            // Of those that are shown there is one for each row.
+            (Kind::Stamps(_), Ok(StoredRow::Shown { .. })) => run.found.or_default(prefix(key)).add(key),
+            (_, Ok(_)) => {}
+            (_, Err(malformed)) => run.problem(format!("What a document is synced by is damaged ({}).", malformed.0)),
+        },
+        Kind::Stamps(_) | Kind::Remains(_) | Kind::Crdt(_) => {}
     }
 }
 
@@ -328,7 +325,7 @@ fn verify_row(run: &mut VerifyRun, key: &[u8], document: &Bytes) {
     if let Some(Err(error)) = declared.map(|table| check_stored(&schema, table, document, &place.id)) {
         run.problem(error.message);
     }
-    if schema.table_by_id(table).is_some_and(|table| table.placement.is_some()) {
+    if IS_BUILT_IN && schema.table_by_id(table).is_some_and(|table| table.placement.is_some()) {
         let key = keyspace::stamps_key(table, &place.id);
         run.expected.or_default(prefix(&key)).add(&key);
     }
@@ -368,7 +365,7 @@ fn compare(run: &mut VerifyRun) -> VerifyReport {
                 Some(table) => format!("The ids of table \"{}\"", table.name),
                 None => format!("The ids of an unknown table ({})", table.0),
             },
-            Some(Kind::Stamps(table)) => {
+            Some(Kind::Stamps(table)) if IS_BUILT_IN => {
                 let name = schema.table_by_id(table).map_or("?", |table| &table.name);
                 if expected != found {
                     run.problem(format!(
@@ -414,7 +411,7 @@ pub(crate) fn describe(schema: &Schema, start: &[u8], end: Option<&[u8]>) -> Str
         Some(Kind::Row(table)) => schema.table_by_id(table).map(|table| format!("table \"{}\"", table.name)),
         Some(Kind::Id(table)) => schema.table_by_id(table).map(|table| format!("the ids of table \"{}\"", table.name)),
         Some(Kind::Entry(index)) => index_name(schema, index),
-        Some(Kind::Stamps(table) | Kind::Crdt(table)) => {
+        Some(Kind::Stamps(table) | Kind::Remains(table) | Kind::Crdt(table)) => {
             schema.table_by_id(table).map(|table| format!("what table \"{}\" is synced by", table.name))
         }
         None => None,

@@ -1,9 +1,10 @@
 //! Rows that are edited by their stamps alone, against the documents that automerge makes of the changes: by several
 //! devices, which meet now and then.
 
+use super::Kinds;
 use crate::bytes::Bytes;
 use crate::crdt::MergedRow;
-use crate::crdt::{ChangeEncoder, ChangeHash, Editor, FieldKind, FieldKinds, Head, OpId, RowStamps};
+use crate::crdt::{ChangeEncoder, ChangeHash, Editor, Head, OpId, RowStamps};
 use crate::doc::{Actors, read_row};
 use crate::document::{self, Document, Names};
 use crate::flat_map::FlatMap;
@@ -11,17 +12,6 @@ use crate::random::Random;
 use crate::value::Value;
 use automerge::{Automerge, Change, ReadDoc};
 use std::collections::BTreeMap;
-
-struct Kinds;
-impl FieldKinds for Kinds {
-    fn kind_of(&self, field: &str) -> Option<FieldKind> {
-        match field {
-            "note" => Some(FieldKind::Text),
-            "votes" => Some(FieldKind::Counter),
-            _ => None,
-        }
-    }
-}
 
 /// A row as the page has it: without what only the document knows.
 #[derive(Clone)]

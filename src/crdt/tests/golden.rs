@@ -1,25 +1,13 @@
 //! Bytes that devices of other versions have: changes that they make themselves, and what they have stored.
 
+use super::Kinds;
 use crate::bytes::Bytes;
-use crate::crdt::{
-    ChangeEncoder, DocumentState, Editor, FieldKind, FieldKinds, Head, HiddenRow, StoredRow, Why, genesis, table_map,
-};
+use crate::crdt::{ChangeEncoder, DocumentState, Editor, Head, HiddenRow, StoredRow, Why, genesis, table_map};
 use crate::document::{self, Document, Names};
 use crate::flat_map::FlatMap;
 use crate::golden;
 use crate::keyspace::{Root, RowId, TableId};
 use crate::value::Value;
-
-struct Kinds;
-impl FieldKinds for Kinds {
-    fn kind_of(&self, field: &str) -> Option<FieldKind> {
-        match field {
-            "note" => Some(FieldKind::Text),
-            "votes" => Some(FieldKind::Counter),
-            _ => None,
-        }
-    }
-}
 
 fn row(title: &str, note: &str, votes: f64) -> Value {
     let tags = Value::Array(vec![Value::from("x"), Value::Int64(-7)]);

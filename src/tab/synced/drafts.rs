@@ -203,20 +203,16 @@ impl<'a> Drafts<'a> {
         self.committed.view.crdt.get(key).map_or_else(|| stored.clone(), value_of)
     }
 
+    /// The last one under a key counts.
     fn put(&mut self, key: Vec<u8>, stored: Option<Bytes>, is_new: bool) {
-        match self.rows.iter_mut().rfind(|row| !is_new && row.key == key) {
-            Some(row) => row.stored = stored,
-            None => self.rows.push(DraftRow { key, stored, is_new }),
-        }
+        self.rows.push(DraftRow { key, stored, is_new });
     }
 
     /// Keeps what is left of a row in a document that it leaves.
     fn leave(&mut self, writer: &RowWriter<'_>, from: Root, left: Option<Bytes>) {
-        let key = keyspace::remains_key(writer.table.id, &writer.place.id, &from);
-        // It may have left it before in this commit, and have come back.
-        match self.rows.iter_mut().rfind(|row| row.key == key) {
-            Some(row) => row.stored = left,
-            None => self.rows.push(DraftRow { key, stored: left, is_new: true }),
+        if left.is_some() {
+            let key = keyspace::remains_key(writer.table.id, &writer.place.id, &from);
+            self.put(key, left, true);
         }
     }
 
@@ -240,8 +236,7 @@ impl<'a> Drafts<'a> {
             let known = self.known.get(&root).cloned();
             let is_new = known.is_none();
             let document = known.unwrap_or_else(|| Document {
-                // Tables are made by one or two operations, which come before all others.
-                state: DocumentState { max_op: 2, ..DocumentState::new(id.unwrap_or_else(|| sixteen(self.random))) },
+                state: DocumentState::new(id.unwrap_or_else(|| sixteen(self.random))),
                 actors: Rc::default(),
                 own: None,
             });
@@ -278,9 +273,7 @@ impl<'a> Drafts<'a> {
     pub(super) fn finish(self, sequence: u64) -> (Vec<CrdtEntry>, Vec<(Root, Document)>) {
         let mut entries = Vec::new();
         for DraftRow { key, stored, is_new } in self.rows {
-            if stored.is_some() || !is_new {
-                entries.push(CrdtEntry { key: Bytes::new(key), value: stored, is_new });
-            }
+            entries.push(CrdtEntry { key: Bytes::new(key), value: stored, is_new });
         }
         let mut documents = Vec::new();
         for (root, draft) in self.documents {

@@ -260,7 +260,7 @@ pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usiz
     }
     let mut remains: FlatMap<(TableId, RowId, Root), StoredRow> = FlatMap::new();
     for (key, value) in entries(world, tab, &[0x41], false) {
-        let Some(Kind::Stamps(table)) = keyspace::kind(&key) else { panic!("{hint}: a key") };
+        let Some(Kind::Remains(table)) = keyspace::kind(&key) else { panic!("{hint}: a key") };
         let root = Root::of(&[&[0x50], &key[21..]].concat()).expect("a root");
         let id = keyspace::id_of(&key[..21]).expect("an id");
         remains.insert((table, id, root), StoredRow::decode(&value).expect("readable"));
@@ -422,4 +422,58 @@ fn placements_that_contradict_themselves_are_refused() {
     let kinds = object(&[("name", string("list"))]);
     let placed = object(&[("home", string("root")), ("kinds", kinds)]);
     assert!(sync("projects", placed).contains("`text()` or `counter()`"));
+}
+
+/// A write whose answer is lost is found in the log together with a checkpoint that has it already: what waits behind it
+/// stands on its stamps all the same.
+#[test]
+fn what_waits_behind_a_lost_answer_knows_what_was_saved() {
+    let mut world = World::new();
+    let alice = world.open(small(), synced());
+    let bob = world.open(small(), synced());
+    let schema = world.tabs[alice].current.schema.clone();
+    let (projects, notes) = (schema.table("projects").expect("it").clone(), schema.table("notes").expect("it").clone());
+    let now_ms = world.now_ms;
+    let begun = world.tabs[alice].begin(now_ms, false).expect("open");
+    let mut bytes = document::encode(&object(&[("name", string("first"))]), &schema.names);
+    let row = world.tabs[alice].insert(begun, "projects", None, &mut bytes).expect("inserted");
+    world.tabs[alice].finish(now_ms, begun).expect("finished");
+    world.settle();
+
+    world.is_deaf = Some(alice);
+    let text = crate::id::encode(projects.number, &row);
+    let rename = |world: &mut World, name: &str| {
+        let begun = world.tabs[alice].begin(now_ms, false).expect("open");
+        let changes = [("name".to_string(), Some(string(name)))].into_iter().collect();
+        let mut bytes = document::encode_patch(&changes, &schema.names);
+        world.tabs[alice].patch(begun, projects.id, row, &text, &mut bytes).expect("patched");
+        assert_eq!(world.tabs[alice].finish(now_ms, begun), Ok(Finished::Queued));
+    };
+    rename(&mut world, "second");
+    let effects = world.tabs[alice].take_effects();
+    let [Effect::Append { sequence, record }] = &effects[..] else { panic!("{effects:?}") };
+    assert!(world.storage.append(*sequence, record.clone()));
+    rename(&mut world, "third");
+    assert_eq!(world.tabs[alice].take_effects(), Vec::new(), "it waits");
+
+    for _ in 0..20 {
+        world.tick(bob);
+        let now_ms = world.now_ms;
+        let begun = world.tabs[bob].begin(now_ms, false).expect("open");
+        let mut bytes = document::encode(&object(&[("text", string("a"))]), &schema.names);
+        world.tabs[bob].insert(begun, &notes.name, None, &mut bytes).expect("inserted");
+        world.tabs[bob].finish(now_ms, begun).expect("finished");
+        world.settle();
+    }
+    world.sleep(2_000.0);
+    world.wake(bob);
+    assert!(world.tabs[bob].committed.view.manifest.sequence > *sequence, "it is in a checkpoint");
+    world.tick(alice);
+    let now_ms = world.now_ms;
+    world.tabs[alice].handle(now_ms, Input::OutcomeUnknown);
+    world.settle();
+    assert_eq!(check_documents(&mut world, alice, "alice"), 1);
+    let (_, shown) = entries(&mut world, alice, &keyspace::row_prefix(projects.id), false).swap_remove(0);
+    let fields = Document::new(&shown).to_value(&schema.names).expect("readable");
+    assert_eq!(fields.get("name"), Some(&string("third")));
 }

@@ -185,11 +185,11 @@ impl Tab {
         // Before anything is drawn or taken: it may have to wait for pages.
         let bases = self.prepare_synced(id, table, row, [None, Some(document)])?;
         // A row that was deleted before comes back at its place, on every device.
-        let imported = row.and_then(|row| self.created_before(&bases, table.id, row)).or(imported);
+        let known_time = row.and_then(|row| self.created_before(&bases, table.id, row)).or(imported);
         let last = self.last_creation_time;
         let transaction = self.transactions.get_mut(id).expect("it was there");
         let row = row.unwrap_or_else(|| id::make(transaction.random.next_id(), transaction.began_ms));
-        let creation_time = imported.unwrap_or_else(|| transaction.next_creation_time(last));
+        let creation_time = known_time.unwrap_or_else(|| transaction.next_creation_time(last));
         let document = Bytes::new(std::mem::take(document));
         // A row that this transaction has deleted comes back at its place: a row never moves.
         let earlier = transaction.rows.get(table.id, &row).filter(|changed| changed.before.is_some());
