@@ -10,21 +10,27 @@ pub(crate) const IS_BUILT_IN: bool = cfg!(any(test, feature = "sync"));
 
 mod align;
 mod column;
+mod copies;
 mod edit;
 mod encoder;
 mod merge;
 mod op;
+mod rest;
 mod stamp;
 mod state;
+mod stored_row;
 #[cfg(all(test, not(target_arch = "wasm32")))] // beside automerge
 mod tests;
 
+pub(crate) use copies::{Copy, chosen};
 pub(crate) use edit::{Editor, FieldKind, FieldKinds};
 pub(crate) use encoder::{ChangeEncoder, ChangeHash, Head};
 pub(crate) use merge::{Merge, MergedRow, TouchedRow};
 pub(crate) use op::{ActorId, OpId};
+pub(crate) use rest::WholeRow;
 pub(crate) use stamp::RowStamps;
-pub(crate) use state::{DocumentId, DocumentState, HiddenRow, StoredRow, Why, genesis, table_map};
+pub(crate) use state::{DocumentId, DocumentState, TableMap, genesis, table_map};
+pub(crate) use stored_row::{HiddenRow, Marks, Rest, StoredRow, Why, is_noted};
 
 // What only the docs worker needs, and tests.
 #[cfg(any(test, feature = "docs"))]

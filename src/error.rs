@@ -68,6 +68,8 @@ codes! {
     NotSupported,
     /// What `db.now` was asked for is not in memory.
     NotCached,
+    /// A CRDT document that can't be taken in; the message says why.
+    DocumentRefused,
     /// A transaction or mutation context used after its end.
     TransactionClosed,
     /// A mutation ran longer than its time limit.

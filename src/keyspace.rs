@@ -57,6 +57,7 @@ const ID: u8 = 0x20;
 const ENTRY: u8 = 0x30;
 const STAMPS: u8 = 0x40;
 const REMAINS: u8 = 0x41;
+const NOTED: u8 = 0x42;
 const CRDT: u8 = 0x50;
 const CRDT_ACTOR: u8 = 0x51;
 const CRDT_CHANGES: u8 = 0x52;
@@ -74,6 +75,8 @@ pub enum Kind {
     Stamps(TableId),
     /// What is left of one in a document that it has left.
     Remains(TableId),
+    /// That there is something to be said of one of those two.
+    Noted(TableId),
     /// Of the CRDT document of a row of this table.
     Crdt(TableId),
 }
@@ -87,6 +90,7 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
         ENTRY => Some(Kind::Entry(IndexId(number))),
         STAMPS => Some(Kind::Stamps(TableId(number))),
         REMAINS => Some(Kind::Remains(TableId(number))),
+        NOTED => Some(Kind::Noted(TableId(number))),
         CRDT | CRDT_ACTOR | CRDT_CHANGES => Some(Kind::Crdt(TableId(number))),
         _ => None,
     }
@@ -224,8 +228,30 @@ pub fn stamps_key(table: TableId, id: &RowId) -> IdKey {
 
 /// The key of what is left of a row in a document.
 pub fn remains_key(table: TableId, id: &RowId, root: &Root) -> Vec<u8> {
-    [&[REMAINS], &stamps_key(table, id)[1..], &root.state_key()[1..]].concat()
+    [&remains_prefix(table, id)[..], &root.state_key()[1..]].concat()
 }
+
+/// What the keys of all that is left of a row start with.
+pub fn remains_prefix(table: TableId, id: &RowId) -> IdKey {
+    let mut key = stamps_key(table, id);
+    key[0] = REMAINS;
+    key
+}
+
+/// The document of a key of what is left of a row.
+pub fn remains_root(key: &[u8]) -> Option<Root> {
+    Root::from_key_part(key.get(PREFIX_LENGTH + 16..)?)
+}
+
+/// The key that says that there is something to be said of what is stored under a key of stamps or remains.
+pub fn noted_key(stored: &[u8]) -> Vec<u8> {
+    let mut key = stored.to_vec();
+    key[0] = NOTED;
+    key
+}
+
+/// What all such keys start with.
+pub const NOTED_PREFIX: &[u8] = &[NOTED];
 
 /// The row id that an id key names.
 pub fn id_of(key: &[u8]) -> Option<RowId> {

@@ -29,6 +29,37 @@ pub(crate) mod mark {
     pub(crate) const CREATION_TIME: &str = "_creationTime";
     /// The time at which the row was deleted.
     pub(crate) const DELETED: &str = "_deleted";
+    /// The id of the row to whose document the row has gone.
+    pub(crate) const MOVED_TO: &str = "_movedTo";
+    /// The id of the row in whose document the row was made, where it is another one.
+    pub(crate) const ORIGIN: &str = "_origin";
+}
+
+/// The map whose entries are written: a row has several if others have made some for the same id.
+#[derive(Clone, Copy)]
+enum Maps<'a> {
+    OfRow { own: OpId, others: &'a [OpId] },
+    Single(Object),
+}
+
+impl Maps<'_> {
+    fn own(&self) -> Object {
+        match self {
+            Maps::OfRow { own, .. } => Object::Made(*own),
+            Maps::Single(object) => *object,
+        }
+    }
+
+    fn others(&self) -> &[OpId] {
+        match self {
+            Maps::OfRow { others, .. } => others,
+            Maps::Single(_) => &[],
+        }
+    }
+
+    fn are_of_row(&self) -> bool {
+        matches!(self, Maps::OfRow { .. })
+    }
 }
 
 /// Appends operations to a change, and keeps the stamps of what they write.
@@ -58,24 +89,28 @@ impl Editor<'_> {
         self.push(Object::Root, Key::Name(mark::ROOT), Action::Set(Scalar::Text(id_text)), &[]);
     }
 
-    /// A row that is new.
+    /// A row that is new in its document, and comes from the document of another row, `origin`, or was made here.
     pub(crate) fn insert_row(
         &mut self,
         table: OpId,
         id_text: &str,
         creation_time: f64,
+        origin: Option<&str>,
         document: ObjectRef<'_>,
     ) -> Result<RowStamps, Malformed> {
         let object = self.push(Object::Made(table), Key::Name(id_text), Action::MakeMap, &[]);
         let row = Object::Made(object);
         let time = Action::Set(Scalar::Float(creation_time));
         let creation_time = Stamp::new(self.push(row, Key::Name(mark::CREATION_TIME), time, &[]));
+        if let Some(origin) = origin {
+            self.push(row, Key::Name(mark::ORIGIN), Action::Set(Scalar::Text(origin)), &[]);
+        }
         let mut fields = Vec::with_capacity(document.len());
         for field in document.fields(self.names) {
             let (name, value) = field?;
             fields.push(self.write(row, Key::Name(name), &[], value, self.kinds.kind_of(name))?);
         }
-        Ok(RowStamps { object, rivals: Vec::new(), creation_time, deleted: None, moved: None, fields })
+        Ok(RowStamps { object, maps: Vec::new(), creation_time, deleted: None, moved: None, fields })
     }
 
     /// A row whose document is another one now.
@@ -85,20 +120,53 @@ impl Editor<'_> {
         before: ObjectRef<'_>,
         after: ObjectRef<'_>,
     ) -> Result<(), Malformed> {
-        self.update_map(Object::Made(row.object), &mut row.fields, before, after, true)
+        let maps = Maps::OfRow { own: row.object, others: &row.maps };
+        self.update_map(maps, &mut row.fields, before, after)
     }
 
     /// A row that is gone: it stays where it is, marked, so that nobody's edit of it is lost.
     pub(crate) fn delete_row(&mut self, row: &mut RowStamps, now_ms: f64) {
-        let holders = row.deleted.as_ref().map(Stamp::holders).unwrap_or_default();
-        let mark = Action::Set(Scalar::Float(now_ms));
-        row.deleted = Some(Stamp::new(self.push(Object::Made(row.object), Key::Name(mark::DELETED), mark, &holders)));
+        let mark = Scalar::Float(now_ms);
+        row.deleted = Some(self.mark(row, mark::DELETED, row.deleted.as_ref(), mark));
     }
 
-    /// A row that was deleted comes back.
+    /// A row that goes to the document of another row: what is here stays, and says so.
+    pub(crate) fn move_row(&mut self, row: &mut RowStamps, to: &str) {
+        row.moved = Some(self.mark(row, mark::MOVED_TO, row.moved.as_ref(), Scalar::Text(to)));
+    }
+
+    /// A row that was deleted, or has left, comes back.
     pub(crate) fn restore_row(&mut self, row: &mut RowStamps) {
-        let Some(deleted) = row.deleted.take() else { return };
-        self.push(Object::Made(row.object), Key::Name(mark::DELETED), Action::Delete, &deleted.holders());
+        for (name, mark) in [(mark::DELETED, row.deleted.take()), (mark::MOVED_TO, row.moved.take())] {
+            if let Some(mark) = mark {
+                let maps = Maps::OfRow { own: row.object, others: &row.maps };
+                self.delete_field(maps, name, &mark);
+            }
+        }
+    }
+
+    fn mark(&mut self, row: &RowStamps, name: &str, before: Option<&Stamp>, value: Scalar<'_>) -> Stamp {
+        let maps = Maps::OfRow { own: row.object, others: &row.maps };
+        let holders = before.map(|before| self.take_over(maps, name, before)).unwrap_or_default();
+        Stamp::new(self.push(Object::Made(row.object), Key::Name(name), Action::Set(value), &holders))
+    }
+
+    /// What a write to the own map of an entry has for predecessors. In other maps of the row the entry is deleted.
+    fn take_over(&mut self, maps: Maps<'_>, name: &str, stamp: &Stamp) -> Vec<OpId> {
+        for (position, map) in (1..).zip(maps.others()) {
+            let holders = stamp.holders(position);
+            if !holders.is_empty() {
+                self.push(Object::Made(*map), Key::Name(name), Action::Delete, &holders);
+            }
+        }
+        stamp.holders(0)
+    }
+
+    fn delete_field(&mut self, maps: Maps<'_>, name: &str, stamp: &Stamp) {
+        let holders = self.take_over(maps, name, stamp);
+        if !holders.is_empty() {
+            self.push(maps.own(), Key::Name(name), Action::Delete, &holders);
+        }
     }
 
     /// Writes a value that was not there, in place of what `holders` have written.
@@ -173,11 +241,10 @@ impl Editor<'_> {
 
     fn update_map(
         &mut self,
-        object: Object,
+        maps: Maps<'_>,
         stamps: &mut Vec<Stamp>,
         before: ObjectRef<'_>,
         after: ObjectRef<'_>,
-        is_row: bool,
     ) -> Result<(), Malformed> {
         let mut old = before.fields(self.names).zip(std::mem::take(stamps)).peekable();
         let mut new = after.fields(self.names).peekable();
@@ -192,26 +259,26 @@ impl Editor<'_> {
             };
             if order == Ordering::Greater {
                 let (name, value) = new.next().expect("it was peeked at")?;
-                let kind = if is_row { self.kinds.kind_of(name) } else { None };
-                stamps.push(self.write(object, Key::Name(name), &[], value, kind)?);
+                let kind = if maps.are_of_row() { self.kinds.kind_of(name) } else { None };
+                stamps.push(self.write(maps.own(), Key::Name(name), &[], value, kind)?);
                 continue;
             }
             let (field, stamp) = old.next().expect("it was peeked at");
             let (name, value) = field?;
             if order == Ordering::Less {
-                self.push(object, Key::Name(name), Action::Delete, &stamp.holders());
+                self.delete_field(maps, name, &stamp);
                 continue;
             }
             let (_, value_now) = new.next().expect("it was peeked at")?;
-            let kind = if is_row { self.kinds.kind_of(name) } else { None };
-            stamps.push(self.update(object, Key::Name(name), stamp, value, value_now, kind)?);
+            let kind = if maps.are_of_row() { self.kinds.kind_of(name) } else { None };
+            stamps.push(self.update(maps, Key::Name(name), stamp, value, value_now, kind)?);
         }
     }
 
     /// Writes a value over another one.
     fn update(
         &mut self,
-        object: Object,
+        maps: Maps<'_>,
         key: Key<'_>,
         mut stamp: Stamp,
         before: ValueRef<'_>,
@@ -224,26 +291,32 @@ impl Editor<'_> {
         let id = stamp.id;
         match (&mut stamp.parts, before, after) {
             (Parts::Map(stamps), ValueRef::Object(before), ValueRef::Object(after)) => {
-                self.update_map(Object::Made(id), stamps, before, after, false)?;
+                self.update_map(Maps::Single(Object::Made(id)), stamps, before, after)?;
             }
             (Parts::List(items), ValueRef::Array(before), ValueRef::Array(after)) => {
                 *items = self.update_list(id, std::mem::take(items), before, after)?;
             }
             (Parts::Counter, ValueRef::Float64(before), ValueRef::Float64(after))
-                if kind == Some(FieldKind::Counter) && stamp.rivals.is_empty() =>
+                if kind == Some(FieldKind::Counter) && stamp.rivals.is_empty() && stamp.map == 0 =>
             {
                 // What others add at the same time stays.
                 let (Some(before), Some(after)) = (whole(before), whole(after)) else {
-                    return self.write(object, key, &[id], ValueRef::Float64(after), kind);
+                    return self.write(maps.own(), key, &[id], ValueRef::Float64(after), kind);
                 };
-                self.push(object, key, Action::Increment(after - before), &[id]);
+                self.push(maps.own(), key, Action::Increment(after - before), &[id]);
             }
             (Parts::Text(letters), ValueRef::String(before), ValueRef::String(after))
                 if kind == Some(FieldKind::Text) =>
             {
                 *letters = self.update_text(id, letters, before, after);
             }
-            _ => return self.write(object, key, &stamp.holders(), after, kind),
+            _ => {
+                let holders = match key {
+                    Key::Name(name) => self.take_over(maps, name, &stamp),
+                    Key::Behind(_) | Key::At(_) => stamp.holders(0),
+                };
+                return self.write(maps.own(), key, &holders, after, kind);
+            }
         }
         Ok(stamp)
     }
@@ -267,12 +340,12 @@ impl Editor<'_> {
                 Step::Keep(..) => kept.push(items.next().ok_or(TOO_FEW)?),
                 Step::Replace(i, j) => {
                     let Item { element, stamp } = items.next().ok_or(TOO_FEW)?;
-                    let stamp = self.update(object, Key::At(element), stamp, old[i], new[j], None)?;
+                    let stamp = self.update(Maps::Single(object), Key::At(element), stamp, old[i], new[j], None)?;
                     kept.push(Item { element, stamp });
                 }
                 Step::Delete(_) => {
                     let Item { element, stamp } = items.next().ok_or(TOO_FEW)?;
-                    self.push(object, Key::At(element), Action::Delete, &stamp.holders());
+                    self.push(object, Key::At(element), Action::Delete, &stamp.holders(0));
                     // What is inserted next goes behind what came before.
                     continue;
                 }

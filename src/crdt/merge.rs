@@ -1,10 +1,11 @@
 //! What the docs worker tells the page of changes that have come from others.
 //!
 //! ```text
-//! merge := heads:varint (hash:32)* actors:varint state:bytes new:varint (actor:bytes)* chunks:bytes rows:varint row*
-//! row   := table:string id:string (00 | 01 creation_time:f64 fields:bytes stamps:bytes unnamable:varint string*)
+//! merge := heads:varint (hash:32)* actors:varint root:string state:bytes new:varint (actor:bytes)* chunks:bytes
+//!          whole:varint (table:string)* rows:varint row*
+//! row   := table:string id:string (00 | 01 creation_time:f64 origin:string moved_to:string fields:bytes stamps:bytes)
 //! ```
-//! Fields are a document whose names are all text: the two binaries have no dictionary in common.
+//! A mark or root that is not there is empty. Fields are a document whose names are all text: the two binaries have no dictionary in common.
 
 use super::state::{read_heads, write_heads};
 use super::{ActorId, ChangeHash, DocumentState, RowStamps};
@@ -19,12 +20,16 @@ pub(crate) struct Merge {
     /// What it stands on: it is of use only while the page knows the document as it was then.
     pub(crate) base_heads: Vec<ChangeHash>,
     pub(crate) base_actors: u32,
+    /// The id of the row that it says it belongs to.
+    pub(crate) root: Option<String>,
     /// The document afterwards.
     pub(crate) state: DocumentState,
     /// Actors that are new.
     pub(crate) actors: Vec<ActorId>,
     /// The changes that are new, one after another.
     pub(crate) chunks: Vec<u8>,
+    /// Tables of which all rows are here, whatever has touched them.
+    pub(crate) whole_tables: Vec<String>,
     /// The rows that they touch.
     pub(crate) rows: Vec<TouchedRow>,
 }
@@ -44,9 +49,10 @@ pub(crate) struct MergedRow {
     pub(crate) fields: FlatMap<String, Value>,
     /// `_creationTime`, or 0 if there is none that is a number.
     pub(crate) creation_time: f64,
+    /// In the document of which row it was made, and into that of which it has gone: as text, which may be anything.
+    pub(crate) origin: Option<String>,
+    pub(crate) moved_to: Option<String>,
     pub(crate) stamps: RowStamps,
-    /// Fields whose names no row can have: they stay in the document.
-    pub(crate) unnamable: Vec<String>,
 }
 
 impl Merge {
@@ -54,12 +60,17 @@ impl Merge {
         let mut out = Vec::with_capacity(self.chunks.len() + 256);
         write_heads(&mut out, &self.base_heads);
         out.put_varint(self.base_actors.into());
+        out.put_bytes(self.root.as_deref().unwrap_or_default().as_bytes());
         out.put_bytes(&self.state.encode());
         out.put_varint(self.actors.len() as u64);
         for actor in &self.actors {
             out.put_bytes(actor);
         }
         out.put_bytes(&self.chunks);
+        out.put_varint(self.whole_tables.len() as u64);
+        for table in &self.whole_tables {
+            out.put_bytes(table.as_bytes());
+        }
         out.put_varint(self.rows.len() as u64);
         for touched in &self.rows {
             touched.encode(&mut out);
@@ -71,18 +82,23 @@ impl Merge {
         let mut reader = Reader::new(bytes);
         let base_heads = read_heads(&mut reader)?;
         let base_actors = u32::try_from(reader.varint("merge: actors")?).map_err(|_| Malformed("merge: actors"))?;
+        let root = Some(reader.string("merge: root")?.to_string()).filter(|root| !root.is_empty());
         let state = DocumentState::decode(reader.bytes("merge: state")?)?;
         let mut actors = Vec::new();
         for _ in 0..reader.length(reader.remaining(), "merge: new actors")? {
             actors.push(Bytes::from(reader.bytes("merge: actor")?));
         }
         let chunks = reader.bytes("merge: changes")?.to_vec();
+        let mut whole_tables = Vec::new();
+        for _ in 0..reader.length(reader.remaining(), "merge: whole tables")? {
+            whole_tables.push(reader.string("merge: whole table")?.to_string());
+        }
         let mut rows = Vec::new();
         for _ in 0..reader.length(reader.remaining(), "merge: rows")? {
             rows.push(TouchedRow::decode(&mut reader)?);
         }
         reader.finish("merge: left over")?;
-        Ok(Merge { base_heads, base_actors, state, actors, chunks, rows })
+        Ok(Merge { base_heads, base_actors, root, state, actors, chunks, whole_tables, rows })
     }
 }
 
@@ -93,12 +109,11 @@ impl TouchedRow {
         out.put_u8(self.row.is_some().into());
         let Some(row) = &self.row else { return };
         out.put_f64(row.creation_time);
+        for mark in [&row.origin, &row.moved_to] {
+            out.put_bytes(mark.as_deref().unwrap_or_default().as_bytes());
+        }
         out.put_bytes(&document::encode(&Value::Object(row.fields.clone()), &Names::new()));
         out.put_bytes(&row.stamps.encode());
-        out.put_varint(row.unnamable.len() as u64);
-        for name in &row.unnamable {
-            out.put_bytes(name.as_bytes());
-        }
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -116,13 +131,14 @@ impl TouchedRow {
 impl MergedRow {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let creation_time = reader.f64("merge: creation time")?;
+        let mut mark = || -> Result<_, Malformed> {
+            let text = reader.string("merge: mark")?;
+            Ok((!text.is_empty()).then(|| text.to_string()))
+        };
+        let (origin, moved_to) = (mark()?, mark()?);
         let document = Document::new(reader.bytes("merge: fields")?);
         let stamps = RowStamps::decode(reader.bytes("merge: stamps")?, document.object()?)?;
         let Value::Object(fields) = document.to_value(&Names::new())? else { return Err(Malformed("merge: fields")) };
-        let mut unnamable = Vec::new();
-        for _ in 0..reader.length(reader.remaining(), "merge: unnamable")? {
-            unnamable.push(reader.string("merge: unnamable")?.to_string());
-        }
-        Ok(MergedRow { fields, creation_time, stamps, unnamable })
+        Ok(MergedRow { fields, creation_time, origin, moved_to, stamps })
     }
 }

@@ -9,12 +9,14 @@
 //! run     := actor:varint step:zigzag length:varint     of ids in order: the counter is `step` above the one that would
 //!                                                       have followed the run before, or above 0
 //! exception := place:varint kind:u8 payload             `place` counts stamps since the exception before
-//! kind    := 00 rivals   count:varint (actor:varint counter:varint value:bytes)*
-//!          | 01 text     count:varint                   so many ids of its letters follow its own
+//! kind    := 00 rivals    count:varint (actor:varint counter:varint map:varint value:bytes)*
+//!          | 01 text      count:varint                  so many ids of its letters follow its own
 //!          | 02 counter
-//!          | 03 element  actor:varint counter:varint    of a list, when another operation has put in the item
+//!          | 03 element   actor:varint counter:varint   of a list, when another operation has put in the item
 //!          | 04 deleted | 05 moved                      at the row's own stamp: the stamp of the mark follows the one of
 //!                                                       the time of creation
+//!          | 06 maps      count:varint (actor:varint counter:varint)*   at the row's own stamp
+//!          | 07 elsewhere map:varint                    of a field: in which of those maps it lies, from 1
 //! ```
 
 use super::op::OpId;
@@ -28,6 +30,8 @@ pub(crate) struct Stamp {
     pub(crate) id: OpId,
     /// Others that were written at the same time.
     pub(crate) rivals: Vec<Rival>,
+    /// Of a field: in which of its row's maps the value lies, 0 is the row's own.
+    pub(crate) map: u32,
     pub(crate) parts: Parts,
 }
 
@@ -35,6 +39,8 @@ pub(crate) struct Stamp {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rival {
     pub(crate) id: OpId,
+    /// In which of its row's maps it lies, as a [`Stamp`] says it.
+    pub(crate) map: u32,
     /// The value as in a document.
     pub(crate) value: Bytes,
 }
@@ -65,8 +71,8 @@ pub(crate) struct Item {
 pub(crate) struct RowStamps {
     /// The map that is the row.
     pub(crate) object: OpId,
-    /// Other maps that were made for the same id.
-    pub(crate) rivals: Vec<Rival>,
+    /// Other maps that were made for the same id, ascending. What they hold is the row's as well.
+    pub(crate) maps: Vec<OpId>,
     /// `_creationTime`.
     pub(crate) creation_time: Stamp,
     /// The mark that it is deleted.
@@ -78,12 +84,14 @@ pub(crate) struct RowStamps {
 
 impl Stamp {
     pub(crate) fn new(id: OpId) -> Self {
-        Stamp { id, rivals: Vec::new(), parts: Parts::None }
+        Stamp { id, rivals: Vec::new(), map: 0, parts: Parts::None }
     }
 
-    /// All operations that hold the value.
-    pub(crate) fn holders(&self) -> Vec<OpId> {
-        std::iter::once(self.id).chain(self.rivals.iter().map(|rival| rival.id)).collect()
+    /// The operations that hold the value in one of its row's maps.
+    pub(crate) fn holders(&self, map: u32) -> Vec<OpId> {
+        let rivals = self.rivals.iter().map(|rival| (rival.map, rival.id));
+        let all = std::iter::once((self.map, self.id)).chain(rivals);
+        all.filter(|(lies_in, _)| *lies_in == map).map(|(_, id)| id).collect()
     }
 }
 
@@ -94,6 +102,8 @@ mod kind {
     pub(super) const ELEMENT: u8 = 3;
     pub(super) const DELETED: u8 = 4;
     pub(super) const MOVED: u8 = 5;
+    pub(super) const MAPS: u8 = 6;
+    pub(super) const ELSEWHERE: u8 = 7;
 }
 
 impl RowStamps {
@@ -101,7 +111,11 @@ impl RowStamps {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.id(self.object);
-        writer.rivals(&self.rivals);
+        if !self.maps.is_empty() {
+            writer.exception(kind::MAPS);
+            writer.exceptions.put_varint(self.maps.len() as u64);
+            self.maps.iter().for_each(|&map| writer.plain_id(map));
+        }
         if self.deleted.is_some() {
             writer.exception(kind::DELETED);
         }
@@ -120,10 +134,10 @@ impl RowStamps {
     pub(crate) fn decode(bytes: &[u8], document: ObjectRef<'_>) -> Result<Self, Malformed> {
         let mut reader = StampReader::new(bytes)?;
         let object = reader.id()?;
-        let (mut rivals, mut is_deleted, mut is_moved) = (Vec::new(), false, false);
+        let (mut maps, mut is_deleted, mut is_moved) = (Vec::new(), false, false);
         while let Some(kind) = reader.exception()? {
             match kind {
-                kind::RIVALS => rivals = reader.rivals()?,
+                kind::MAPS => maps = reader.maps()?,
                 kind::DELETED => is_deleted = true,
                 kind::MOVED => is_moved = true,
                 _ => return Err(BAD_KIND),
@@ -136,7 +150,7 @@ impl RowStamps {
         let moved = is_moved.then(|| reader.mark()).transpose()?;
         let fields = reader.fields(document, VALUE_NESTING)?;
         reader.finish()?;
-        Ok(RowStamps { object, rivals, creation_time, deleted, moved, fields })
+        Ok(RowStamps { object, maps, creation_time, deleted, moved, fields })
     }
 }
 
@@ -181,8 +195,9 @@ impl Writer {
         }
         self.exception(kind::RIVALS);
         self.exceptions.put_varint(rivals.len() as u64);
-        for Rival { id, value } in rivals {
+        for Rival { id, map, value } in rivals {
             self.plain_id(*id);
+            self.exceptions.put_varint(u64::from(*map));
             self.exceptions.put_bytes(value);
         }
     }
@@ -203,6 +218,10 @@ impl Writer {
             self.plain_id(element);
         }
         self.rivals(&stamp.rivals);
+        if stamp.map > 0 {
+            self.exception(kind::ELSEWHERE);
+            self.exceptions.put_varint(u64::from(stamp.map));
+        }
         match &stamp.parts {
             Parts::None | Parts::Map(_) | Parts::List(_) => {}
             Parts::Counter => self.exception(kind::COUNTER),
@@ -307,9 +326,15 @@ impl<'a> StampReader<'a> {
         let mut rivals = Vec::new();
         for _ in 0..count {
             let id = self.plain_id()?;
-            rivals.push(Rival { id, value: Bytes::from(self.exceptions.bytes("stamps: value of a rival")?) });
+            let map = small(self.exceptions.varint("stamps: map of a rival")?)?;
+            rivals.push(Rival { id, map, value: Bytes::from(self.exceptions.bytes("stamps: value of a rival")?) });
         }
         Ok(rivals)
+    }
+
+    fn maps(&mut self) -> Result<Vec<OpId>, Malformed> {
+        let count = self.exceptions.length(self.exceptions.remaining(), "stamps: maps")?;
+        (0..count).map(|_| self.plain_id()).collect()
     }
 
     fn plain_id(&mut self) -> Result<OpId, Malformed> {
@@ -344,6 +369,7 @@ impl<'a> StampReader<'a> {
                 }
                 kind::COUNTER => stamp.parts = Parts::Counter,
                 kind::ELEMENT => element = self.plain_id()?,
+                kind::ELSEWHERE => stamp.map = small(self.exceptions.varint("stamps: map")?)?,
                 _ => return Err(BAD_KIND),
             }
             self.read_gap()?;

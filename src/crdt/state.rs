@@ -1,12 +1,10 @@
 //! What a tab knows of a CRDT document: enough to write to it.
 //!
 //! ```text
-//! state  := id:16 max_op:varint actors:varint heads:varint (hash:32)* tables:varint (name:string actor:varint)*
-//! row    := 00 stamps                                                   one that is shown
-//!         | why:u8 root:20 creation_time:f64 document:bytes stamps      one that is not
-//! why    := 01 it is deleted, or has left | 02 it does not fit the schema | 03 it lies in another document, too
+//! state  := id:16 max_op:varint actors:varint heads:varint (hash:32)* tables:varint (name:string actor:varint taken:u8)*
 //! ```
-//! `actor` is the place of the one that has made a table's map.
+//! `actor` is the place of the one that has made a table's map; `taken` is 0 for a table whose rows are in the document alone,
+//! because the schema does not know it, and 1 otherwise.
 
 use super::edit::Editor;
 use super::encoder::{ChangeEncoder, ChangeHash, Encoded, Head};
@@ -15,7 +13,6 @@ use super::{FieldKind, FieldKinds};
 use crate::bytes::{Bytes, Malformed, Reader, Write};
 use crate::document::Names;
 use crate::flat_map::FlatMap;
-use crate::keyspace::Root;
 use crate::sha256::sha256;
 
 /// Names a document everywhere. It is a right to write to it, so it can't be guessed.
@@ -31,8 +28,17 @@ pub(crate) struct DocumentState {
     pub(crate) max_op: u32,
     /// How many actors it has.
     pub(crate) actor_count: u32,
-    /// Tables that have a map, and the place of the actor that has made it.
-    pub(crate) tables: FlatMap<String, u32>,
+    /// Tables that have a map.
+    pub(crate) tables: FlatMap<String, TableMap>,
+}
+
+/// The map of a table in a document.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct TableMap {
+    /// The place of the actor that has made it.
+    pub(crate) actor: u32,
+    /// Whether its rows are those of a table here.
+    pub(crate) is_taken: bool,
 }
 
 impl DocumentState {
@@ -48,9 +54,10 @@ impl DocumentState {
         out.put_varint(self.actor_count.into());
         write_heads(&mut out, &self.heads);
         out.put_varint(self.tables.len() as u64);
-        for (name, actor) in &self.tables {
+        for (name, map) in &self.tables {
             out.put_bytes(name.as_bytes());
-            out.put_varint((*actor).into());
+            out.put_varint(map.actor.into());
+            out.put_u8(map.is_taken.into());
         }
         out
     }
@@ -65,7 +72,13 @@ impl DocumentState {
         let mut tables = FlatMap::new();
         for _ in 0..reader.length(reader.remaining(), "document: tables")? {
             let name = reader.string("document: table")?.to_string();
-            tables.insert(name, number(&mut reader, "document: actor of a table")?);
+            let actor = number(&mut reader, "document: actor of a table")?;
+            let is_taken = match reader.u8("document: whether a table is known")? {
+                0 => false,
+                1 => true,
+                _ => return Err(Malformed("document: whether a table is known")),
+            };
+            tables.insert(name, TableMap { actor, is_taken });
         }
         reader.finish("document: left over")?;
         Ok(DocumentState { id, heads, max_op, actor_count, tables })
@@ -113,68 +126,4 @@ pub(crate) fn genesis(id: &DocumentId, table: &str, root: Option<&str>) -> (Acto
 /// The operation that makes a table's map.
 pub(crate) fn table_map(actor: u32) -> OpId {
     OpId { counter: 1, actor }
-}
-
-/// What is stored beside a synced row, or in its place when it is deleted.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum StoredRow {
-    Shown { stamps: Bytes },
-    Hidden(HiddenRow),
-}
-
-/// Why a row is not shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// It is deleted, or lies in another document now.
-    Deleted,
-    /// It does not fit the schema.
-    Misfit,
-    /// Another document has a row of its id, and that one is shown.
-    Duplicate,
-}
-
-/// A row that is kept and not shown.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct HiddenRow {
-    pub(crate) why: Why,
-    /// In whose document it lies.
-    pub(crate) root: Root,
-    pub(crate) creation_time: f64,
-    pub(crate) document: Bytes,
-    pub(crate) stamps: Bytes,
-}
-
-impl StoredRow {
-    pub(crate) fn shown(stamps: &[u8]) -> Vec<u8> {
-        [&[0], stamps].concat()
-    }
-
-    pub(crate) fn decode(bytes: &Bytes) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(bytes);
-        let why = match reader.u8("synced row: kind")? {
-            0 => return Ok(StoredRow::Shown { stamps: bytes.slice(1..bytes.len()) }),
-            1 => Why::Deleted,
-            2 => Why::Misfit,
-            3 => Why::Duplicate,
-            _ => return Err(Malformed("synced row: kind")),
-        };
-        let root = Root::from_key_part(reader.take(20, "synced row: root")?).ok_or(Malformed("synced row: root"))?;
-        let creation_time = reader.f64("synced row: creation time")?;
-        let length = reader.bytes("synced row: document")?.len();
-        let end = reader.position();
-        let document = bytes.slice(end - length..end);
-        Ok(StoredRow::Hidden(HiddenRow { why, root, creation_time, document, stamps: bytes.slice(end..bytes.len()) }))
-    }
-}
-
-impl HiddenRow {
-    pub(crate) fn encode(why: Why, root: Root, creation_time: f64, document: &[u8], stamps: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(document.len() + stamps.len() + 36);
-        out.put_u8(why as u8 + 1);
-        out.extend_from_slice(&root.state_key()[1..]);
-        out.put_f64(creation_time);
-        out.put_bytes(document);
-        out.extend_from_slice(stamps);
-        out
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::Actors;
 use super::row::read_row;
-use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TouchedRow};
+use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, mark};
 use crate::flat_map::FlatMap;
 use automerge::{Automerge, Change, ObjId, Prop, ReadDoc, legacy};
 
@@ -77,7 +77,8 @@ impl Library {
             if let (automerge::ValueRef::Object(automerge::ObjType::Map), ObjId::Id(1, actor, _)) =
                 (&item.value, item.id())
             {
-                tables.insert(item.key.to_string(), actors.place(actor.to_bytes()));
+                let map = TableMap { actor: actors.place(actor.to_bytes()), is_taken: true };
+                tables.insert(item.key.to_string(), map);
             }
         }
         let mut rows = Vec::new();
@@ -96,6 +97,7 @@ impl Library {
         Some(Merge {
             base_heads: heads(&saved.heads),
             base_actors: base_actors as u32,
+            root: root_text(document),
             state: DocumentState {
                 id,
                 heads: heads(&document.get_heads()),
@@ -105,6 +107,7 @@ impl Library {
             },
             actors: new,
             chunks: changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect(),
+            whole_tables: Vec::new(),
             rows,
         })
     }
@@ -126,6 +129,12 @@ impl Library {
     pub(crate) fn heads(&self, id: DocumentId) -> Vec<ChangeHash> {
         self.loaded.get(&id).map(|loaded| loaded.saved.heads.iter().map(|head| head.0).collect()).unwrap_or_default()
     }
+}
+
+/// The row that a document says it belongs to.
+fn root_text(document: &Automerge) -> Option<String> {
+    let (value, _) = document.get(automerge::ROOT, mark::ROOT).ok()??;
+    Some(value.as_str()?.to_string())
 }
 
 /// Reads changes that lie one after another.

@@ -9,39 +9,50 @@ use crate::value::Value;
 use automerge::{Automerge, ObjId, ObjType, ReadDoc, ScalarValue};
 
 /// The row of this id below the map of its table; `None` if there is no map in its place.
+///
+/// Two devices may have made a map for the same row at the same time. Then the row is what all of them hold: of each
+/// field the value that was written last, as if it were one map.
 pub(crate) fn read_row(document: &Automerge, table: &ObjId, id_text: &str, actors: &mut Actors) -> Option<MergedRow> {
     let mut reader = RowReader { document, actors };
-    let mut all = document.get_all(table, id_text).ok()?;
-    let (value, object) = all.pop()?;
-    if !matches!(value, automerge::Value::Object(ObjType::Map | ObjType::Table)) {
-        return None;
-    }
-    let rivals = reader.rivals(all);
+    let all = document.get_all(table, id_text).ok()?;
+    let is_map =
+        |value: &automerge::Value<'_>| matches!(value, automerge::Value::Object(ObjType::Map | ObjType::Table));
+    let mut maps: Vec<ObjId> = all.into_iter().filter(|(value, _)| is_map(value)).map(|(_, id)| id).collect();
+    let own = maps.pop()?;
+    let others = maps.iter().map(|map| reader.actors.id(map)).collect::<Option<_>>()?;
+    maps.insert(0, own);
     let mut row = MergedRow {
         fields: FlatMap::new(),
         creation_time: 0.0,
+        origin: None,
+        moved_to: None,
         stamps: RowStamps {
-            object: reader.actors.id(&object)?,
-            rivals,
+            object: reader.actors.id(&maps[0])?,
+            maps: others,
             creation_time: Stamp::new(OpId { counter: 0, actor: 0 }),
             deleted: None,
             moved: None,
             fields: Vec::new(),
         },
-        unnamable: Vec::new(),
     };
-    let keys: Vec<String> = document.keys(&object).collect();
-    for name in keys {
-        let Some((value, stamp)) = reader.slot(&object, automerge::Prop::Map(name.clone()), DOCUMENT_NESTING) else {
-            continue;
-        };
+    let mut names: Vec<String> = maps.iter().flat_map(|map| document.keys(map)).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let Some((value, stamp)) = reader.entry(&maps, &name) else { continue };
         match name.as_str() {
             mark::CREATION_TIME => {
                 row.creation_time = value.as_f64().filter(|time| time.is_finite()).unwrap_or(0.0);
                 row.stamps.creation_time = without_parts(stamp);
             }
             mark::DELETED => row.stamps.deleted = Some(without_parts(stamp)),
-            _ if check_name(&name, true).is_err() => row.unnamable.push(name),
+            mark::MOVED_TO => {
+                row.moved_to = value.as_str().map(str::to_string);
+                row.stamps.moved = Some(without_parts(stamp));
+            }
+            mark::ORIGIN => row.origin = value.as_str().map(str::to_string),
+            // No row can have a field of that name: it stays in the document.
+            _ if check_name(&name, true).is_err() => {}
             _ => {
                 // Maps are ordered by the bytes of their names, here and there.
                 row.fields.insert(name, value);
@@ -56,6 +67,17 @@ fn without_parts(stamp: Stamp) -> Stamp {
     Stamp { parts: Parts::None, ..stamp }
 }
 
+/// A value, what has written it, and in which of a row's maps.
+type Written<'a> = (automerge::Value<'a>, ObjId, u32);
+
+/// Of several operations on a place automerge shows the greatest.
+fn order(id: &ObjId) -> (u64, &[u8]) {
+    match id {
+        ObjId::Root => (0, &[]),
+        ObjId::Id(counter, actor, _) => (*counter, actor.to_bytes()),
+    }
+}
+
 struct RowReader<'a> {
     document: &'a Automerge,
     actors: &'a mut Actors,
@@ -64,24 +86,34 @@ struct RowReader<'a> {
 impl RowReader<'_> {
     /// The value at a place, with the stamp of it.
     fn slot(&mut self, object: &ObjId, place: automerge::Prop, levels: usize) -> Option<(Value, Stamp)> {
-        let mut all = self.document.get_all(object, place).ok()?;
-        let (value, id) = all.pop()?;
-        let (value, parts) = self.value(&value, &id, levels);
-        let stamp = Stamp { id: self.actors.id(&id)?, rivals: self.rivals(all), parts };
-        Some((value, stamp))
+        let all = self.document.get_all(object, place).ok()?;
+        self.chosen(all.into_iter().map(|(value, id)| (value, id, 0)).collect(), levels)
     }
 
-    fn rivals(&mut self, all: Vec<(automerge::Value<'_>, ObjId)>) -> Vec<Rival> {
+    /// The value of an entry of a row that has several maps.
+    fn entry(&mut self, maps: &[ObjId], name: &str) -> Option<(Value, Stamp)> {
+        let mut all = Vec::new();
+        for (map, position) in maps.iter().zip(0..) {
+            let found = self.document.get_all(map, name).ok()?;
+            all.extend(found.into_iter().map(|(value, id)| (value, id, position)));
+        }
+        all.sort_by(|(_, a, _), (_, b, _)| order(a).cmp(&order(b)));
+        self.chosen(all, DOCUMENT_NESTING)
+    }
+
+    /// The last of several values, and the others as its rivals.
+    fn chosen(&mut self, mut all: Vec<Written<'_>>, levels: usize) -> Option<(Value, Stamp)> {
+        let (value, id, map) = all.pop()?;
+        let (value, parts) = self.value(&value, &id, levels);
         let mut rivals = Vec::with_capacity(all.len());
-        for (value, id) in all {
+        for (value, id, map) in all {
             let (value, _) = self.value(&value, &id, DOCUMENT_NESTING);
-            let Some(id) = self.actors.id(&id) else { continue };
             let mut bytes = Vec::new();
             // Its names are text: whoever stores it has another dictionary.
             encode_value(&value, &Names::new(), &mut bytes);
-            rivals.push(Rival { id, value: Bytes::new(bytes) });
+            rivals.push(Rival { id: self.actors.id(&id)?, map, value: Bytes::new(bytes) });
         }
-        rivals
+        Some((value, Stamp { id: self.actors.id(&id)?, rivals, map, parts }))
     }
 
     fn value(&mut self, value: &automerge::Value<'_>, id: &ObjId, levels: usize) -> (Value, Parts) {

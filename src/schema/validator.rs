@@ -83,6 +83,15 @@ impl Validator {
         }
     }
 
+    /// The kinds of objects that it accepts.
+    pub(crate) fn objects(&self) -> Vec<&[Field]> {
+        match self {
+            Validator::Object(fields) => vec![fields],
+            Validator::Union(members) => members.iter().flat_map(Validator::objects).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether a value inside a stored document is accepted. Damaged bytes are not.
     pub(crate) fn accepts(&self, value: ValueRef<'_>, names: &Names, tables: &TableNumbers) -> bool {
         match (self, value) {

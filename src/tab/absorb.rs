@@ -4,6 +4,7 @@
 use super::commit::unknown_outcome;
 use super::effect::{LogTail, Outcome};
 use super::job::patch_progress;
+use super::merging::row_part;
 use super::state::{Author, Pending, State, System, TailRecord, TakenBack};
 use super::stored::{
     check_stored, decode_manifest, decode_record, missing_record, schema_unreadable, with_loss_to_accept,
@@ -60,6 +61,7 @@ impl Tab {
         let own_landed = self.find_own(&records, manifest.as_deref(), has_gap)?;
         let mut foreign = Vec::new();
         let mut roots: Vec<Root> = Vec::new();
+        let mut synced_rows: Vec<Vec<u8>> = Vec::new();
         // After a repair rows may be gone, and indexes further: no record tells of it.
         let is_repaired = manifest.as_ref().is_some_and(|manifest| manifest.repaired > self.generation());
         let mut is_everything = has_gap || is_repaired;
@@ -75,7 +77,9 @@ impl Tab {
                 has_progress |= record.record.progress.is_some();
                 foreign.extend(record.record.parts.iter().cloned());
                 if IS_BUILT_IN {
-                    roots.extend(record.record.crdt.iter().filter_map(|entry| Root::of(&entry.key)));
+                    let crdt = &record.record.crdt;
+                    roots.extend(crdt.iter().filter_map(|entry| Root::of(&entry.key)));
+                    synced_rows.extend(crdt.iter().filter_map(|entry| Some(row_part(&entry.key)?.to_vec())));
                 }
             }
             if manifest.is_none() {
@@ -125,7 +129,8 @@ impl Tab {
         // A merge stands on its document as it was.
         for pending in &mut self.queue {
             if let Some(merge) = &mut pending.merge {
-                merge.is_outdated |= roots.contains(&merge.root);
+                merge.is_outdated |= merge.document.as_ref().is_some_and(|merged| roots.contains(&merged.root))
+                    || synced_rows.iter().any(|row| merge.is_about(row));
             }
         }
         self.sort_queue(foreign, Vec::new(), schema_before, is_everything, has_progress);

@@ -3,129 +3,284 @@
 //! A merge stands on the document as the worker knew it. If the page has written to the document since, or another tab
 //! has, it is made again.
 
-use super::synced::{Bases, home};
+use super::synced::{Bases, Before, home};
 use super::transaction::{Obstacle, Row};
 use super::{Tab, TransactionId};
 use crate::bytes::Bytes;
-use crate::crdt::{ActorId, ChangeHash, DocumentState, HiddenRow, Merge, MergedRow, StoredRow, TouchedRow, Why};
+use crate::crdt::{
+    self, ActorId, ChangeHash, DocumentState, HiddenRow, Marks, Merge, MergedRow, StoredRow, WholeRow, Why,
+};
 use crate::document::{self, Document, Purpose};
-use crate::keyspace::{self, Place, Root, RowId};
-use crate::schema::{Schema, Table};
-use crate::store::ReadError;
-use crate::value::Value;
+use crate::error::{Code, Error};
+use crate::id;
+use crate::keyspace::{self, Place, Root, RowId, TableId};
+use crate::schema::{Home, Schema, Table};
+use crate::store::{Direction, ReadError};
 
 /// What a merge writes beside the rows that readers see.
 pub(crate) struct MergeDraft {
-    pub(crate) root: Root,
     pub(crate) rows: Vec<MergedKey>,
+    /// What has come for a document; nothing, if rows are judged anew by another schema.
+    pub(crate) document: Option<MergedDocument>,
+    /// Whether another tab has written to the document since, or to one of the rows.
+    pub(crate) is_outdated: bool,
+    /// The record of the log that it stands on.
+    sequence: u64,
+}
+
+/// A document after a merge.
+pub(crate) struct MergedDocument {
+    pub(crate) root: Root,
     pub(crate) state: DocumentState,
     pub(crate) actors: Vec<ActorId>,
     pub(crate) chunks: Vec<u8>,
     base: (Vec<ChangeHash>, u32),
-    /// Whether another tab has written to the document since.
-    pub(crate) is_outdated: bool,
 }
 
 /// What is stored under a key after a merge.
 pub(crate) struct MergedKey {
     pub(crate) key: Vec<u8>,
-    pub(crate) stored: Bytes,
-    pub(crate) is_new: bool,
+    pub(crate) stored: Option<Bytes>,
+    pub(crate) before: Before,
 }
+
+/// What one document says of a row, with all its fields.
+struct Copy {
+    said: crdt::Copy,
+    creation_time: f64,
+    whole: WholeRow,
+}
+
+/// A copy that is stored.
+struct StoredCopy {
+    key: Vec<u8>,
+    bytes: Bytes,
+    copy: Copy,
+}
+
+/// So many rows are judged anew in one commit.
+const ROWS_JUDGED: usize = 500;
 
 impl Tab {
     /// Writes a merge in a transaction that does nothing else. What lacks pages is called again when they are there.
-    /// [`Obstacle::Stale`]: the document is another one now, and the merge has to be made again.
-    pub(crate) fn merge(&mut self, id: TransactionId, root: Root, merge: &Merge) -> Result<(), Obstacle> {
+    /// Without a root it is that of the row that the document names. [`Obstacle::Stale`]: the document is another one now,
+    /// and the merge has to be made again.
+    pub(crate) fn merge(&mut self, id: TransactionId, root: Option<Root>, merge: &Merge) -> Result<Root, Obstacle> {
         self.transaction(id)?;
+        let schema = self.transactions[id].state.schema.clone();
+        let root = match root {
+            Some(root) => root,
+            None => root_of(&schema, merge.root.as_deref())?,
+        };
         let generation = self.generation();
         let found = self.load_document(root);
         found.map_err(|error| self.obstacle(error, generation, root.table))?;
+        let known = self.documents.state(&root);
+        if known.is_some_and(|known| known.id != merge.state.id) {
+            let name = schema.table_by_id(root.table).map_or("?", |table| &table.name);
+            return Err(refused(format!(
+                "It is about a document of \"{name}\" that is synced with another one already."
+            )));
+        }
+        let mut state = merge.state.clone();
+        let names: Vec<String> = state.tables.keys().cloned().collect();
+        for (name, map) in names.iter().zip(state.tables.values_mut()) {
+            let was_left_out = known.and_then(|known| known.tables.get(name)).is_some_and(|known| !known.is_taken);
+            let is_all = merge.whole_tables.iter().any(|whole| whole == name);
+            map.is_taken = is_synced(&schema, name) && (!was_left_out || is_all);
+        }
         let draft = MergeDraft {
-            root,
             rows: Vec::new(),
-            state: merge.state.clone(),
-            actors: merge.actors.clone(),
-            chunks: merge.chunks.clone(),
-            base: (merge.base_heads.clone(), merge.base_actors),
+            document: Some(MergedDocument {
+                root,
+                state,
+                actors: merge.actors.clone(),
+                chunks: merge.chunks.clone(),
+                base: (merge.base_heads.clone(), merge.base_actors),
+            }),
             is_outdated: false,
+            sequence: self.sequence,
         };
         if !self.stands(&draft) {
             return Err(Obstacle::Stale);
         }
         self.transaction(id)?.begin_merge(draft);
         for touched in &merge.rows {
-            self.merge_row(id, root, touched)?;
+            // Others are of a newer version of the app: they stay in the document.
+            let Some(table) = schema.table(&touched.table).filter(|table| table.placement.is_some()) else { continue };
+            let Some((number, row)) = id::decode(&touched.id_text) else { continue };
+            if schema.table_by_number(number).is_none_or(|known| known.id != table.id) {
+                continue;
+            }
+            let copy = touched.row.as_ref().map(|merged| Copy::of(&schema, root, merged));
+            self.settle_row(id, &schema, table, row, Some((root, copy)))?;
         }
-        Ok(())
+        Ok(root)
     }
 
-    /// Whether the document is as it was when a merge was made, and nothing waits to change it.
+    /// Judges rows anew that another schema has found to be misfits, or whose fields it did not know; some at a time. Answers
+    /// whether there are more.
+    pub(crate) fn judge_rows(&mut self, id: TransactionId) -> Result<bool, Obstacle> {
+        self.transaction(id)?;
+        let schema = self.transactions[id].state.schema.clone();
+        let mut rows = self.rows_of_another_schema(schema.version)?;
+        let has_more = rows.len() > ROWS_JUDGED;
+        rows.truncate(ROWS_JUDGED);
+        let draft = MergeDraft { rows: Vec::new(), document: None, is_outdated: false, sequence: self.sequence };
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        self.transaction(id)?.begin_merge(draft);
+        for (table, row) in rows {
+            if let Some(table) = schema.table_by_id(table).filter(|table| table.placement.is_some()) {
+                self.settle_row(id, &schema, table, row, None)?;
+            }
+        }
+        Ok(has_more)
+    }
+
+    /// The rows of which something is noted that was judged by another version of the schema.
+    fn rows_of_another_schema(&mut self, version: u64) -> Result<Vec<(TableId, RowId)>, Obstacle> {
+        let mut rows: Vec<(TableId, RowId)> = Vec::new();
+        for (key, judged_by) in self.crdt_entries(keyspace::NOTED_PREFIX, TableId(0))? {
+            let (Some(keyspace::Kind::Noted(table)), Some(row)) =
+                (keyspace::kind(&key), key.get(..21).and_then(keyspace::id_of))
+            else {
+                continue;
+            };
+            if *judged_by != version.to_be_bytes() && rows.last() != Some(&(table, row)) {
+                rows.push((table, row));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Whether all is as it was when a merge was made, and nothing waits to change it.
     pub(crate) fn stands(&self, draft: &MergeDraft) -> bool {
-        let (heads, actors) = &draft.base;
-        let is_known = match self.documents.state(&draft.root) {
+        if draft.sequence != self.sequence {
+            return false;
+        }
+        let Some(MergedDocument { root, base: (heads, actors), .. }) = &draft.document else { return true };
+        let is_known = match self.documents.state(root) {
             Some(state) => state.heads == *heads && state.actor_count == *actors,
             None => heads.is_empty(),
         };
-        is_known && !self.queue.iter().any(|pending| pending.writes_to(&draft.root))
+        is_known && !self.queue.iter().any(|pending| pending.writes_to(root))
     }
 
-    fn merge_row(&mut self, id: TransactionId, root: Root, touched: &TouchedRow) -> Result<(), Obstacle> {
-        let schema = self.transactions[id].state.schema.clone();
-        let Some(merged) = &touched.row else { return Ok(()) };
-        let Some(table) = schema.table(&touched.table).filter(|table| table.placement.is_some()) else {
-            return Ok(()); // of a newer version of the app: it stays in the document
-        };
-        let Some((number, row)) = crate::id::decode(&touched.id_text) else { return Ok(()) };
-        if schema.table_by_number(number).is_none_or(|known| known.id != table.id) {
-            return Ok(());
+    /// Finds out which of a row's copies is the row, where one of them is another now, and writes what follows.
+    fn settle_row(
+        &mut self,
+        id: TransactionId,
+        schema: &Schema,
+        table: &Table,
+        row: RowId,
+        incoming: Option<(Root, Option<Copy>)>,
+    ) -> Result<(), Obstacle> {
+        if self.is_unsaved(table.id, row) {
+            // What is stored of it will be something else.
+            return Err(Obstacle::Stale);
         }
         let shown = self.read_row(id, table.id, row)?;
-        let key = keyspace::stamps_key(table.id, &row).to_vec();
-        let stored = self.stored(&key, table)?;
-        let bytes = document::encode(&Value::Object(merged.fields.clone()), &schema.names);
-        let stamps = merged.stamps.encode();
-        let is_deleted = merged.stamps.deleted.is_some();
-        let owner = match &stored {
-            None => Some(root),
-            Some(StoredRow::Shown { .. }) => shown.as_ref().and_then(|row_| home(&schema, table, row, &row_.document)),
-            Some(StoredRow::Hidden(hidden)) => Some(hidden.root),
+        let stored = self.copies(schema, table, row, shown.as_ref())?;
+        let own_key = keyspace::stamps_key(table.id, &row).to_vec();
+        let incumbent = stored.iter().find(|known| known.key == own_key);
+        let known_time = match (&shown, incumbent) {
+            (Some(row), _) => Some(row.place.creation_time),
+            (None, incumbent) => incumbent.map(|known| known.copy.creation_time).filter(|time| *time > 0.0),
         };
-        if owner != Some(root) {
-            // A copy shadows the original only if that says so.
-            let why = if is_deleted { Why::Deleted } else { Why::Duplicate };
-            let key = keyspace::remains_key(table.id, &row, &root);
-            let is_new = self.stored(&key, table)?.is_none();
-            let time = merged.creation_time;
-            self.note_merged(id, key, is_new, HiddenRow::encode(why, root, time, &bytes, &stamps));
-            return Ok(());
+        let incumbent = incumbent.map(|known| known.copy.said.root);
+        let mut former = Vec::with_capacity(stored.len());
+        let mut copies = Vec::with_capacity(stored.len() + 1);
+        let is_incoming = |root: Root| incoming.as_ref().is_some_and(|(changed, _)| *changed == root);
+        for StoredCopy { key, bytes, copy } in stored {
+            former.push((key, bytes));
+            if !is_incoming(copy.said.root) {
+                copies.push(copy);
+            }
         }
-        let creation_time = match (&shown, &stored) {
-            (Some(row), _) => row.place.creation_time,
-            (None, Some(StoredRow::Hidden(hidden))) => hidden.creation_time,
-            _ => merged.creation_time,
-        };
-        let why = if is_deleted {
-            Some(Why::Deleted)
-        } else if home(&schema, table, row, &bytes) == Some(root) && fits(&schema, table, &bytes, merged) {
-            None
-        } else {
-            Some(Why::Misfit)
-        };
+        copies.extend(incoming.and_then(|(_, copy)| copy));
+        let said: Vec<crdt::Copy> = copies.iter().map(|copy| copy.said).collect();
+        let chosen = crdt::chosen(&said, incumbent);
+
+        let mut after = None;
+        let mut next: Vec<(Vec<u8>, Bytes)> = Vec::with_capacity(copies.len());
+        let mut creation_time = known_time.unwrap_or_default();
+        for (place, mut copy) in copies.into_iter().enumerate() {
+            let root = copy.said.root;
+            if Some(place) != chosen {
+                let key = keyspace::remains_key(table.id, &row, &root);
+                let why = if copy.said.is_gone { Why::Deleted } else { Why::Duplicate };
+                let (stored, _) = copy.store(schema, table, row, Some(why));
+                next.push((key, Bytes::new(stored.encode())));
+                continue;
+            }
+            copy.creation_time = known_time.unwrap_or(copy.creation_time);
+            creation_time = copy.creation_time;
+            let why = copy.said.is_gone.then_some(Why::Deleted);
+            let (stored, document) = copy.store(schema, table, row, why);
+            next.push((own_key.clone(), Bytes::new(stored.encode())));
+            after = document;
+        }
+        self.note_merged(id, former, next);
         let place = Place { creation_time, id: row };
-        let value = match why {
-            None => StoredRow::shown(&stamps),
-            Some(why) => HiddenRow::encode(why, root, creation_time, &bytes, &stamps),
-        };
-        self.note_merged(id, key, stored.is_none(), value);
-        self.show_merged(id, &schema, table, place, shown, why.is_none().then(|| Bytes::new(bytes)));
+        self.show_merged(id, schema, table, place, shown, after);
         Ok(())
     }
 
-    fn note_merged(&mut self, id: TransactionId, key: Vec<u8>, is_new: bool, stored: Vec<u8>) {
+    /// What documents say of a row, as it is stored.
+    fn copies(
+        &mut self,
+        schema: &Schema,
+        table: &Table,
+        row: RowId,
+        shown: Option<&Row>,
+    ) -> Result<Vec<StoredCopy>, Obstacle> {
+        let own_key = keyspace::stamps_key(table.id, &row);
+        let mut found = self.crdt_entries(&keyspace::remains_prefix(table.id, &row), table.id)?;
+        let generation = self.generation();
+        let own: Result<_, ReadError> = self.committed.view.get(&mut self.cache, &own_key);
+        let own = own.map_err(|error| self.obstacle(error, generation, table.id))?;
+        found.extend(own.map(|own| (own_key.to_vec(), own)));
+        let mut copies = Vec::with_capacity(found.len());
+        for (key, bytes) in found {
+            let root = keyspace::remains_root(&key);
+            // What is damaged is told by `verify`; a merge makes it anew.
+            let Some(copy) = Copy::read(schema, table, row, root, &bytes, shown) else { continue };
+            copies.push(StoredCopy { key, bytes, copy });
+        }
+        Ok(copies)
+    }
+
+    /// What is stored under keys of a prefix that only documents need.
+    pub(crate) fn crdt_entries(&mut self, prefix: &[u8], table: TableId) -> Result<Vec<(Vec<u8>, Bytes)>, Obstacle> {
+        let generation = self.generation();
+        let end = keyspace::after_prefix(prefix);
+        let mut scan = self.committed.view.scan(prefix, end.as_deref(), Direction::Ascending, 32);
+        let mut found = Vec::new();
+        loop {
+            match scan.next(&mut self.cache) {
+                Ok(Some(item)) => found.push((item.key.to_vec(), item.keep())),
+                Ok(None) => return Ok(found),
+                Err(error) => return Err(self.obstacle(error, generation, table)),
+            }
+        }
+    }
+
+    fn note_merged(&mut self, id: TransactionId, former: Vec<(Vec<u8>, Bytes)>, next: Vec<(Vec<u8>, Bytes)>) {
         let transaction = self.transactions.get_mut(id).expect("it was there");
-        if let Some(draft) = &mut transaction.merge {
-            draft.rows.push(MergedKey { key, stored: Bytes::new(stored), is_new });
+        let Some(draft) = &mut transaction.merge else { return };
+        let stored_before = |key: &[u8]| former.iter().find(|(known, _)| known == key).map(|(_, bytes)| bytes);
+        for (key, _) in former.iter().filter(|(key, _)| next.iter().all(|(kept, _)| kept != key)) {
+            let before = Before::of(stored_before(key));
+            draft.rows.push(MergedKey { key: key.clone(), stored: None, before });
+        }
+        for (key, stored) in next {
+            let before = stored_before(&key);
+            // What is noted says by which schema it was judged.
+            if before != Some(&stored) || crdt::is_noted(&stored) {
+                draft.rows.push(MergedKey { before: Before::of(before), key, stored: Some(stored) });
+            }
         }
     }
 
@@ -149,27 +304,118 @@ impl Tab {
         };
         transaction.write(schema, table, place, before, [shown, after], false, Bases::default());
     }
+}
 
-    /// What is stored of a synced row.
-    fn stored(&mut self, key: &[u8], table: &Table) -> Result<Option<StoredRow>, Obstacle> {
-        let generation = self.generation();
-        let stored: Result<_, ReadError> = self.committed.view.get(&mut self.cache, key);
-        let stored = stored.map_err(|error| self.obstacle(error, generation, table.id))?;
-        Ok(stored.and_then(|stored| StoredRow::decode(&stored).ok()))
+impl Copy {
+    /// As a document has it.
+    fn of(schema: &Schema, root: Root, merged: &MergedRow) -> Self {
+        let target = |text: &Option<String>| root_of(schema, text.as_deref()).ok();
+        let marks = Marks { origin: target(&merged.origin), moved_to: target(&merged.moved_to) };
+        let is_gone = merged.stamps.deleted.is_some() || merged.stamps.moved.is_some();
+        let whole = WholeRow { fields: merged.fields.clone(), stamps: merged.stamps.clone() };
+        Copy { said: crdt::Copy { root, marks, is_gone }, creation_time: merged.creation_time, whole }
+    }
+
+    /// As it is stored. One that is shown has its fields in the row.
+    fn read(
+        schema: &Schema,
+        table: &Table,
+        row: RowId,
+        root: Option<Root>,
+        bytes: &Bytes,
+        shown: Option<&Row>,
+    ) -> Option<Self> {
+        let StoredRow { hidden, marks, rest, stamps } = StoredRow::decode(bytes).ok()?;
+        let (root, creation_time, document) = match hidden {
+            Some(hidden) => (root.unwrap_or(hidden.root), hidden.creation_time, hidden.document),
+            None => {
+                let shown = shown?;
+                let root = root.or_else(|| home(schema, table, row, &shown.document))?;
+                (root, shown.place.creation_time, shown.document.clone())
+            }
+        };
+        let whole = WholeRow::join(&document, &schema.names, &stamps, rest.as_ref()).ok()?;
+        let is_gone = whole.stamps.deleted.is_some() || whole.stamps.moved.is_some();
+        Some(Copy { said: crdt::Copy { root, marks, is_gone }, creation_time, whole })
+    }
+
+    /// What is stored of it, and what readers see, if it is shown.
+    fn store(self, schema: &Schema, table: &Table, row: RowId, why: Option<Why>) -> (StoredRow, Option<Bytes>) {
+        let Copy { said: crdt::Copy { root, marks, .. }, creation_time, whole } = self;
+        let is_placed = |document: &[u8]| home(schema, table, row, document) == Some(root);
+        let fitting = fitting(schema, table, whole.clone(), creation_time).filter(|(document, ..)| is_placed(document));
+        let (document, whole, rest, why) = match fitting {
+            Some((document, known, rest)) => (document, known, rest, why),
+            None => (whole.document(&schema.names), whole, None, why.or(Some(Why::Misfit))),
+        };
+        let stamps = Bytes::new(whole.stamps.encode());
+        let hidden = why.map(|why| HiddenRow { why, root, creation_time, document: document.clone() });
+        let shown = hidden.is_none().then_some(document);
+        (StoredRow { hidden, marks, rest, stamps }, shown)
     }
 }
 
-/// Whether a row that came from elsewhere is one of its table.
-fn fits(schema: &Schema, table: &Table, bytes: &[u8], merged: &MergedRow) -> bool {
-    let mut copy = bytes.to_vec();
-    merged.creation_time > 0.0
-        && merged.creation_time.is_finite()
-        && document::canonicalize(&mut copy, &schema.names, Purpose::Insert).is_ok()
-        && schema.check(table, &Document::new(bytes)).is_ok()
+/// A row that came from elsewhere as one of its table, if it fits: without the fields that the table does not know.
+fn fitting(
+    schema: &Schema,
+    table: &Table,
+    whole: WholeRow,
+    creation_time: f64,
+) -> Option<(Bytes, WholeRow, Option<crdt::Rest>)> {
+    if !(creation_time > 0.0 && creation_time.is_finite()) {
+        return None;
+    }
+    let fits = |document: &Bytes| {
+        let mut copy = document.to_vec();
+        document::canonicalize(&mut copy, &schema.names, Purpose::Insert).is_ok()
+            && schema.check(table, &Document::new(document)).is_ok()
+    };
+    let document = whole.document(&schema.names);
+    if fits(&document) {
+        return Some((document, whole, None));
+    }
+    table.effective_validator().objects().into_iter().find_map(|fields| {
+        let (known, rest) = whole.clone().split(|name| fields.iter().any(|field| field.name == name));
+        let document = known.document(&schema.names);
+        (rest.is_some() && fits(&document)).then_some((document, known, rest))
+    })
+}
+
+fn is_synced(schema: &Schema, name: &str) -> bool {
+    schema.table(name).is_some_and(|table| table.placement.is_some())
+}
+
+/// The row that the text names as that of a document.
+fn root_of(schema: &Schema, text: Option<&str>) -> Result<Root, Obstacle> {
+    let (number, id) = text.and_then(id::decode).ok_or_else(|| refused("It does not say whose it is.".into()))?;
+    let is_root = |table: &&Table| {
+        table.declared && table.placement.as_ref().is_some_and(|placement| placement.home == Home::Root)
+    };
+    match schema.table_by_number(number).filter(is_root) {
+        Some(table) => Ok(Root { table: table.id, id }),
+        None => Err(refused("It belongs to a table that this version of the app does not know.".into())),
+    }
+}
+
+fn refused(why: String) -> Obstacle {
+    Obstacle::Error(Error::new(Code::DocumentRefused, why))
 }
 
 /// Whether a waiting mutation is about a row.
-pub(crate) fn is_about(draft: &MergeDraft, table: keyspace::TableId, row: RowId) -> bool {
+pub(crate) fn is_about(draft: &MergeDraft, table: TableId, row: RowId) -> bool {
     let key = keyspace::stamps_key(table, &row);
-    draft.rows.iter().any(|merged| merged.key[1..].starts_with(&key[1..]))
+    draft.is_about(&key[1..])
+}
+
+impl MergeDraft {
+    /// Whether it writes what is stored of a row, by the part of its keys that names it.
+    pub(crate) fn is_about(&self, row: &[u8]) -> bool {
+        self.rows.iter().any(|merged| merged.key[1..].starts_with(row))
+    }
+}
+
+/// What a key of stamps or remains names.
+pub(crate) fn row_part(key: &[u8]) -> Option<&[u8]> {
+    let is_row = matches!(keyspace::kind(key), Some(keyspace::Kind::Stamps(_) | keyspace::Kind::Remains(_)));
+    key.get(1..21).filter(|_| is_row)
 }

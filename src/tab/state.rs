@@ -106,7 +106,7 @@ impl Pending {
                 .and_then(|(table, document)| home(schema, table, change.place.id, document));
             found.as_ref() == Some(root)
         };
-        self.merge.as_ref().is_some_and(|merge| merge.root == *root)
+        self.merge.as_ref().and_then(|merge| merge.document.as_ref()).is_some_and(|merged| merged.root == *root)
             || self.synced.iter().any(|change| is_within(change, &change.before) || is_within(change, &change.after))
     }
 

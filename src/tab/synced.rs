@@ -4,6 +4,7 @@
 //! them, in their order; if that commit comes to nothing, nothing has happened to any document.
 
 mod drafts;
+mod writer;
 
 use super::state::{Pending, State};
 use super::transaction::{Obstacle, Transaction};
@@ -18,6 +19,7 @@ use crate::keyspace::{self, Place, Root, RowId, TableId};
 use crate::log::{CrdtEntry, Record};
 use crate::schema::{Home, Placement, Schema, Table};
 use crate::store::{Direction, Entry, PageCache, ReadError};
+pub(crate) use drafts::Before;
 use drafts::Drafts;
 use std::rc::Rc;
 
@@ -289,8 +291,8 @@ impl Tab {
         };
         let (Base::Stored(stored) | Base::Unsaved(stored)) = &bases.row;
         match stored.as_ref().and_then(|stored| StoredRow::decode(stored).ok()) {
-            Some(StoredRow::Hidden(hidden)) => Some(hidden.creation_time),
-            Some(StoredRow::Shown { .. }) | None => queued(),
+            Some(StoredRow { hidden: Some(hidden), .. }) => Some(hidden.creation_time),
+            Some(StoredRow { hidden: None, .. }) | None => queued(),
         }
     }
 

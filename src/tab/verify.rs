@@ -298,11 +298,11 @@ fn verify_key(run: &mut VerifyRun, key: &[u8], value: &Bytes) {
         }
         Kind::Stamps(_) | Kind::Remains(_) if IS_BUILT_IN => match (kind, StoredRow::decode(value)) {
             // Of those that are shown there is one for each row.
-            (Kind::Stamps(_), Ok(StoredRow::Shown { .. })) => run.found.or_default(prefix(key)).add(key),
+            (Kind::Stamps(_), Ok(StoredRow { hidden: None, .. })) => run.found.or_default(prefix(key)).add(key),
             (_, Ok(_)) => {}
             (_, Err(malformed)) => run.problem(format!("What a document is synced by is damaged ({}).", malformed.0)),
         },
-        Kind::Stamps(_) | Kind::Remains(_) | Kind::Crdt(_) => {}
+        Kind::Stamps(_) | Kind::Remains(_) | Kind::Noted(_) | Kind::Crdt(_) => {}
     }
 }
 
@@ -411,7 +411,7 @@ pub(crate) fn describe(schema: &Schema, start: &[u8], end: Option<&[u8]>) -> Str
         Some(Kind::Row(table)) => schema.table_by_id(table).map(|table| format!("table \"{}\"", table.name)),
         Some(Kind::Id(table)) => schema.table_by_id(table).map(|table| format!("the ids of table \"{}\"", table.name)),
         Some(Kind::Entry(index)) => index_name(schema, index),
-        Some(Kind::Stamps(table) | Kind::Remains(table) | Kind::Crdt(table)) => {
+        Some(Kind::Stamps(table) | Kind::Remains(table) | Kind::Noted(table) | Kind::Crdt(table)) => {
             schema.table_by_id(table).map(|table| format!("what table \"{}\" is synced by", table.name))
         }
         None => None,

@@ -178,7 +178,7 @@ impl Device {
                 None => {
                     let creation_time = 1000.0 + self.rows.len() as f64;
                     let stamps = editor
-                        .insert_row(self.table, &id, creation_time, Document::new(&bytes).object().unwrap())
+                        .insert_row(self.table, &id, creation_time, None, Document::new(&bytes).object().unwrap())
                         .unwrap();
                     PageRow { fields: after, creation_time, stamps }
                 }

@@ -2,7 +2,9 @@
 
 use super::Kinds;
 use crate::bytes::Bytes;
-use crate::crdt::{ChangeEncoder, DocumentState, Editor, Head, HiddenRow, StoredRow, Why, genesis, table_map};
+use crate::crdt::{
+    ChangeEncoder, DocumentState, Editor, Head, HiddenRow, Marks, Rest, StoredRow, TableMap, Why, genesis, table_map,
+};
 use crate::document::{self, Document, Names};
 use crate::flat_map::FlatMap;
 use crate::golden;
@@ -29,9 +31,12 @@ fn changes_and_what_is_stored_stay_as_they_are() {
     let [before, after] = [&before, &after].map(|bytes| Document::new(bytes).object().expect("an object"));
     let mut encoder = ChangeEncoder::default();
     let mut editor = Editor { encoder: &mut encoder, names: &names, kinds: &Kinds, author: 1, first_op: 3 };
-    let mut stamps = editor.insert_row(table_map(0), "a row's id", 1_700_000_000_000.5, before).expect("written");
+    let mut stamps = editor
+        .insert_row(table_map(0), "a row's id", 1_700_000_000_000.5, Some("a project's id"), before)
+        .expect("written");
     editor.update_row(&mut stamps, before, after).expect("written");
     editor.delete_row(&mut stamps, 1_700_000_000_001.0);
+    editor.move_row(&mut stamps, "another project's id");
     let head = Head {
         actors: &actors,
         author: 1,
@@ -47,18 +52,25 @@ fn changes_and_what_is_stored_stay_as_they_are() {
     assert_eq!(document.get_heads(), [automerge::ChangeHash(written.hash)]);
     golden::check("crdt-stamps", &stamps.encode());
 
-    let tables: FlatMap<String, u32> = [("projects".to_string(), 0)].into_iter().collect();
+    let tables: FlatMap<String, TableMap> = [("projects", true), ("tags", false)]
+        .into_iter()
+        .map(|(name, is_taken)| (name.to_string(), TableMap { actor: 0, is_taken }))
+        .collect();
     let state = DocumentState { id, heads: vec![change.hash], max_op: 30, actor_count: 2, tables };
     golden::check("crdt-state", &state.encode());
     assert_eq!(DocumentState::decode(&state.encode()), Ok(state));
 
     let root = Root { table: TableId(1), id: RowId([9; 16]) };
-    golden::check("crdt-row-shown", &StoredRow::shown(&stamps.encode()));
-    let hidden = HiddenRow::encode(Why::Misfit, root, 5.5, b"document", b"stamps");
-    golden::check("crdt-row-hidden", &hidden);
-    let Ok(StoredRow::Hidden(read)) = StoredRow::decode(&Bytes::new(hidden)) else { panic!("hidden") };
-    assert_eq!(
-        (read.why, read.root, &read.document[..], &read.stamps[..]),
-        (Why::Misfit, root, &b"document"[..], &b"stamps"[..])
-    );
+    let shown = StoredRow::shown(stamps.encode());
+    golden::check("crdt-row-shown", &shown.encode());
+    let hidden = StoredRow {
+        hidden: Some(HiddenRow { why: Why::Misfit, root, creation_time: 5.5, document: Bytes::from(&b"document"[..]) }),
+        marks: Marks { origin: Some(Root { id: RowId([8; 16]), ..root }), moved_to: Some(root) },
+        rest: Some(Rest { document: Bytes::from(&b"more"[..]), stamps: Bytes::from(&b"its stamps"[..]) }),
+        stamps: Bytes::from(&b"stamps"[..]),
+    };
+    golden::check("crdt-row-hidden", &hidden.encode());
+    for row in [shown, hidden] {
+        assert_eq!(StoredRow::decode(&Bytes::new(row.encode())), Ok(row));
+    }
 }

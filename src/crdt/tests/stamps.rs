@@ -27,12 +27,15 @@ impl Maker {
 
     fn rivals(&mut self) -> Vec<Rival> {
         let count = if self.random.below(8) == 0 { self.random.below(3) } else { 0 };
-        (0..count).map(|_| Rival { id: self.id(), value: Bytes::from(&[0_u8, 1][..]) }).collect()
+        (0..count)
+            .map(|_| Rival { id: self.id(), map: self.random.below(2) as u32, value: Bytes::from(&[0_u8, 1][..]) })
+            .collect()
     }
 
     fn value(&mut self, levels: u64) -> (Value, Stamp) {
         let mut stamp = Stamp::new(self.id());
         stamp.rivals = self.rivals();
+        stamp.map = self.random.below(6) as u32 / 5;
         let value = match self.random.below(if levels == 0 { 3 } else { 5 }) {
             0 => {
                 if self.random.below(2) == 0 {
@@ -76,7 +79,7 @@ impl Maker {
     }
 
     fn mark(&mut self) -> Option<Stamp> {
-        (self.random.below(2) == 0).then(|| Stamp { id: self.id(), rivals: self.rivals(), parts: Parts::None })
+        (self.random.below(2) == 0).then(|| Stamp { id: self.id(), rivals: self.rivals(), map: 0, parts: Parts::None })
     }
 }
 
@@ -88,7 +91,7 @@ fn stamps_go_there_and_back() {
         let (value, fields) = maker.object(3);
         let stamps = RowStamps {
             object: maker.id(),
-            rivals: maker.rivals(),
+            maps: (0..maker.random.below(3) / 2).map(|_| maker.id()).collect(),
             creation_time: Stamp::new(maker.id()),
             deleted: maker.mark(),
             moved: maker.mark(),
@@ -117,7 +120,7 @@ fn stamps_of_a_row_of_one_change_are_small() {
     let document = document::encode(&Value::Object(fields), &names);
     let stamps = RowStamps {
         object: id(70_000),
-        rivals: Vec::new(),
+        maps: Vec::new(),
         creation_time: Stamp::new(id(70_001)),
         deleted: None,
         moved: None,

@@ -2,16 +2,16 @@
 
 use super::super::merging::{MergeDraft, MergedKey};
 use super::super::state::{Pending, State};
+use super::writer::RowWriter;
 use super::{Base, Document, Own, SyncedChange, home, value_of};
 use crate::bytes::{Bytes, Malformed};
 use crate::crdt::{
-    ActorId, ChangeEncoder, ChangeHash, DocumentId, DocumentState, Editor, Head, HiddenRow, OpId, RowStamps, StoredRow,
-    Why, genesis, table_map,
+    ActorId, ChangeEncoder, ChangeHash, DocumentId, DocumentState, Editor, Head, Marks, OpId, StoredRow, TableMap,
+    genesis, is_noted, table_map,
 };
-use crate::document::Document as Fields;
 use crate::flat_map::FlatMap;
 use crate::id;
-use crate::keyspace::{self, Place, Root};
+use crate::keyspace::{self, Root};
 use crate::log::CrdtEntry;
 use crate::random::Random;
 use crate::schema::{Home, Placement, Schema, Table};
@@ -31,8 +31,21 @@ pub(super) struct Drafts<'a> {
 struct DraftRow {
     key: Vec<u8>,
     stored: Option<Bytes>,
-    /// Whether nothing was.
-    is_new: bool,
+    before: Before,
+}
+
+/// What was stored under a key before, as far as it matters for what is counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Before {
+    /// Whether there was nothing.
+    pub(crate) is_new: bool,
+    pub(crate) is_noted: bool,
+}
+
+impl Before {
+    pub(crate) fn of(stored: Option<&Bytes>) -> Self {
+        Before { is_new: stored.is_none(), is_noted: stored.is_some_and(|stored| is_noted(stored)) }
+    }
 }
 
 struct Draft {
@@ -63,12 +76,12 @@ impl Draft {
 
     /// The place of the actor that has made a table's map, which is made if it is not there.
     fn table(&mut self, name: &str, root: Option<&str>) -> u32 {
-        if let Some(&actor) = self.document.state.tables.get(name) {
-            return actor;
+        if let Some(map) = self.document.state.tables.get(name) {
+            return map.actor;
         }
         let (actor, change) = genesis(&self.document.state.id, name, root);
         let place = self.add_actor(actor);
-        self.document.state.tables.insert(name.to_string(), place);
+        self.document.state.tables.insert(name.to_string(), TableMap { actor: place, is_taken: true });
         self.chunks.extend_from_slice(&change.bytes);
         self.add_head(change.hash);
         place
@@ -139,56 +152,55 @@ impl<'a> Drafts<'a> {
 
     /// What others have changed, as it was merged.
     fn add_merge(&mut self, merge: &MergeDraft) {
-        for MergedKey { key, stored, is_new } in &merge.rows {
-            self.put(key.clone(), Some(stored.clone()), *is_new);
+        for MergedKey { key, stored, before } in &merge.rows {
+            self.rows.push(DraftRow { key: key.clone(), stored: stored.clone(), before: *before });
         }
-        let draft = self.draft(merge.root, Some(merge.state.id));
-        draft.document.state = merge.state.clone();
-        Rc::make_mut(&mut draft.document.actors).extend(merge.actors.iter().cloned());
-        draft.chunks.extend_from_slice(&merge.chunks);
+        let Some(merged) = &merge.document else { return };
+        let draft = self.draft(merged.root, Some(merged.state.id));
+        draft.document.state = merged.state.clone();
+        Rc::make_mut(&mut draft.document.actors).extend(merged.actors.iter().cloned());
+        draft.chunks.extend_from_slice(&merged.chunks);
     }
 
     fn add_row(&mut self, schema: &Schema, table: &Table, placement: &Placement, change: &SyncedChange) {
-        let id = change.place.id;
-        let key = keyspace::stamps_key(table.id, &id).to_vec();
-        let base = self.resolve(&key, &change.bases.row);
-        let is_new = base.is_none();
-        let id_text = id::encode(table.number, &id);
-        let now_ms = self.now_ms;
-        let home_of = |document: &Option<Bytes>| home(schema, table, id, document.as_ref()?);
-        let (from, to) = (home_of(&change.before), home_of(&change.after));
         let place = change.place;
-        let writer = RowWriter { schema, table, placement, id_text: &id_text, place, home: from, now_ms };
+        let key = keyspace::stamps_key(table.id, &place.id).to_vec();
+        let base = self.resolve(&key, &change.bases.row);
+        let id_text = id::encode(table.number, &place.id);
+        let home_of = |document: &Option<Bytes>| home(schema, table, place.id, document.as_ref()?);
+        let (from, to) = (home_of(&change.before), home_of(&change.after));
+        let writer = RowWriter { schema, table, placement, id_text: &id_text, place, now_ms: self.now_ms };
         let stored = base.as_ref().and_then(|base| StoredRow::decode(base).ok());
-        let next = match (stored, &change.after, to) {
-            (Some(StoredRow::Shown { stamps }), None, _) => {
-                let (Some(before), Some(from)) = (&change.before, from) else { return };
-                self.edit(from, &writer, |editor, _| writer.delete(editor, before, &stamps))
+        // Where it is, and its fields there.
+        let current = stored.and_then(|stored| match &stored.hidden {
+            None => Some((from?, change.before.clone()?, stored)),
+            Some(hidden) => Some((hidden.root, hidden.document.clone(), stored)),
+        });
+        let next = match (current, &change.after, to) {
+            (Some((from, before, stored)), None, _) if stored.hidden.is_none() => {
+                self.edit(from, &writer, |editor, _| writer.delete(editor, &stored, from, &before))
             }
-            (Some(StoredRow::Shown { stamps }), Some(after), Some(to)) if from == Some(to) => {
-                let Some(before) = &change.before else { return };
-                self.edit(to, &writer, |editor, _| writer.update(editor, before, after, &stamps))
+            (Some((from, before, stored)), Some(after), Some(to)) if from == to => {
+                self.edit(to, &writer, |editor, _| writer.update(editor, &stored, &before, after))
             }
-            // What was in another document stays there, marked.
-            (Some(StoredRow::Shown { stamps }), Some(after), Some(to)) => {
-                let (Some(before), Some(from)) = (&change.before, from) else { return };
-                let left = self.edit(from, &writer, |editor, _| writer.delete(editor, before, &stamps));
-                self.leave(&writer, from, left.map(Bytes::new));
-                self.move_in(&writer, to, after, change)
-            }
-            // A deleted row comes back: in its document, or in another one.
-            (Some(StoredRow::Hidden(hidden)), Some(after), Some(to)) => match hidden.root {
-                from if from != to => {
-                    self.leave(&writer, from, base);
-                    self.move_in(&writer, to, after, change)
+            // What was in another document stays there, and says where it went.
+            (Some((from, before, stored)), Some(after), Some(to)) => {
+                let Some(target) = id_text_of(schema, to) else { return };
+                let left = self
+                    .edit(from, &writer, |editor, _| writer.move_away(editor, (from, &stored, &before), to, &target));
+                if let Some(left) = left {
+                    let key = keyspace::remains_key(table.id, &place.id, &from);
+                    self.put(key, None, Some(left.encode()));
                 }
-                _ => self.edit(to, &writer, |editor, _| writer.restore(editor, &hidden, after)),
-            },
-            (None, Some(after), Some(to)) => self.edit(to, &writer, |editor, map| writer.insert(editor, map, after)),
-            (_, Some(_), None) | (None | Some(StoredRow::Hidden(_)), None, _) => None,
+                self.move_in(&writer, from, &stored, to, change, after)
+            }
+            (None, Some(after), Some(to)) => {
+                self.edit(to, &writer, |editor, map| writer.insert(editor, map, after, Marks::default(), None))
+            }
+            (_, Some(_), None) | (_, None, _) => None,
         };
         if let Some(next) = next {
-            self.put(key, Some(Bytes::new(next)), is_new);
+            self.put(key, base, Some(next.encode()));
         }
     }
 
@@ -203,30 +215,39 @@ impl<'a> Drafts<'a> {
         self.committed.view.crdt.get(key).map_or_else(|| stored.clone(), value_of)
     }
 
-    /// The last one under a key counts.
-    fn put(&mut self, key: Vec<u8>, stored: Option<Bytes>, is_new: bool) {
-        self.rows.push(DraftRow { key, stored, is_new });
-    }
-
-    /// Keeps what is left of a row in a document that it leaves.
-    fn leave(&mut self, writer: &RowWriter<'_>, from: Root, left: Option<Bytes>) {
-        if left.is_some() {
-            let key = keyspace::remains_key(writer.table.id, &writer.place.id, &from);
-            self.put(key, left, true);
-        }
+    /// The last one under a key counts. `base` is what there was before this commit.
+    fn put(&mut self, key: Vec<u8>, base: Option<Bytes>, stored: Option<Vec<u8>>) {
+        let drafted = self.rows.iter().rfind(|row| row.key == key);
+        let before = Before::of(drafted.map_or(base.as_ref(), |row| row.stored.as_ref()));
+        self.rows.push(DraftRow { key, stored: stored.map(Bytes::new), before });
     }
 
     /// A row comes into a document, in which it may have been before.
-    fn move_in(&mut self, writer: &RowWriter<'_>, to: Root, after: &Bytes, change: &SyncedChange) -> Option<Vec<u8>> {
+    fn move_in(
+        &mut self,
+        writer: &RowWriter<'_>,
+        from: Root,
+        stored: &StoredRow,
+        to: Root,
+        change: &SyncedChange,
+        after: &Bytes,
+    ) -> Option<StoredRow> {
         let key = keyspace::remains_key(writer.table.id, &writer.place.id, &to);
         let base = change.bases.remains.iter().find(|(root, _)| *root == to);
         let left = base.and_then(|(_, base)| self.resolve(&key, base));
-        match left.and_then(|left| StoredRow::decode(&left).ok()) {
-            Some(StoredRow::Hidden(left)) => {
-                self.put(key, None, false);
-                self.edit(to, writer, |editor, _| writer.restore(editor, &left, after))
+        let known = left.as_ref().and_then(|left| StoredRow::decode(left).ok());
+        let brought = stored.rest.as_ref();
+        match known.as_ref().and_then(|known| Some((known, known.hidden.as_ref()?))) {
+            Some((known, hidden)) => {
+                self.put(key, left.clone(), None);
+                self.edit(to, writer, |editor, _| writer.bring(editor, known, &hidden.document, after, brought))
             }
-            _ => self.edit(to, writer, |editor, map| writer.insert(editor, map, after)),
+            None => {
+                // A row that is in the document of its origin says nothing of it.
+                let origin = Some(stored.marks.origin.unwrap_or(from)).filter(|origin| *origin != to);
+                let marks = Marks { origin, moved_to: None };
+                self.edit(to, writer, |editor, map| writer.insert(editor, map, after, marks, brought))
+            }
         }
     }
 
@@ -272,8 +293,15 @@ impl<'a> Drafts<'a> {
 
     pub(super) fn finish(self, sequence: u64) -> (Vec<CrdtEntry>, Vec<(Root, Document)>) {
         let mut entries = Vec::new();
-        for DraftRow { key, stored, is_new } in self.rows {
-            entries.push(CrdtEntry { key: Bytes::new(key), value: stored, is_new });
+        for DraftRow { key, stored, before } in self.rows {
+            let is_noted = stored.as_ref().is_some_and(|stored| is_noted(stored));
+            if is_noted || before.is_noted {
+                let version = self.committed.schema.version;
+                let value = is_noted.then(|| Bytes::from(&version.to_be_bytes()[..]));
+                let is_new = !before.is_noted;
+                entries.push(CrdtEntry { key: Bytes::new(keyspace::noted_key(&key)), value, is_new });
+            }
+            entries.push(CrdtEntry { key: Bytes::new(key), value: stored, is_new: before.is_new });
         }
         let mut documents = Vec::new();
         for (root, draft) in self.documents {
@@ -295,50 +323,7 @@ impl<'a> Drafts<'a> {
     }
 }
 
-/// Writes one row.
-struct RowWriter<'a> {
-    schema: &'a Schema,
-    table: &'a Table,
-    placement: &'a Placement,
-    id_text: &'a str,
-    place: Place,
-    /// The document that the row was in, if it was in one.
-    home: Option<Root>,
-    now_ms: f64,
-}
-
-impl RowWriter<'_> {
-    fn insert(&self, editor: &mut Editor<'_>, map: OpId, document: &Bytes) -> Result<Vec<u8>, Malformed> {
-        let fields = Fields::new(document).object()?;
-        let row = editor.insert_row(map, self.id_text, self.place.creation_time, fields)?;
-        Ok(StoredRow::shown(&row.encode()))
-    }
-
-    fn update(
-        &self,
-        editor: &mut Editor<'_>,
-        before: &Bytes,
-        after: &Bytes,
-        stamps: &[u8],
-    ) -> Result<Vec<u8>, Malformed> {
-        let fields = Fields::new(before).object()?;
-        let mut row = RowStamps::decode(stamps, fields)?;
-        editor.update_row(&mut row, fields, Fields::new(after).object()?)?;
-        Ok(StoredRow::shown(&row.encode()))
-    }
-
-    fn delete(&self, editor: &mut Editor<'_>, before: &Bytes, stamps: &[u8]) -> Result<Vec<u8>, Malformed> {
-        let mut row = RowStamps::decode(stamps, Fields::new(before).object()?)?;
-        editor.delete_row(&mut row, self.now_ms);
-        let root = self.home.unwrap_or(Root { table: self.table.id, id: self.place.id });
-        Ok(HiddenRow::encode(Why::Deleted, root, self.place.creation_time, before, &row.encode()))
-    }
-
-    fn restore(&self, editor: &mut Editor<'_>, hidden: &HiddenRow, after: &Bytes) -> Result<Vec<u8>, Malformed> {
-        let before = Fields::new(&hidden.document).object()?;
-        let mut row = RowStamps::decode(&hidden.stamps, before)?;
-        editor.restore_row(&mut row);
-        editor.update_row(&mut row, before, Fields::new(after).object()?)?;
-        Ok(StoredRow::shown(&row.encode()))
-    }
+/// The id of a document's row, as text.
+pub(super) fn id_text_of(schema: &Schema, root: Root) -> Option<String> {
+    Some(id::encode(schema.table_by_id(root.table)?.number, &root.id))
 }

@@ -27,7 +27,7 @@ impl Device {
         // Clocks of devices differ.
         world.now_ms += number as f64 * 1_234.5;
         let random = Random::from_number(seed * 10 + number);
-        let mut writer = Writer { world, random, moves: false };
+        let mut writer = Writer { world, random, moves: true };
         // Ids and actors are drawn by tabs: they must not be the same on two devices.
         for _ in 0..number * 3 {
             writer.world.open(small(), synced());
@@ -85,9 +85,9 @@ impl Device {
             self.writer.world.tick(tab);
             let now_ms = self.writer.world.now_ms;
             let transaction = self.writer.world.tabs[tab].begin(now_ms, false).expect("open");
-            let done = self.writer.with_pages(tab, |tab| tab.merge(transaction, root, &merge));
+            let done = self.writer.with_pages(tab, |tab| tab.merge(transaction, Some(root), &merge));
             let finished = match done {
-                Some(()) => self.writer.world.tabs[tab].finish(now_ms, transaction),
+                Some(_) => self.writer.world.tabs[tab].finish(now_ms, transaction),
                 None => Ok(Finished::RunAgain),
             };
             if finished == Ok(Finished::RunAgain) {

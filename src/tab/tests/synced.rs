@@ -4,7 +4,7 @@ use super::damage::calm;
 use super::world::*;
 use super::*;
 use crate::bytes::Bytes;
-use crate::crdt::{DocumentState, HiddenRow, RowStamps, StoredRow, Why};
+use crate::crdt::{self, DocumentState, HiddenRow, StoredRow, WholeRow, Why};
 use crate::doc::{Actors, read_row};
 use crate::document::Document;
 use crate::flat_map::FlatMap;
@@ -266,6 +266,8 @@ pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usiz
         remains.insert((table, id, root), StoredRow::decode(&value).expect("readable"));
     }
     let mut seen = 0;
+    let mut copies: FlatMap<(TableId, RowId), Vec<crdt::Copy>> = FlatMap::new();
+    let mut homes: FlatMap<(TableId, RowId), Root> = FlatMap::new();
     let roots: Vec<_> = entries(world, tab, &[0x50], false);
     for (key, value) in roots {
         let root = Root::of(&key).expect("a root");
@@ -293,35 +295,47 @@ pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usiz
                 let theirs = read_row(&document, &map, &id_text, &mut actors).expect("a row");
                 let hint = format!("{hint}, {name} {id_text}");
                 let own = &stored[&(table.id, id)];
-                let at_home = match own {
-                    StoredRow::Shown { .. } => {
+                let at_home = match &own.hidden {
+                    None => {
                         let (_, fields) = rows.get(&(table.id, id)).unwrap_or_else(|| panic!("{hint}: not shown"));
                         home(&schema, table, id, fields) == Some(root)
                     }
-                    StoredRow::Hidden(hidden) => hidden.root == root,
+                    Some(hidden) => hidden.root == root,
                 };
                 let left = &remains.get(&(table.id, id, root));
                 assert_eq!(at_home, left.is_none(), "{hint}: it is in one document, and has left others");
-                let (fields, creation_time, stamps) = match left.unwrap_or(own) {
-                    StoredRow::Shown { stamps } => {
+                let is_gone = theirs.stamps.deleted.is_some() || theirs.stamps.moved.is_some();
+                let own = left.unwrap_or(own);
+                let (fields, creation_time) = match &own.hidden {
+                    None => {
                         let (creation_time, fields) = &rows[&(table.id, id)];
-                        assert!(theirs.stamps.deleted.is_none(), "{hint}: deleted");
-                        (fields, creation_time, stamps)
+                        assert!(!is_gone, "{hint}: deleted");
+                        (fields, creation_time)
                     }
-                    StoredRow::Hidden(HiddenRow { why, creation_time, document, stamps, .. }) => {
-                        assert_eq!(theirs.stamps.deleted.is_some(), *why == Why::Deleted, "{hint}");
+                    Some(HiddenRow { why, creation_time, document, .. }) => {
+                        assert_eq!(is_gone, *why == Why::Deleted, "{hint}: {why:?}");
                         assert!(!at_home || !rows.contains_key(&(table.id, id)), "{hint}: shown");
-                        (document, creation_time, stamps)
+                        (document, creation_time)
                     }
                 };
-                let fields = Document::new(fields);
-                assert_eq!(fields.to_value(&schema.names).expect("readable"), Value::Object(theirs.fields), "{hint}");
+                let row_of = |text: Option<String>| Some(crate::id::decode(&text?).expect("an id").1);
+                assert_eq!(own.marks.origin.map(|root| root.id), row_of(theirs.origin), "{hint}");
+                assert_eq!(own.marks.moved_to.map(|root| root.id), row_of(theirs.moved_to), "{hint}");
+                let whole = WholeRow::join(fields, &schema.names, &own.stamps, own.rest.as_ref()).expect("readable");
+                assert_eq!(whole.fields, theirs.fields, "{hint}");
                 assert_eq!(*creation_time, theirs.creation_time, "{hint}");
-                let ours = RowStamps::decode(stamps, fields.object().expect("readable"));
-                assert_eq!(ours, Ok(theirs.stamps), "{hint}");
+                assert_eq!(whole.stamps, theirs.stamps, "{hint}");
+                copies.or_default((table.id, id)).push(crdt::Copy { root, marks: own.marks, is_gone });
+                if at_home {
+                    homes.insert((table.id, id), root);
+                }
                 seen += 1;
             }
         }
+    }
+    for (row, copies) in &copies {
+        let home = homes[row];
+        assert_eq!(crdt::chosen(copies, Some(home)).map(|place| copies[place].root), Some(home), "{hint}: {copies:?}");
     }
     for (table, id) in rows.keys() {
         let is_synced = schema.table_by_id(*table).is_some_and(|table| table.placement.is_some());
