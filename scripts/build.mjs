@@ -27,7 +27,13 @@ import { shortenNames } from "./shorten.mjs";
 import { noticeTraps } from "./traps.mjs";
 
 /** The WebAssembly binaries of the package: a name for the files, and the crate's features. */
-const binaries = [{ name: "holdfast", features: [] }];
+const binaries = [
+  { name: "holdfast", features: [] },
+  // The same with what synced tables need.
+  { name: "holdfast_sync", features: ["sync"] },
+  // The docs worker: automerge.
+  { name: "holdfast_docs", features: ["docs"] },
+];
 
 /**
  * The entry points of the package: a missing one is left out. The name is that of the file in dist/. The command line imports
@@ -40,6 +46,8 @@ const entries = {
   "convex/react": "ts/convex/react.ts",
   pages: "ts/pages.ts",
   react: "ts/react/index.ts",
+  sync: "ts/sync/index.ts",
+  docs_worker: "ts/sync/worker.ts",
   testing: "ts/testing.ts",
   cli: "ts/cli.ts",
 };
@@ -146,7 +154,7 @@ async function bind(binary) {
     .update(readFileSync(join(root, "scripts", "shorten.mjs")))
     .update(readFileSync(join(root, "scripts", "traps.mjs")))
     .digest("hex");
-  const made = [wasm, stamp, join(pkg, "inlined.js")];
+  const made = [wasm, stamp, join(pkg, `${binary.name}_inlined.js`)];
   if (made.every(existsSync) && readFileSync(stamp, "utf8") === key) return;
   if (compiled > 2_000) say(`compiled the crate for WebAssembly in ${time(compiled)}`);
   const bound = Date.now();
@@ -169,7 +177,7 @@ async function bind(binary) {
   rmSync(stamp, { force: true });
   for (const file of readdirSync(newPkg)) renameSync(join(newPkg, file), join(pkg, file));
   rmSync(newPkg, { recursive: true, force: true });
-  inline(readFileSync(wasm));
+  inline(binary.name, readFileSync(wasm));
   writeFileSync(stamp, key);
   const kb = (bytes) => `${Math.round(bytes / 1000)} KB`;
   say(
@@ -238,10 +246,10 @@ const bindAll = async () => {
 };
 
 /** The binary as a script, for servers that don't give it as a file. It is imported only then. */
-function inline(bytes) {
+function inline(name, bytes) {
   const text = gzipSync(bytes, { level: 9 }).toString("base64");
-  writeFileSync(join(pkg, "inlined.js"), `export default "${text}";\n`);
-  writeFileSync(join(pkg, "inlined.d.ts"), "declare const zipped: string;\nexport default zipped;\n");
+  writeFileSync(join(pkg, `${name}_inlined.js`), `export default "${text}";\n`);
+  writeFileSync(join(pkg, `${name}_inlined.d.ts`), "declare const zipped: string;\nexport default zipped;\n");
 }
 
 /** pkg/ alone, which the type check of ts/ needs. */

@@ -9,6 +9,8 @@
 //! a future; only opening and deleting a database, which have no transaction, use them.
 
 mod channel;
+#[cfg(feature = "sync")]
+mod documents;
 mod engine;
 mod functions;
 mod host;

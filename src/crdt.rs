@@ -28,7 +28,7 @@ pub(crate) use encoder::{ChangeEncoder, ChangeHash, Head};
 pub(crate) use merge::{Merge, MergedRow, TouchedRow};
 pub(crate) use op::{ActorId, OpId};
 pub(crate) use rest::WholeRow;
-pub(crate) use stamp::RowStamps;
+pub(crate) use stamp::{Item, Parts, RowStamps, Stamp};
 pub(crate) use state::{DocumentId, DocumentState, TableMap, genesis, table_map};
 pub(crate) use stored_row::{HiddenRow, Marks, Rest, StoredRow, Why, is_noted};
 
@@ -39,5 +39,5 @@ pub(crate) use {
     edit::mark,
     encoder::{Encoded, chunk_length},
     op::{Action, Element, Key, Object, Op, Scalar},
-    stamp::{Item, Parts, Rival, Stamp},
+    stamp::Rival,
 };

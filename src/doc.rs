@@ -4,9 +4,11 @@
 //! of the rows.
 
 mod actors;
+mod hub;
 mod library;
 mod row;
 
 pub(crate) use actors::Actors;
+pub(crate) use hub::{Frame, Hub, Input, Outcome, Output, PeerId};
 pub(crate) use library::Library;
 pub(crate) use row::read_row;

@@ -49,6 +49,11 @@ impl<K, V> FlatMap<K, V> {
         self.0.iter().map(|(_, value)| value)
     }
 
+    /// The entries, in the order of the keys, with values that may be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.0.iter_mut().map(|(key, value)| (&*key, value))
+    }
+
     /// The values in the order of their keys, to change them.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.0.iter_mut().map(|(_, value)| value)

@@ -250,6 +250,16 @@ pub fn noted_key(stored: &[u8]) -> Vec<u8> {
     key
 }
 
+/// The key of stamps or remains that such a key speaks of.
+pub fn stored_key(noted: &[u8]) -> Option<Vec<u8>> {
+    let mut key = noted.to_vec();
+    *key.first_mut()? = if key.len() > PREFIX_LENGTH + 16 { REMAINS } else { STAMPS };
+    Some(key)
+}
+
+/// What the keys of the states of all documents start with.
+pub const STATES_PREFIX: &[u8] = &[CRDT];
+
 /// What all such keys start with.
 pub const NOTED_PREFIX: &[u8] = &[NOTED];
 

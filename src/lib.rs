@@ -45,6 +45,9 @@ pub use error::{Code, Error, Result};
 pub use flat_map::FlatMap;
 pub use value::{Value, compare_optional};
 
-/// The browser.
-#[cfg(target_arch = "wasm32")]
+/// The browser: a page's side of it, or the docs worker's.
+#[cfg(all(target_arch = "wasm32", not(feature = "docs")))]
+pub mod browser;
+#[cfg(all(target_arch = "wasm32", feature = "docs"))]
+#[path = "browser/docs.rs"]
 pub mod browser;

@@ -16,6 +16,7 @@ mod checks;
 mod clock;
 mod commit;
 mod connection;
+mod documents;
 mod effect;
 mod failures;
 mod job;
@@ -37,6 +38,7 @@ mod turns;
 mod verify;
 
 pub use afterwards::WasSaved;
+pub(crate) use documents::{conflicts_json, problems_json};
 pub use effect::{Announcement, Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use live::{LiveId, LiveNews, NextRows};
 pub use read::{QueryRun, RowSink, RunStep, Source};
@@ -48,6 +50,7 @@ pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 pub(crate) use stored::newer_format;
 
 use crate::change::Operations;
+use crate::crdt::IS_BUILT_IN;
 use crate::error::{Code, Error, Result};
 use crate::flat_map::FlatMap;
 use crate::keyspace::{RowId, TableId};
@@ -439,6 +442,9 @@ impl Tab {
         self.reject_held();
         self.pump();
         self.advance_maintenance(now_ms);
+        if IS_BUILT_IN && self.documents.news.tell() {
+            self.events.push_back(Event::DocumentNews);
+        }
     }
 
     /// What the tab asks for since the last call.

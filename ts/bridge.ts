@@ -62,6 +62,16 @@ export interface LiveFollower {
   healed(): void;
 }
 
+/** Who follows CRDT documents. */
+export interface DocumentFollower {
+  /** The engine has news of some. */
+  takeNews(): void;
+  /** There is another engine, which tells nobody of any. */
+  renew(): void;
+  /** It is closed. */
+  end(): void;
+}
+
 /** A time without an engine: it has trapped, and the next one opens what is stored. */
 interface Outage {
   /** What the engine was about to save, as src/tab/afterwards.rs has it. */
@@ -136,6 +146,7 @@ export class Bridge implements EngineUser {
   /** Whether the database was deleted. */
   isDeleted = false;
   #live: LiveFollower | undefined;
+  #documents: DocumentFollower | undefined;
   readonly #idlers: (() => void)[] = [];
   /** Ends the following of the page's freezing. */
   #unfollow: () => void = () => undefined;
@@ -224,6 +235,8 @@ export class Bridge implements EngineUser {
         this.#waiting.schemaChanged();
       },
       liveChanged: () => this.#live?.takeNews(),
+      // Only an engine that syncs calls it.
+      documentNews: () => this.#documents?.takeNews(),
       repaired: (code: string, message: string, rows: number, lost: string) =>
         this.#waiting.repaired(
           code === "" ? { rows, lost: lost === "" ? [] : lost.split("\n") } : errorOf(code, message),
@@ -241,7 +254,7 @@ export class Bridge implements EngineUser {
       },
       problem: (code: string, message: string) => {
         this.isDeleted ||= code === "DatabaseClosed";
-        this.#tell(errorOf(code, message));
+        this.tell(errorOf(code, message));
       },
     };
     return new this.#wasm.Engine(options, this.#schema, listener, start);
@@ -316,6 +329,7 @@ export class Bridge implements EngineUser {
     for (const settle of this.#mutations.values()) settle({ type: "rejected", error });
     this.endFunctions();
     this.#live?.end(error);
+    this.#documents?.end();
     this.#waiting.end(error);
     this.#mutations.clear();
     this.failure ??= error;
@@ -332,7 +346,7 @@ export class Bridge implements EngineUser {
     this.#opening?.reject(error);
     this.#connection?.close();
     if (this.#outage !== undefined) {
-      this.#tell(error);
+      this.tell(error);
       return;
     }
     const note = this.#mailbox.list(Word.Flight).slice();
@@ -343,7 +357,7 @@ export class Bridge implements EngineUser {
     this.#lostTransaction = this.#transaction;
     this.input.close();
     this.#waiting.end(error);
-    this.#tell(error);
+    this.tell(error);
   }
 
   restarted(memory: WebAssembly.Memory): void {
@@ -388,6 +402,7 @@ export class Bridge implements EngineUser {
     this.#wakeIdlers();
     outage.end();
     this.#live?.renew();
+    this.#documents?.renew();
     this.#safetyChanged();
   }
 
@@ -418,7 +433,7 @@ export class Bridge implements EngineUser {
   }
 
   /** Tells of what has no caller. */
-  #tell(error: HoldfastError): void {
+  tell(error: HoldfastError): void {
     const listeners = this.listeners.size === 0 ? [(error: unknown) => console.error(error)] : this.listeners;
     this.#note(error);
     this.#safetyChanged();
@@ -538,6 +553,11 @@ export class Bridge implements EngineUser {
   /** Somebody takes the news of live queries from here on. */
   followed(live: LiveFollower): void {
     this.#live = live;
+  }
+
+  /** Somebody hears of what is saved of CRDT documents from here on. */
+  documentsFollowed(documents: DocumentFollower): void {
+    this.#documents = documents;
   }
 
   // ---- care ----

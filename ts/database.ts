@@ -34,6 +34,8 @@ import { currentReader, Executor, goOn } from "./reads.js";
 import type { DatabaseStats, RepairReport, VerifyOptions, VerifyReport } from "./reports.js";
 import type { MutationOptions } from "./run.js";
 import type { Scope } from "./scope.js";
+import type { DatabaseSync } from "./sync/database_sync.js";
+import { notSynced } from "./sync_part.js";
 import { systemReader } from "./system.js";
 import {
   checkedTimeout,
@@ -92,6 +94,7 @@ export class Database<DataModel extends GenericDataModel> {
   readonly #executor: Executor;
   readonly #contexts: Contexts;
   readonly #timeoutMs: number;
+  readonly #sync: DatabaseSync | undefined;
   /** @internal What makes live queries. */
   readonly source: LiveSource;
   /**
@@ -129,7 +132,15 @@ export class Database<DataModel extends GenericDataModel> {
   #closing: Promise<void> | undefined;
 
   /** @internal Use `openDatabase`. */
-  constructor(wasm: Wasm, bridge: Bridge, contexts: Contexts, options: EngineOptions, timeoutMs: number) {
+  constructor(
+    wasm: Wasm,
+    bridge: Bridge,
+    contexts: Contexts,
+    options: EngineOptions,
+    timeoutMs: number,
+    sync: DatabaseSync | undefined,
+  ) {
+    this.#sync = sync;
     this.name = options.name;
     this.#wasm = wasm;
     this.#bridge = bridge;
@@ -393,6 +404,14 @@ export class Database<DataModel extends GenericDataModel> {
     const settled: Promise<unknown> = write.catch(() => undefined).then(() => this.#writes.delete(settled));
     this.#writes.add(settled);
     return write;
+  }
+
+  // ---- synced tables ----
+
+  /** What a database with synced tables can do beyond others. Throws `NotSupported` if it has none. */
+  get sync(): DatabaseSync {
+    if (this.#sync === undefined) throw notSynced();
+    return this.#sync;
   }
 
   // ---- files ----

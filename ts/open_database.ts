@@ -12,6 +12,7 @@ import { headStart } from "./head_start.js";
 import { readOptions, readSizes } from "./options.js";
 import { type DataModelOf, type ExportableSchema, toDefinition } from "./schema.js";
 import { checkedTimeout } from "./transactions.js";
+import { placeTables, type SyncOption } from "./sync_part.js";
 import { isWasmSource, loadWasm, type Wasm, type WasmSource } from "./wasm.js";
 
 /** What {@link openDatabase} is asked for. */
@@ -66,6 +67,11 @@ export interface OpenDatabaseOptions<Schema extends ExportableSchema> {
    * All that the glob matches is put into the page: leave out files with secrets, and those of `"use node"`.
    */
   functions?: FunctionModules;
+  /**
+   * Tables whose rows are merged with those of other devices, and where they lie: `root()`, `within("field")` or
+   * `workspace()` of `holdfast/sync`. Others stay on this device.
+   */
+  sync?: SyncOption<Schema>;
   /** Who uses the app, or what finds that out: the answer of `ctx.auth.getUserIdentity()`. */
   identity?: IdentityOption;
   /** Hears of what has no caller to tell: a damaged page, storage that fails again and again. Default: the console. */
@@ -87,6 +93,7 @@ const OPTIONS = [
   "accept",
   "functions",
   "identity",
+  "sync",
   "onProblem",
 ] as const;
 
@@ -127,7 +134,8 @@ export async function openDatabase<Schema extends ExportableSchema>(
     throw invalidArgument("`wasmUrl` must be the address of the binary, its bytes or a WebAssembly.Module.");
   }
   const definition = toDefinition(options.schema, options.tableNumbers);
-  const loading = loadWasm(options.wasmUrl);
+  const part = placeTables(definition, options.sync);
+  const loading = (part?.loadWasm ?? loadWasm)(options.wasmUrl);
   const starting = storage === "indexeddb" ? headStart(name) : undefined;
   // It may fail before anybody waits for it.
   starting?.catch(() => undefined);
@@ -151,7 +159,7 @@ export async function openDatabase<Schema extends ExportableSchema>(
   }
   endImports(bridge, engineOptions);
   const contexts = new Contexts(bridge, functions, identity);
-  return new Database(wasm, bridge, contexts, engineOptions, timeoutMs);
+  return new Database(wasm, bridge, contexts, engineOptions, timeoutMs, part?.begin(bridge));
 }
 
 /** IndexedDB where there is a browser; in Node and the like there is none to be missed. */

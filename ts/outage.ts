@@ -1,8 +1,8 @@
 /**
- * The engine may trap: a fault of ours, or no memory left. All databases of the page share one instance of it, which can't
+ * The engine may trap: a fault of ours, or no memory left. All databases of the page that use one share an instance of it, which can't
  * be used any more then. Another one is made, and each database opens anew what is stored.
  */
-import { onTrap, restart } from "../pkg/holdfast.js";
+import type { onTrap, restart } from "../pkg/holdfast.js";
 import { HoldfastError } from "./errors.js";
 
 /** A database, as the instance of the engine knows it. */
@@ -19,8 +19,18 @@ export interface EngineUser {
 const TIMES = 5;
 const WITHIN_MS = 60_000;
 
-/** Watches the engine. Whoever uses it is one of `users`; `renewed` hears of another memory. */
-export function watchTraps(users: Set<EngineUser>, renewed: (memory: WebAssembly.Memory) => void): void {
+/** What wasm-bindgen has made of an engine's binary, as far as traps are concerned. */
+interface Glue {
+  readonly onTrap: typeof onTrap;
+  readonly restart: typeof restart;
+}
+
+/** Watches an engine. Whoever uses it is one of `users`; `renewed` hears of another memory. */
+export function watchTraps(
+  { onTrap, restart }: Glue,
+  users: Set<EngineUser>,
+  renewed: (memory: WebAssembly.Memory) => void,
+): void {
   let times: number[] = [];
   onTrap((cause) => {
     const error = faultOf(cause);

@@ -301,6 +301,8 @@ export type SchemaJson = {
   tables: ({ tableName: string; documentType?: ValidatorJson } & { [key: string]: JsonValue })[];
   schemaValidation?: boolean;
   tableNumbers?: Record<string, number>;
+  /** Where rows of synced tables lie. */
+  sync?: Record<string, { home: string; field?: string; kinds: Record<string, string> }>;
 };
 
 /**

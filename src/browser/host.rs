@@ -27,6 +27,10 @@ extern "C" {
     /// Live queries have news.
     #[wasm_bindgen(method, js_name = liveChanged)]
     pub fn live_changed(this: &Listener);
+    /// Something was saved of CRDT documents.
+    #[cfg(feature = "sync")]
+    #[wasm_bindgen(method, js_name = documentNews)]
+    pub fn document_news(this: &Listener);
     /// A repair has ended: so many rows are there, and this was lost, a line each.
     #[wasm_bindgen(method)]
     pub fn repaired(this: &Listener, code: &str, message: &str, rows: f64, lost: &str);

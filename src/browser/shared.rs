@@ -188,6 +188,10 @@ impl Shared {
                 }
                 Event::SchemaChanged => self.listener.schema_changed(),
                 Event::LiveChanged => self.listener.live_changed(),
+                #[cfg(feature = "sync")]
+                Event::DocumentNews => self.listener.document_news(),
+                #[cfg(not(feature = "sync"))]
+                Event::DocumentNews => {}
                 Event::Repaired(Ok(report)) => {
                     self.listener.repaired("", "", report.rows as f64, &report.lost.join("\n"));
                 }

@@ -155,14 +155,14 @@ impl Inner {
     }
 
     /// The document that an operation is about.
-    fn target(&self, schema: &Schema, id_length: u32, table: u32, method: u32) -> Result<(TableId, RowId)> {
+    pub(super) fn target(&self, schema: &Schema, id_length: u32, table: u32, method: u32) -> Result<(TableId, RowId)> {
         let expected = table.checked_sub(1).and_then(|table| self.tables.get(table as usize)).map(String::as_str);
         let method = METHODS[method as usize % METHODS.len()];
         self.tab.resolve_id(schema, self.input_text(id_length), expected, method)
     }
 
     /// What a transaction does about an obstacle.
-    fn meet(&mut self, transaction: TransactionId, obstacle: Obstacle) -> Status {
+    pub(super) fn meet(&mut self, transaction: TransactionId, obstacle: Obstacle) -> Status {
         match self.tab.overcome(transaction, obstacle) {
             Ok(step) => self.halt(step),
             Err(error) => self.fail(error),

@@ -2,8 +2,9 @@
 
 use super::Actors;
 use super::row::read_row;
-use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, mark};
+use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, chunk_length, mark};
 use crate::flat_map::FlatMap;
+use automerge::sync::{Message, State as SyncState, SyncDoc};
 use automerge::{Automerge, Change, ObjId, Prop, ReadDoc, legacy};
 
 /// Documents in memory.
@@ -12,59 +13,120 @@ pub(crate) struct Library {
     loaded: FlatMap<DocumentId, Loaded>,
 }
 
-struct Loaded {
+/// A document in memory.
+pub(crate) struct Loaded {
     document: Automerge,
     /// What the page has saved of it.
     saved: Saved,
+    /// The bytes of its changes.
+    bytes: usize,
 }
 
 #[derive(Clone, Default)]
 struct Saved {
     heads: Vec<automerge::ChangeHash>,
     actors: Actors,
+    max_op: u64,
 }
 
 /// Why bytes can't be merged.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Unreadable(pub(crate) String);
 
-fn unreadable(error: impl std::fmt::Display) -> Unreadable {
+pub(super) fn unreadable(error: impl std::fmt::Display) -> Unreadable {
     Unreadable(error.to_string())
 }
 
 impl Library {
-    /// The page has saved changes: those that a document consists of, if it is not loaded, or those that it has got since.
-    pub(crate) fn saved(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) -> Result<(), Unreadable> {
-        let changes = read_changes(chunks)?;
-        if !self.loaded.contains_key(&id) {
-            self.loaded.insert(id, Loaded { document: Automerge::new(), saved: Saved::default() });
+    pub(crate) fn is_loaded(&self, id: &DocumentId) -> bool {
+        self.loaded.contains_key(id)
+    }
+
+    pub(crate) fn get(&self, id: &DocumentId) -> Option<&Loaded> {
+        self.loaded.get(id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: &DocumentId) -> Option<&mut Loaded> {
+        self.loaded.get_mut(id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&DocumentId, &Loaded)> {
+        self.loaded.iter()
+    }
+
+    /// The bytes of the changes of all.
+    pub(crate) fn bytes(&self) -> usize {
+        self.loaded.values().map(|loaded| loaded.bytes).sum()
+    }
+
+    /// Loads all that is saved of a document; nothing is a document that is not there yet.
+    pub(crate) fn load(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) -> Result<(), Unreadable> {
+        let mut document = Automerge::new();
+        document.load_incremental(chunks).map_err(unreadable)?;
+        let heads = document.get_heads();
+        if heads.is_empty() != chunks.is_empty() {
+            return Err(unreadable("what is saved of the document is damaged"));
         }
-        let loaded = self.loaded.get_mut(&id).expect("it was put there");
-        let hashes: Vec<_> = changes.iter().map(|change| (change.hash(), change.deps().to_vec())).collect();
-        loaded.document.apply_changes(changes).map_err(unreadable)?;
-        for (hash, deps) in hashes {
-            loaded.saved.heads.retain(|head| !deps.contains(head));
-            loaded.saved.heads.push(hash);
-        }
-        loaded.saved.actors = Actors::new(actors.to_vec());
+        let max_op = document.get_changes(&[]).iter().map(Change::max_op).max().unwrap_or(1);
+        let saved = Saved { heads, actors: Actors::new(actors.to_vec()), max_op };
+        self.loaded.insert(id, Loaded { document, saved, bytes: chunks.len() });
         Ok(())
     }
 
-    /// Takes in what has come from another device.
-    pub(crate) fn receive(&mut self, id: DocumentId, chunks: &[u8]) -> Result<(), Unreadable> {
+    /// The page has saved more of a document that is loaded.
+    pub(crate) fn saved(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) -> Result<(), Unreadable> {
+        let Some(loaded) = self.loaded.get_mut(&id) else { return Ok(()) };
         let changes = read_changes(chunks)?;
-        if !self.loaded.contains_key(&id) {
-            self.loaded.insert(id, Loaded { document: Automerge::new(), saved: Saved::default() });
+        loaded.bytes += chunks.len();
+        let unsaved: Vec<_> = loaded.document.get_changes(&loaded.saved.heads).iter().map(Change::hash).collect();
+        for change in &changes {
+            let is_known = loaded.document.get_change_by_hash(&change.hash()).is_some();
+            if is_known && !unsaved.contains(&change.hash()) {
+                continue; // it is told a second time
+            }
+            loaded.saved.heads.retain(|head| !change.deps().contains(head));
+            loaded.saved.heads.push(change.hash());
+            loaded.saved.max_op = loaded.saved.max_op.max(change.max_op());
         }
-        let loaded = self.loaded.get_mut(&id).expect("it was put there");
+        loaded.saved.heads.sort_unstable();
+        for actor in actors {
+            loaded.saved.actors.place(actor);
+        }
         loaded.document.apply_changes(changes).map_err(unreadable)
     }
 
-    /// What a document has beyond what was saved of it; `None` if that is all.
-    pub(crate) fn merge(&self, id: DocumentId) -> Option<Merge> {
-        let Loaded { document, saved } = self.loaded.get(&id)?;
+    /// Lets go of a document, and of what has come for it that is not saved.
+    pub(crate) fn forget(&mut self, id: &DocumentId) {
+        self.loaded.remove(id);
+    }
+}
+
+impl Loaded {
+    pub(crate) fn document(&self) -> &Automerge {
+        &self.document
+    }
+
+    /// Whether all of it is saved.
+    pub(crate) fn is_saved(&self) -> bool {
+        self.document.get_heads() == self.saved.heads
+    }
+
+    /// Takes in a message of a peer, which was looked through.
+    pub(crate) fn receive(&mut self, state: &mut SyncState, message: Message) -> Result<(), Unreadable> {
+        self.document.receive_sync_message(state, message).map_err(unreadable)
+    }
+
+    /// Takes in changes of others, which were looked through.
+    #[cfg(test)]
+    pub(crate) fn apply(&mut self, chunks: &[u8]) -> Result<(), Unreadable> {
+        self.document.apply_changes(read_changes(chunks)?).map_err(unreadable)
+    }
+
+    /// What it has beyond what was saved of it, and all rows of tables that are asked for; `None` if that is nothing.
+    pub(crate) fn merge(&self, id: DocumentId, whole_tables: &[String]) -> Option<Merge> {
+        let Loaded { document, saved, .. } = self;
         let changes = document.get_changes(&saved.heads);
-        if changes.is_empty() {
+        if changes.is_empty() && whole_tables.is_empty() {
             return None;
         }
         let mut actors = saved.actors.clone();
@@ -81,53 +143,54 @@ impl Library {
                 tables.insert(item.key.to_string(), map);
             }
         }
-        let mut rows = Vec::new();
-        for (table, row) in touched(document, &changes) {
-            let Ok(Some((_, map))) = document.get(automerge::ROOT, &table) else { continue };
-            let merged = read_row(document, &map, &row, &mut actors);
-            rows.push(TouchedRow { table, id_text: row, row: merged });
+        let mut touched = touched(document, &changes);
+        for table in whole_tables {
+            let Ok(Some((_, map))) = document.get(automerge::ROOT, table) else { continue };
+            for row in document.keys(&map) {
+                touched.insert((table.clone(), row), ());
+            }
         }
-        let max_op = document.get_changes(&[]).iter().map(Change::max_op).max().unwrap_or(1);
-        let heads = |heads: &[automerge::ChangeHash]| {
-            let mut heads: Vec<ChangeHash> = heads.iter().map(|head| head.0).collect();
-            heads.sort_unstable();
-            heads
-        };
+        let mut rows = Vec::with_capacity(touched.len());
+        for (table, row) in touched.keys() {
+            let Ok(Some((_, map))) = document.get(automerge::ROOT, table) else { continue };
+            let merged = read_row(document, &map, row, &mut actors);
+            rows.push(TouchedRow { table: table.clone(), id_text: row.clone(), row: merged });
+        }
+        let max_op = changes.iter().map(Change::max_op).max().unwrap_or(0).max(saved.max_op);
+        let hashes = |heads: &[automerge::ChangeHash]| heads.iter().map(|head| head.0).collect::<Vec<ChangeHash>>();
         let new = actors.list()[base_actors..].to_vec();
         Some(Merge {
-            base_heads: heads(&saved.heads),
+            base_heads: hashes(&saved.heads),
             base_actors: base_actors as u32,
             root: root_text(document),
             state: DocumentState {
                 id,
-                heads: heads(&document.get_heads()),
+                heads: hashes(&document.get_heads()),
                 max_op: u32::try_from(max_op).unwrap_or(u32::MAX),
                 actor_count: actors.list().len() as u32,
                 tables,
             },
             actors: new,
             chunks: changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect(),
-            whole_tables: Vec::new(),
+            whole_tables: whole_tables.to_vec(),
             rows,
         })
     }
 
-    /// The changes of a document that whoever has these heads lacks. Only what is saved is given to others.
-    pub(crate) fn changes_since(&self, id: DocumentId, heads: &[ChangeHash]) -> Vec<u8> {
-        let Some(Loaded { document, saved }) = self.loaded.get(&id) else { return Vec::new() };
+    /// The changes that whoever has these heads lacks. Only what is saved is given to others.
+    #[cfg(test)]
+    pub(crate) fn changes_since(&self, heads: &[ChangeHash]) -> Vec<u8> {
         let known: Vec<_> = heads.iter().map(|head| automerge::ChangeHash(*head)).collect();
-        let unsaved: Vec<_> = document.get_changes(&saved.heads).iter().map(Change::hash).collect();
-        let changes = document.get_changes(&known);
-        changes
-            .iter()
-            .filter(|change| !unsaved.contains(&change.hash()))
-            .flat_map(|change| change.raw_bytes().to_vec())
-            .collect()
+        let unsaved: Vec<_> = self.document.get_changes(&self.saved.heads).iter().map(Change::hash).collect();
+        let changes = self.document.get_changes(&known);
+        let saved = changes.iter().filter(|change| !unsaved.contains(&change.hash()));
+        saved.flat_map(|change| change.raw_bytes().to_vec()).collect()
     }
 
-    /// A document's heads as far as they are saved.
-    pub(crate) fn heads(&self, id: DocumentId) -> Vec<ChangeHash> {
-        self.loaded.get(&id).map(|loaded| loaded.saved.heads.iter().map(|head| head.0).collect()).unwrap_or_default()
+    /// Its heads as far as they are saved.
+    #[cfg(test)]
+    pub(crate) fn saved_heads(&self) -> Vec<ChangeHash> {
+        self.saved.heads.iter().map(|head| head.0).collect()
     }
 }
 
@@ -138,19 +201,23 @@ fn root_text(document: &Automerge) -> Option<String> {
 }
 
 /// Reads changes that lie one after another.
-fn read_changes(mut bytes: &[u8]) -> Result<Vec<Change>, Unreadable> {
+pub(super) fn read_changes(mut bytes: &[u8]) -> Result<Vec<Change>, Unreadable> {
     let mut changes = Vec::new();
     while !bytes.is_empty() {
-        let length = crate::crdt::chunk_length(bytes).ok_or_else(|| unreadable("no change begins here"))?;
+        let length = chunk_length(bytes).ok_or_else(|| unreadable("no change begins here"))?;
         let (chunk, rest) = bytes.split_at_checked(length).ok_or_else(|| unreadable("a change is cut off"))?;
-        changes.push(Change::from_bytes(chunk.to_vec()).map_err(unreadable)?);
+        match chunk.get(8) {
+            // A whole document.
+            Some(0) => changes.extend(Automerge::load(chunk).map_err(unreadable)?.get_changes(&[])),
+            _ => changes.push(Change::from_bytes(chunk.to_vec()).map_err(unreadable)?),
+        }
         bytes = rest;
     }
     Ok(changes)
 }
 
 /// The rows that changes are about, as table and id.
-fn touched(document: &Automerge, changes: &[Change]) -> Vec<(String, String)> {
+fn touched(document: &Automerge, changes: &[Change]) -> FlatMap<(String, String), ()> {
     let mut rows: FlatMap<(String, String), ()> = FlatMap::new();
     let mut known: FlatMap<(u64, Vec<u8>), Vec<String>> = FlatMap::new();
     for change in changes {
@@ -172,7 +239,7 @@ fn touched(document: &Automerge, changes: &[Change]) -> Vec<(String, String)> {
             }
         }
     }
-    rows.keys().cloned().collect()
+    rows
 }
 
 /// Table and id of what an object lies in, as far as it does.

@@ -395,6 +395,8 @@ impl World {
                 alive.is_open = true;
                 self.keep_stepping(tab);
             }
+            // Nothing is synced here.
+            Event::DocumentNews => {}
             // It is closed, which is looked at when it has said everything.
             Event::Opened(Err(_)) => {}
             Event::Settled { transaction, outcome } => self.settled(tab, transaction, outcome),

@@ -240,7 +240,7 @@ impl Tab {
             self.settle(pending.author, Outcome::Saved);
         }
         self.committed.apply_crdt(&flight.record);
-        self.documents.adopt(flight.documents);
+        self.documents.adopt(flight.documents, &flight.record);
         self.sequence = flight.sequence;
         self.maintenance.note_record(&flight.record);
         let (sequence, record, bytes) = (flight.sequence, flight.record, flight.bytes);

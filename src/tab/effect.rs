@@ -157,6 +157,8 @@ pub enum Event {
     SchemaChanged,
     /// Live queries have news: ask `Tab::next_live` until there is none.
     LiveChanged,
+    /// Something was saved of CRDT documents: ask `Tab::take_document_news`.
+    DocumentNews,
     /// A repair came to its end.
     Repaired(Result<crate::tab::RepairReport, Error>),
     /// Something that a person should hear of.

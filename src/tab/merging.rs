@@ -83,8 +83,7 @@ impl Tab {
             )));
         }
         let mut state = merge.state.clone();
-        let names: Vec<String> = state.tables.keys().cloned().collect();
-        for (name, map) in names.iter().zip(state.tables.values_mut()) {
+        for (name, map) in state.tables.iter_mut() {
             let was_left_out = known.and_then(|known| known.tables.get(name)).is_some_and(|known| !known.is_taken);
             let is_all = merge.whole_tables.iter().any(|whole| whole == name);
             map.is_taken = is_synced(&schema, name) && (!was_left_out || is_all);
@@ -119,8 +118,8 @@ impl Tab {
     }
 
     /// Judges rows anew that another schema has found to be misfits, or whose fields it did not know; some at a time. Answers
-    /// whether there are more.
-    pub(crate) fn judge_rows(&mut self, id: TransactionId) -> Result<bool, Obstacle> {
+    /// whether there are more, if there are any.
+    pub(crate) fn judge_rows(&mut self, id: TransactionId) -> Result<Option<bool>, Obstacle> {
         self.transaction(id)?;
         let schema = self.transactions[id].state.schema.clone();
         let mut rows = self.rows_of_another_schema(schema.version)?;
@@ -128,7 +127,7 @@ impl Tab {
         rows.truncate(ROWS_JUDGED);
         let draft = MergeDraft { rows: Vec::new(), document: None, is_outdated: false, sequence: self.sequence };
         if rows.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         self.transaction(id)?.begin_merge(draft);
         for (table, row) in rows {
@@ -136,7 +135,7 @@ impl Tab {
                 self.settle_row(id, &schema, table, row, None)?;
             }
         }
-        Ok(has_more)
+        Ok(Some(has_more))
     }
 
     /// The rows of which something is noted that was judged by another version of the schema.

@@ -4,6 +4,7 @@
 //! them, in their order; if that commit comes to nothing, nothing has happened to any document.
 
 mod drafts;
+mod news;
 mod writer;
 
 use super::state::{Pending, State};
@@ -21,6 +22,8 @@ use crate::schema::{Home, Placement, Schema, Table};
 use crate::store::{Direction, Entry, PageCache, ReadError};
 pub(crate) use drafts::Before;
 use drafts::Drafts;
+pub(crate) use news::DocumentNews;
+use news::News;
 use std::rc::Rc;
 
 /// A changed row of a synced table, as the encoding needs it.
@@ -70,6 +73,7 @@ impl SyncedChange {
 #[derive(Default)]
 pub(crate) struct Documents {
     known: FlatMap<Root, Document>,
+    pub(crate) news: News,
 }
 
 /// What a tab knows of a document.
@@ -101,6 +105,7 @@ impl Documents {
         if !IS_BUILT_IN {
             return;
         }
+        self.news.add(record);
         for entry in &record.crdt {
             let (Some(root), Some(value)) = (Root::of(&entry.key), &entry.value) else { continue };
             if *entry.key == root.state_key() {
@@ -119,11 +124,12 @@ impl Documents {
         }
     }
 
-    /// What was drafted is saved.
-    pub(crate) fn adopt(&mut self, drafted: Vec<(Root, Document)>) {
+    /// What was drafted is saved in this record.
+    pub(crate) fn adopt(&mut self, drafted: Vec<(Root, Document)>, record: &Record) {
         if !IS_BUILT_IN {
             return;
         }
+        self.news.add(record);
         for (root, document) in drafted {
             self.known.insert(root, document);
         }
@@ -144,6 +150,7 @@ impl Documents {
     /// Nothing is known any more.
     pub(crate) fn clear(&mut self) {
         self.known.clear();
+        self.news.lose();
     }
 
     /// Nobody knows whether changes of these were saved: their actors are not used again.

@@ -4,13 +4,13 @@ mod afterwards;
 mod checkpoints;
 mod connection;
 mod damage;
+#[cfg(not(target_arch = "wasm32"))] // beside automerge
+mod devices;
 mod failing;
 mod gathering;
 mod import;
 mod limited;
 mod live;
-#[cfg(not(target_arch = "wasm32"))] // beside automerge
-mod merging;
 mod narrowing;
 mod parts;
 mod repair;

@@ -244,6 +244,7 @@ impl Tab {
     pub fn finish_failed(&mut self, now_ms: f64, id: TransactionId) -> Result<Finished> {
         let transaction = self.transaction(id)?;
         transaction.rows.clear();
+        transaction.merge = None;
         transaction.operations = Operations::default();
         transaction.bytes = 0;
         transaction.import = None;

@@ -1,0 +1,126 @@
+//! The docs worker as JavaScript sees it: a hub of documents, which is told what has happened and says what is to be done.
+
+use crate::bytes::Bytes;
+use crate::doc::{Frame, Hub, Input, Outcome, Output};
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+/// A hub of documents. Used through `ts/sync/`, which passes its messages on.
+#[wasm_bindgen]
+pub struct Docs {
+    hub: Hub,
+}
+
+#[wasm_bindgen]
+impl Docs {
+    /// One that knows no document.
+    #[wasm_bindgen(constructor)]
+    #[allow(clippy::new_without_default)] // JavaScript has no other way
+    pub fn new() -> Docs {
+        Docs { hub: Hub::default() }
+    }
+
+    /// The page has this document.
+    pub fn known(&mut self, id: &[u8], is_shared: bool) {
+        self.with(id, |id| Input::Known { id, is_shared });
+    }
+
+    /// All that is saved of a document.
+    pub fn loaded(&mut self, id: &[u8], changes: Vec<u8>, actors: Vec<Uint8Array>) {
+        self.with(id, |id| Input::Loaded { id, chunks: changes, actors: list(actors) });
+    }
+
+    /// More was saved of a document.
+    pub fn saved(&mut self, id: &[u8], changes: Vec<u8>, actors: Vec<Uint8Array>) {
+        self.with(id, |id| Input::Saved { id, chunks: changes, actors: list(actors) });
+    }
+
+    /// What was to be saved of a document was saved (0), stood on another state of it (1), or is refused (2: for this reason).
+    pub fn merged(&mut self, id: &[u8], outcome: u32, reason: String) {
+        let outcome = match outcome {
+            0 => Outcome::Saved,
+            1 => Outcome::Outdated,
+            _ => Outcome::Refused(reason),
+        };
+        self.with(id, |id| Input::Merged { id, outcome });
+    }
+
+    /// Nobody knows any more what was saved.
+    pub fn reset(&mut self) {
+        self.hub.handle(Input::Reset);
+    }
+
+    /// There is a connection to a peer.
+    pub fn connected(&mut self, peer: u32) {
+        self.hub.handle(Input::Connected { peer });
+    }
+
+    /// The connection has ended.
+    pub fn disconnected(&mut self, peer: u32) {
+        self.hub.handle(Input::Disconnected { peer });
+    }
+
+    /// A peer says which documents there are to talk about.
+    #[wasm_bindgen(js_name = receivedDocuments)]
+    pub fn received_documents(&mut self, peer: u32, ids: Vec<Uint8Array>) {
+        let ids = ids.iter().filter_map(|id| id.to_vec().try_into().ok()).collect();
+        self.hub.handle(Input::Received { peer, frame: Frame::Documents(ids) });
+    }
+
+    /// A message of a peer about a document.
+    #[wasm_bindgen(js_name = receivedSync)]
+    pub fn received_sync(&mut self, peer: u32, id: &[u8], message: Vec<u8>) {
+        self.with(id, |id| Input::Received { peer, frame: Frame::Sync { id, message } });
+    }
+
+    /// The page knows these tables now, whose rows it has left in a document.
+    #[wasm_bindgen(js_name = takeTables)]
+    pub fn take_tables(&mut self, id: &[u8], tables: Vec<String>) {
+        self.with(id, |id| Input::TakeTables { id, tables });
+    }
+
+    /// The next thing to do, as `ts/sync/hub.ts` names them, or undefined.
+    #[wasm_bindgen(js_name = nextOutput)]
+    pub fn next_output(&mut self) -> JsValue {
+        match self.hub.take_output() {
+            None => JsValue::UNDEFINED,
+            Some(Output::Load { id }) => list_of(["load".into(), bytes(&id)]),
+            Some(Output::Merge { id, merge }) => list_of(["merge".into(), bytes(&id), bytes(&merge)]),
+            Some(Output::Send { peer, frame: Frame::Documents(ids) }) => {
+                let ids = ids.iter().map(|id| bytes(id)).collect::<Array>();
+                list_of(["documents".into(), peer.into(), ids.into()])
+            }
+            Some(Output::Send { peer, frame: Frame::Sync { id, message } }) => {
+                list_of(["sync".into(), peer.into(), bytes(&id), bytes(&message)])
+            }
+            Some(Output::SetAside { peer, id, reason, bytes: message }) => {
+                let peer = peer.map_or(JsValue::NULL, JsValue::from);
+                list_of(["setAside".into(), peer, bytes(&id), reason.into(), bytes(&message)])
+            }
+            Some(Output::Status { peer, id, is_synced }) => {
+                list_of(["status".into(), peer.into(), bytes(&id), is_synced.into()])
+            }
+        }
+    }
+}
+
+impl Docs {
+    fn with(&mut self, id: &[u8], input: impl FnOnce([u8; 16]) -> Input) {
+        // Others may name documents as they like.
+        if let Ok(id) = id.try_into() {
+            self.hub.handle(input(id));
+        }
+    }
+}
+
+fn list(actors: Vec<Uint8Array>) -> Vec<Bytes> {
+    actors.iter().map(|actor| Bytes::new(actor.to_vec())).collect()
+}
+
+fn list_of<const LENGTH: usize>(items: [JsValue; LENGTH]) -> JsValue {
+    items.into_iter().collect::<Array>().into()
+}
+
+fn bytes(bytes: &[u8]) -> JsValue {
+    Uint8Array::from(bytes).into()
+}

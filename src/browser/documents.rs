@@ -1,0 +1,159 @@
+//! CRDT documents: what the page has of them for the docs worker, and what comes of that.
+
+use super::engine::Engine;
+use super::inner::Inner;
+use super::mailbox::{Status, Word};
+use crate::crdt::Merge;
+use crate::error::{Code, Error};
+use crate::keyspace::Root;
+use crate::tab::{Obstacle, TransactionId, conflicts_json, problems_json};
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+impl Engine {
+    /// Begins to collect news of documents.
+    #[wasm_bindgen(js_name = followDocuments)]
+    pub fn follow_documents(&self) {
+        self.shared.look(|inner| inner.tab.follow_documents(true));
+    }
+
+    /// What was saved of documents since this was asked last: a list of `[root, id, isShared, changes, actors]`, or null, if
+    /// all has to be looked at again.
+    #[wasm_bindgen(js_name = documentNews)]
+    pub fn document_news(&self) -> JsValue {
+        self.shared.look(|inner| {
+            let Some(list) = inner.tab.take_document_news() else { return JsValue::NULL };
+            let news = list.into_iter().map(|news| {
+                let entry = known(&news.root, &news.id);
+                entry.push(&bytes(&news.chunks));
+                entry.push(&list_of(news.actors.iter().map(|actor| bytes(actor))));
+                entry.into()
+            });
+            list_of(news)
+        })
+    }
+
+    /// The documents that are here: a list of `[root, id, isShared, missing tables]`, or a status.
+    pub fn documents(&self) -> JsValue {
+        self.asked(|inner| {
+            let documents = inner.tab.known_documents()?;
+            Ok(list_of(documents.into_iter().map(|document| {
+                let entry = known(&document.root, &document.id);
+                entry.push(&list_of(document.missing_tables.iter().map(|name| name.as_str().into())));
+                entry.into()
+            })))
+        })
+    }
+
+    /// All that is saved of a document: `[changes, actors]`, or a status.
+    #[wasm_bindgen(js_name = storedDocument)]
+    pub fn stored_document(&self, root: &[u8]) -> JsValue {
+        self.asked(|inner| {
+            let Some(root) = Root::from_key_part(root) else { return Ok(JsValue::NULL) };
+            let (chunks, actors) = inner.tab.stored_document(root)?;
+            let actors = list_of(actors.iter().map(|actor| bytes(actor)));
+            Ok(Array::of2(&bytes(&chunks), &actors).into())
+        })
+    }
+
+    /// Writes what the docs worker has merged; the root is empty for a document that is new here.
+    pub fn merge(&self, transaction: u32, root: &[u8], message: &[u8]) -> u32 {
+        self.shared.enter(|inner| {
+            let Ok(merge) = Merge::decode(message) else {
+                return inner.fail(Error::new(Code::DocumentRefused, "The docs worker's message can't be read."));
+            };
+            let done = inner.tab.merge(TransactionId(transaction), Root::from_key_part(root), &merge);
+            inner.written(transaction, done.map(drop))
+        }) as u32
+    }
+
+    /// Judges rows by this schema that another one did not know; Paused, if there are more, and Nothing, if there were none.
+    #[wasm_bindgen(js_name = judgeRows)]
+    pub fn judge_rows(&self, transaction: u32) -> u32 {
+        self.shared.enter(|inner| match inner.tab.judge_rows(TransactionId(transaction)) {
+            Ok(Some(true)) => Status::Paused,
+            Ok(Some(false)) => Status::Done,
+            Ok(None) => Status::Nothing,
+            Err(obstacle) => inner.written(transaction, Err(obstacle)),
+        }) as u32
+    }
+
+    /// Brings the document back whose id is in the input buffer.
+    pub fn restore(&self, transaction: u32, id_length: u32, table: u32) -> u32 {
+        self.shared.enter(|inner| {
+            let id = TransactionId(transaction);
+            let schema = inner.tab.schema_of(id);
+            let (table, row) = match inner.target(&schema, id_length, table, 0) {
+                Ok(target) => target,
+                Err(error) => return inner.fail(error),
+            };
+            let restored = inner.tab.restore(id, table, row);
+            inner.written(transaction, restored)
+        }) as u32
+    }
+
+    /// What was written at the same time as what the document shows whose id is in the input buffer: JSON text, or a status.
+    pub fn conflicts(&self, id_length: u32, table: u32) -> JsValue {
+        self.asked(|inner| {
+            let schema = inner.tab.schema().clone();
+            let (table, row) = inner.target(&schema, id_length, table, 0)?;
+            Ok(conflicts_json(&inner.tab.conflicts(table, row)?).into())
+        })
+    }
+
+    /// The rows that are kept and not shown: JSON text, or a status.
+    pub fn problems(&self) -> JsValue {
+        self.asked(|inner| Ok(problems_json(&inner.tab.problems()?).into()))
+    }
+
+    /// The root of the document in which a row of this id lies: its bytes, null, or a status.
+    #[wasm_bindgen(js_name = rootOf)]
+    pub fn root_of(&self, id_length: u32, table: u32) -> JsValue {
+        self.asked(|inner| {
+            let schema = inner.tab.schema().clone();
+            let (table, row) = inner.target(&schema, id_length, table, 0)?;
+            let root = inner.tab.root_of(table, row)?;
+            Ok(root.map_or(JsValue::NULL, |root| bytes(&root.state_key()[1..])))
+        })
+    }
+}
+
+impl Engine {
+    /// Answers with what was read, or the number of a status.
+    fn asked(&self, read: impl FnOnce(&mut Inner) -> Result<JsValue, Obstacle>) -> JsValue {
+        self.shared.enter(|inner| match read(inner) {
+            Ok(answer) => answer,
+            Err(Obstacle::Missing(pages)) => {
+                let read = inner.tab.load(pages);
+                inner.mailbox.set(Word::Read, read.0);
+                JsValue::from(Status::Missing as u32)
+            }
+            Err(Obstacle::Stale) => JsValue::from(Status::Stale as u32),
+            Err(Obstacle::Error(error)) => JsValue::from(inner.fail(error) as u32),
+        })
+    }
+}
+
+impl Inner {
+    fn written(&mut self, transaction: u32, written: Result<(), Obstacle>) -> Status {
+        match written {
+            Ok(()) => Status::Done,
+            Err(obstacle) => self.meet(TransactionId(transaction), obstacle),
+        }
+    }
+}
+
+fn known(root: &Root, id: &[u8]) -> Array {
+    // What belongs to the person alone is not for others.
+    let is_shared = root.table.0 > 0;
+    Array::of3(&bytes(&root.state_key()[1..]), &bytes(id), &is_shared.into())
+}
+
+fn bytes(bytes: &[u8]) -> JsValue {
+    Uint8Array::from(bytes).into()
+}
+
+fn list_of(items: impl Iterator<Item = JsValue>) -> JsValue {
+    items.collect::<Array>().into()
+}

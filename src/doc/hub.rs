@@ -1,0 +1,448 @@
+//! The docs worker as a state machine: it holds documents that are being merged, and talks to peers about them.
+//!
+//! The page tells it what was saved; it asks the page for documents when it needs them, and to save what has come. Only
+//! what is saved is spoken of to peers: a document of which something is not saved yet is silent.
+
+use super::library::{Library, Loaded, read_changes};
+use crate::crdt::{ActorId, DocumentId};
+use crate::flat_map::FlatMap;
+use automerge::sync::{Message, State as SyncState, SyncDoc};
+use std::collections::VecDeque;
+
+/// Whom frames come from and go to: the page's number for a connection.
+pub(crate) type PeerId = u32;
+
+/// What has happened.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Input {
+    /// The page has these documents; peers may have those that are shared.
+    Known {
+        id: DocumentId,
+        is_shared: bool,
+    },
+    /// All that is saved of a document, as [`Output::Load`] has asked for. An empty one is not there.
+    Loaded {
+        id: DocumentId,
+        chunks: Vec<u8>,
+        actors: Vec<ActorId>,
+    },
+    /// More was saved of a document, by whomever.
+    Saved {
+        id: DocumentId,
+        chunks: Vec<u8>,
+        actors: Vec<ActorId>,
+    },
+    /// What was asked to be saved was saved, or can't be now, or never.
+    Merged {
+        id: DocumentId,
+        outcome: Outcome,
+    },
+    /// Nobody knows any more what was saved: documents have to be loaded again.
+    Reset,
+    Connected {
+        peer: PeerId,
+    },
+    Disconnected {
+        peer: PeerId,
+    },
+    Received {
+        peer: PeerId,
+        frame: Frame,
+    },
+    /// All rows of tables that the page knows now, and did not know when they came.
+    TakeTables {
+        id: DocumentId,
+        tables: Vec<String>,
+    },
+}
+
+/// What has become of a merge.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    Saved,
+    /// The document is another one now, as [`Input::Saved`] has told or will.
+    Outdated,
+    /// The page does not want it.
+    Refused(String),
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Output {
+    /// Answer with [`Input::Loaded`].
+    Load {
+        id: DocumentId,
+    },
+    /// Save this, a [`crate::crdt::Merge`], and answer with [`Input::Merged`].
+    Merge {
+        id: DocumentId,
+        merge: Vec<u8>,
+    },
+    Send {
+        peer: PeerId,
+        frame: Frame,
+    },
+    /// What came from a peer can't be taken in.
+    SetAside {
+        peer: Option<PeerId>,
+        id: DocumentId,
+        reason: String,
+        bytes: Vec<u8>,
+    },
+    /// How a document stands to a peer.
+    Status {
+        peer: PeerId,
+        id: DocumentId,
+        is_synced: bool,
+    },
+}
+
+/// What peers tell each other.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Frame {
+    /// The documents that there are to talk about.
+    Documents(Vec<DocumentId>),
+    /// A message of automerge's sync protocol.
+    Sync { id: DocumentId, message: Vec<u8> },
+}
+
+/// The documents, and those who talk about them.
+pub(crate) struct Hub {
+    known: FlatMap<DocumentId, Known>,
+    library: Library,
+    peers: FlatMap<PeerId, Peer>,
+    /// Bytes of documents that are kept loaded though nobody needs them now.
+    budget_bytes: usize,
+    /// Counts uses of documents.
+    clock: u64,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Default)]
+struct Known {
+    is_shared: bool,
+    /// How often the page was asked for it and has not answered: what it answers to the last is the newest.
+    loads: u32,
+    /// Whether the page has been asked to save something.
+    is_merging: bool,
+    /// How often in a row a merge stood on another document than the page's.
+    tries: u32,
+    last_used: u64,
+    /// What waits for the document to be loaded.
+    waiting: Vec<Waiting>,
+    wanted_tables: Vec<String>,
+}
+
+enum Waiting {
+    Sync { peer: PeerId, message: Vec<u8> },
+}
+
+#[derive(Default)]
+struct Peer {
+    /// Documents that both have, or one wants to give the other.
+    sessions: FlatMap<DocumentId, Session>,
+}
+
+#[derive(Default)]
+struct Session {
+    state: SyncState,
+    /// What was told of it last.
+    is_synced: bool,
+    /// What it sends of the document is not taken in any more.
+    is_refused: bool,
+}
+
+/// After so many merges in a row that came too late the document is loaded again.
+const TRIES: u32 = 10;
+
+/// Documents that nobody needs are kept loaded up to so many bytes of changes.
+const BUDGET_BYTES: usize = 16 << 20;
+
+impl Default for Hub {
+    fn default() -> Self {
+        Hub {
+            known: FlatMap::new(),
+            library: Library::default(),
+            peers: FlatMap::new(),
+            budget_bytes: BUDGET_BYTES,
+            clock: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+}
+
+impl Hub {
+    /// The next thing to do.
+    pub(crate) fn take_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Takes in what has happened.
+    pub(crate) fn handle(&mut self, input: Input) {
+        match input {
+            Input::Known { id, is_shared } => self.document_known(id, is_shared),
+            Input::Loaded { id, chunks, actors } => self.loaded(id, &chunks, &actors),
+            Input::Saved { id, chunks, actors } => self.saved(id, &chunks, &actors),
+            Input::Merged { id, outcome } => self.merged(id, outcome),
+            Input::Reset => self.reset(),
+            Input::Connected { peer } => self.connected(peer),
+            Input::Disconnected { peer } => drop(self.peers.remove(&peer)),
+            Input::Received { peer, frame } => self.received(peer, frame),
+            Input::TakeTables { id, tables } => {
+                self.known.or_default(id).wanted_tables = tables;
+                self.need(id);
+                self.advance(id);
+            }
+        }
+        self.drop_unneeded();
+    }
+
+    fn document_known(&mut self, id: DocumentId, is_shared: bool) {
+        let known = self.known.or_default(id);
+        let is_news = is_shared && !known.is_shared;
+        known.is_shared = is_shared;
+        if is_news {
+            let peers: Vec<PeerId> = self.peers.keys().copied().collect();
+            for peer in peers {
+                self.begin(peer, id);
+            }
+        }
+    }
+
+    fn connected(&mut self, peer: PeerId) {
+        self.peers.insert(peer, Peer::default());
+        let shared: Vec<DocumentId> =
+            self.known.iter().filter(|(_, known)| known.is_shared).map(|(id, _)| *id).collect();
+        self.outputs.push_back(Output::Send { peer, frame: Frame::Documents(shared.clone()) });
+        for id in shared {
+            self.begin(peer, id);
+        }
+    }
+
+    /// Begins to talk with a peer about a document.
+    fn begin(&mut self, peer: PeerId, id: DocumentId) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        if !known.sessions.contains_key(&id) {
+            known.sessions.insert(id, Session::default());
+        }
+        self.need(id);
+        self.advance(id);
+    }
+
+    fn received(&mut self, peer: PeerId, frame: Frame) {
+        if !self.peers.contains_key(&peer) {
+            return;
+        }
+        match frame {
+            Frame::Documents(ids) => {
+                for id in ids {
+                    // One that is here and is not shared is nobody else's business.
+                    if self.known.get(&id).is_none_or(|known| known.is_shared) {
+                        self.document_known(id, true);
+                        self.begin(peer, id);
+                    }
+                }
+            }
+            Frame::Sync { id, message } => {
+                if self.known.get(&id).is_some_and(|known| !known.is_shared) {
+                    return;
+                }
+                self.document_known(id, true);
+                self.known.or_default(id).waiting.push(Waiting::Sync { peer, message });
+                self.begin(peer, id);
+                self.work_off(id);
+            }
+        }
+    }
+
+    /// Sees to it that a document is loaded.
+    fn need(&mut self, id: DocumentId) {
+        self.clock += 1;
+        let known = self.known.or_default(id);
+        known.last_used = self.clock;
+        if known.loads == 0 && !self.library.is_loaded(&id) {
+            known.loads = 1;
+            self.outputs.push_back(Output::Load { id });
+        }
+    }
+
+    fn loaded(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) {
+        let known = self.known.or_default(id);
+        known.loads = known.loads.saturating_sub(1);
+        if known.loads > 0 {
+            return;
+        }
+        if let Err(error) = self.library.load(id, chunks, actors) {
+            // What is stored is damaged: nothing is merged into it.
+            known.waiting.clear();
+            self.set_aside(None, id, error.0, Vec::new());
+            return;
+        }
+        self.work_off(id);
+        self.advance(id);
+    }
+
+    fn saved(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) {
+        if !self.library.is_loaded(&id) {
+            let known = self.known.or_default(id);
+            if known.loads > 0 {
+                // What is on its way may be without this.
+                known.loads += 1;
+                self.outputs.push_back(Output::Load { id });
+            } else if self.peers.values().any(|peer| peer.sessions.contains_key(&id)) {
+                self.need(id);
+            }
+            return;
+        }
+        if let Err(error) = self.library.saved(id, chunks, actors) {
+            self.set_aside(None, id, error.0, Vec::new());
+            self.library.forget(&id);
+            return;
+        }
+        self.advance(id);
+    }
+
+    fn merged(&mut self, id: DocumentId, outcome: Outcome) {
+        let known = self.known.or_default(id);
+        known.is_merging = false;
+        match outcome {
+            Outcome::Saved => {
+                known.wanted_tables.clear();
+                known.tries = 0;
+            }
+            Outcome::Outdated => {
+                known.tries += 1;
+                if known.tries >= TRIES {
+                    // It is not what is thought to be saved.
+                    known.tries = 0;
+                    self.library.forget(&id);
+                    self.begin_anew(id);
+                    self.need(id);
+                    return;
+                }
+            }
+            Outcome::Refused(reason) => {
+                known.wanted_tables.clear();
+                // As if nothing had come.
+                self.library.forget(&id);
+                for peer in self.peers.values_mut() {
+                    if let Some(session) = peer.sessions.get_mut(&id) {
+                        session.is_refused = true;
+                    }
+                }
+                self.set_aside(None, id, reason, Vec::new());
+                return;
+            }
+        }
+        self.advance(id);
+    }
+
+    fn reset(&mut self) {
+        self.library = Library::default();
+        for known in self.known.values_mut() {
+            known.is_merging = false;
+        }
+        let talked_of: Vec<DocumentId> = self.peers.values().flat_map(|peer| peer.sessions.keys().copied()).collect();
+        for id in talked_of {
+            self.begin_anew(id);
+            self.known.or_default(id).loads += 1;
+            self.outputs.push_back(Output::Load { id });
+        }
+    }
+
+    /// What peers have sent of a document and was not saved is gone: they are asked for it again.
+    fn begin_anew(&mut self, id: DocumentId) {
+        for peer in self.peers.values_mut() {
+            if let Some(session) = peer.sessions.get_mut(&id) {
+                session.state = SyncState { needs_reset: true, ..SyncState::default() };
+                session.is_synced = false;
+            }
+        }
+    }
+
+    /// Does what has waited for a document.
+    fn work_off(&mut self, id: DocumentId) {
+        if !self.library.is_loaded(&id) {
+            return;
+        }
+        for waiting in std::mem::take(&mut self.known.or_default(id).waiting) {
+            match waiting {
+                Waiting::Sync { peer, message } => self.receive(peer, id, &message),
+            }
+        }
+        self.advance(id);
+    }
+
+    fn receive(&mut self, peer: PeerId, id: DocumentId, bytes: &[u8]) {
+        let session = self.peers.get_mut(&peer).and_then(|peer| peer.sessions.get_mut(&id));
+        let (Some(session), Some(loaded)) = (session, self.library.get_mut(&id)) else { return };
+        if session.is_refused {
+            return;
+        }
+        if let Err(reason) = receive(&mut session.state, loaded, bytes) {
+            // Nothing of it was taken in; what follows would stand on it.
+            session.is_refused = true;
+            self.set_aside(Some(peer), id, reason, bytes.to_vec());
+        }
+    }
+
+    /// Has the page save what is not saved, or else tells peers what is.
+    fn advance(&mut self, id: DocumentId) {
+        let known = self.known.or_default(id);
+        let (wanted, is_merging) = (known.wanted_tables.clone(), known.is_merging);
+        let Some(loaded) = self.library.get_mut(&id) else { return };
+        if is_merging {
+            return;
+        }
+        if let Some(merge) = loaded.merge(id, &wanted) {
+            let merge = merge.encode();
+            self.known.or_default(id).is_merging = true;
+            self.outputs.push_back(Output::Merge { id, merge });
+            return;
+        }
+        for (peer, known) in self.peers.iter_mut() {
+            let Some(session) = known.sessions.get_mut(&id).filter(|session| !session.is_refused) else { continue };
+            if let Some(message) = loaded.document().generate_sync_message(&mut session.state) {
+                let frame = Frame::Sync { id, message: message.encode() };
+                self.outputs.push_back(Output::Send { peer: *peer, frame });
+            }
+            let is_synced = session.state.their_heads.as_ref() == Some(&loaded.document().get_heads());
+            if session.is_synced != is_synced {
+                session.is_synced = is_synced;
+                self.outputs.push_back(Output::Status { peer: *peer, id, is_synced });
+            }
+        }
+    }
+
+    fn set_aside(&mut self, peer: Option<PeerId>, id: DocumentId, reason: String, bytes: Vec<u8>) {
+        self.outputs.push_back(Output::SetAside { peer, id, reason, bytes });
+    }
+
+    /// Lets go of documents that were not needed for the longest time, of which all is saved.
+    fn drop_unneeded(&mut self) {
+        while self.library.bytes() > self.budget_bytes {
+            let is_idle = |id: &DocumentId, loaded: &Loaded| {
+                let known = self.known.get(id);
+                loaded.is_saved() && known.is_none_or(|known| !known.is_merging && known.waiting.is_empty())
+            };
+            let last_used = |id: &DocumentId| self.known.get(id).map_or(0, |known| known.last_used);
+            let idle = self.library.iter().filter(|(id, loaded)| is_idle(id, loaded)).map(|(id, _)| *id);
+            // The one at hand stays, however large it is.
+            let Some(id) = idle.filter(|id| last_used(id) < self.clock).min_by_key(last_used) else { return };
+            self.library.forget(&id);
+        }
+    }
+}
+
+/// Takes in a message of automerge's sync protocol, after a look at what it brings.
+fn receive(state: &mut SyncState, loaded: &mut Loaded, bytes: &[u8]) -> Result<(), String> {
+    let mut message =
+        Message::decode(bytes).map_err(|error| format!("It is no message of the sync protocol: {error}."))?;
+    let chunks: Vec<u8> = message.changes.iter().flat_map(<[u8]>::to_vec).collect();
+    if !chunks.is_empty() {
+        let changes = read_changes(&chunks).map_err(|error| error.0)?;
+        let chunks: Vec<u8> = changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
+        message.changes = chunks.into();
+    }
+    loaded.receive(state, message).map_err(|error| error.0)
+}

@@ -1,0 +1,268 @@
+//! What the page tells the docs worker of CRDT documents, and people of rows in them.
+
+use super::synced::{DocumentNews, home};
+use super::transaction::{Obstacle, Row, find_row};
+use super::{Tab, TransactionId};
+use crate::bytes::Reader;
+use crate::crdt::{ActorId, DocumentId, DocumentState, Item, Parts, RowStamps, Stamp, StoredRow, Why};
+use crate::document::{Document, Names};
+use crate::error::{Code, Error};
+use crate::id;
+use crate::keyspace::{self, Kind, Root, RowId, TableId};
+use crate::schema::Schema;
+use crate::value::Value;
+use crate::value::json::write_json;
+
+/// A document that is here.
+pub(crate) struct KnownDocument {
+    pub(crate) root: Root,
+    pub(crate) id: DocumentId,
+    /// Tables whose rows are in it and not here, though the schema knows them.
+    pub(crate) missing_tables: Vec<String>,
+}
+
+/// A row of which people should hear.
+pub(crate) struct Problem {
+    pub(crate) kind: &'static str,
+    pub(crate) table: String,
+    pub(crate) id_text: String,
+    /// The row whose document it lies in.
+    pub(crate) root_text: String,
+    /// What is wrong with it.
+    pub(crate) message: String,
+    /// Its fields.
+    pub(crate) fields: Value,
+}
+
+/// A place in a row that was written at the same time elsewhere.
+pub(crate) struct Conflict {
+    /// Names of fields, and positions in arrays.
+    pub(crate) path: Vec<Value>,
+    /// The values that are not shown.
+    pub(crate) others: Vec<Value>,
+}
+
+impl Tab {
+    /// Begins or ends to collect news of documents.
+    pub(crate) fn follow_documents(&mut self, is_followed: bool) {
+        self.documents.news.follow(is_followed);
+    }
+
+    /// What was saved of documents since this was asked last; `None`: all has to be looked at again.
+    pub(crate) fn take_document_news(&mut self) -> Option<Vec<DocumentNews>> {
+        self.documents.news.take()
+    }
+
+    /// The documents that are here.
+    pub(crate) fn known_documents(&mut self) -> Result<Vec<KnownDocument>, Obstacle> {
+        let schema = self.committed.schema.clone();
+        let mut documents = Vec::new();
+        for (key, value) in self.crdt_entries(keyspace::STATES_PREFIX, TableId(0))? {
+            let (Some(root), Ok(state)) = (Root::of(&key), DocumentState::decode(&value)) else { continue };
+            let is_known = |name: &str| schema.table(name).is_some_and(|table| table.placement.is_some());
+            let missing = state.tables.iter().filter(|(name, map)| !map.is_taken && is_known(name));
+            let missing_tables = missing.map(|(name, _)| name.clone()).collect();
+            documents.push(KnownDocument { root, id: state.id, missing_tables });
+        }
+        Ok(documents)
+    }
+
+    /// All that is saved of a document: its changes, and its actors.
+    pub(crate) fn stored_document(&mut self, root: Root) -> Result<(Vec<u8>, Vec<ActorId>), Obstacle> {
+        let chunks = self.crdt_entries(&root.changes_prefix(), root.table)?;
+        let actors = self.crdt_entries(&root.actors_prefix(), root.table)?;
+        let chunks = chunks.iter().flat_map(|(_, chunk)| chunk.to_vec()).collect();
+        Ok((chunks, actors.into_iter().map(|(_, actor)| actor).collect()))
+    }
+
+    /// The rows that are kept and not shown, but for those that were deleted.
+    pub(crate) fn problems(&mut self) -> Result<Vec<Problem>, Obstacle> {
+        let schema = self.committed.schema.clone();
+        let mut problems = Vec::new();
+        for (key, _) in self.crdt_entries(keyspace::NOTED_PREFIX, TableId(0))? {
+            let Some(stored_key) = keyspace::stored_key(&key) else { continue };
+            let (Some(Kind::Noted(table)), Some(row)) = (keyspace::kind(&key), key.get(..21).and_then(keyspace::id_of))
+            else {
+                continue;
+            };
+            let Some(table) = schema.table_by_id(table) else { continue };
+            let generation = self.generation();
+            let stored = self.committed.view.get(&mut self.cache, &stored_key);
+            let stored = stored.map_err(|error| self.obstacle(error, generation, table.id))?;
+            let Some(StoredRow { hidden: Some(hidden), .. }) =
+                stored.and_then(|stored| StoredRow::decode(&stored).ok())
+            else {
+                continue;
+            };
+            let (kind, message) = match hidden.why {
+                Why::Deleted => continue,
+                Why::Duplicate => {
+                    ("duplicate", "Another project or document has a row of the same id, which is shown.".to_string())
+                }
+                Why::Misfit => {
+                    let misfit = schema.check(table, &Document::new(&hidden.document)).err();
+                    let message = misfit.map(|mismatch| mismatch.write_error(&table.name).message);
+                    let elsewhere = "What it belongs to is another document than the one that it lies in.";
+                    ("misfit", message.unwrap_or_else(|| elsewhere.to_string()))
+                }
+            };
+            let fields = Document::new(&hidden.document).to_value(&schema.names).unwrap_or(Value::Null);
+            problems.push(Problem {
+                kind,
+                table: table.name.clone(),
+                id_text: id::encode(table.number, &row),
+                root_text: text_of(&schema, hidden.root),
+                message,
+                fields,
+            });
+        }
+        Ok(problems)
+    }
+
+    /// What was written to a row at the same time as what it shows.
+    pub(crate) fn conflicts(&mut self, table: TableId, row: RowId) -> Result<Vec<Conflict>, Obstacle> {
+        let schema = self.committed.schema.clone();
+        let generation = self.generation();
+        let stored = self.committed.view.get(&mut self.cache, &keyspace::stamps_key(table, &row));
+        let stored = stored.map_err(|error| self.obstacle(error, generation, table))?;
+        let Some(stored) = stored else { return Ok(Vec::new()) };
+        let found = find_row(&self.committed, &mut self.cache, &mut self.places, table, row);
+        let found = found.map_err(|error| self.obstacle(error, generation, table))?;
+        let Some(Row { document, .. }) = found else { return Ok(Vec::new()) };
+        let fields = Document::new(&document);
+        let decoded = StoredRow::decode(&stored).and_then(|stored| {
+            Ok((RowStamps::decode(&stored.stamps, fields.object()?)?, fields.to_value(&schema.names)?))
+        });
+        let Ok((stamps, Value::Object(shown))) = decoded else { return Ok(Vec::new()) };
+        let mut conflicts = Vec::new();
+        for ((name, value), stamp) in shown.iter().zip(&stamps.fields) {
+            collect(&mut vec![Value::from(name.as_str())], value, stamp, &mut conflicts);
+        }
+        // Somebody else may have moved it elsewhere, and has what is not shown there.
+        for (_, bytes) in self.crdt_entries(&keyspace::remains_prefix(table, &row), table)? {
+            let Ok(StoredRow { hidden: Some(hidden), .. }) = StoredRow::decode(&bytes) else { continue };
+            if hidden.why != Why::Duplicate {
+                continue;
+            }
+            let Ok(Value::Object(other)) = Document::new(&hidden.document).to_value(&schema.names) else { continue };
+            for (name, value) in &other {
+                if shown.get(name) != Some(value) {
+                    conflicts.push(Conflict { path: vec![Value::from(name.as_str())], others: vec![value.clone()] });
+                }
+            }
+        }
+        Ok(conflicts)
+    }
+
+    /// In whose document a row lies, or lay when it was deleted.
+    pub(crate) fn root_of(&mut self, table: TableId, row: RowId) -> Result<Option<Root>, Obstacle> {
+        let schema = self.committed.schema.clone();
+        let Some(definition) = schema.table_by_id(table) else { return Ok(None) };
+        let generation = self.generation();
+        let found = find_row(&self.committed, &mut self.cache, &mut self.places, table, row);
+        if let Some(row_) = found.map_err(|error| self.obstacle(error, generation, table))? {
+            return Ok(home(&schema, definition, row, &row_.document));
+        }
+        let stored = self.committed.view.get(&mut self.cache, &keyspace::stamps_key(table, &row));
+        let stored = stored.map_err(|error| self.obstacle(error, generation, table))?;
+        Ok(stored.and_then(|stored| Some(StoredRow::decode(&stored).ok()?.hidden?.root)))
+    }
+
+    /// Brings a row back that was deleted, as it was then and as others have changed it since.
+    pub(crate) fn restore(&mut self, id: TransactionId, table: TableId, row: RowId) -> Result<(), Obstacle> {
+        let schema = self.schema_of(id);
+        let Some(table) = schema.table_by_id(table).filter(|table| table.placement.is_some()) else {
+            return Err(
+                Error::new(Code::NotSupported, "Documents can be restored in synced tables only.".to_string()).into()
+            );
+        };
+        let text = id::encode(table.number, &row);
+        if self.read_row(id, table.id, row)?.is_some() {
+            return Err(Error::new(Code::DuplicateId, format!("The document {text} is not deleted.")).into());
+        }
+        let generation = self.generation();
+        let stored = self.committed.view.get(&mut self.cache, &keyspace::stamps_key(table.id, &row));
+        let stored = stored.map_err(|error| self.obstacle(error, generation, table.id))?;
+        let hidden = stored.and_then(|stored| StoredRow::decode(&stored).ok()?.hidden);
+        let Some(hidden) = hidden.filter(|hidden| hidden.why == Why::Deleted) else {
+            return Err(Error::new(
+                Code::NonexistentDocument,
+                format!(
+                    "There is no deleted document {text} in table \"{}\", or its deletion is not saved yet.",
+                    table.name
+                ),
+            )
+            .into());
+        };
+        let mut document = hidden.document.to_vec();
+        self.insert(id, &table.name, Some(&text), &mut document).map(drop)
+    }
+}
+
+fn text_of(schema: &Schema, root: Root) -> String {
+    schema.table_by_id(root.table).map_or(String::new(), |table| id::encode(table.number, &root.id))
+}
+
+/// Finds values that were not chosen, in what was written to a value and inside of it.
+fn collect(path: &mut Vec<Value>, value: &Value, stamp: &Stamp, found: &mut Vec<Conflict>) {
+    let rivals = stamp.rivals.iter().filter_map(|rival| decode_rival(&rival.value));
+    let others: Vec<Value> = rivals.filter(|rival| rival != value).collect();
+    if !others.is_empty() {
+        found.push(Conflict { path: path.clone(), others });
+    }
+    match (value, &stamp.parts) {
+        (Value::Object(fields), Parts::Map(stamps)) => {
+            for ((name, value), stamp) in fields.iter().zip(stamps) {
+                path.push(Value::from(name.as_str()));
+                collect(path, value, stamp, found);
+                path.pop();
+            }
+        }
+        (Value::Array(items), Parts::List(stamps)) => {
+            for ((position, value), Item { stamp, .. }) in items.iter().enumerate().zip(stamps) {
+                path.push(Value::from(position as f64));
+                collect(path, value, stamp, found);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn decode_rival(bytes: &[u8]) -> Option<Value> {
+    crate::document::decode_value(&mut Reader::new(bytes), &Names::new()).ok()
+}
+
+/// Conflicts as JSON text: `[{ path, others }]`.
+pub(crate) fn conflicts_json(conflicts: &[Conflict]) -> String {
+    let entries = conflicts.iter().map(|conflict| {
+        object(&[("path", Value::Array(conflict.path.clone())), ("others", Value::Array(conflict.others.clone()))])
+    });
+    json(Value::Array(entries.collect()))
+}
+
+/// Problems as JSON text: `[{ kind, table, id, root, message, fields }]`.
+pub(crate) fn problems_json(problems: &[Problem]) -> String {
+    let entries = problems.iter().map(|problem| {
+        let text = |text: &str| Value::from(text);
+        object(&[
+            ("kind", text(problem.kind)),
+            ("table", text(&problem.table)),
+            ("id", text(&problem.id_text)),
+            ("root", text(&problem.root_text)),
+            ("message", text(&problem.message)),
+            ("fields", problem.fields.clone()),
+        ])
+    });
+    json(Value::Array(entries.collect()))
+}
+
+fn object(fields: &[(&str, Value)]) -> Value {
+    Value::Object(fields.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect())
+}
+
+fn json(value: Value) -> String {
+    let mut out = String::new();
+    write_json(&value, &mut out);
+    out
+}

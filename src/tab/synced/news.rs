@@ -1,0 +1,73 @@
+//! What was saved of CRDT documents, for whoever follows: the docs worker, by way of the page.
+
+use crate::bytes::Bytes;
+use crate::crdt::{ActorId, DocumentId, DocumentState};
+use crate::keyspace::Root;
+use crate::log::Record;
+
+/// What was saved of a document.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DocumentNews {
+    pub(crate) root: Root,
+    pub(crate) id: DocumentId,
+    /// Changes, one after another.
+    pub(crate) chunks: Bytes,
+    /// Actors that are new in its table.
+    pub(crate) actors: Vec<ActorId>,
+}
+
+/// News, in the order in which they were saved.
+#[derive(Default)]
+pub(crate) struct News {
+    is_followed: bool,
+    list: Vec<DocumentNews>,
+    /// Something was saved that nobody could tell of.
+    is_lost: bool,
+    /// Whether whoever follows was told that there are some.
+    is_told: bool,
+}
+
+impl News {
+    /// Begins or ends to collect news.
+    pub(crate) fn follow(&mut self, is_followed: bool) {
+        *self = News { is_followed, ..News::default() };
+    }
+
+    pub(crate) fn add(&mut self, record: &Record) {
+        if !self.is_followed {
+            return;
+        }
+        for entry in &record.crdt {
+            let (Some(root), Some(value)) = (Root::of(&entry.key), &entry.value) else { continue };
+            if !entry.key.starts_with(&root.changes_prefix()) {
+                continue;
+            }
+            let of = |key: &[u8]| record.crdt.iter().find(|entry| *entry.key == *key)?.value.clone();
+            let Some(state) = of(&root.state_key()).and_then(|state| DocumentState::decode(&state).ok()) else {
+                continue;
+            };
+            let actors = record.crdt.iter().filter(|entry| entry.key.starts_with(&root.actors_prefix()));
+            let actors = actors.filter_map(|entry| entry.value.clone()).collect();
+            self.list.push(DocumentNews { root, id: state.id, chunks: value.clone(), actors });
+        }
+    }
+
+    /// Others have saved what this tab has not seen.
+    pub(crate) fn lose(&mut self) {
+        self.is_lost = self.is_followed;
+        self.list.clear();
+    }
+
+    /// Whether there are some that nobody was told of yet.
+    pub(crate) fn tell(&mut self) -> bool {
+        let is_any = self.is_lost || !self.list.is_empty();
+        is_any && !std::mem::replace(&mut self.is_told, true)
+    }
+
+    /// Takes the news; `None`: all has to be looked at again.
+    pub(crate) fn take(&mut self) -> Option<Vec<DocumentNews>> {
+        let list = std::mem::take(&mut self.list);
+        self.is_told = false;
+        (!std::mem::take(&mut self.is_lost)).then_some(list)
+    }
+}

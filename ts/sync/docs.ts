@@ -1,0 +1,44 @@
+/**
+ * The binary with automerge in it. The only importer of what wasm-bindgen has made of it.
+ */
+import { Docs, initSync, onTrap, restart } from "../../pkg/holdfast_docs.js";
+import { compiledOrInlined } from "../compile.js";
+import type { HubCall, HubOutput } from "./frames.js";
+
+/** Tells a hub something, and answers what it wants done. Throws when it has failed: then there is none any more. */
+export type RunningDocs = (call: HubCall) => HubOutput[];
+
+let loading: Promise<void> | undefined;
+/** Whether the instance has failed: the next one to come makes another. */
+let hasFallen = false;
+
+/** Loads the binary and makes a hub. */
+export async function loadDocs(): Promise<RunningDocs> {
+  loading ??= load().catch((error: unknown) => {
+    loading = undefined;
+    throw error;
+  });
+  await loading;
+  if (hasFallen) restart();
+  hasFallen = false;
+  const docs = new Docs();
+  return ([method, ...args]) => {
+    (docs[method] as (...args: unknown[]) => void).apply(docs, args);
+    const outputs: HubOutput[] = [];
+    for (;;) {
+      const output = docs.nextOutput() as HubOutput | undefined;
+      if (output === undefined) return outputs;
+      outputs.push(output);
+    }
+  };
+}
+
+async function load(): Promise<void> {
+  const place = new URL("./holdfast_docs_bg.wasm", import.meta.url);
+  const module = await compiledOrInlined(place, () => import("../../pkg/holdfast_docs_inlined.js"));
+  initSync({ module });
+  onTrap((cause) => {
+    hasFallen = true;
+    return cause instanceof Error ? cause : new Error(String(cause));
+  });
+}

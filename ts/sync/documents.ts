@@ -1,0 +1,250 @@
+/**
+ * Between the engine, which has documents as bytes, and the docs worker, which merges them.
+ */
+import type { Bridge, DocumentFollower } from "../bridge.js";
+import { HoldfastError } from "../errors.js";
+import { Status } from "../mailbox.js";
+import { mutate } from "../transactions.js";
+import { type Frame, type HubCall, type HubOutput, keyOf } from "./frames.js";
+import { beginHub, type HubPort } from "./hub.js";
+import type { SyncEngine } from "./engine.js";
+
+/** A connection to another database. */
+export interface Peer {
+  /** Passes something on. */
+  send(frame: Frame): void;
+  /** All that was said is void: the connection has to be made anew. */
+  restart(): void;
+  /** Something of what it sends can't be taken in. */
+  setAside(id: Uint8Array, reason: string): void;
+  /** How documents stand has changed. */
+  status(id: Uint8Array, isSynced: boolean): void;
+}
+
+/** The document was another one than that which a merge stands on. */
+class Outdated extends Error {}
+
+/** So long is waited before a merge is tried again that storage has failed of. */
+const PAUSE_MS = 1000;
+
+/** The documents of a database. The docs worker is begun when there is something to merge. */
+export class SyncedDocuments implements DocumentFollower {
+  readonly #bridge: Bridge;
+  /** Hears that something was saved. */
+  readonly #changed: () => void;
+  /** In whose documents are which, by their ids. */
+  readonly #roots = new Map<string, { readonly root: Uint8Array; readonly id: Uint8Array; readonly isShared: boolean }>();
+  readonly #peers = new Map<number, Peer>();
+  #nextPeer = 1;
+  #hub: HubPort | undefined;
+  /** Documents of peers that the worker has failed of. */
+  readonly #refused = new Set<string>();
+  /** What was asked for is done one after another. */
+  #work: Promise<void> = Promise.resolve();
+  #isOver = false;
+
+  constructor(bridge: Bridge, changed: () => void) {
+    this.#bridge = bridge;
+    this.#changed = changed;
+    bridge.documentsFollowed(this);
+    this.#engine.followDocuments();
+  }
+
+  get #engine(): SyncEngine {
+    return this.#bridge.engine as SyncEngine;
+  }
+
+  /** Begins to talk with a peer; answers its number. */
+  attach(peer: Peer): number {
+    const number = this.#nextPeer++;
+    this.#peers.set(number, peer);
+    if (this.#hub === undefined) this.#begin();
+    else this.#hub.tell(["connected", number]);
+    return number;
+  }
+
+  /** Ends that. */
+  detach(number: number): void {
+    if (this.#peers.delete(number)) this.#hub?.tell(["disconnected", number]);
+  }
+
+  /** Takes in what a peer says. */
+  receive(number: number, frame: Frame): void {
+    if (!this.#peers.has(number)) return;
+    if (frame.type === "documents") return this.#hub?.tell(["receivedDocuments", number, [...frame.ids]]);
+    if (this.#refused.has(`${number} ${keyOf(frame.id)}`)) return;
+    this.#hub?.tell(["receivedSync", number, frame.id, frame.message]);
+  }
+
+  /** Nothing more is to be done. */
+  end(): void {
+    this.#isOver = true;
+    this.#hub?.end();
+    this.#hub = undefined;
+    this.#peers.clear();
+  }
+
+  /** The engine is another one, which has told nobody of anything. */
+  renew(): void {
+    this.#engine.followDocuments();
+    this.#changed();
+    if (this.#hub === undefined) return;
+    this.#hub.end();
+    this.#begin();
+    for (const peer of this.#peers.values()) peer.restart();
+  }
+
+  /** Begins a hub, and tells it what there is. */
+  #begin(): void {
+    this.#roots.clear();
+    const hub = beginHub({
+      output: (output) => this.#do(hub, output),
+      fell: (reason, call) => this.#fell(hub, reason, call),
+    });
+    this.#hub = hub;
+    this.#later(hub, async () => {
+      await this.#tellAll(hub);
+      for (const number of this.#peers.keys()) hub.tell(["connected", number]);
+    });
+  }
+
+  #fell(hub: HubPort, reason: string, call: HubCall | undefined): void {
+    if (hub !== this.#hub || this.#isOver) return;
+    hub.end();
+    this.#hub = undefined;
+    const message = `The docs worker has failed (${reason}). What is saved is safe; it begins anew.`;
+    this.#bridge.tell(new HoldfastError("EngineFault", message, { retryable: true }));
+    if (call?.[0] === "receivedSync") {
+      const [, number, id] = call;
+      this.#refused.add(`${number} ${keyOf(id)}`);
+      this.#peers.get(number)?.setAside(id, `the docs worker has failed of it: ${reason}`);
+    } else if (call === undefined) {
+      // It was never there: without its binary nothing is merged.
+      return;
+    }
+    this.#begin();
+    for (const peer of [...this.#peers.values()]) peer.restart();
+  }
+
+  async #tellAll(hub: HubPort): Promise<void> {
+    const documents = (await this.#asked((engine) => engine.documents())) as [
+      Uint8Array,
+      Uint8Array,
+      boolean,
+      string[],
+    ][];
+    for (const [root, id, isShared, missing] of documents) {
+      this.#know(hub, root, id, isShared);
+      if (missing.length > 0) hub.tell(["takeTables", id, missing]);
+    }
+  }
+
+  #know(hub: HubPort, root: Uint8Array, id: Uint8Array, isShared: boolean): void {
+    const key = keyOf(id);
+    if (this.#roots.has(key)) return;
+    this.#roots.set(key, { root, id, isShared });
+    hub.tell(["known", id, isShared]);
+  }
+
+  /** Passes on what was saved. Called by the engine, in order with the ends of mutations. */
+  takeNews(): void {
+    const hub = this.#hub;
+    this.#changed();
+    const news = this.#engine.documentNews() as [Uint8Array, Uint8Array, boolean, Uint8Array, Uint8Array[]][] | null;
+    if (hub === undefined) return;
+    if (news === null) {
+      hub.tell(["reset"]);
+      return this.#later(hub, () => this.#tellAll(hub));
+    }
+    for (const [root, id, isShared, changes, actors] of news) {
+      this.#know(hub, root, id, isShared);
+      hub.tell(["saved", id, changes, actors]);
+    }
+  }
+
+  #do(hub: HubPort, output: HubOutput): void {
+    if (hub !== this.#hub) return;
+    switch (output[0]) {
+      case "load":
+        return this.#later(hub, () => this.#load(hub, output[1]));
+      case "merge":
+        return this.#later(hub, () => this.#merge(hub, output[1], output[2]));
+      case "documents":
+        return this.#peers.get(output[1])?.send({ type: "documents", ids: output[2] });
+      case "sync":
+        return this.#peers.get(output[1])?.send({ type: "sync", id: output[2], message: output[3] });
+      case "setAside": {
+        const [, number, id, reason] = output;
+        if (number !== null) return this.#peers.get(number)?.setAside(id, reason);
+        for (const peer of this.#peers.values()) peer.setAside(id, reason);
+        return;
+      }
+      case "status":
+        return this.#peers.get(output[1])?.status(output[2], output[3]);
+    }
+  }
+
+  /** Does something after all that was asked for before, for a hub that is still there. */
+  #later(hub: HubPort, work: () => Promise<void>): void {
+    this.#work = this.#work.then(async () => {
+      if (hub !== this.#hub || this.#isOver) return;
+      try {
+        await work();
+      } catch (error) {
+        // The database is closed, or its engine begins anew: then so does this.
+        if (!this.#bridge.isOver && !this.#bridge.isDown) this.#bridge.tell(error as HoldfastError);
+      }
+    });
+  }
+
+  async #load(hub: HubPort, id: Uint8Array): Promise<void> {
+    const known = this.#roots.get(keyOf(id));
+    const stored = known && (await this.#asked((engine) => engine.storedDocument(known.root)));
+    const [changes, actors] = (stored ?? [new Uint8Array(), []]) as [Uint8Array, Uint8Array[]];
+    // What was saved meanwhile was told before.
+    hub.tell(["loaded", id, changes, actors]);
+  }
+
+  async #merge(hub: HubPort, id: Uint8Array, message: Uint8Array): Promise<void> {
+    const root = this.#roots.get(keyOf(id))?.root ?? new Uint8Array();
+    try {
+      await mutate(this.#bridge, (scope) => this.#write(scope.transaction, root, message), MERGE);
+      hub.tell(["merged", id, 0, ""]);
+    } catch (error) {
+      if (error instanceof Outdated) return hub.tell(["merged", id, 1, ""]);
+      if (!(error instanceof HoldfastError) || this.#bridge.isOver) throw error;
+      if (error.code === "DocumentRefused") return hub.tell(["merged", id, 2, error.message]);
+      // Storage fails, of which others tell.
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      hub.tell(["merged", id, 1, ""]);
+    }
+  }
+
+  async #write(transaction: number, root: Uint8Array, message: Uint8Array): Promise<void> {
+    for (;;) {
+      const status = this.#engine.merge(transaction, root, message);
+      if (status === Status.Done) return;
+      if (status === Status.Failed) throw this.#bridge.error();
+      if (status !== Status.Missing) throw new Outdated();
+      await this.#bridge.ready(this.#bridge.read());
+    }
+  }
+
+  /** What the engine answers when it has the pages for it. */
+  async #asked(ask: (engine: SyncEngine) => unknown): Promise<unknown> {
+    return askEngine(this.#bridge, ask);
+  }
+}
+
+const MERGE = { name: "merge", timeoutMs: undefined };
+
+/** Asks the engine until it has the pages to answer. */
+export async function askEngine(bridge: Bridge, ask: (engine: SyncEngine) => unknown): Promise<unknown> {
+  for (;;) {
+    if (bridge.isDown) await bridge.recovered();
+    const answer = ask(bridge.engine as SyncEngine);
+    if (typeof answer !== "number") return answer;
+    if ((answer as Status) === Status.Failed) throw bridge.error();
+    if ((answer as Status) === Status.Missing) await bridge.ready(bridge.read());
+  }
+}

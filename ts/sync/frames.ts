@@ -1,0 +1,37 @@
+/**
+ * What two databases tell each other, and what the docs worker asks of the page.
+ */
+
+/** What peers tell each other. */
+export type Frame =
+  /** The documents that there are to talk about. */
+  | { readonly type: "documents"; readonly ids: readonly Uint8Array[] }
+  /** A message of automerge's sync protocol about one. */
+  | { readonly type: "sync"; readonly id: Uint8Array; readonly message: Uint8Array };
+
+/** What the docs worker wants done, as src/browser/docs.rs makes it. */
+export type HubOutput =
+  | ["load", id: Uint8Array]
+  | ["merge", id: Uint8Array, message: Uint8Array]
+  | ["documents", peer: number, ids: Uint8Array[]]
+  | ["sync", peer: number, id: Uint8Array, message: Uint8Array]
+  | ["setAside", peer: number | null, id: Uint8Array, reason: string, message: Uint8Array]
+  | ["status", peer: number, id: Uint8Array, isSynced: boolean];
+
+/** What the docs worker is told: a method of its class `Docs`, and arguments. */
+export type HubCall =
+  | ["known", id: Uint8Array, isShared: boolean]
+  | ["loaded" | "saved", id: Uint8Array, changes: Uint8Array, actors: Uint8Array[]]
+  | ["merged", id: Uint8Array, outcome: 0 | 1 | 2, reason: string]
+  | ["reset"]
+  | ["connected" | "disconnected", peer: number]
+  | ["receivedDocuments", peer: number, ids: Uint8Array[]]
+  | ["receivedSync", peer: number, id: Uint8Array, message: Uint8Array]
+  | ["takeTables", id: Uint8Array, tables: string[]];
+
+/** Bytes as something to find things by. */
+export function keyOf(bytes: Uint8Array): string {
+  let key = "";
+  for (const byte of bytes) key += byte.toString(16).padStart(2, "0");
+  return key;
+}

@@ -1,0 +1,110 @@
+/**
+ * The docs worker, as the page holds it: a worker of the browser or, where there are none, a hub in this process.
+ */
+import type { HubCall, HubOutput } from "./frames.js";
+import { loadDocs, type RunningDocs } from "./docs.js";
+
+/** Who hears what a hub has to say. */
+export interface HubListener {
+  /** It wants something done. */
+  output(output: HubOutput): void;
+  /** It has failed while it did what this call told it, if it is known; nobody can use it any more. */
+  fell(reason: string, call: HubCall | undefined): void;
+}
+
+/** A hub of documents. */
+export interface HubPort {
+  /** Tells it something. */
+  tell(call: HubCall): void;
+  /** Ends it. */
+  end(): void;
+}
+
+/** Begins one. */
+export function beginHub(listener: HubListener): HubPort {
+  return typeof Worker === "function" ? new WorkerHub(listener) : new LocalHub(listener);
+}
+
+/** What a worker answers: the outputs of a call, or why it has failed. */
+export type WorkerAnswer = { readonly outputs: HubOutput[] } | { readonly fault: string };
+
+class WorkerHub implements HubPort {
+  readonly #worker: Worker;
+  /** What it was told and has not answered, the oldest first. */
+  readonly #told: HubCall[] = [];
+
+  constructor(listener: HubListener) {
+    this.#worker = new Worker(new URL("./docs_worker.js", import.meta.url), { type: "module", name: "holdfast docs" });
+    const fell = (reason: string) => {
+      this.end();
+      listener.fell(reason, this.#told[0]);
+    };
+    this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
+      if ("fault" in data) return fell(data.fault);
+      this.#told.shift();
+      for (const output of data.outputs) listener.output(output);
+    };
+    this.#worker.onerror = (event) => fell(event.message || "its script could not be loaded");
+  }
+
+  tell(call: HubCall): void {
+    this.#told.push(call);
+    this.#worker.postMessage(call);
+  }
+
+  end(): void {
+    this.#worker.onmessage = null;
+    this.#worker.onerror = null;
+    this.#worker.terminate();
+  }
+}
+
+class LocalHub implements HubPort {
+  readonly #listener: HubListener;
+  #docs: RunningDocs | undefined;
+  #waiting: HubCall[] = [];
+  #isOver = false;
+
+  constructor(listener: HubListener) {
+    this.#listener = listener;
+    loadDocs().then(
+      (docs) => {
+        this.#docs = docs;
+        const waiting = this.#waiting;
+        this.#waiting = [];
+        for (const call of waiting) this.tell(call);
+      },
+      (error: unknown) => this.#fall(error, undefined),
+    );
+  }
+
+  tell(call: HubCall): void {
+    if (this.#isOver) return;
+    if (this.#docs === undefined) {
+      this.#waiting.push(call);
+      return;
+    }
+    let outputs: HubOutput[];
+    try {
+      outputs = this.#docs(call);
+    } catch (error) {
+      return this.#fall(error, call);
+    }
+    // Never on the stack of whoever tells it something.
+    if (outputs.length > 0) {
+      queueMicrotask(() => {
+        for (const output of outputs) if (!this.#isOver) this.#listener.output(output);
+      });
+    }
+  }
+
+  #fall(error: unknown, call: HubCall | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#listener.fell(error instanceof Error ? error.message : String(error), call);
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Two databases of one page that talk with each other, as if they were on two devices.
+ */
+import { invalidArgument } from "../arguments.js";
+import type { Frame } from "./frames.js";
+import type { DatabaseSync } from "./database_sync.js";
+
+/** A database whose tables are synced. */
+export interface SyncedDatabase {
+  /** What it can do beyond others. */
+  readonly sync: DatabaseSync;
+}
+
+/** What joins two databases. Made by {@link linkInMemory}. */
+export interface MemoryLink {
+  /** Whether it passes anything on. */
+  readonly isConnected: boolean;
+  /** Whether both have the same, as far as both know; false while it is not connected. */
+  readonly isSynced: boolean;
+  /** Passes on from now on what they say to each other. */
+  connect(): void;
+  /** What is on its way is lost, and nothing is passed on any more. */
+  disconnect(): void;
+  /** Calls a function whenever either of those has changed. Answers what ends that. */
+  subscribe(callback: () => void): () => void;
+}
+
+/**
+ * Joins two databases of this page: each gets the documents of the other, but for what belongs to the person alone. For
+ * tests, and to show what syncing does.
+ *
+ * ```ts
+ * const link = linkInMemory(laptop, phone);
+ * link.disconnect(); // both go on for themselves
+ * link.connect(); // and meet
+ * ```
+ */
+export function linkInMemory(first: SyncedDatabase, second: SyncedDatabase): MemoryLink {
+  if (first === second) throw invalidArgument("A database can't be linked with itself: open another one under another name.");
+  return new Link([first.sync, second.sync]);
+}
+
+class Link implements MemoryLink {
+  readonly #databases: readonly [DatabaseSync, DatabaseSync];
+  /** The ends of this connection. */
+  #ends: { receive: (frame: Frame) => void; end: () => void }[] | undefined;
+  readonly #callbacks = new Set<() => void>();
+  /** Documents that are not the same, as far as an end knows. */
+  #open: [Set<string>, Set<string>] = [new Set(), new Set()];
+  #underWay = 0;
+
+  constructor(databases: readonly [DatabaseSync, DatabaseSync]) {
+    this.#databases = databases;
+    this.connect();
+  }
+
+  get isConnected(): boolean {
+    return this.#ends !== undefined;
+  }
+
+  get isSynced(): boolean {
+    return this.isConnected && this.#underWay === 0 && this.#open.every((open) => open.size === 0);
+  }
+
+  connect(): void {
+    if (this.#ends !== undefined) return;
+    const ends: { receive: (frame: Frame) => void; end: () => void }[] = [];
+    this.#ends = ends;
+    this.#open = [new Set(), new Set()];
+    this.#underWay = 0;
+    for (const side of [0, 1] as const) {
+      ends[side] = this.#databases[side].attach({
+        send: (frame) => {
+          if (this.#ends !== ends) return;
+          this.#underWay += 1;
+          // As between devices: never on the sender's stack.
+          setTimeout(() => {
+            if (this.#ends !== ends) return;
+            this.#underWay -= 1;
+            ends[1 - side]!.receive(frame);
+            this.#changed();
+          });
+        },
+        restart: () => {
+          if (this.#ends !== ends) return;
+          this.disconnect();
+          setTimeout(() => this.connect());
+        },
+        status: (id, isSynced) => {
+          const key = String(id);
+          if (isSynced) this.#open[side].delete(key);
+          else this.#open[side].add(key);
+          this.#changed();
+        },
+      });
+    }
+    this.#changed();
+  }
+
+  disconnect(): void {
+    const ends = this.#ends;
+    if (ends === undefined) return;
+    this.#ends = undefined;
+    for (const { end } of ends) end();
+    this.#changed();
+  }
+
+  subscribe(callback: () => void): () => void {
+    const own = () => callback();
+    this.#callbacks.add(own);
+    return () => void this.#callbacks.delete(own);
+  }
+
+  #changed(): void {
+    for (const callback of [...this.#callbacks]) callback();
+  }
+}

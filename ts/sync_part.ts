@@ -1,0 +1,69 @@
+/**
+ * What the package knows of its part that syncs: `holdfast/sync` brings it along with the placements of tables.
+ */
+import type { Bridge } from "./bridge.js";
+import { HoldfastError } from "./errors.js";
+import { entriesOf, invalidSchema } from "./validators.js";
+import type { GenericId } from "./data_model.js";
+import type { DataModelOf, ExportableSchema, SchemaJson } from "./schema.js";
+import type { DatabaseSync } from "./sync/database_sync.js";
+import type { Wasm, WasmSource } from "./wasm.js";
+
+/** The part of the package that syncs. */
+export interface SyncPart {
+  /** The engine that can. */
+  loadWasm(source?: WasmSource): Promise<Wasm>;
+  /** Begins to follow a database's documents. */
+  begin(bridge: Bridge): DatabaseSync;
+}
+
+/** Where rows of a table lie. Made by `root`, `within` and `workspace` of `holdfast/sync`. */
+export interface TablePlacement<out Field extends string = string, out Kinds extends string = string> {
+  /** In a document of its own, in that of the row whose id a field has, or in the person's own. */
+  readonly home: "root" | "within" | "workspace";
+  /** The field of `within`. */
+  readonly field?: Field;
+  /** Fields that are merged as something else than a whole. */
+  readonly kinds: Readonly<Partial<Record<Kinds, "text" | "counter">>>;
+  /** @internal What does it. */
+  readonly part: SyncPart;
+}
+
+/** Fields of a document that hold an id of another table. */
+type IdFields<Document> = {
+  [Name in keyof Document & string]: Document[Name] extends GenericId<string> ? Name : never;
+}[keyof Document & string];
+
+/** Fields that could be merged as something else than a whole. */
+type MergedFields<Document> = keyof Document & string;
+
+/** The placements that the tables of a schema can have. */
+export type SyncOption<Schema extends ExportableSchema> = {
+  readonly [Table in keyof DataModelOf<Schema> & string]?:
+    | (TablePlacement<never, MergedFields<DataModelOf<Schema>[Table]["document"]>>)
+    | TablePlacement<IdFields<DataModelOf<Schema>[Table]["document"]>, MergedFields<DataModelOf<Schema>[Table]["document"]>>;
+};
+
+/** Adds placements to a schema, and answers what does that; undefined if there are none. */
+export function placeTables(schema: SchemaJson, sync: unknown): SyncPart | undefined {
+  if (sync === undefined) return undefined;
+  let part: SyncPart | undefined;
+  const placed: Record<string, { home: string; field?: string; kinds: Record<string, string> }> = {};
+  for (const [name, placement] of entriesOf(sync as object, "`sync` must be an object that names tables")) {
+    const { home, field, kinds, part: own } = (placement ?? {}) as Partial<TablePlacement>;
+    if (own === undefined || home === undefined) {
+      throw invalidSchema(
+        `\`sync.${name}\` must be \`root()\`, \`within("field")\` or \`workspace()\`, imported from "holdfast/sync".`,
+      );
+    }
+    part = own;
+    placed[name] = { home, ...(field !== undefined && { field }), kinds: { ...kinds } };
+  }
+  if (part !== undefined) schema.sync = placed;
+  return part;
+}
+
+/** Why nothing of a database is synced. */
+export function notSynced(): HoldfastError {
+  return new HoldfastError("NotSupported", "No table of this database is synced: `openDatabase` was given no `sync`.");
+}
