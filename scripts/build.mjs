@@ -28,11 +28,11 @@ import { noticeTraps } from "./traps.mjs";
 
 /** The WebAssembly binaries of the package: a name for the files, and the crate's features. */
 const binaries = [
-  { name: "holdfast", features: [] },
+  { name: "holdfast", features: [], hasClosures: true },
   // The same with what synced tables need.
-  { name: "holdfast_sync", features: ["sync"] },
-  // The docs worker: automerge.
-  { name: "holdfast_docs", features: ["docs"] },
+  { name: "holdfast_sync", features: ["sync"], hasClosures: true },
+  // The docs worker: automerge. No page waits for it: a few kilobytes are not worth the minutes.
+  { name: "holdfast_docs", features: ["docs"], hasClosures: false, isLarge: true },
 ];
 
 /**
@@ -52,6 +52,15 @@ const entries = {
   cli: "ts/cli.ts",
 };
 
+const features = [
+  "--enable-bulk-memory",
+  "--enable-nontrapping-float-to-int",
+  "--enable-sign-ext",
+  "--enable-mutable-globals",
+  "--enable-reference-types",
+  "--enable-multivalue",
+];
+
 const optimize = [
   // Statements one by one, and loops made anew: a third of a percent for gzip.
   "--flatten",
@@ -68,13 +77,10 @@ const optimize = [
   "-Os",
   // The end of the stack, which a sound program doesn't reach: offsets can be folded into loads and stores.
   "--low-memory-unused",
-  "--enable-bulk-memory",
-  "--enable-nontrapping-float-to-int",
-  "--enable-sign-ext",
-  "--enable-mutable-globals",
-  "--enable-reference-types",
-  "--enable-multivalue",
+  ...features,
 ];
+
+const optimizeLarge = ["-Os", ...features];
 
 // The glue belongs to one page and can be reset after a trap; the address of the binary is named once, in ts/.
 const bindgen = ["--target", "web", "--omit-default-module-path", "--experimental-reset-state-function"];
@@ -139,6 +145,7 @@ function checkImports(name, bytes) {
 /** wasm-bindgen and wasm-opt, into pkg/. Skipped when nothing changed. */
 async function bind(binary) {
   const started = Date.now();
+  const passes = binary.isLarge ? optimizeLarge : optimize;
   if (!existsSync(join(pkg, `.${binary.name}.stamp`)))
     say("compiling the crate for WebAssembly (a minute or two, once)");
   const raw = await patiently("compiling the crate for WebAssembly", () => compile(binary));
@@ -147,7 +154,7 @@ async function bind(binary) {
   const stamp = join(pkg, `.${binary.name}.stamp`);
   const key = createHash("sha256")
     .update(readFileSync(raw))
-    .update(JSON.stringify([wasmBindgenVersion(), bindgen, optimize]))
+    .update(JSON.stringify([wasmBindgenVersion(), bindgen, passes]))
     .update(readFileSync(join(root, "node_modules", "binaryen", "package.json")))
     .update(readFileSync(join(root, "scripts", "panics.mjs")))
     .update(readFileSync(join(root, "scripts", "order.mjs")))
@@ -168,11 +175,11 @@ async function bind(binary) {
   await silencePanics(unfinished);
   const optimizer = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
   await patiently(`optimizing ${binary.name}_bg.wasm`, () =>
-    run(process.execPath, [optimizer, ...optimize, "-o", unfinished, unfinished], { failure: "wasm-opt failed." }),
+    run(process.execPath, [optimizer, ...passes, "-o", unfinished, unfinished], { failure: "wasm-opt failed." }),
   );
   await orderFunctions(unfinished);
   shortenNames(unfinished, join(newPkg, `${binary.name}.js`));
-  noticeTraps(join(newPkg, `${binary.name}.js`), join(newPkg, `${binary.name}.d.ts`));
+  noticeTraps(join(newPkg, `${binary.name}.js`), join(newPkg, `${binary.name}.d.ts`), binary);
   mkdirSync(pkg, { recursive: true });
   rmSync(stamp, { force: true });
   for (const file of readdirSync(newPkg)) renameSync(join(newPkg, file), join(pkg, file));

@@ -39,8 +39,8 @@ const STALE =
 /** Closures that are used up give themselves back. */
 const GIVE_BACK = /if \(--state\.cnt === 0\)/g;
 
-/** Changes wasm-bindgen's script and its types. */
-export function noticeTraps(glue, declarations) {
+/** Changes wasm-bindgen's script and its types. A binary that is never called back has no closures. */
+export function noticeTraps(glue, declarations, { hasClosures }) {
   const script = readFileSync(glue, "utf8");
   const entries = script.split("__wbg_call_guard();").length - 1;
   let found = 0;
@@ -56,12 +56,17 @@ export function noticeTraps(glue, declarations) {
   if (found !== entries || found === 0 || !script.includes(GUARD))
     throw new Problem("wasm-bindgen's script enters the engine in another way than before: see scripts/traps.mjs.");
   changed = changed.replace(GUARD, `${GUARD}    if (trap !== undefined) throw trap;\n`);
-  changed = change(changed, STALE, "if (trap !== undefined || state.instance !== __wbg_instance_id) return;", 1);
+  changed = change(
+    changed,
+    STALE,
+    "if (trap !== undefined || state.instance !== __wbg_instance_id) return;",
+    hasClosures ? 1 : 0,
+  );
   changed = change(
     changed,
     GIVE_BACK,
     "if (--state.cnt === 0 && trap === undefined && state.instance === __wbg_instance_id)",
-    1,
+    hasClosures ? 1 : 0,
   );
   writeFileSync(glue, changed + state);
   writeFileSync(declarations, readFileSync(declarations, "utf8") + types);

@@ -58,6 +58,7 @@ const ENTRY: u8 = 0x30;
 const STAMPS: u8 = 0x40;
 const REMAINS: u8 = 0x41;
 const NOTED: u8 = 0x42;
+const ADOPTED: u8 = 0x43;
 const CRDT: u8 = 0x50;
 const CRDT_ACTOR: u8 = 0x51;
 const CRDT_CHANGES: u8 = 0x52;
@@ -77,6 +78,8 @@ pub enum Kind {
     Remains(TableId),
     /// That there is something to be said of one of those two.
     Noted(TableId),
+    /// That all rows of this table have stamps.
+    Adopted(TableId),
     /// Of the CRDT document of a row of this table.
     Crdt(TableId),
 }
@@ -91,6 +94,7 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
         STAMPS => Some(Kind::Stamps(TableId(number))),
         REMAINS => Some(Kind::Remains(TableId(number))),
         NOTED => Some(Kind::Noted(TableId(number))),
+        ADOPTED => Some(Kind::Adopted(TableId(number))),
         CRDT | CRDT_ACTOR | CRDT_CHANGES => Some(Kind::Crdt(TableId(number))),
         _ => None,
     }
@@ -173,6 +177,9 @@ pub struct Root {
     pub id: RowId,
 }
 
+/// Stands for the row that the document of whoever uses the app would belong to.
+pub const WORKSPACE: Root = Root { table: TableId(0), id: RowId([0; 16]) };
+
 impl Root {
     fn key(&self, kind: u8) -> IdKey {
         let mut key = id_key(self.table, &self.id);
@@ -217,6 +224,16 @@ impl Root {
         let Some(Kind::Crdt(table)) = kind(key) else { return None };
         Some(Root { table, id: id_of(key.get(..PREFIX_LENGTH + 16)?)? })
     }
+}
+
+/// The key that says that all rows of a table have stamps.
+pub fn adopted_key(table: TableId) -> [u8; PREFIX_LENGTH] {
+    prefix(ADOPTED, table.0)
+}
+
+/// What all keys start with that a table has for the sake of documents, those of its rows' documents last.
+pub fn crdt_prefixes(table: TableId) -> [[u8; PREFIX_LENGTH]; 7] {
+    [ADOPTED, STAMPS, REMAINS, NOTED, CRDT_CHANGES, CRDT_ACTOR, CRDT].map(|kind| prefix(kind, table.0))
 }
 
 /// The key of a row's stamps.

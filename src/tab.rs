@@ -9,6 +9,7 @@
 //! what is untouched by it and adds that, in one callback; so some commit always succeeds.
 
 mod absorb;
+mod adopting;
 mod afterwards;
 mod catch_up;
 mod changed_rows;
@@ -163,6 +164,8 @@ pub struct Tab {
     damaged: FlatMap<PageId, ()>,
     places: Places,
     documents: Documents,
+    /// How far rows of tables that have become synced have documents.
+    adopting: FlatMap<TableId, Vec<u8>>,
 
     /// What is in the log, up to and including `sequence`.
     committed: State,
@@ -313,6 +316,7 @@ impl Tab {
             damaged: FlatMap::new(),
             places: Places::default(),
             documents: Documents::default(),
+            adopting: FlatMap::new(),
             committed: state.clone(),
             sequence: 0,
             tail: VecDeque::new(),

@@ -162,6 +162,27 @@ export interface GenericDatabaseWriter<DataModel extends GenericDataModel> exten
     value: WithOptionalSystemFields<DocumentByName<DataModel, TableName>>,
   ): Promise<void>;
 
+  /**
+   * Puts letters in place of others in a text field: `deleteCount` UTF-16 units from `index` on. Where the field is
+   * placed as `text()`, letters that others change at the same time stay. Not in Convex.
+   */
+  splice<TableName extends TableNamesInDataModel<DataModel>>(
+    id: GenericId<TableName>,
+    field: keyof DocumentByName<DataModel, TableName> & string,
+    index: number,
+    deleteCount: number,
+    insert?: string,
+  ): Promise<void>;
+  /**
+   * Adds to a number field. Where it is placed as `counter()`, what others add at the same time counts, too. Not in
+   * Convex.
+   */
+  increment<TableName extends TableNamesInDataModel<DataModel>>(
+    id: GenericId<TableName>,
+    field: keyof DocumentByName<DataModel, TableName> & string,
+    by?: number,
+  ): Promise<void>;
+
   /** Removes a document. */
   delete<TableName extends TableNamesInDataModel<DataModel>>(
     table: TableName,

@@ -65,6 +65,11 @@ function revive(value: Value): Value {
   return value;
 }
 
+/** @internal A value of text in Convex JSON. */
+export function decodeText(text: string): Value {
+  return revive(JSON.parse(text) as Value);
+}
+
 function reviveFields(object: { [key: string]: Value | undefined }): void {
   for (const name in object) {
     const field = object[name];

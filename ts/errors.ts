@@ -35,6 +35,7 @@ export const ERROR_CODES = [
   "ReturnsValidationError",
   "NotSupported",
   "NotCached",
+  "DocumentRefused",
   "TransactionClosed",
   "MutationTimeout",
   "TooManyConflicts",

@@ -18,13 +18,13 @@ export interface SyncPart {
 }
 
 /** Where rows of a table lie. Made by `root`, `within` and `workspace` of `holdfast/sync`. */
-export interface TablePlacement<out Field extends string = string, out Kinds extends string = string> {
-  /** In a document of its own, in that of the row whose id a field has, or in the person's own. */
-  readonly home: "root" | "within" | "workspace";
+export interface TablePlacement<out Field extends string = string, Kinds extends string = string> {
+  /** In a document of its own, in that of the row whose id a field has, in the person's own, or in none. */
+  readonly home: "root" | "within" | "workspace" | "local";
   /** The field of `within`. */
   readonly field?: Field;
   /** Fields that are merged as something else than a whole. */
-  readonly kinds: Readonly<Partial<Record<Kinds, "text" | "counter">>>;
+  readonly kinds: { readonly [Name in Kinds]?: "text" | "counter" };
   /** @internal What does it. */
   readonly part: SyncPart;
 }
@@ -40,24 +40,27 @@ type MergedFields<Document> = keyof Document & string;
 /** The placements that the tables of a schema can have. */
 export type SyncOption<Schema extends ExportableSchema> = {
   readonly [Table in keyof DataModelOf<Schema> & string]?:
-    | (TablePlacement<never, MergedFields<DataModelOf<Schema>[Table]["document"]>>)
-    | TablePlacement<IdFields<DataModelOf<Schema>[Table]["document"]>, MergedFields<DataModelOf<Schema>[Table]["document"]>>;
+    | TablePlacement<never, MergedFields<DataModelOf<Schema>[Table]["document"]>>
+    | TablePlacement<
+        IdFields<DataModelOf<Schema>[Table]["document"]>,
+        MergedFields<DataModelOf<Schema>[Table]["document"]>
+      >;
 };
 
 /** Adds placements to a schema, and answers what does that; undefined if there are none. */
 export function placeTables(schema: SchemaJson, sync: unknown): SyncPart | undefined {
   if (sync === undefined) return undefined;
   let part: SyncPart | undefined;
-  const placed: Record<string, { home: string; field?: string; kinds: Record<string, string> }> = {};
+  const placed: NonNullable<SchemaJson["sync"]> = {};
   for (const [name, placement] of entriesOf(sync as object, "`sync` must be an object that names tables")) {
     const { home, field, kinds, part: own } = (placement ?? {}) as Partial<TablePlacement>;
     if (own === undefined || home === undefined) {
       throw invalidSchema(
-        `\`sync.${name}\` must be \`root()\`, \`within("field")\` or \`workspace()\`, imported from "holdfast/sync".`,
+        `\`sync.${name}\` must be \`root()\`, \`within("field")\`, \`workspace()\` or \`local()\`, imported from "holdfast/sync".`,
       );
     }
     part = own;
-    placed[name] = { home, ...(field !== undefined && { field }), kinds: { ...kinds } };
+    placed[name] = { home, ...(field !== undefined && { field }), kinds: { ...(kinds as Record<string, string>) } };
   }
   if (part !== undefined) schema.sync = placed;
   return part;

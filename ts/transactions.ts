@@ -73,6 +73,21 @@ export class TransactionReader {
   }
 }
 
+/** A text with some letters in place of others. */
+function splicedText(text: unknown, field: string, index: number, deleteCount: number, insert: string): string {
+  if (typeof text !== "string" || typeof insert !== "string") {
+    throw invalidArgument(`\`db.splice\` changes texts. "${field}" is ${describe(text)}.`);
+  }
+  const isWithin = (number: unknown, most: number) =>
+    Number.isInteger(number) && (number as number) >= 0 && (number as number) <= most;
+  if (!isWithin(index, text.length) || !isWithin(deleteCount, text.length - index)) {
+    throw invalidArgument(
+      `\`db.splice\` was to take ${describe(deleteCount)} letters from ${describe(index)} on out of "${field}", which has ${text.length}.`,
+    );
+  }
+  return text.slice(0, index) + insert + text.slice(index + deleteCount);
+}
+
 /** What a server fills in when it saves. */
 const VARS = {
   get commitTs(): never {
@@ -128,6 +143,31 @@ export class TransactionDatabase extends TransactionReader {
     return this.#write(() => {
       const [tableName, id, content] = targetAndValue(method, tableOrId, idOrValue, value);
       return this.changeEncoded(method, tableName, id, encodeChange(this.bridge, method, tableName, id, content));
+    });
+  }
+
+  splice(id: string, field: string, index: number, deleteCount: number, insert = ""): Promise<void> {
+    return this.#edit("splice", id, field, (text) => splicedText(text, field, index, deleteCount, insert));
+  }
+
+  increment(id: string, field: string, by = 1): Promise<void> {
+    return this.#edit("increment", id, field, (number) => {
+      if (typeof number === "number" && typeof by === "number") return number + by;
+      throw invalidArgument(`\`db.increment\` adds numbers to numbers. "${field}" is ${describe(number)}.`);
+    });
+  }
+
+  /** Makes another value of that of a field. */
+  #edit(method: string, id: string, field: string, edit: (value: unknown) => unknown): Promise<void> {
+    return this.#write(async () => {
+      requireText(id, method, "id");
+      requireText(field, method, "field", 2);
+      const document = await this.getById(undefined, id);
+      if (document === null) {
+        throw new HoldfastError("NonexistentDocument", `Update on nonexistent document ID ${id}`, { details: { id } });
+      }
+      const change = { [field]: edit(document[field]) };
+      return this.changeEncoded("patch", undefined, id, encodeChange(this.bridge, "patch", undefined, id, change));
     });
   }
 

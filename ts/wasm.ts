@@ -2,7 +2,16 @@
  * Loads the engine. The only importer of what wasm-bindgen has made.
  */
 import { deleteDatabase, Engine, initSync, onTrap, restart } from "../pkg/holdfast.js";
-import { compiled, type Inlined, isAddress, isForbidden, NotReached, reasonOf, unzipped, type WasmSource } from "./compile.js";
+import {
+  compiled,
+  type Inlined,
+  isAddress,
+  isForbidden,
+  NotReached,
+  reasonOf,
+  unzipped,
+  type WasmSource,
+} from "./compile.js";
 import { HoldfastError } from "./errors.js";
 import { type EngineUser, watchTraps } from "./outage.js";
 
@@ -94,7 +103,8 @@ function started(files: EngineFiles, module: WebAssembly.Module): Wasm {
 }
 
 const noBinary = ({ file }: EngineFiles) =>
-  "there is no WebAssembly (a web page, perhaps) or only a part of one: `wasmUrl` must be the address of " + `${file}. `;
+  "there is no WebAssembly (a web page, perhaps) or only a part of one: `wasmUrl` must be the address of " +
+  `${file}. `;
 const wrongModule = ({ file }: EngineFiles) =>
   `\`wasmUrl\` is another WebAssembly module than the ${file} of this version of the package.`;
 

@@ -6,7 +6,7 @@ use super::mailbox::{Status, Word};
 use crate::crdt::Merge;
 use crate::error::{Code, Error};
 use crate::keyspace::Root;
-use crate::tab::{Obstacle, TransactionId, conflicts_json, problems_json};
+use crate::tab::{Obstacle, Tab, TransactionId, conflicts_json, problems_json};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
@@ -68,14 +68,20 @@ impl Engine {
         }) as u32
     }
 
-    /// Judges rows by this schema that another one did not know; Paused, if there are more, and Nothing, if there were none.
-    #[wasm_bindgen(js_name = judgeRows)]
-    pub fn judge_rows(&self, transaction: u32) -> u32 {
-        self.shared.enter(|inner| match inner.tab.judge_rows(TransactionId(transaction)) {
-            Ok(Some(true)) => Status::Paused,
-            Ok(Some(false)) => Status::Done,
-            Ok(None) => Status::Nothing,
-            Err(obstacle) => inner.written(transaction, Err(obstacle)),
+    /// Brings what is stored of rows into line with the schema, a piece at a time: Paused, if there is more to do, and
+    /// Nothing, if there was nothing.
+    #[wasm_bindgen(js_name = settleTables)]
+    pub fn settle_tables(&self, transaction: u32) -> u32 {
+        self.shared.enter(|inner| {
+            let id = TransactionId(transaction);
+            for settle in [Tab::drop_stamps, Tab::adopt_rows, Tab::judge_rows] {
+                match settle(&mut inner.tab, id) {
+                    Ok(None) => {}
+                    Ok(Some(_)) => return Status::Paused,
+                    Err(obstacle) => return inner.written(transaction, Err(obstacle)),
+                }
+            }
+            Status::Nothing
         }) as u32
     }
 

@@ -9,7 +9,7 @@ use crate::schema::index_keys::IndexPlan;
 use crate::schema::numbers::TableNumbers;
 use std::rc::Rc;
 
-use crate::schema::{Index, IndexState, Placement, Schema, Standing, Table, Validator};
+use crate::schema::{Home, Index, IndexState, Placement, Schema, Standing, Table, Validator};
 
 /// What adopting a definition means.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,12 +53,38 @@ impl Schema {
                 collect_numbers(&next.tables).map_err(invalid)?
             }
         };
+        if IS_BUILT_IN && let Some(table) = self.leaving_documents(&next) {
+            return Err(invalid(format!(
+                "`sync` takes the table \"{table}\" out of documents that are synced further: make the others that lie \
+                 in them `local()`, too."
+            )));
+        }
         if next.same_content(self) {
             return Ok(None);
         }
         next.version += 1;
         crate::sort::sort(&mut check);
         Ok(Some(Evolution { schema: next, check }))
+    }
+}
+
+impl Schema {
+    /// A table whose rows lie in documents of others and are to be there no longer, while those are synced further.
+    fn leaving_documents(&self, next: &Schema) -> Option<String> {
+        let is_placed = |name: &str| next.table(name).is_some_and(|table| table.placement.is_some());
+        let has_workspace = next.tables.iter().any(
+            |table| matches!(table.placement.as_deref(), Some(Placement { home: Home::Workspace, .. }) if table.declared),
+        );
+        let mut leaving = self.tables.iter().filter(|table| {
+            let is_leaving = next.table(&table.name).is_some() && !is_placed(&table.name);
+            is_leaving
+                && match table.placement.as_deref().map(|placement| &placement.home) {
+                    Some(Home::Within { root, .. }) => is_placed(root),
+                    Some(Home::Workspace) => has_workspace,
+                    Some(Home::Root) | None => false,
+                }
+        });
+        leaving.next().map(|table| table.name.clone())
     }
 }
 
@@ -105,9 +131,10 @@ fn adopt(table: &mut Table, definition: &TableDefinition, enforced: bool) -> Res
         )));
     }
     let home = |placement: &Option<Rc<Placement>>| placement.as_ref().map(|placement| placement.home.clone());
-    if IS_BUILT_IN && home(&table.placement) != home(&definition.placement) {
+    let (before_home, home) = (home(&table.placement), home(&definition.placement));
+    if IS_BUILT_IN && before_home.is_some() && home.is_some() && before_home != home {
         return Err(invalid(format!(
-            "`sync` places the table \"{}\" elsewhere than when it was made: that can't be changed yet.",
+            "`sync` places the table \"{}\" elsewhere than before. Make it `local()` first, and then what it is to be.",
             table.name
         )));
     }

@@ -38,7 +38,7 @@ impl FieldKinds for Placement {
     }
 }
 
-const WORDS: &str = "the placement of a table is `root()`, `within(\"field\")` or `workspace()`";
+const WORDS: &str = "the placement of a table is `root()`, `within(\"field\")`, `workspace()` or `local()`";
 
 /// Reads the key `sync` of a schema: an object from names of tables to `{ home, field?, kinds? }`.
 pub(super) fn read_placements(value: Option<&Value>, tables: &mut FlatMap<String, TableDefinition>) -> Result<()> {
@@ -51,6 +51,9 @@ pub(super) fn read_placements(value: Option<&Value>, tables: &mut FlatMap<String
         let Some(table) = tables.get(name) else {
             return Err(invalid(format!("`sync` names the table \"{name}\", which is not in the schema.")));
         };
+        if given.get("home").and_then(Value::as_str) == Some("local") {
+            continue;
+        }
         let placement = read_placement(name, given, &table.validator)?;
         tables.get_mut(name).expect("it was there").placement = Some(Rc::new(placement));
     }

@@ -69,9 +69,12 @@ impl Tab {
     /// Whether what is shown of a row is not saved yet.
     pub fn is_unsaved(&self, table: TableId, row: RowId) -> bool {
         let mut changes = self.queue.iter().flat_map(|pending| pending.changes.iter());
+        let mut synced = self.queue.iter().flat_map(|pending| pending.synced.iter());
         let mut merges = self.queue.iter().filter_map(|pending| pending.merge.as_ref());
         changes.any(|change| change.table == table && change.place.id == row)
-            || IS_BUILT_IN && merges.any(|merge| is_about(merge, table, row))
+            || IS_BUILT_IN
+                && (merges.any(|merge| is_about(merge, table, row))
+                    || synced.any(|change| change.table == table && change.place.id == row))
     }
 
     /// Lets a mutation that writes nothing wait for those before it.

@@ -136,6 +136,7 @@ impl IndexJob {
             Progress { index: self.index, from: self.from.clone(), to, keys: std::mem::take(&mut self.keys) };
         JobStep::Commit(Box::new(Pending {
             synced: Vec::new(),
+            adopted: Vec::new(),
             merge: None,
             author: Author::Maintenance,
             changes: Rc::new(Vec::new()),

@@ -25,7 +25,7 @@ pub(crate) struct MergeDraft {
     /// Whether another tab has written to the document since, or to one of the rows.
     pub(crate) is_outdated: bool,
     /// The record of the log that it stands on.
-    sequence: u64,
+    pub(crate) sequence: u64,
 }
 
 /// A document after a merge.
@@ -253,11 +253,24 @@ impl Tab {
 
     /// What is stored under keys of a prefix that only documents need.
     pub(crate) fn crdt_entries(&mut self, prefix: &[u8], table: TableId) -> Result<Vec<(Vec<u8>, Bytes)>, Obstacle> {
+        self.first_crdt_entries(prefix, table, usize::MAX)
+    }
+
+    /// The first of those.
+    pub(crate) fn first_crdt_entries(
+        &mut self,
+        prefix: &[u8],
+        table: TableId,
+        most: usize,
+    ) -> Result<Vec<(Vec<u8>, Bytes)>, Obstacle> {
         let generation = self.generation();
         let end = keyspace::after_prefix(prefix);
         let mut scan = self.committed.view.scan(prefix, end.as_deref(), Direction::Ascending, 32);
         let mut found = Vec::new();
         loop {
+            if found.len() >= most {
+                return Ok(found);
+            }
             match scan.next(&mut self.cache) {
                 Ok(Some(item)) => found.push((item.key.to_vec(), item.keep())),
                 Ok(None) => return Ok(found),

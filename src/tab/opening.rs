@@ -240,6 +240,7 @@ impl Tab {
         reads.finish();
         let pending = Pending {
             synced: Vec::new(),
+            adopted: Vec::new(),
             merge: None,
             author: Author::Opening,
             changes: Rc::new(Vec::new()),

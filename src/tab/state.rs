@@ -3,7 +3,7 @@
 use crate::bytes::Bytes;
 use crate::change::{Operations, apply_record};
 use crate::crdt::IS_BUILT_IN;
-use crate::keyspace::Root;
+use crate::keyspace::{Root, TableId};
 use crate::log::{ChangeKind, CommitId, Progress, Record, RowChange};
 use crate::read_set::ReadSet;
 use crate::schema::Schema;
@@ -82,6 +82,8 @@ pub(crate) struct Pending {
     pub(crate) system: Option<System>,
     /// Those of the changed rows that are synced.
     pub(crate) synced: Vec<SyncedChange>,
+    /// Tables all of whose rows have stamps with it.
+    pub(crate) adopted: Vec<TableId>,
     /// What it saves of changes of others.
     pub(crate) merge: Option<MergeDraft>,
     /// Size of its part of the record, roughly.
@@ -93,7 +95,11 @@ pub(crate) struct Pending {
 impl Pending {
     /// Whether it writes nothing, and only waits for what it has read to be saved.
     pub(crate) fn is_idle(&self) -> bool {
-        self.changes.is_empty() && self.system.is_none() && self.merge.is_none()
+        self.changes.is_empty()
+            && self.system.is_none()
+            && self.merge.is_none()
+            && self.synced.is_empty()
+            && self.adopted.is_empty()
     }
 
     /// Whether it changes the CRDT document of a row.

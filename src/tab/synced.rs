@@ -107,7 +107,12 @@ impl Documents {
         }
         self.news.add(record);
         for entry in &record.crdt {
-            let (Some(root), Some(value)) = (Root::of(&entry.key), &entry.value) else { continue };
+            let Some(root) = Root::of(&entry.key) else { continue };
+            let Some(value) = &entry.value else {
+                // Its table is synced no longer.
+                self.known.remove(&root);
+                continue;
+            };
             if *entry.key == root.state_key() {
                 let Ok(state) = DocumentState::decode(value) else { continue };
                 if let Some(document) = self.known.get_mut(&root) {
@@ -132,6 +137,11 @@ impl Documents {
         self.news.add(record);
         for (root, document) in drafted {
             self.known.insert(root, document);
+        }
+        for entry in record.crdt.iter().filter(|entry| entry.value.is_none()) {
+            if let Some(root) = Root::of(&entry.key) {
+                self.known.remove(&root);
+            }
         }
     }
 
@@ -170,7 +180,7 @@ impl Documents {
 pub(crate) fn home(schema: &Schema, table: &Table, id: RowId, document: &[u8]) -> Option<Root> {
     match &table.placement.as_ref()?.home {
         Home::Root => Some(Root { table: table.id, id }),
-        Home::Workspace => Some(Root { table: TableId(0), id: RowId([0; 16]) }),
+        Home::Workspace => Some(keyspace::WORKSPACE),
         Home::Within { field, root } => {
             let object = Fields::new(document).object().ok()?;
             let Some(ValueRef::String(text)) = object.get(field, &schema.names) else { return None };
@@ -305,7 +315,8 @@ impl Tab {
 
     /// Makes the changes of the first mutations of the queue, which go out as the record of this number.
     pub(super) fn draft_changes(&mut self, count: usize, sequence: u64) -> (Vec<CrdtEntry>, Vec<(Root, Document)>) {
-        let is_local = |pending: &Pending| pending.synced.is_empty() && pending.merge.is_none();
+        let is_local =
+            |pending: &Pending| pending.synced.is_empty() && pending.adopted.is_empty() && pending.merge.is_none();
         if !IS_BUILT_IN || self.queue.iter().take(count).all(is_local) {
             return (Vec::new(), Vec::new());
         }

@@ -1,5 +1,7 @@
 //! One and two tabs over a store in memory that answers at once.
 
+#[cfg(not(target_arch = "wasm32"))] // beside automerge
+mod adopting;
 mod afterwards;
 mod checkpoints;
 mod connection;

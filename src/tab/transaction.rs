@@ -7,6 +7,7 @@ mod rows;
 pub(crate) use rows::find_row;
 pub use rows::{Obstacle, Row};
 
+use super::adopting::Adoption;
 use super::changed_rows::{ChangedRow, ChangedRows};
 use super::merging::MergeDraft;
 use super::state::{Author, Pending, State, System};
@@ -15,7 +16,7 @@ use super::{Tab, effect::Outcome};
 use crate::change::{Operations, touches};
 use crate::crdt::IS_BUILT_IN;
 use crate::error::{Code, Error, Result};
-use crate::keyspace::{RowId, TableId};
+use crate::keyspace::{RowId, TableId, adopted_key};
 use crate::random::Random;
 use crate::read_set::ReadSet;
 use crate::schema::{ImportStep, IndexKeys};
@@ -56,6 +57,8 @@ pub(crate) struct Transaction {
     rows: ChangedRows,
     /// What it saves of changes of others.
     pub(crate) merge: Option<MergeDraft>,
+    /// Rows that it gives stamps.
+    pub(crate) adoption: Option<Adoption>,
     /// What its writes do to keys, as far as its state does not show it yet: only queries need that.
     operations: Operations,
     /// What it was when each of its parts under way began, the innermost last.
@@ -99,6 +102,7 @@ impl Tab {
             former_reads: ReadSet::default(),
             rows: ChangedRows::default(),
             merge: None,
+            adoption: None,
             operations: Operations::default(),
             savepoints: Vec::new(),
             is_read_only,
@@ -150,6 +154,7 @@ impl Tab {
         }
         transaction.rows.clear();
         transaction.merge = None;
+        transaction.adoption = None;
         transaction.operations = Operations::default();
         transaction.savepoints.clear();
         transaction.import = None;
@@ -208,7 +213,7 @@ impl Tab {
         self.check_open()?;
         let limit = self.options.commit_bytes;
         let transaction = self.transaction(id)?;
-        let is_empty = transaction.rows.is_empty() && transaction.merge.is_none();
+        let is_empty = transaction.rows.is_empty() && transaction.merge.is_none() && transaction.adoption.is_none();
         if transaction.is_read_only || is_empty && transaction.needs_nothing() {
             self.forget(id);
             if !self.queue.is_empty() {
@@ -245,6 +250,7 @@ impl Tab {
         let transaction = self.transaction(id)?;
         transaction.rows.clear();
         transaction.merge = None;
+        transaction.adoption = None;
         transaction.operations = Operations::default();
         transaction.bytes = 0;
         transaction.import = None;
@@ -309,7 +315,16 @@ impl Tab {
             // Its rows have their stamps already.
             synced.clear();
         }
-        if changes.is_empty() && system.is_none() && merge.is_none() && transaction.needs_nothing() {
+        let mut adopted = Vec::new();
+        if let Some(adoption) = transaction.adoption.take() {
+            adopted = adoption.adopted;
+            synced.extend(adoption.rows);
+        }
+        let is_adopted = |tab: &Tab, table: TableId| tab.committed.view.crdt.get(&adopted_key(table)).is_some();
+        adopted.retain(|&table| !is_adopted(self, table));
+        let transaction = &self.transactions[id];
+        let is_adopting = !adopted.is_empty() || !synced.is_empty();
+        if changes.is_empty() && !is_adopting && system.is_none() && merge.is_none() && transaction.needs_nothing() {
             self.forget(id);
             return Ok(Finished::Done);
         }
@@ -329,6 +344,7 @@ impl Tab {
             reads: std::mem::take(&mut transaction.reads),
             system,
             synced,
+            adopted,
             merge,
             bytes: transaction.bytes,
             after: transaction.state.clone(),

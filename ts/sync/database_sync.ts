@@ -2,12 +2,10 @@
  * What a database with synced tables can do beyond others.
  */
 import type { Bridge } from "../bridge.js";
-import { decodeValue } from "../decode.js";
+import { decodeText } from "../decode.js";
 import { HoldfastError } from "../errors.js";
-import type { LiveSnapshot } from "../live/live.js";
 import { Status } from "../mailbox.js";
-import { notFound, target, TransactionDatabase } from "../transactions.js";
-import { mutate } from "../transactions.js";
+import { mutate, notFound, target } from "../transactions.js";
 import type { Scope } from "../scope.js";
 import { askEngine, type Peer, SyncedDocuments } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
@@ -49,12 +47,15 @@ export class DatabaseSync {
   /** Documents of peers that can't be taken in. */
   readonly #refused = new Map<string, Problem>();
 
+  /** Settles when rows of tables that have become synced have their documents, and those of others have none. */
+  readonly settled: Promise<void>;
+
   /** @internal */
   constructor(bridge: Bridge) {
     this.#bridge = bridge;
     this.#problems = new LiveValue(() => this.#readProblems());
     this.#documents = new SyncedDocuments(bridge, () => this.#problems.changed());
-    void this.#judgeRows();
+    this.settled = this.#settleTables();
   }
 
   /** What was written to a document at the same time as what it shows; empty, if nothing was. */
@@ -66,7 +67,7 @@ export class DatabaseSync {
     }).catch((error: unknown) => {
       throw error instanceof HoldfastError && error.code === "InvalidId" ? notFound(this.#bridge, table, text) : error;
     });
-    return decodeValue(JSON.parse(answer as string)) as Conflict[];
+    return decodeText(answer as string) as unknown as Conflict[];
   }
 
   /** The rows that are kept and not shown, and documents that can't be taken in: a value that follows them. */
@@ -77,7 +78,10 @@ export class DatabaseSync {
   /** Brings a document back that was deleted, with what others have changed of it since. */
   async restore(tableOrId: string, id?: string): Promise<void> {
     const [table, text] = target("restore", tableOrId, id);
-    await mutate(this.#bridge, (scope) => this.restoreIn(scope, table, text), { name: "restore", timeoutMs: undefined });
+    await mutate(this.#bridge, (scope) => this.restoreIn(scope, table, text), {
+      name: "restore",
+      timeoutMs: undefined,
+    });
   }
 
   /** @internal The same in a mutation. */
@@ -95,7 +99,10 @@ export class DatabaseSync {
   }
 
   /** @internal Begins to talk with another database; answers how to pass on what it says, and how to end that. */
-  attach(peer: Omit<Peer, "setAside">): { receive: (frame: Parameters<SyncedDocuments["receive"]>[1]) => void; end: () => void } {
+  attach(peer: Omit<Peer, "setAside">): {
+    receive: (frame: Parameters<SyncedDocuments["receive"]>[1]) => void;
+    end: () => void;
+  } {
     const number = this.#documents.attach({
       ...peer,
       send: (frame) => peer.send(frame),
@@ -116,28 +123,30 @@ export class DatabaseSync {
 
   async #readProblems(): Promise<Problem[]> {
     const answer = (await askEngine(this.#bridge, (engine) => engine.problems())) as string;
-    return [...(decodeValue(JSON.parse(answer)) as Problem[]), ...this.#refused.values()];
+    return [...(decodeText(answer) as unknown as Problem[]), ...this.#refused.values()];
   }
 
-  /** Rows that an earlier version of the schema has left out may fit this one. */
-  async #judgeRows(): Promise<void> {
+  /**
+   * Tables may have become synced, or no longer be, and rows that an earlier version of the schema has left out may fit
+   * this one.
+   */
+  async #settleTables(): Promise<void> {
     const bridge = this.#bridge;
-    const judge = async (scope: Scope): Promise<boolean> => {
+    const settle = async (scope: Scope): Promise<boolean> => {
       for (;;) {
-        const status = (bridge.engine as SyncEngine).judgeRows(scope.transaction);
+        scope.check();
+        const status = (bridge.engine as SyncEngine).settleTables(scope.transaction);
         if (status === Status.Paused) return true;
-        if (status === Status.Done || status === Status.Nothing) return false;
+        if (status === Status.Nothing) return false;
         if (status === Status.Failed) throw bridge.error();
         if (status !== Status.Missing) scope.lost();
         await bridge.ready(bridge.read());
       }
     };
     try {
-      while (await mutate(bridge, judge, { name: "judge rows", timeoutMs: undefined }));
+      while (await mutate(bridge, settle, { name: "settle tables", timeoutMs: undefined }));
     } catch (error) {
       if (!bridge.isOver && !bridge.isDown) bridge.tell(error as HoldfastError);
     }
   }
 }
-
-export type { LiveSnapshot, TransactionDatabase };

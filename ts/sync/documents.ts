@@ -33,7 +33,10 @@ export class SyncedDocuments implements DocumentFollower {
   /** Hears that something was saved. */
   readonly #changed: () => void;
   /** In whose documents are which, by their ids. */
-  readonly #roots = new Map<string, { readonly root: Uint8Array; readonly id: Uint8Array; readonly isShared: boolean }>();
+  readonly #roots = new Map<
+    string,
+    { readonly root: Uint8Array; readonly id: Uint8Array; readonly isShared: boolean }
+  >();
   readonly #peers = new Map<number, Peer>();
   #nextPeer = 1;
   #hub: HubPort | undefined;
@@ -244,7 +247,7 @@ export async function askEngine(bridge: Bridge, ask: (engine: SyncEngine) => unk
     if (bridge.isDown) await bridge.recovered();
     const answer = ask(bridge.engine as SyncEngine);
     if (typeof answer !== "number") return answer;
-    if ((answer as Status) === Status.Failed) throw bridge.error();
-    if ((answer as Status) === Status.Missing) await bridge.ready(bridge.read());
+    if (answer === (Status.Failed as number)) throw bridge.error();
+    if (answer === (Status.Missing as number)) await bridge.ready(bridge.read());
   }
 }

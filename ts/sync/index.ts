@@ -28,6 +28,9 @@ export const within = placements.within;
 /** Rows belong to the person who uses the app, and to nobody else. */
 export const workspace = placements.workspace;
 
+/** A table that was synced and is to be so no longer: its rows stay on this device, and what was kept for others goes. */
+export const local = placements.local;
+
 export { counter, text } from "./placement.js";
 export type { FieldKind, FieldKinds } from "./placement.js";
 export type { TablePlacement } from "../sync_part.js";

@@ -36,7 +36,8 @@ export interface MemoryLink {
  * ```
  */
 export function linkInMemory(first: SyncedDatabase, second: SyncedDatabase): MemoryLink {
-  if (first === second) throw invalidArgument("A database can't be linked with itself: open another one under another name.");
+  if (first === second)
+    throw invalidArgument("A database can't be linked with itself: open another one under another name.");
   return new Link([first.sync, second.sync]);
 }
 

@@ -44,15 +44,20 @@ export function placementsOf(part: SyncPart) {
       kinds: readKinds(kinds),
       part,
     }),
+    local: (): TablePlacement<never, never> => ({ home: "local", kinds: {}, part }),
   };
 }
 
-function readKinds<Kinds extends string>(kinds: FieldKinds<Kinds> | undefined): Partial<Record<Kinds, "text" | "counter">> {
+function readKinds<Kinds extends string>(
+  kinds: FieldKinds<Kinds> | undefined,
+): Partial<Record<Kinds, "text" | "counter">> {
   const read: Record<string, "text" | "counter"> = {};
   for (const [name, given] of Object.entries(kinds ?? {})) {
     const kind = (given as FieldKind | undefined)?.kind;
     if (kind !== "text" && kind !== "counter") {
-      throw invalidArgument(`The kind of the field "${name}" must be \`text()\` or \`counter()\`. Received ${describe(given)}.`);
+      throw invalidArgument(
+        `The kind of the field "${name}" must be \`text()\` or \`counter()\`. Received ${describe(given)}.`,
+      );
     }
     read[name] = kind;
   }

@@ -144,6 +144,11 @@ impl<'a> Drafts<'a> {
             let Some(placement) = &table.placement else { continue };
             self.add_row(schema, table, placement, change);
         }
+        for &table in &pending.adopted {
+            let key = keyspace::adopted_key(table).to_vec();
+            let before = Before::of(None);
+            self.rows.push(DraftRow { key, stored: Some(Bytes::new(Vec::new())), before });
+        }
         let now_ms = self.now_ms;
         for draft in self.documents.values_mut() {
             draft.end_change((now_ms / 1000.0) as i64);
@@ -171,6 +176,9 @@ impl<'a> Drafts<'a> {
         let (from, to) = (home_of(&change.before), home_of(&change.after));
         let writer = RowWriter { schema, table, placement, id_text: &id_text, place, now_ms: self.now_ms };
         let stored = base.as_ref().and_then(|base| StoredRow::decode(base).ok());
+        if change.before.is_none() && stored.as_ref().is_some_and(|stored| stored.hidden.is_none()) {
+            return; // another tab has given it stamps
+        }
         // Where it is, and its fields there.
         let current = stored.and_then(|stored| match &stored.hidden {
             None => Some((from?, change.before.clone()?, stored)),

@@ -1,0 +1,247 @@
+// Synced tables: two databases of one process that meet, as two devices do.
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { defineSchema, defineTable, type Id, openDatabase, v } from "../../ts/index.js";
+import { counter, linkInMemory, type MemoryLink, root, text, within, workspace } from "../../ts/sync/index.js";
+
+const schema = defineSchema({
+  projects: defineTable({ name: v.string() }),
+  tasks: defineTable({
+    projectId: v.id("projects"),
+    title: v.string(),
+    notes: v.optional(v.string()),
+    votes: v.optional(v.number()),
+    tags: v.optional(v.array(v.string())),
+    meta: v.optional(v.record(v.string(), v.any())),
+  }).index("by_project", ["projectId"]),
+  settings: defineTable({ theme: v.string() }),
+  drafts: defineTable({ text: v.string() }),
+});
+
+let count = 0;
+
+async function device(t: TestContext, name = `device ${(count += 1)}`) {
+  const db = await openDatabase({
+    name,
+    schema,
+    sync: {
+      projects: root(),
+      tasks: within("projectId", { notes: text(), votes: counter() }),
+      settings: workspace(),
+    },
+    onProblem: (error) => {
+      throw error;
+    },
+  });
+  t.after(() => db.close());
+  return db;
+}
+
+type Device = Awaited<ReturnType<typeof device>>;
+
+/** Waits until something holds, for ten seconds at most. */
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (!(await holds())) {
+    if (Date.now() > end) assert.fail(`never: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const met = (link: MemoryLink) => until("both have the same", () => link.isSynced);
+
+/** Two devices that have met, and have a task. */
+async function pair(t: TestContext) {
+  const [one, two] = [await device(t), await device(t)];
+  const project = await one.insert("projects", { name: "house" });
+  const task = await one.insert("tasks", {
+    projectId: project,
+    title: "paint",
+    notes: "the wall",
+    votes: 1,
+    tags: ["a", "b"],
+    meta: { color: "white", coats: 1 },
+  });
+  const link = linkInMemory(one, two);
+  await met(link);
+  return { one, two, link, project, task };
+}
+
+test("what one device has the other gets, but for what is its own", async (t) => {
+  const { one, two, link, project, task } = await pair(t);
+  await one.insert("settings", { theme: "dark" });
+  await one.insert("drafts", { text: "mine" });
+  await met(link);
+  assert.deepEqual(await two.get(project), await one.get(project));
+  assert.deepEqual(await two.get(task), await one.get(task));
+  const found = await two
+    .query("tasks")
+    .withIndex("by_project", (q) => q.eq("projectId", project))
+    .collect();
+  assert.deepEqual(
+    found.map((row) => row.title),
+    ["paint"],
+  );
+  assert.deepEqual(await two.query("settings").collect(), []);
+  assert.deepEqual(await two.query("drafts").collect(), []);
+  await two.insert("tasks", { projectId: project, title: "back" });
+  await met(link);
+  assert.equal(await one.query("tasks").count(), 2);
+});
+
+test("edits of different fields, items and letters all stay, and live queries follow", async (t) => {
+  const { one, two, link, task } = await pair(t);
+  const live = two.live(two.query("tasks"));
+  await until("there", () => live.status === "ready");
+  link.disconnect();
+  assert.equal(link.isSynced, false);
+  await one.patch(task, { title: "paint it", tags: ["a", "b", "c"] });
+  await two.patch(task, { meta: { color: "white", coats: 2 }, tags: ["z", "a", "b"] });
+  await one.mutate(({ db }) => db.splice(task, "notes", 0, 3, "a"));
+  await two.mutate(({ db }) => db.splice(task, "notes", 8, 0, "s"));
+  await one.mutate(({ db }) => db.increment(task, "votes", 2));
+  await two.mutate(({ db }) => db.increment(task, "votes"));
+  await one.patch(task, { meta: { color: "red", coats: 1 } });
+  link.connect();
+  await met(link);
+  const { _id, _creationTime, projectId, ...fields } = (await one.get(task))!;
+  assert.deepEqual(fields, {
+    title: "paint it",
+    notes: "a walls",
+    votes: 4,
+    tags: ["z", "a", "b", "c"],
+    meta: { color: "red", coats: 2 },
+  });
+  assert.deepEqual(await two.get(task), { _id, _creationTime, projectId, ...fields });
+  assert.equal(live.value![0]!.title, "paint it");
+  assert.deepEqual(await one.sync.conflicts(task), []);
+  live.stop();
+});
+
+test("of the same field one value wins everywhere, and the other is a conflict until somebody writes again", async (t) => {
+  const { one, two, link, task } = await pair(t);
+  link.disconnect();
+  await one.patch(task, { title: "one" });
+  await two.patch(task, { title: "two" });
+  link.connect();
+  await met(link);
+  const title = (await one.get(task))!.title;
+  assert.equal((await two.get(task))!.title, title);
+  const other = title === "one" ? "two" : "one";
+  for (const db of [one, two]) {
+    assert.deepEqual(await db.sync.conflicts(task), [{ path: ["title"], others: [other] }]);
+  }
+  await two.patch(task, { title: "both" });
+  await met(link);
+  assert.deepEqual(await one.sync.conflicts(task), []);
+});
+
+test("an edit of a deleted row is there when it comes back", async (t) => {
+  const { one, two, link, task } = await pair(t);
+  link.disconnect();
+  await one.delete(task);
+  await two.patch(task, { title: "not lost" });
+  link.connect();
+  await met(link);
+  assert.equal(await one.get(task), null);
+  assert.equal(await two.get(task), null);
+  await one.sync.restore(task);
+  await met(link);
+  assert.equal((await one.get(task))!.title, "not lost");
+  assert.deepEqual(await two.get(task), await one.get(task));
+  await assert.rejects(one.sync.restore(task), /not deleted/);
+});
+
+test("a task that two move at once is in one project, the same everywhere, and the other is told of", async (t) => {
+  const { one, two, link, task } = await pair(t);
+  const [garden, cellar] = [
+    await one.insert("projects", { name: "garden" }),
+    await one.insert("projects", { name: "cellar" }),
+  ];
+  await met(link);
+  link.disconnect();
+  await one.patch(task, { projectId: garden });
+  await two.patch(task, { projectId: cellar });
+  link.connect();
+  await met(link);
+  const { projectId } = (await one.get(task))!;
+  assert.ok(projectId === garden || projectId === cellar);
+  assert.equal((await two.get(task))!.projectId, projectId);
+  const other = projectId === garden ? cellar : garden;
+  for (const db of [one, two]) {
+    assert.deepEqual(await db.sync.conflicts(task), [{ path: ["projectId"], others: [other] }]);
+    const problems = await db.sync.problems.current();
+    assert.deepEqual(
+      problems.map(({ kind, id, root }) => ({ kind, id, root })),
+      [{ kind: "duplicate", id: task, root: other }],
+    );
+  }
+});
+
+test("many tabs of a device see what has come", async (t) => {
+  const { two, link, project } = await pair(t);
+  const tab = await device(t, two.name);
+  assert.equal(await tab.query("tasks").count(), 1);
+  await tab.insert("tasks", { projectId: project, title: "from a tab" });
+  await met(link);
+  await until("the other device has it", async () => (await two.query("tasks").count()) === 2);
+});
+
+test("a database without synced tables says so", async (t) => {
+  const db = await openDatabase({ name: "plain", schema });
+  t.after(() => db.close());
+  assert.throws(() => db.sync, /no `sync`/);
+  const id = await db.insert("projects", { name: "x" });
+  await assert.rejects(
+    db.mutate((ctx) => ctx.db.splice(id, "name", 5, 0, "y")),
+    /which has 1/,
+  );
+  await db.mutate((ctx) => ctx.db.splice(id, "name", 1, 0, "y"));
+  assert.equal((await db.get(id))!.name, "xy");
+});
+
+test("placements that are none are refused", async () => {
+  const open = (sync: object) => openDatabase({ name: "refused", schema, sync: sync as never });
+  await assert.rejects(open({ projects: {} }), /holdfast\/sync/);
+  await assert.rejects(open({ nowhere: root() }), /not in the schema/);
+  await assert.rejects(open({ tasks: within("title"), projects: root() }), /v\.id/);
+  assert.throws(() => within(1 as never), /field/);
+  assert.throws(() => root({ name: "text" as never }), /text\(\)/);
+});
+
+// Two versions of an app at once.
+const newer = defineSchema({
+  ...schema.tables,
+  tasks: defineTable({ ...schema.tables.tasks.validator.fields, estimate: v.optional(v.number()) }).index(
+    "by_project",
+    ["projectId"],
+  ),
+  labels: defineTable({ projectId: v.id("projects"), name: v.string() }),
+});
+const newerSync = { projects: root(), tasks: within("projectId"), labels: within("projectId") };
+
+test("an older version shows what it knows, keeps what it does not, and a newer one has all of it", async (t) => {
+  const newDb = await openDatabase({ name: "new", schema: newer, sync: newerSync });
+  t.after(() => newDb.close());
+  const oldDb: Device = await device(t);
+  const project = await newDb.insert("projects", { name: "p" });
+  const task = await newDb.insert("tasks", { projectId: project, title: "t", estimate: 5 });
+  await newDb.insert("labels", { projectId: project, name: "red" });
+  const link = linkInMemory(newDb, oldDb);
+  await met(link);
+  const seen = await oldDb.get(task as Id<"tasks">);
+  assert.equal(seen!.title, "t");
+  assert.ok(!("estimate" in seen!));
+  await oldDb.patch(task as Id<"tasks">, { title: "changed" });
+  await met(link);
+  assert.equal((await newDb.get(task))!.title, "changed");
+  assert.equal((await newDb.get(task))!.estimate, 5);
+  const { name } = oldDb;
+  // The app is updated: what was left out is there.
+  const tab = await openDatabase({ name, schema: newer, sync: newerSync });
+  t.after(() => tab.close());
+  await until("the field", async () => (await tab.get(task))?.estimate === 5);
+  const again = linkInMemory(newDb, tab);
+  await met(again);
+  await until("the table", async () => (await tab.query("labels").count()) === 1);
+});
