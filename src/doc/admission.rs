@@ -24,6 +24,7 @@ use crate::crdt::ChangeHash;
 use automerge::{Automerge, Change};
 use change::Head;
 use chunk::{Chunk, Frame, Whole};
+use history::Past;
 use ledger::Ledger;
 use waiting::{Pending, Waiting};
 
@@ -38,7 +39,7 @@ pub(crate) struct Limits {
     pub(crate) inflation: usize,
     /// Operations of a change.
     pub(crate) operations: usize,
-    /// Operations that one operation takes the place of.
+    /// Operations that those of a change take the place of, together.
     pub(crate) predecessors: usize,
     /// Changes that one change follows directly.
     pub(crate) dependencies: usize,
@@ -72,7 +73,7 @@ impl Default for Limits {
             inflated_bytes: 4 << 20,
             inflation: 100,
             operations: 50_000,
-            predecessors: 1_000,
+            predecessors: 100_000,
             dependencies: 1_000,
             actors: 10_000,
             actor_bytes: 64,
@@ -101,7 +102,7 @@ impl Limits {
             actors: usize::MAX,
             actor_bytes: usize::MAX,
             message_bytes: usize::MAX,
-            counter_gap: change::COUNTER_END,
+            counter_gap: column::COUNTER_END,
             document_bytes: 1 << 30,
             chunk_changes: usize::MAX,
             chunk_operations: usize::MAX,
@@ -124,7 +125,7 @@ pub(crate) struct Refused {
 /// What has become of what came.
 #[derive(Debug, Default)]
 pub(crate) struct Admitted {
-    /// Changes to apply, in this order. The gate counts on it.
+    /// Changes to apply, in this order. The gate knows them already: should automerge not take them, a new one is needed.
     pub(crate) changes: Vec<Change>,
     /// What is not let through.
     pub(crate) refused: Vec<Refused>,
@@ -174,7 +175,7 @@ impl Gate {
                 return Err(refused(None, Malformed("a document is no change")));
             };
             if !self.ledger.history.knows(&whole.hash) {
-                self.judge(&whole)?;
+                self.judge(&whole, true)?;
                 self.waiting.release(&whole.hash, &mut self.released);
             }
         }
@@ -232,7 +233,7 @@ impl Gate {
                 continue;
             }
             let result = match pending.is_ready(&self.ledger.history, &self.waiting, &self.limits) {
-                Ok(true) => self.judge(&pending.whole),
+                Ok(true) => self.judge(&pending.whole, false),
                 Ok(false) => {
                     self.waiting.put(pending);
                     continue;
@@ -252,19 +253,19 @@ impl Gate {
     }
 
     /// Checks a change that follows what is known, and takes it into the ledger.
-    fn judge(&mut self, whole: &Whole) -> Result<Change, Refused> {
+    fn judge(&mut self, whole: &Whole, is_trusted: bool) -> Result<Change, Refused> {
         let because = |malformed| refused(Some(whole.hash), malformed);
         let head = Head::read(whole.body(), &self.limits).map_err(because)?;
-        self.check_place(&head).map_err(|reason| Refused { hash: Some(whole.hash), reason })?;
+        let past = self.place(&head, is_trusted).map_err(|reason| Refused { hash: Some(whole.hash), reason })?;
         // automerge reads what was found well formed, and before the ledger has it.
         let change = Change::from_bytes(whole.bytes.clone())
             .map_err(|error| Refused { hash: Some(whole.hash), reason: format!("automerge can't read it: {error}") })?;
-        self.ledger.take_in(whole.hash, &head, self.limits.predecessors).map_err(because)?;
+        self.ledger.take_in(whole.hash, &head, past, self.limits.predecessors).map_err(because)?;
         Ok(change)
     }
 
-    /// Whether a change stands where its actor's next one does.
-    fn check_place(&self, head: &Head<'_>) -> Result<(), String> {
+    /// What a change has in its past, if it stands where its actor's next one does. A trusted one refers to nothing else.
+    fn place(&self, head: &Head<'_>, is_trusted: bool) -> Result<Past, String> {
         let history = &self.ledger.history;
         if !head.dependencies.iter().all(|hash| history.knows(hash)) {
             return Err("a change follows one that is not known".into());
@@ -275,12 +276,9 @@ impl Gate {
             let name: String = author.iter().map(|byte| format!("{byte:02x}")).collect();
             return Err(format!("actor {name} has made another change {}", head.sequence));
         }
-        let previous = head.sequence - 1;
-        let follows = previous == 0
-            || history.actor(author).is_some_and(|actor| {
-                history.past(&head.dependencies).has(actor, previous.min(u64::from(u32::MAX)) as u32)
-            });
-        if previous > last || !follows {
+        let past = if is_trusted { Past::All } else { history.past(&head.dependencies) };
+        let follows = last == 0 || history.actor(author).is_some_and(|actor| past.has(actor, last as u32));
+        if head.sequence != last + 1 || !follows {
             return Err("a change does not follow its actor's change before".into());
         }
         let followed = head.dependencies.iter().map(|hash| history.max_op_of(hash)).max().unwrap_or(0);
@@ -297,7 +295,7 @@ impl Gate {
         if self.ledger.len() > self.limits.document_operations {
             return Err("the document has more operations than are taken in".into());
         }
-        Ok(())
+        Ok(past)
     }
 }
 

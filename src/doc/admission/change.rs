@@ -3,13 +3,11 @@
 //! Nothing is allocated but the lists of dependencies and actors, which are bounded before they are read.
 
 use super::Limits;
-use super::column::{Deltas, Flags, Runs, signed};
+use super::column::{COUNTER_END, Deltas, Flags, Runs, signed};
 use super::value::{self, Kind};
 use crate::bytes::{Malformed, Reader};
 use crate::crdt::ChangeHash;
 
-/// Counters of operations stay below: automerge has 32 bits for them, and counts on from the greatest.
-pub(super) const COUNTER_END: u64 = 1 << 31;
 /// Times lie within this many seconds of 1970: their differences are stored.
 const TIME_BOUND: u64 = 1 << 53;
 /// A footer that says who the author is, which only an actor's first change may have.
@@ -148,6 +146,7 @@ impl<'a> Head<'a> {
             expands: Flags::new(expands),
             mark_names: Runs::new(mark_names),
             predecessors: Vec::new(),
+            predecessor_total: 0,
         }
     }
 }
@@ -213,6 +212,7 @@ pub(super) struct Rows<'a> {
     expands: Flags<'a>,
     mark_names: Runs<'a, &'a str>,
     predecessors: Vec<Reference>,
+    predecessor_total: u64,
 }
 
 impl<'a> Rows<'a> {
@@ -221,7 +221,7 @@ impl<'a> Rows<'a> {
         &self.predecessors
     }
 
-    /// The next operation; `None` behind the last.
+    /// The next operation; `None` behind the last. Together they may take the place of so many others.
     pub(super) fn next(&mut self, most_predecessors: usize) -> Result<Option<Row<'a>>, Malformed> {
         if self.actions.is_at_end() {
             return self.finish().map(|()| None);
@@ -284,8 +284,9 @@ impl<'a> Rows<'a> {
     fn read_predecessors(&mut self, counter: u64, most: usize) -> Result<(), Malformed> {
         let count = self.predecessor_counts.value()?;
         self.predecessors.clear();
-        if count > most as u64 {
-            return Err(Malformed("an operation takes the place of too many others"));
+        self.predecessor_total = self.predecessor_total.saturating_add(count);
+        if self.predecessor_total > most as u64 {
+            return Err(Malformed("a change takes the place of more operations than is taken in"));
         }
         for _ in 0..count {
             let actor = self.predecessor_actors.value()?;

@@ -76,7 +76,7 @@ impl<'a> Frame<'a> {
                 if self.body.len() > limits.change_bytes {
                     return Err(TOO_LARGE);
                 }
-                let body = inflate(self.body, limits.inflated_bytes, limits)?;
+                let body = inflate(self.body, limits.inflated_bytes.min(most_inflated(self.body, limits)))?;
                 self.change(whole(self.checksum, &body), &body)
             }
             _ => Err(Malformed("a chunk is of a kind that is not taken in")),
@@ -126,9 +126,13 @@ fn whole(checksum: [u8; 4], body: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// What a chunk's body may inflate to, by its size.
+pub(super) fn most_inflated(body: &[u8], limits: &Limits) -> usize {
+    body.len().saturating_mul(limits.inflation).max(SMALL)
+}
+
 /// Inflates all of `bytes` to at most so many: it stops as soon as there are more.
-pub(super) fn inflate(bytes: &[u8], most: usize, limits: &Limits) -> Result<Vec<u8>, Malformed> {
-    let most = most.min(bytes.len().saturating_mul(limits.inflation).max(SMALL));
+pub(super) fn inflate(bytes: &[u8], most: usize) -> Result<Vec<u8>, Malformed> {
     let mut decoder = flate2::bufread::DeflateDecoder::new(bytes);
     let mut inflated = Vec::new();
     let result = decoder.by_ref().take(most as u64 + 1).read_to_end(&mut inflated);

@@ -6,6 +6,9 @@
 
 use crate::bytes::{Malformed, Reader};
 
+/// Counters of operations stay below: automerge has 32 bits for them, and counts on from the greatest.
+pub(super) const COUNTER_END: u64 = 1 << 31;
+
 /// What a column holds.
 pub(super) trait Cell<'a>: Copy + PartialEq {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed>;
@@ -188,8 +191,12 @@ impl<'a> Deltas<'a> {
 
     /// The next number, which is a counter of an operation or another small one.
     pub(super) fn counter(&mut self) -> Result<Option<u32>, Malformed> {
-        let too_large = |_| Malformed("a counter in a column is negative or too large");
-        self.next()?.map(|value| u32::try_from(value).map_err(too_large)).transpose()
+        match self.next()? {
+            Some(value) if value < 0 || value as u64 >= COUNTER_END => {
+                Err(Malformed("a counter in a column is negative or too large"))
+            }
+            value => Ok(value.map(|value| value as u32)),
+        }
     }
 
     pub(super) fn is_at_end(&self) -> bool {

@@ -10,7 +10,7 @@
 
 use super::Limits;
 use super::change::{Key, Reference};
-use super::chunk::{Whole, inflate};
+use super::chunk::{Whole, inflate, most_inflated};
 use super::column::{Deltas, Flags, Runs};
 use super::rebuild::{DocumentChange, DocumentRow, rebuild};
 use super::value;
@@ -44,9 +44,10 @@ pub(super) fn changes(body: &[u8], limits: &Limits) -> Result<Vec<Whole>, Malfor
         reader.take(count * 32, CUT)?.chunks_exact(32).map(|hash| hash.try_into().expect("thirty-two bytes")).collect();
     let change_lengths = read_lengths(&mut reader, CHANGE_COLUMNS)?;
     let row_lengths = read_lengths(&mut reader, ROW_COLUMNS)?;
-    let mut room = limits.document_bytes;
-    let change_columns = read_columns(&mut reader, change_lengths, &mut room, limits)?;
-    let row_columns = read_columns(&mut reader, row_lengths, &mut room, limits)?;
+    // All columns together: names of fields, again and again, deflate a lot by themselves.
+    let mut room = limits.document_bytes.min(most_inflated(body, limits));
+    let change_columns = read_columns(&mut reader, change_lengths, &mut room)?;
+    let row_columns = read_columns(&mut reader, row_lengths, &mut room)?;
     // Where the heads stand among the changes may follow. It is known without.
 
     let (changes, dependencies) = read_changes(&change_columns, actors.len(), limits)?;
@@ -79,12 +80,11 @@ fn read_columns<const N: usize>(
     reader: &mut Reader<'_>,
     lengths: [(usize, bool); N],
     room: &mut usize,
-    limits: &Limits,
 ) -> Result<[Vec<u8>; N], Malformed> {
     let mut columns = [const { Vec::new() }; N];
     for (column, (length, is_deflated)) in columns.iter_mut().zip(lengths) {
         let bytes = reader.take(length, "a document's columns are cut off")?;
-        *column = if is_deflated { inflate(bytes, *room, limits)? } else { bytes.to_vec() };
+        *column = if is_deflated { inflate(bytes, *room)? } else { bytes.to_vec() };
         let too_large = Malformed("a document inflates to more than is taken in");
         *room = room.checked_sub(column.len()).ok_or(too_large)?;
     }

@@ -42,7 +42,7 @@ pub(super) struct Draft<'l> {
 }
 
 /// Steps in lists that the marks of one change may take.
-const MARK_STEPS: usize = 2_000_000;
+const MARK_STEPS: usize = 10_000_000;
 
 impl Ledger {
     /// How many operations there are.
@@ -51,8 +51,13 @@ impl Ledger {
     }
 
     /// Checks a change, all of whose dependencies are known, and takes it in if it is sound.
-    pub(super) fn take_in(&mut self, hash: ChangeHash, head: &Head<'_>, most: usize) -> Result<(), Malformed> {
-        let past = self.history.past(&head.dependencies);
+    pub(super) fn take_in(
+        &mut self,
+        hash: ChangeHash,
+        head: &Head<'_>,
+        past: Past,
+        most: usize,
+    ) -> Result<(), Malformed> {
         let mut actors = vec![0; head.actors.len()];
         for (number, name) in actors.iter_mut().zip(&head.actors).skip(1) {
             let unknown = Malformed("a change names an actor that has made nothing yet");
@@ -98,6 +103,10 @@ impl Draft<'_> {
             let slot = match (holder, row.key) {
                 (Action::MakeMap, Key::Name(name)) if !row.is_insert => self.name(name),
                 (Action::MakeList | Action::MakeText, Key::Start) if row.is_insert => 0,
+                // Where two devices do so and a third deletes one of both, automerge 0.12 panics. Editors insert and delete.
+                (Action::MakeText, Key::Element(_)) if !row.is_insert && row.action != Action::Delete => {
+                    return Err(Malformed("a text's letter is changed in its place"));
+                }
                 (Action::MakeList | Action::MakeText, Key::Element(reference)) => {
                     let element = self.find(reference)?;
                     let entry = self.entry(element);

@@ -118,13 +118,14 @@ impl Pending {
             self.is_read = true;
         }
         while let Some(dependency) = self.dependencies.get(self.known) {
-            if waiting.refused.contains(dependency) {
+            // One that was refused may have been let through since: some checks ask what else is known.
+            if history.knows(dependency) {
+                self.known += 1;
+            } else if waiting.refused.contains(dependency) {
                 return Err(Malformed("a change follows one that was refused"));
-            }
-            if !history.knows(dependency) {
+            } else {
                 return Ok(false);
             }
-            self.known += 1;
         }
         Ok(true)
     }

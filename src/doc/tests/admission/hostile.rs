@@ -91,6 +91,43 @@ fn nothing_inflates_to_more_than_is_taken_in() {
 }
 
 #[test]
+fn operations_do_not_replace_each_other_without_end() {
+    let mut document = Automerge::new().with_actor(actor(1));
+    let mut transaction = document.transaction();
+    transaction.put(ROOT, "x", 0).unwrap();
+    transaction.commit();
+    let mut next = document.clone();
+    let mut transaction = next.transaction();
+    transaction.put(ROOT, "x", 1).unwrap();
+    transaction.commit();
+    let mut change = next.get_last_local_change().unwrap().decode();
+    let start = change.start_op.get();
+    let op = change.operations[0].clone();
+    let replaced =
+        |count: u64| (start..start + count).map(|at| automerge::legacy::OpId(at, actor(1))).collect::<Vec<_>>();
+    change.operations = (0..600).map(|at| automerge::legacy::Op { pred: replaced(at).into(), ..op.clone() }).collect();
+    assert!(reason(gate(&document).admit(&encoded(change.clone()))).contains("takes the place of more"));
+    change.operations.truncate(400);
+    assert_eq!(gate(&document).admit(&encoded(change)).changes.len(), 1);
+}
+
+#[test]
+fn a_letter_of_a_text_is_not_changed_in_its_place() {
+    // Of two that were put in the place of one letter somebody deletes one: automerge 0.12 panics.
+    let mut document = Automerge::new().with_actor(actor(1));
+    let mut transaction = document.transaction();
+    let text = transaction.put_object(ROOT, "text", ObjType::Text).unwrap();
+    transaction.splice_text(&text, 0, 0, "abc").unwrap();
+    transaction.commit();
+    let mut next = document.clone();
+    let mut transaction = next.transaction();
+    transaction.put(&text, 1, "x").unwrap();
+    transaction.commit();
+    let change = next.get_last_local_change().unwrap();
+    assert!(reason(gate(&document).admit(change.raw_bytes())).contains("in its place"));
+}
+
+#[test]
 fn what_is_too_long_is_refused() {
     refuses("message", |change| change.message = Some("x".repeat(1_025)));
     refuses("behind its columns", |change| change.extra_bytes = vec![0; 1_025]);
@@ -161,6 +198,31 @@ fn what_follows_a_refused_change_is_refused_too_and_the_rest_is_not() {
         assert_eq!(hashes, [bad.hash().0, child.hash().0]);
         assert_eq!(gate.waiting(), 0);
     }
+}
+
+#[test]
+fn what_was_refused_too_early_comes_through_later_with_what_follows_it() {
+    let (document, mut far) = victim();
+    far.operations.truncate(1);
+    let mut other = document.clone().with_actor(actor(62));
+    let mut transaction = other.transaction();
+    for at in 0..1_500 {
+        transaction.put(ROOT, "a", at).unwrap();
+    }
+    transaction.commit();
+    // Its author knows of the other's counters, though it does not follow them.
+    far.start_op = NonZeroU64::new(other.get_last_local_change().unwrap().max_op() + 1).unwrap();
+    let far = Change::from(ExpandedChange { hash: None, ..far });
+    let mut child = far.decode();
+    child.actor_id = actor(63);
+    child.operations.clear();
+    child.start_op = NonZeroU64::new(far.max_op() + 1).unwrap();
+    child.deps = vec![far.hash()];
+    let child = Change::from(ExpandedChange { hash: None, ..child });
+    let mut gate = gate(&document);
+    assert_eq!(gate.admit(&chunks([&far, &child])).refused.len(), 2);
+    let later = gate.admit(&chunks([&other.get_last_local_change().unwrap(), &far, &child]));
+    assert_eq!((later.changes.len(), later.refused), (3, vec![]));
 }
 
 #[test]
