@@ -137,13 +137,15 @@ fn mutate_change(change: &mut ExpandedChange, document: &Automerge, random: &mut
 /// Applies what was let through, and goes on with the document. An answer is what went wrong.
 fn live_on(document: &Automerge, gate: &mut Gate, admitted: Admitted, rest: &[Change]) -> Result<(), String> {
     let live = || -> Result<(), String> {
+        let mut at_once = document.clone();
         let mut document = document.clone().with_actor(actor(88));
-        let hashes: Vec<_> = admitted.changes.iter().map(Change::hash).collect();
+        let mut changes = admitted.changes.clone();
         document.apply_changes(admitted.changes).map_err(|error| error.to_string())?;
-        for hash in hashes {
-            document.get_change_by_hash(&hash).ok_or("a change that was let through is not there")?;
+        for change in &changes {
+            document.get_change_by_hash(&change.hash()).ok_or("a change that was let through is not there")?;
         }
         verify_loads(&document).map_err(|refused| refused.reason)?;
+        let heads = document.get_heads();
         for (object, kind) in objects(&document) {
             let mut transaction = document.transaction();
             match kind {
@@ -154,10 +156,18 @@ fn live_on(document: &Automerge, gate: &mut Gate, admitted: Admitted, rest: &[Ch
             .map_err(|error| error.to_string())?;
             transaction.commit();
         }
-        gate.record(&document.save_after(&document.get_heads()[..0])).map_err(|refused| refused.reason)?;
+        let own = document.get_changes(&heads);
+        gate.record(&chunks(&own)).map_err(|refused| refused.reason)?;
         let later = gate.admit(&chunks(rest));
-        document.apply_changes(later.changes).map_err(|error| error.to_string())?;
-        verify_loads(&document).map_err(|refused| refused.reason)
+        document.apply_changes(later.changes.clone()).map_err(|error| error.to_string())?;
+        verify_loads(&document).map_err(|refused| refused.reason)?;
+        // All in one go comes to the same.
+        changes.extend(own);
+        changes.extend(later.changes);
+        at_once.apply_changes(changes).map_err(|error| error.to_string())?;
+        verify_loads(&at_once).map_err(|refused| refused.reason)?;
+        let is_same = at_once.get_heads() == document.get_heads() && at_once.hydrate(None) == document.hydrate(None);
+        if is_same { Ok(()) } else { Err("another document when all is applied in one go".into()) }
     };
     match catch_unwind(AssertUnwindSafe(live)) {
         Ok(result) => result,
