@@ -4,11 +4,15 @@
 //! of the rows.
 
 mod actors;
+mod admission;
 mod hub;
 mod library;
 mod row;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
 
 pub(crate) use actors::Actors;
+pub(crate) use admission::{Admitted, Gate, Limits, Refused, verify_loads};
 pub(crate) use hub::{Frame, Hub, Input, Outcome, Output, PeerId};
 pub(crate) use library::Library;
 pub(crate) use row::read_row;

@@ -4,7 +4,7 @@
 use crate::bytes::Write;
 
 /// Appends a signed LEB128 number.
-pub(super) fn put_signed(out: &mut Vec<u8>, mut value: i64) {
+pub(crate) fn put_signed(out: &mut Vec<u8>, mut value: i64) {
     loop {
         let byte = value as u8 & 0x7f;
         value >>= 7;
@@ -27,7 +27,7 @@ pub(super) fn put_signed(out: &mut Vec<u8>, mut value: i64) {
 /// ```
 /// A column without any value has no bytes.
 #[derive(Default)]
-pub(super) struct RunColumn {
+pub(crate) struct RunColumn {
     out: Vec<u8>,
     /// Values of the run at hand: of equal ones the last, else all.
     values: Vec<u8>,
@@ -49,7 +49,7 @@ enum Run {
 impl RunColumn {
     /// Appends a value, whose bytes `write` appends to what it is given.
     #[inline]
-    pub(super) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if let Run::None | Run::Missing(_) = self.run {
             self.end_run();
         }
@@ -89,7 +89,7 @@ impl RunColumn {
 
     /// Appends that there is none.
     #[inline]
-    pub(super) fn push_missing(&mut self) {
+    pub(crate) fn push_missing(&mut self) {
         let before = match self.run {
             Run::Missing(count) => count,
             _ => {
@@ -121,12 +121,12 @@ impl RunColumn {
         self.run = Run::None;
     }
 
-    pub(super) fn push_number(&mut self, value: u64) {
+    pub(crate) fn push_number(&mut self, value: u64) {
         self.push(|out| out.put_varint(value));
     }
 
     /// The column's bytes.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         if self.has_values {
             self.end_run();
         }
@@ -136,39 +136,39 @@ impl RunColumn {
 
 /// Numbers, each as the difference to the one before.
 #[derive(Default)]
-pub(super) struct DeltaColumn {
+pub(crate) struct DeltaColumn {
     runs: RunColumn,
     before: i64,
 }
 
 impl DeltaColumn {
     #[inline]
-    pub(super) fn push(&mut self, value: u32) {
+    pub(crate) fn push(&mut self, value: u32) {
         let value = i64::from(value);
         let delta = value - self.before;
         self.before = value;
         self.runs.push(|out| put_signed(out, delta));
     }
 
-    pub(super) fn push_missing(&mut self) {
+    pub(crate) fn push_missing(&mut self) {
         self.runs.push_missing();
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         self.runs.finish()
     }
 }
 
 /// How many are false, how many then are true, and so on.
 #[derive(Default)]
-pub(super) struct FlagColumn {
+pub(crate) struct FlagColumn {
     out: Vec<u8>,
     last: bool,
     count: u64,
 }
 
 impl FlagColumn {
-    pub(super) fn push(&mut self, value: bool) {
+    pub(crate) fn push(&mut self, value: bool) {
         if value != self.last {
             self.out.put_varint(self.count);
             self.last = value;
@@ -177,7 +177,7 @@ impl FlagColumn {
         self.count += 1;
     }
 
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         if self.count > 0 {
             self.out.put_varint(self.count);
         }

@@ -5,7 +5,7 @@ use super::Kinds;
 use crate::bytes::Bytes;
 use crate::crdt::MergedRow;
 use crate::crdt::{ChangeEncoder, ChangeHash, Editor, Head, OpId, RowStamps};
-use crate::doc::{Actors, read_row};
+use crate::doc::{Actors, Gate, Limits, read_row};
 use crate::document::{self, Document, Names};
 use crate::flat_map::FlatMap;
 use crate::random::Random;
@@ -279,6 +279,11 @@ fn rows_that_are_edited_by_stamps_are_what_documents_say() {
         for device in &devices {
             let loaded = Automerge::load(&device.document.save()).unwrap();
             assert_eq!(loaded.get_heads(), device.document.get_heads(), "seed {seed}");
+            // Other devices let through what this one has written.
+            let changes = device.document.get_changes(&[]);
+            let chunks: Vec<u8> = changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
+            let admitted = Gate::new(Limits::default()).admit(&chunks);
+            assert_eq!((admitted.changes.len(), admitted.refused), (changes.len(), vec![]), "seed {seed}");
         }
     }
 }

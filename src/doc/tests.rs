@@ -1,0 +1,3 @@
+//! Documents beside automerge.
+
+mod admission;
