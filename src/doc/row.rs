@@ -10,8 +10,19 @@ use automerge::{Automerge, ObjId, ObjType, ReadDoc, ScalarValue};
 
 /// The row of this id below the map of its table; `None` if there is no map in its place.
 pub(crate) fn read_row(document: &Automerge, table: &ObjId, id_text: &str, actors: &mut Actors) -> Option<MergedRow> {
-    let mut reader = RowReader { document, actors };
-    let mut all = document.get_all(table, id_text).ok()?;
+    read_row_at(document, None, table, id_text, actors)
+}
+
+/// The same, as of a time when these were the document's heads.
+pub(super) fn read_row_at(
+    document: &Automerge,
+    heads: Option<&[automerge::ChangeHash]>,
+    table: &ObjId,
+    id_text: &str,
+    actors: &mut Actors,
+) -> Option<MergedRow> {
+    let mut reader = RowReader { document, heads, actors };
+    let mut all = reader.all(table, id_text.into())?;
     let (value, object) = all.pop()?;
     if !matches!(value, automerge::Value::Object(ObjType::Map | ObjType::Table)) {
         return None;
@@ -30,7 +41,7 @@ pub(crate) fn read_row(document: &Automerge, table: &ObjId, id_text: &str, actor
         },
         unnamable: Vec::new(),
     };
-    let keys: Vec<String> = document.keys(&object).collect();
+    let keys = reader.keys(&object);
     for name in keys {
         let Some((value, stamp)) = reader.slot(&object, automerge::Prop::Map(name.clone()), DOCUMENT_NESTING) else {
             continue;
@@ -56,22 +67,61 @@ fn without_parts(stamp: Stamp) -> Stamp {
     Stamp { parts: Parts::None, ..stamp }
 }
 
-struct RowReader<'a> {
-    document: &'a Automerge,
-    actors: &'a mut Actors,
+/// Reads values, of now or as of some heads.
+pub(super) struct RowReader<'a> {
+    pub(super) document: &'a Automerge,
+    /// As of when; `None` is now.
+    pub(super) heads: Option<&'a [automerge::ChangeHash]>,
+    pub(super) actors: &'a mut Actors,
 }
 
-impl RowReader<'_> {
+/// All values of a place, the one that is shown last.
+type Values<'a> = Vec<(automerge::Value<'a>, ObjId)>;
+
+impl<'a> RowReader<'a> {
+    /// All values of a place.
+    pub(super) fn all(&self, object: &ObjId, place: automerge::Prop) -> Option<Values<'a>> {
+        match self.heads {
+            None => self.document.get_all(object, place).ok(),
+            Some(heads) => self.document.get_all_at(object, place, heads).ok(),
+        }
+    }
+
+    /// The names in a map; of a list, what has inserted its items.
+    pub(super) fn keys(&self, object: &ObjId) -> Vec<String> {
+        match self.heads {
+            None => self.document.keys(object).collect(),
+            Some(heads) => self.document.keys_at(object, heads).collect(),
+        }
+    }
+
+    /// All values of each item.
+    fn items(&self, list: &ObjId, count: usize) -> Vec<Option<Values<'a>>> {
+        let item = |index| self.all(list, automerge::Prop::Seq(index));
+        let Some(heads) = self.heads else { return (0..count).map(item).collect() };
+        // To find an item as of then, automerge goes through all that lie before it: most are read on one way.
+        let shown = self.document.list_range_at(list, .., heads);
+        let shown = shown.map(|shown| match shown.conflict {
+            true => item(shown.index),
+            false => Some(vec![(shown.value.clone().into_value(), shown.id())]),
+        });
+        shown.collect()
+    }
+
     /// The value at a place, with the stamp of it.
-    fn slot(&mut self, object: &ObjId, place: automerge::Prop, levels: usize) -> Option<(Value, Stamp)> {
-        let mut all = self.document.get_all(object, place).ok()?;
+    pub(super) fn slot(&mut self, object: &ObjId, place: automerge::Prop, levels: usize) -> Option<(Value, Stamp)> {
+        let all = self.all(object, place)?;
+        self.shown(all, levels)
+    }
+
+    fn shown(&mut self, mut all: Values<'_>, levels: usize) -> Option<(Value, Stamp)> {
         let (value, id) = all.pop()?;
         let (value, parts) = self.value(&value, &id, levels);
         let stamp = Stamp { id: self.actors.id(&id)?, rivals: self.rivals(all), parts };
         Some((value, stamp))
     }
 
-    fn rivals(&mut self, all: Vec<(automerge::Value<'_>, ObjId)>) -> Vec<Rival> {
+    fn rivals(&mut self, all: Values<'_>) -> Vec<Rival> {
         let mut rivals = Vec::with_capacity(all.len());
         for (value, id) in all {
             let (value, _) = self.value(&value, &id, DOCUMENT_NESTING);
@@ -98,8 +148,7 @@ impl RowReader<'_> {
     fn map(&mut self, id: &ObjId, levels: usize) -> (Value, Parts) {
         let mut fields = FlatMap::new();
         let mut stamps = Vec::new();
-        let keys: Vec<String> = self.document.keys(id).collect();
-        for name in keys {
+        for name in self.keys(id) {
             if check_name(&name, false).is_err() {
                 continue;
             }
@@ -113,10 +162,10 @@ impl RowReader<'_> {
     fn list(&mut self, id: &ObjId, levels: usize) -> (Value, Parts) {
         let mut values = Vec::new();
         let mut items = Vec::new();
-        // Of a list, its keys are what has inserted the items.
-        let elements: Vec<String> = self.document.keys(id).collect();
-        for (index, element) in elements.into_iter().enumerate() {
-            let Some((value, stamp)) = self.slot(id, automerge::Prop::Seq(index), levels) else { continue };
+        let elements = self.keys(id);
+        let all = self.items(id, elements.len());
+        for (element, all) in elements.into_iter().zip(all) {
+            let Some((value, stamp)) = all.and_then(|all| self.shown(all, levels)) else { continue };
             let Some(element) = self.element(&element) else { continue };
             values.push(value);
             items.push(Item { element, stamp });
@@ -135,7 +184,11 @@ impl RowReader<'_> {
         let mut text = String::new();
         let mut letters = Vec::new();
         let mut is_plain = true;
-        for item in self.document.list_range(id, ..) {
+        let items = match self.heads {
+            None => self.document.list_range(id, ..),
+            Some(heads) => self.document.list_range_at(id, .., heads),
+        };
+        for item in items {
             let letter = match &item.value {
                 automerge::ValueRef::Scalar(automerge::ScalarValueRef::Str(letter)) => letter.as_ref(),
                 // What is no text shows as it does in automerge.
