@@ -12,15 +12,17 @@ mod align;
 mod column;
 mod edit;
 mod encoder;
+mod history;
 mod merge;
 mod op;
 mod stamp;
 mod state;
 #[cfg(all(test, not(target_arch = "wasm32")))] // beside automerge
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use edit::{Editor, FieldKind, FieldKinds};
 pub(crate) use encoder::{ChangeEncoder, ChangeHash, Head};
+pub(crate) use history::{decode_history, encode_history};
 pub(crate) use merge::{Merge, MergedRow, TouchedRow};
 pub(crate) use op::{ActorId, OpId};
 pub(crate) use stamp::RowStamps;
@@ -32,6 +34,7 @@ pub(crate) use state::{DocumentId, DocumentState, HiddenRow, StoredRow, Why, gen
 pub(crate) use {
     edit::mark,
     encoder::{Encoded, chunk_length},
+    history::{FieldChange, HistoryEntry, HistoryKind},
     op::{Action, Element, Key, Object, Op, Scalar},
     stamp::{Item, Parts, Rival, Stamp},
 };

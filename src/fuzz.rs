@@ -1,7 +1,7 @@
 //! Entry points for fuzzers: each takes any bytes and panics when an invariant is broken.
 
 use crate::bytes::{Bytes, Malformed, Reader, Write, checksum};
-use crate::crdt::{DocumentState, Merge, RowStamps, StoredRow};
+use crate::crdt::{DocumentState, Merge, RowStamps, StoredRow, decode_history, encode_history};
 use crate::document::{self, Document, FieldPath, Names, Purpose, ValueRef};
 use crate::error::Code;
 use crate::key;
@@ -162,7 +162,7 @@ fn with_checksum(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Bytes as what is stored of CRDT documents, as stamps beside a document, and as a message of the docs worker.
+/// Bytes as what is stored of CRDT documents, as stamps beside a document, and as messages of the docs worker.
 pub fn crdt(bytes: &[u8]) {
     if let Ok(state) = DocumentState::decode(bytes) {
         assert_eq!(DocumentState::decode(&state.encode()), Ok(state), "a state reads back");
@@ -171,6 +171,9 @@ pub fn crdt(bytes: &[u8]) {
     let _ = StoredRow::decode(&Bytes::from(bytes));
     if let Ok(merge) = Merge::decode(bytes) {
         assert!(Merge::decode(&merge.encode()).is_ok(), "a merge reads back");
+    }
+    if let Ok(entries) = decode_history(bytes) {
+        assert!(decode_history(&encode_history(&entries)).is_ok(), "a history reads back");
     }
     let Some((&length, rest)) = bytes.split_first() else { return };
     let (document, stamps) = rest.split_at(rest.len().min(usize::from(length)));
