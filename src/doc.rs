@@ -4,9 +4,11 @@
 //! of the rows.
 
 mod actors;
+mod history;
 mod library;
 mod row;
 
 pub(crate) use actors::Actors;
+pub(crate) use history::{RowHistory, history, row_at};
 pub(crate) use library::Library;
 pub(crate) use row::read_row;
