@@ -20,7 +20,7 @@ mod stamp;
 mod state;
 mod stored_row;
 #[cfg(all(test, not(target_arch = "wasm32")))] // beside automerge
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use copies::{Copy, chosen};
 pub(crate) use edit::{Editor, FieldKind, FieldKinds};

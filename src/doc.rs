@@ -5,6 +5,7 @@
 
 mod actors;
 mod admission;
+mod history;
 mod hub;
 mod library;
 mod row;
@@ -12,7 +13,8 @@ mod row;
 mod tests;
 
 pub(crate) use actors::Actors;
-pub(crate) use admission::{Admitted, Gate, Limits, Refused, verify_loads};
-pub(crate) use hub::{Frame, Hub, Input, Outcome, Output, PeerId};
+pub(crate) use admission::{Gate, Limits, Refused, verify_loads};
+pub(crate) use history::{HistoryEntry, HistoryKind};
+pub(crate) use hub::{Answer, Frame, Hub, Input, Outcome, Output, PeerId, Question};
 pub(crate) use library::Library;
 pub(crate) use row::read_row;

@@ -162,7 +162,7 @@ fn with_checksum(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Bytes as what is stored of CRDT documents, as stamps beside a document, and as a message of the docs worker.
+/// Bytes as what is stored of CRDT documents, as stamps beside a document, and as messages of the docs worker.
 pub fn crdt(bytes: &[u8]) {
     if let Ok(state) = DocumentState::decode(bytes) {
         assert_eq!(DocumentState::decode(&state.encode()), Ok(state), "a state reads back");

@@ -1,7 +1,9 @@
 //! The docs worker as JavaScript sees it: a hub of documents, which is told what has happened and says what is to be done.
 
 use crate::bytes::Bytes;
-use crate::doc::{Frame, Hub, Input, Outcome, Output};
+use crate::doc::{Answer, Frame, HistoryEntry, HistoryKind, Hub, Input, Outcome, Output, Question};
+use crate::value::Value;
+use crate::value::json::write_json;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
@@ -79,6 +81,19 @@ impl Docs {
         self.with(id, |id| Input::TakeTables { id, tables });
     }
 
+    /// Somebody wants to know what has become of a row: at most so many changes that are older than one of them.
+    pub fn history(&mut self, id: &[u8], request: u32, table: String, row: String, limit: u32, before: &[u8]) {
+        let question = Question::History { limit, before: before.try_into().ok() };
+        self.with(id, |id| Input::Asked { request, id, table, row, question });
+    }
+
+    /// Somebody wants to know what a row was right after a change.
+    #[wasm_bindgen(js_name = rowAt)]
+    pub fn row_at(&mut self, id: &[u8], request: u32, table: String, row: String, change: &[u8]) {
+        let question = Question::At(change.try_into().unwrap_or_default());
+        self.with(id, |id| Input::Asked { request, id, table, row, question });
+    }
+
     /// The next thing to do, as `ts/sync/hub.ts` names them, or undefined.
     #[wasm_bindgen(js_name = nextOutput)]
     pub fn next_output(&mut self) -> JsValue {
@@ -97,6 +112,9 @@ impl Docs {
                 let peer = peer.map_or(JsValue::NULL, JsValue::from);
                 list_of(["setAside".into(), peer, bytes(&id), reason.into(), bytes(&message)])
             }
+            Some(Output::Answer { request, answer }) => {
+                list_of(["answer".into(), request.into(), answer_text(&answer).into()])
+            }
             Some(Output::Status { peer, id, is_synced }) => {
                 list_of(["status".into(), peer.into(), bytes(&id), is_synced.into()])
             }
@@ -111,6 +129,50 @@ impl Docs {
             self.hub.handle(input(id));
         }
     }
+}
+
+/// An answer as JSON text: a list of `{ change, time, actor, kind, fields: [{ name, before?, after? }] }`, or the fields of
+/// a row, or null.
+fn answer_text(answer: &Answer) -> String {
+    let value = match answer {
+        Answer::History(entries) => Value::Array(entries.iter().map(entry_value).collect()),
+        Answer::At(Some(fields)) => Value::Object(fields.clone()),
+        Answer::At(None) | Answer::Nothing => Value::Null,
+    };
+    let mut text = String::new();
+    write_json(&value, &mut text);
+    text
+}
+
+fn entry_value(entry: &HistoryEntry) -> Value {
+    let kind = match entry.kind {
+        HistoryKind::Inserted => "inserted",
+        HistoryKind::Updated => "updated",
+        HistoryKind::Deleted => "deleted",
+        HistoryKind::Restored => "restored",
+        HistoryKind::MovedAway => "movedAway",
+        HistoryKind::Arrived => "arrived",
+    };
+    let fields = entry.fields.iter().map(|field| {
+        let values = [("before", &field.before), ("after", &field.after)];
+        let there = values.into_iter().filter_map(|(name, value)| Some((name.to_string(), value.clone()?)));
+        let name = ("name".to_string(), Value::from(field.name.as_str()));
+        Value::Object(std::iter::once(name).chain(there).collect())
+    });
+    let entry = [
+        ("change", Value::String(hex(&entry.hash))),
+        ("time", Value::Float64(entry.time as f64 * 1000.0)),
+        ("actor", Value::String(hex(&entry.actor))),
+        ("kind", Value::from(kind)),
+        ("fields", Value::Array(fields.collect())),
+    ];
+    Value::Object(entry.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 fn list(actors: Vec<Uint8Array>) -> Vec<Bytes> {

@@ -69,11 +69,11 @@ pub(crate) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            change_bytes: 1 << 20,
-            inflated_bytes: 4 << 20,
+            change_bytes: 8 << 20,
+            inflated_bytes: 16 << 20,
             inflation: 100,
-            operations: 50_000,
-            predecessors: 100_000,
+            operations: 600_000,
+            predecessors: 600_000,
             dependencies: 1_000,
             actors: 10_000,
             actor_bytes: 64,

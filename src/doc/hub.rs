@@ -3,10 +3,12 @@
 //! The page tells it what was saved; it asks the page for documents when it needs them, and to save what has come. Only
 //! what is saved is spoken of to peers: a document of which something is not saved yet is silent.
 
-use super::library::{Library, Loaded, read_changes};
-use crate::crdt::{ActorId, DocumentId};
+use super::history::{HistoryEntry, row_at};
+use super::library::{Library, Loaded};
+use crate::crdt::{ActorId, ChangeHash, DocumentId};
 use crate::flat_map::FlatMap;
-use automerge::sync::{Message, State as SyncState, SyncDoc};
+use crate::value::Value;
+use automerge::sync::{State as SyncState, SyncDoc};
 use std::collections::VecDeque;
 
 /// Whom frames come from and go to: the page's number for a connection.
@@ -49,11 +51,37 @@ pub(crate) enum Input {
         peer: PeerId,
         frame: Frame,
     },
+    /// Somebody wants to know of a row: answer with [`Output::Answer`].
+    Asked {
+        request: u32,
+        id: DocumentId,
+        table: String,
+        row: String,
+        question: Question,
+    },
     /// All rows of tables that the page knows now, and did not know when they came.
     TakeTables {
         id: DocumentId,
         tables: Vec<String>,
     },
+}
+
+/// What people want to know of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Question {
+    /// What has become of it: at most so many changes that are older than one.
+    History { limit: u32, before: Option<ChangeHash> },
+    /// Its fields right after a change.
+    At(ChangeHash),
+}
+
+/// What is to be said to that.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    History(Vec<HistoryEntry>),
+    At(Option<FlatMap<String, Value>>),
+    /// The document is not to be had.
+    Nothing,
 }
 
 /// What has become of a merge.
@@ -88,6 +116,10 @@ pub(crate) enum Output {
         id: DocumentId,
         reason: String,
         bytes: Vec<u8>,
+    },
+    Answer {
+        request: u32,
+        answer: Answer,
     },
     /// How a document stands to a peer.
     Status {
@@ -135,6 +167,7 @@ struct Known {
 
 enum Waiting {
     Sync { peer: PeerId, message: Vec<u8> },
+    Question { request: u32, table: String, row: String, question: Question },
 }
 
 #[derive(Default)]
@@ -188,6 +221,11 @@ impl Hub {
             Input::Connected { peer } => self.connected(peer),
             Input::Disconnected { peer } => drop(self.peers.remove(&peer)),
             Input::Received { peer, frame } => self.received(peer, frame),
+            Input::Asked { request, id, table, row, question } => {
+                self.known.or_default(id).waiting.push(Waiting::Question { request, table, row, question });
+                self.need(id);
+                self.work_off(id);
+            }
             Input::TakeTables { id, tables } => {
                 self.known.or_default(id).wanted_tables = tables;
                 self.need(id);
@@ -274,7 +312,11 @@ impl Hub {
         }
         if let Err(error) = self.library.load(id, chunks, actors) {
             // What is stored is damaged: nothing is merged into it.
-            known.waiting.clear();
+            for waiting in std::mem::take(&mut known.waiting) {
+                if let Waiting::Question { request, .. } = waiting {
+                    self.outputs.push_back(Output::Answer { request, answer: Answer::Nothing });
+                }
+            }
             self.set_aside(None, id, error.0, Vec::new());
             return;
         }
@@ -368,6 +410,16 @@ impl Hub {
         for waiting in std::mem::take(&mut self.known.or_default(id).waiting) {
             match waiting {
                 Waiting::Sync { peer, message } => self.receive(peer, id, &message),
+                Waiting::Question { request, table, row, question } => {
+                    let Some(loaded) = self.library.get_mut(&id) else { continue };
+                    let answer = match question {
+                        Question::History { limit, before } => {
+                            Answer::History(loaded.history(&table, &row, limit as usize, before))
+                        }
+                        Question::At(hash) => Answer::At(row_at(loaded.document(), &table, &row, &[hash])),
+                    };
+                    self.outputs.push_back(Output::Answer { request, answer });
+                }
             }
         }
         self.advance(id);
@@ -379,10 +431,17 @@ impl Hub {
         if session.is_refused {
             return;
         }
-        if let Err(reason) = receive(&mut session.state, loaded, bytes) {
-            // Nothing of it was taken in; what follows would stand on it.
-            session.is_refused = true;
-            self.set_aside(Some(peer), id, reason, bytes.to_vec());
+        match loaded.receive(&mut session.state, bytes) {
+            Ok(refused) => {
+                for refused in refused {
+                    self.set_aside(Some(peer), id, refused.reason, bytes.to_vec());
+                }
+            }
+            Err(error) => {
+                // Nothing of it was taken in; what follows would stand on it.
+                session.is_refused = true;
+                self.set_aside(Some(peer), id, error.0, bytes.to_vec());
+            }
         }
     }
 
@@ -432,17 +491,4 @@ impl Hub {
             self.library.forget(&id);
         }
     }
-}
-
-/// Takes in a message of automerge's sync protocol, after a look at what it brings.
-fn receive(state: &mut SyncState, loaded: &mut Loaded, bytes: &[u8]) -> Result<(), String> {
-    let mut message =
-        Message::decode(bytes).map_err(|error| format!("It is no message of the sync protocol: {error}."))?;
-    let chunks: Vec<u8> = message.changes.iter().flat_map(<[u8]>::to_vec).collect();
-    if !chunks.is_empty() {
-        let changes = read_changes(&chunks).map_err(|error| error.0)?;
-        let chunks: Vec<u8> = changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
-        message.changes = chunks.into();
-    }
-    loaded.receive(state, message).map_err(|error| error.0)
 }

@@ -1,10 +1,12 @@
 //! Documents that are loaded, and what has come for them that the page has not saved yet.
 
 use super::Actors;
+use super::admission::{Gate, Limits, Refused};
+use super::history::{HistoryEntry, RowHistory};
 use super::row::read_row;
 use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, chunk_length, mark};
 use crate::flat_map::FlatMap;
-use automerge::sync::{Message, State as SyncState, SyncDoc};
+use automerge::sync::{ChunkList, Message, State as SyncState, SyncDoc};
 use automerge::{Automerge, Change, ObjId, Prop, ReadDoc, legacy};
 
 /// Documents in memory.
@@ -20,6 +22,10 @@ pub(crate) struct Loaded {
     saved: Saved,
     /// The bytes of its changes.
     bytes: usize,
+    /// Stands before it when something has come from others.
+    gate: Option<Gate>,
+    /// The last row whose history was asked for.
+    history: Option<(String, String, RowHistory)>,
 }
 
 #[derive(Clone, Default)]
@@ -69,7 +75,7 @@ impl Library {
         }
         let max_op = document.get_changes(&[]).iter().map(Change::max_op).max().unwrap_or(1);
         let saved = Saved { heads, actors: Actors::new(actors.to_vec()), max_op };
-        self.loaded.insert(id, Loaded { document, saved, bytes: chunks.len() });
+        self.loaded.insert(id, Loaded { document, saved, bytes: chunks.len(), gate: None, history: None });
         Ok(())
     }
 
@@ -77,6 +83,11 @@ impl Library {
     pub(crate) fn saved(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) -> Result<(), Unreadable> {
         let Some(loaded) = self.loaded.get_mut(&id) else { return Ok(()) };
         let changes = read_changes(chunks)?;
+        if let Some(gate) = &mut loaded.gate
+            && gate.record(chunks).is_err()
+        {
+            loaded.gate = None; // another one is made when it is needed
+        }
         loaded.bytes += chunks.len();
         let unsaved: Vec<_> = loaded.document.get_changes(&loaded.saved.heads).iter().map(Change::hash).collect();
         for change in &changes {
@@ -111,9 +122,45 @@ impl Loaded {
         self.document.get_heads() == self.saved.heads
     }
 
-    /// Takes in a message of a peer, which was looked through.
-    pub(crate) fn receive(&mut self, state: &mut SyncState, message: Message) -> Result<(), Unreadable> {
-        self.document.receive_sync_message(state, message).map_err(unreadable)
+    /// Takes in a message of a peer. Changes that can't be taken in are left out.
+    pub(crate) fn receive(&mut self, state: &mut SyncState, bytes: &[u8]) -> Result<Vec<Refused>, Unreadable> {
+        let mut message = Message::decode(bytes).map_err(unreadable)?;
+        let mut refused = Vec::new();
+        let chunks: Vec<u8> = message.changes.iter().flat_map(<[u8]>::to_vec).collect();
+        if !chunks.is_empty() {
+            let gate = match &mut self.gate {
+                Some(gate) => gate,
+                none => none.insert(
+                    Gate::before(&self.document, Limits::default()).map_err(|refused| Unreadable(refused.reason))?,
+                ),
+            };
+            let admitted = gate.admit(&chunks);
+            refused = admitted.refused;
+            let chunks: Vec<u8> = admitted.changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
+            message.changes = if chunks.is_empty() { ChunkList::empty() } else { chunks.into() };
+        }
+        let received = self.document.receive_sync_message(state, message);
+        if received.is_err() {
+            self.gate = None; // it takes for applied what is not
+        }
+        received.map_err(unreadable)?;
+        Ok(refused)
+    }
+
+    /// What has become of a row, the newest change first: at most so many that are older than one of them.
+    pub(crate) fn history(
+        &mut self,
+        table: &str,
+        row: &str,
+        limit: usize,
+        before: Option<ChangeHash>,
+    ) -> Vec<HistoryEntry> {
+        let kept = self.history.take().filter(|(of, id, _)| of == table && id == row);
+        let mut history = kept.map_or_else(|| RowHistory::new(table, row), |(.., history)| history);
+        history.follow(&self.document);
+        let entries = history.page(&self.document, limit, before);
+        self.history = Some((table.to_string(), row.to_string(), history));
+        entries
     }
 
     /// Takes in changes of others, which were looked through.
@@ -201,7 +248,7 @@ fn root_text(document: &Automerge) -> Option<String> {
 }
 
 /// Reads changes that lie one after another.
-pub(super) fn read_changes(mut bytes: &[u8]) -> Result<Vec<Change>, Unreadable> {
+fn read_changes(mut bytes: &[u8]) -> Result<Vec<Change>, Unreadable> {
     let mut changes = Vec::new();
     while !bytes.is_empty() {
         let length = chunk_length(bytes).ok_or_else(|| unreadable("no change begins here"))?;

@@ -13,14 +13,20 @@ use automerge::{Automerge, ObjId, ObjType, ReadDoc, ScalarValue};
 /// Two devices may have made a map for the same row at the same time. Then the row is what all of them hold: of each
 /// field the value that was written last, as if it were one map.
 pub(crate) fn read_row(document: &Automerge, table: &ObjId, id_text: &str, actors: &mut Actors) -> Option<MergedRow> {
-    let mut reader = RowReader { document, actors };
-    let all = document.get_all(table, id_text).ok()?;
-    let is_map =
-        |value: &automerge::Value<'_>| matches!(value, automerge::Value::Object(ObjType::Map | ObjType::Table));
-    let mut maps: Vec<ObjId> = all.into_iter().filter(|(value, _)| is_map(value)).map(|(_, id)| id).collect();
-    let own = maps.pop()?;
-    let others = maps.iter().map(|map| reader.actors.id(map)).collect::<Option<_>>()?;
-    maps.insert(0, own);
+    read_row_at(document, None, table, id_text, actors)
+}
+
+/// The same, as of a time when these were the document's heads.
+pub(super) fn read_row_at(
+    document: &Automerge,
+    heads: Option<&[automerge::ChangeHash]>,
+    table: &ObjId,
+    id_text: &str,
+    actors: &mut Actors,
+) -> Option<MergedRow> {
+    let mut reader = RowReader { document, heads, actors };
+    let maps = reader.maps(table, id_text)?;
+    let others = maps[1..].iter().map(|map| reader.actors.id(map)).collect::<Option<_>>()?;
     let mut row = MergedRow {
         fields: FlatMap::new(),
         creation_time: 0.0,
@@ -35,7 +41,7 @@ pub(crate) fn read_row(document: &Automerge, table: &ObjId, id_text: &str, actor
             fields: Vec::new(),
         },
     };
-    let mut names: Vec<String> = maps.iter().flat_map(|map| document.keys(map)).collect();
+    let mut names: Vec<String> = maps.iter().flat_map(|map| reader.keys(map)).collect();
     names.sort_unstable();
     names.dedup();
     for name in names {
@@ -78,27 +84,76 @@ fn order(id: &ObjId) -> (u64, &[u8]) {
     }
 }
 
-struct RowReader<'a> {
-    document: &'a Automerge,
-    actors: &'a mut Actors,
+/// Reads values, of now or as of some heads.
+pub(super) struct RowReader<'a> {
+    pub(super) document: &'a Automerge,
+    /// As of when; `None` is now.
+    pub(super) heads: Option<&'a [automerge::ChangeHash]>,
+    pub(super) actors: &'a mut Actors,
 }
 
-impl RowReader<'_> {
+/// All values of a place, the one that is shown last.
+type Values<'a> = Vec<(automerge::Value<'a>, ObjId)>;
+
+impl<'a> RowReader<'a> {
+    /// All values of a place.
+    pub(super) fn all(&self, object: &ObjId, place: automerge::Prop) -> Option<Values<'a>> {
+        match self.heads {
+            None => self.document.get_all(object, place).ok(),
+            Some(heads) => self.document.get_all_at(object, place, heads).ok(),
+        }
+    }
+
+    /// The names in a map; of a list, what has inserted its items.
+    pub(super) fn keys(&self, object: &ObjId) -> Vec<String> {
+        match self.heads {
+            None => self.document.keys(object).collect(),
+            Some(heads) => self.document.keys_at(object, heads).collect(),
+        }
+    }
+
+    /// All values of each item.
+    fn items(&self, list: &ObjId, count: usize) -> Vec<Option<Values<'a>>> {
+        let item = |index| self.all(list, automerge::Prop::Seq(index));
+        let Some(heads) = self.heads else { return (0..count).map(item).collect() };
+        // To find an item as of then, automerge goes through all that lie before it: most are read on one way.
+        let shown = self.document.list_range_at(list, .., heads);
+        let shown = shown.map(|shown| match shown.conflict {
+            true => item(shown.index),
+            false => Some(vec![(shown.value.clone().into_value(), shown.id())]),
+        });
+        shown.collect()
+    }
+
     /// The value at a place, with the stamp of it.
-    fn slot(&mut self, object: &ObjId, place: automerge::Prop, levels: usize) -> Option<(Value, Stamp)> {
-        let all = self.document.get_all(object, place).ok()?;
-        self.chosen(all.into_iter().map(|(value, id)| (value, id, 0)).collect(), levels)
+    pub(super) fn slot(&mut self, object: &ObjId, place: automerge::Prop, levels: usize) -> Option<(Value, Stamp)> {
+        let all = self.all(object, place)?;
+        self.shown(all, levels)
+    }
+
+    /// The maps of a row: its own, and then others that were made for the same id, ascending.
+    pub(super) fn maps(&self, table: &ObjId, id_text: &str) -> Option<Vec<ObjId>> {
+        let is_map =
+            |value: &automerge::Value<'_>| matches!(value, automerge::Value::Object(ObjType::Map | ObjType::Table));
+        let all = self.all(table, id_text.into())?.into_iter().filter(|(value, _)| is_map(value));
+        let mut maps: Vec<ObjId> = all.map(|(_, id)| id).collect();
+        let own = maps.pop()?;
+        maps.insert(0, own);
+        Some(maps)
     }
 
     /// The value of an entry of a row that has several maps.
-    fn entry(&mut self, maps: &[ObjId], name: &str) -> Option<(Value, Stamp)> {
+    pub(super) fn entry(&mut self, maps: &[ObjId], name: &str) -> Option<(Value, Stamp)> {
         let mut all = Vec::new();
         for (map, position) in maps.iter().zip(0..) {
-            let found = self.document.get_all(map, name).ok()?;
-            all.extend(found.into_iter().map(|(value, id)| (value, id, position)));
+            all.extend(self.all(map, name.into())?.into_iter().map(|(value, id)| (value, id, position)));
         }
         all.sort_by(|(_, a, _), (_, b, _)| order(a).cmp(&order(b)));
         self.chosen(all, DOCUMENT_NESTING)
+    }
+
+    fn shown(&mut self, all: Values<'_>, levels: usize) -> Option<(Value, Stamp)> {
+        self.chosen(all.into_iter().map(|(value, id)| (value, id, 0)).collect(), levels)
     }
 
     /// The last of several values, and the others as its rivals.
@@ -130,8 +185,7 @@ impl RowReader<'_> {
     fn map(&mut self, id: &ObjId, levels: usize) -> (Value, Parts) {
         let mut fields = FlatMap::new();
         let mut stamps = Vec::new();
-        let keys: Vec<String> = self.document.keys(id).collect();
-        for name in keys {
+        for name in self.keys(id) {
             if check_name(&name, false).is_err() {
                 continue;
             }
@@ -145,10 +199,10 @@ impl RowReader<'_> {
     fn list(&mut self, id: &ObjId, levels: usize) -> (Value, Parts) {
         let mut values = Vec::new();
         let mut items = Vec::new();
-        // Of a list, its keys are what has inserted the items.
-        let elements: Vec<String> = self.document.keys(id).collect();
-        for (index, element) in elements.into_iter().enumerate() {
-            let Some((value, stamp)) = self.slot(id, automerge::Prop::Seq(index), levels) else { continue };
+        let elements = self.keys(id);
+        let all = self.items(id, elements.len());
+        for (element, all) in elements.into_iter().zip(all) {
+            let Some((value, stamp)) = all.and_then(|all| self.shown(all, levels)) else { continue };
             let Some(element) = self.element(&element) else { continue };
             values.push(value);
             items.push(Item { element, stamp });
@@ -167,7 +221,11 @@ impl RowReader<'_> {
         let mut text = String::new();
         let mut letters = Vec::new();
         let mut is_plain = true;
-        for item in self.document.list_range(id, ..) {
+        let items = match self.heads {
+            None => self.document.list_range(id, ..),
+            Some(heads) => self.document.list_range_at(id, .., heads),
+        };
+        for item in items {
             let letter = match &item.value {
                 automerge::ValueRef::Scalar(automerge::ScalarValueRef::Str(letter)) => letter.as_ref(),
                 // What is no text shows as it does in automerge.

@@ -33,6 +33,7 @@ impl Tab {
         let mut adoption = Adoption::default();
         let mut reached = self.adopting.clone();
         let mut seen = 0;
+        let mut is_waiting = false;
         for table in schema.tables().iter().filter(|table| table.declared && table.placement.is_some()) {
             if self.crdt_entry(&keyspace::adopted_key(table.id), table.id)?.is_some() {
                 continue;
@@ -42,6 +43,8 @@ impl Tab {
             let end = keyspace::after_prefix(&prefix);
             let generation = self.generation();
             let mut scan = self.committed.view.scan(&start, end.as_deref(), Direction::Ascending, 64);
+            // Where to go on: at the first that has none, since this commit may come to nothing.
+            let mut first_without = None;
             loop {
                 if seen >= ROWS_SEEN || adoption.rows.len() >= ROWS {
                     break;
@@ -49,17 +52,29 @@ impl Tab {
                 let next = scan.next(&mut self.cache).map(|item| item.map(|item| (item.key.to_vec(), item.keep())));
                 let next = next.map_err(|error| self.obstacle(error, generation, table.id))?;
                 let Some((key, document)) = next else {
-                    adoption.adopted.push(table.id);
+                    if !is_waiting {
+                        adoption.adopted.push(table.id);
+                    }
                     break;
                 };
                 seen += 1;
-                reached.insert(table.id, [&key[..], &[0]].concat());
                 let Some(place) = keyspace::place_of(&key) else { continue };
-                let is_queued = self.is_unsaved(table.id, place.id);
-                if is_queued || self.crdt_entry(&keyspace::stamps_key(table.id, &place.id), table.id)?.is_some() {
+                let root = home(&schema, table, place.id, &document);
+                let stamps = self.crdt_entry(&keyspace::stamps_key(table.id, &place.id), table.id)?;
+                let Some(root) = root.filter(|_| stamps.is_none()) else {
+                    if first_without.is_none() {
+                        reached.insert(table.id, key);
+                    }
+                    continue;
+                };
+                first_without.get_or_insert(key);
+                // If others change it meanwhile, it is looked at again.
+                self.read_row(id, table.id, place.id)?;
+                if self.is_unsaved(table.id, place.id) {
+                    // It gets stamps when that is saved, if it is.
+                    is_waiting = true;
                     continue;
                 }
-                let Some(root) = home(&schema, table, place.id, &document) else { continue };
                 let found = self.load_document(root);
                 found.map_err(|error| self.obstacle(error, generation, table.id))?;
                 let (before, after) = (None, Some(document));

@@ -178,6 +178,38 @@ test("a task that two move at once is in one project, the same everywhere, and t
   }
 });
 
+test("a document's history is told, and any of its states can come back", async (t) => {
+  const { one, two, link, task } = await pair(t);
+  await two.patch(task, { title: "two" });
+  await met(link);
+  await one.mutate(async ({ db }) => {
+    await db.patch(task, { title: "three", votes: 5 });
+  });
+  await one.delete(task);
+  await met(link);
+  const history = await two.sync.history(task);
+  assert.deepEqual(
+    history.map(({ kind }) => kind),
+    ["deleted", "updated", "updated", "inserted"],
+  );
+  const [, third, second] = history;
+  assert.deepEqual(third!.fields, [
+    { name: "title", before: "two", after: "three" },
+    { name: "votes", before: 1, after: 5 },
+  ]);
+  assert.equal(third!.actor, history[0]!.actor, "one has made both");
+  assert.notEqual(third!.actor, second!.actor);
+  assert.ok(Math.abs(third!.time - Date.now()) < 60_000);
+  assert.deepEqual(await two.sync.history(task, { limit: 1, before: third! }), [second]);
+  await two.sync.revert(task, second!);
+  await met(link);
+  const { title, votes } = (await one.get(task))!;
+  assert.deepEqual({ title, votes }, { title: "two", votes: 1 });
+  assert.equal((await one.sync.history(task))[0]!.kind, "restored");
+  assert.deepEqual(await one.sync.history(one.newId("tasks")), []);
+  await assert.rejects(one.sync.history("nonsense"), /nonsense/);
+});
+
 test("many tabs of a device see what has come", async (t) => {
   const { two, link, project } = await pair(t);
   const tab = await device(t, two.name);

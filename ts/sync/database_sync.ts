@@ -1,14 +1,19 @@
 /**
  * What a database with synced tables can do beyond others.
  */
+import { invalidArgument } from "../arguments.js";
 import type { Bridge } from "../bridge.js";
+import type { Value } from "../data_model.js";
 import { decodeText } from "../decode.js";
+import { describe } from "../describe.js";
 import { HoldfastError } from "../errors.js";
 import { Status } from "../mailbox.js";
-import { mutate, notFound, target } from "../transactions.js";
+import { readOptions } from "../options.js";
+import { mutate, notFound, target, TransactionDatabase } from "../transactions.js";
 import type { Scope } from "../scope.js";
 import { askEngine, type Peer, SyncedDocuments } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
+import type { Frame, Question } from "./frames.js";
 import { LiveValue } from "./live_value.js";
 
 /** A place in a document that was written at the same time elsewhere, too. */
@@ -37,6 +42,38 @@ export interface Problem {
   readonly message: string;
   /** Its fields. */
   readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** A change of a document. */
+export interface HistoryEntry {
+  /** Names it. */
+  readonly change: string;
+  /** When it was made, in milliseconds since 1970 and whole seconds, by the clock of the device that made it. */
+  readonly time: number;
+  /** Which session of which device has made it: the same for its changes of one document. */
+  readonly actor: string;
+  /** What it was to the document as a whole. */
+  readonly kind: "inserted" | "updated" | "deleted" | "restored" | "movedAway" | "arrived";
+  /** The fields that it has written, as they were before and are after it; without a value where there was none. */
+  readonly fields: readonly { readonly name: string; readonly before?: unknown; readonly after?: unknown }[];
+}
+
+/** Options of {@link DatabaseSync.history}. */
+export interface HistoryOptions {
+  /** At most so many entries. Default: 100. */
+  readonly limit?: number;
+  /** Only what is older than this entry. */
+  readonly before?: HistoryEntry;
+}
+
+/** @internal An end of a connection. */
+export interface PeerEnd {
+  /** Takes in what the other end says. */
+  receive(frame: Frame): void;
+  /** Whether all is done that follows from it. */
+  isIdle(): boolean;
+  /** Ends it. */
+  end(): void;
 }
 
 /** Synced tables of one database. `db.sync`. */
@@ -75,6 +112,52 @@ export class DatabaseSync {
     return this.#problems;
   }
 
+  /**
+   * What has become of a document, the newest change first, in the document in which it lies now. It takes as long as it
+   * takes to load that: the docs worker does it.
+   */
+  async history(id: string, options: HistoryOptions = {}): Promise<HistoryEntry[]> {
+    const { limit = 100, before } = readOptions(options, "The options of `history`", ["limit", "before"]);
+    if (!Number.isInteger(limit) || limit < 1) {
+      throw invalidArgument(`\`limit\` must be a number of entries, at least 1. Received ${describe(limit)}.`);
+    }
+    const question = { kind: "history", limit, ...(before !== undefined && { before: before.change }) } as const;
+    const text = await this.#ask("history", id, question);
+    return text === "null" ? [] : (decodeText(text) as unknown as HistoryEntry[]);
+  }
+
+  /** Gives a document the fields that it had right after a change, as a new change; one that was deleted comes back. */
+  async revert(id: string, entry: HistoryEntry): Promise<void> {
+    const change = (entry as HistoryEntry | undefined)?.change;
+    if (typeof change !== "string")
+      throw invalidArgument("`revert` takes an entry of `history` as its second argument.");
+    const text = await this.#ask("revert", id, { kind: "at", change });
+    const fields = text === "null" ? null : (decodeText(text) as unknown as Record<string, Value>);
+    if (fields === null) {
+      throw new HoldfastError("NonexistentDocument", `The document ${id} has no such change.`, { details: { id } });
+    }
+    await mutate(
+      this.#bridge,
+      async (scope) => {
+        const database = new TransactionDatabase(this.#bridge, scope);
+        if ((await database.get(id)) === null) await this.restoreIn(scope, undefined, id);
+        await database.replace(id, fields);
+      },
+      { name: "revert", timeoutMs: undefined },
+    );
+  }
+
+  async #ask(method: string, id: string, question: Question): Promise<string> {
+    const [, text] = target(method, id, undefined);
+    const bridge = this.#bridge;
+    const root = await askEngine(bridge, (engine) => engine.rootOf(bridge.writeText(text), 0)).catch(() => {
+      throw notFound(bridge, undefined, text);
+    });
+    const table = bridge.tableOf(text);
+    if (root === null || table === undefined) return "null";
+    return this.#documents.ask(root as Uint8Array, table, text, question);
+  }
+
   /** Brings a document back that was deleted, with what others have changed of it since. */
   async restore(tableOrId: string, id?: string): Promise<void> {
     const [table, text] = target("restore", tableOrId, id);
@@ -99,10 +182,7 @@ export class DatabaseSync {
   }
 
   /** @internal Begins to talk with another database; answers how to pass on what it says, and how to end that. */
-  attach(peer: Omit<Peer, "setAside">): {
-    receive: (frame: Parameters<SyncedDocuments["receive"]>[1]) => void;
-    end: () => void;
-  } {
+  attach(peer: Omit<Peer, "setAside">): PeerEnd {
     const number = this.#documents.attach({
       ...peer,
       send: (frame) => peer.send(frame),
@@ -110,6 +190,7 @@ export class DatabaseSync {
     });
     return {
       receive: (frame) => this.#documents.receive(number, frame),
+      isIdle: () => this.#documents.isIdle,
       end: () => this.#documents.detach(number),
     };
   }

@@ -5,7 +5,8 @@ import type { Bridge, DocumentFollower } from "../bridge.js";
 import { HoldfastError } from "../errors.js";
 import { Status } from "../mailbox.js";
 import { mutate } from "../transactions.js";
-import { type Frame, type HubCall, type HubOutput, keyOf } from "./frames.js";
+import type { Waiter } from "../waiting.js";
+import { bytesOf, type Frame, type HubCall, type HubOutput, keyOf, type Question } from "./frames.js";
 import { beginHub, type HubPort } from "./hub.js";
 import type { SyncEngine } from "./engine.js";
 
@@ -19,6 +20,8 @@ export interface Peer {
   setAside(id: Uint8Array, reason: string): void;
   /** How documents stand has changed. */
   status(id: Uint8Array, isSynced: boolean): void;
+  /** All that was to be done is done. */
+  idle(): void;
 }
 
 /** The document was another one than that which a merge stands on. */
@@ -42,8 +45,13 @@ export class SyncedDocuments implements DocumentFollower {
   #hub: HubPort | undefined;
   /** Documents of peers that the worker has failed of. */
   readonly #refused = new Set<string>();
+  /** Who waits for answers, by their numbers. */
+  readonly #questions = new Map<number, Waiter<string>>();
+  #nextQuestion = 1;
   /** What was asked for is done one after another. */
   #work: Promise<void> = Promise.resolve();
+  /** How much is under way: what the hub was told, and what it wants done. */
+  #pending = 0;
   #isOver = false;
 
   constructor(bridge: Bridge, changed: () => void) {
@@ -57,26 +65,58 @@ export class SyncedDocuments implements DocumentFollower {
     return this.#bridge.engine as SyncEngine;
   }
 
+  /** Asks the docs worker about a row of a document; answers with JSON text. */
+  async ask(root: Uint8Array, table: string, row: string, question: Question): Promise<string> {
+    if (this.#hub === undefined) this.#begin();
+    // Until the documents that there are were looked at.
+    await this.#work;
+    const hub = this.#hub;
+    const known = [...this.#roots.values()].find((known) => keyOf(known.root) === keyOf(root));
+    if (known === undefined || hub === undefined) return "null";
+    const number = this.#nextQuestion++;
+    const answer = new Promise<string>((resolve, reject) => this.#questions.set(number, { resolve, reject }));
+    const { id } = known;
+    if (question.kind === "at") this.#tell(["rowAt", id, number, table, row, bytesOf(question.change)]);
+    else this.#tell(["history", id, number, table, row, question.limit, bytesOf(question.before ?? "")]);
+    return answer;
+  }
+
+  /** Whether nothing is under way. */
+  get isIdle(): boolean {
+    return this.#pending === 0;
+  }
+
+  #tell(call: HubCall, hub = this.#hub): void {
+    if (hub === undefined) return;
+    this.#pending += 1;
+    hub.tell(call);
+  }
+
+  #done(): void {
+    this.#pending -= 1;
+    if (this.#pending === 0) for (const peer of [...this.#peers.values()]) peer.idle();
+  }
+
   /** Begins to talk with a peer; answers its number. */
   attach(peer: Peer): number {
     const number = this.#nextPeer++;
     this.#peers.set(number, peer);
     if (this.#hub === undefined) this.#begin();
-    else this.#hub.tell(["connected", number]);
+    else this.#tell(["connected", number]);
     return number;
   }
 
   /** Ends that. */
   detach(number: number): void {
-    if (this.#peers.delete(number)) this.#hub?.tell(["disconnected", number]);
+    if (this.#peers.delete(number)) this.#tell(["disconnected", number]);
   }
 
   /** Takes in what a peer says. */
   receive(number: number, frame: Frame): void {
     if (!this.#peers.has(number)) return;
-    if (frame.type === "documents") return this.#hub?.tell(["receivedDocuments", number, [...frame.ids]]);
+    if (frame.type === "documents") return this.#tell(["receivedDocuments", number, [...frame.ids]]);
     if (this.#refused.has(`${number} ${keyOf(frame.id)}`)) return;
-    this.#hub?.tell(["receivedSync", number, frame.id, frame.message]);
+    this.#tell(["receivedSync", number, frame.id, frame.message]);
   }
 
   /** Nothing more is to be done. */
@@ -85,6 +125,12 @@ export class SyncedDocuments implements DocumentFollower {
     this.#hub?.end();
     this.#hub = undefined;
     this.#peers.clear();
+    this.#endQuestions(this.#bridge.ended);
+  }
+
+  #endQuestions(error: HoldfastError): void {
+    for (const { reject } of this.#questions.values()) reject(error);
+    this.#questions.clear();
   }
 
   /** The engine is another one, which has told nobody of anything. */
@@ -100,14 +146,18 @@ export class SyncedDocuments implements DocumentFollower {
   /** Begins a hub, and tells it what there is. */
   #begin(): void {
     this.#roots.clear();
+    this.#pending = 0;
     const hub = beginHub({
       output: (output) => this.#do(hub, output),
+      done: () => {
+        if (hub === this.#hub) this.#done();
+      },
       fell: (reason, call) => this.#fell(hub, reason, call),
     });
     this.#hub = hub;
     this.#later(hub, async () => {
       await this.#tellAll(hub);
-      for (const number of this.#peers.keys()) hub.tell(["connected", number]);
+      for (const number of this.#peers.keys()) this.#tell(["connected", number], hub);
     });
   }
 
@@ -116,7 +166,9 @@ export class SyncedDocuments implements DocumentFollower {
     hub.end();
     this.#hub = undefined;
     const message = `The docs worker has failed (${reason}). What is saved is safe; it begins anew.`;
-    this.#bridge.tell(new HoldfastError("EngineFault", message, { retryable: true }));
+    const fault = new HoldfastError("EngineFault", message, { retryable: true });
+    this.#endQuestions(fault);
+    this.#bridge.tell(fault);
     if (call?.[0] === "receivedSync") {
       const [, number, id] = call;
       this.#refused.add(`${number} ${keyOf(id)}`);
@@ -138,7 +190,7 @@ export class SyncedDocuments implements DocumentFollower {
     ][];
     for (const [root, id, isShared, missing] of documents) {
       this.#know(hub, root, id, isShared);
-      if (missing.length > 0) hub.tell(["takeTables", id, missing]);
+      if (missing.length > 0) this.#tell(["takeTables", id, missing], hub);
     }
   }
 
@@ -146,7 +198,7 @@ export class SyncedDocuments implements DocumentFollower {
     const key = keyOf(id);
     if (this.#roots.has(key)) return;
     this.#roots.set(key, { root, id, isShared });
-    hub.tell(["known", id, isShared]);
+    this.#tell(["known", id, isShared], hub);
   }
 
   /** Passes on what was saved. Called by the engine, in order with the ends of mutations. */
@@ -156,12 +208,12 @@ export class SyncedDocuments implements DocumentFollower {
     const news = this.#engine.documentNews() as [Uint8Array, Uint8Array, boolean, Uint8Array, Uint8Array[]][] | null;
     if (hub === undefined) return;
     if (news === null) {
-      hub.tell(["reset"]);
+      this.#tell(["reset"], hub);
       return this.#later(hub, () => this.#tellAll(hub));
     }
     for (const [root, id, isShared, changes, actors] of news) {
       this.#know(hub, root, id, isShared);
-      hub.tell(["saved", id, changes, actors]);
+      this.#tell(["saved", id, changes, actors], hub);
     }
   }
 
@@ -176,6 +228,9 @@ export class SyncedDocuments implements DocumentFollower {
         return this.#peers.get(output[1])?.send({ type: "documents", ids: output[2] });
       case "sync":
         return this.#peers.get(output[1])?.send({ type: "sync", id: output[2], message: output[3] });
+      case "answer":
+        this.#questions.get(output[1])?.resolve(output[2]);
+        return void this.#questions.delete(output[1]);
       case "setAside": {
         const [, number, id, reason] = output;
         if (number !== null) return this.#peers.get(number)?.setAside(id, reason);
@@ -189,6 +244,7 @@ export class SyncedDocuments implements DocumentFollower {
 
   /** Does something after all that was asked for before, for a hub that is still there. */
   #later(hub: HubPort, work: () => Promise<void>): void {
+    this.#pending += 1;
     this.#work = this.#work.then(async () => {
       if (hub !== this.#hub || this.#isOver) return;
       try {
@@ -197,6 +253,7 @@ export class SyncedDocuments implements DocumentFollower {
         // The database is closed, or its engine begins anew: then so does this.
         if (!this.#bridge.isOver && !this.#bridge.isDown) this.#bridge.tell(error as HoldfastError);
       }
+      if (hub === this.#hub) this.#done();
     });
   }
 
@@ -205,21 +262,21 @@ export class SyncedDocuments implements DocumentFollower {
     const stored = known && (await this.#asked((engine) => engine.storedDocument(known.root)));
     const [changes, actors] = (stored ?? [new Uint8Array(), []]) as [Uint8Array, Uint8Array[]];
     // What was saved meanwhile was told before.
-    hub.tell(["loaded", id, changes, actors]);
+    this.#tell(["loaded", id, changes, actors], hub);
   }
 
   async #merge(hub: HubPort, id: Uint8Array, message: Uint8Array): Promise<void> {
     const root = this.#roots.get(keyOf(id))?.root ?? new Uint8Array();
     try {
       await mutate(this.#bridge, (scope) => this.#write(scope.transaction, root, message), MERGE);
-      hub.tell(["merged", id, 0, ""]);
+      this.#tell(["merged", id, 0, ""], hub);
     } catch (error) {
-      if (error instanceof Outdated) return hub.tell(["merged", id, 1, ""]);
+      if (error instanceof Outdated) return this.#tell(["merged", id, 1, ""], hub);
       if (!(error instanceof HoldfastError) || this.#bridge.isOver) throw error;
-      if (error.code === "DocumentRefused") return hub.tell(["merged", id, 2, error.message]);
+      if (error.code === "DocumentRefused") return this.#tell(["merged", id, 2, error.message], hub);
       // Storage fails, of which others tell.
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-      hub.tell(["merged", id, 1, ""]);
+      this.#tell(["merged", id, 1, ""], hub);
     }
   }
 

@@ -15,6 +15,7 @@ export type HubOutput =
   | ["merge", id: Uint8Array, message: Uint8Array]
   | ["documents", peer: number, ids: Uint8Array[]]
   | ["sync", peer: number, id: Uint8Array, message: Uint8Array]
+  | ["answer", request: number, text: string]
   | ["setAside", peer: number | null, id: Uint8Array, reason: string, message: Uint8Array]
   | ["status", peer: number, id: Uint8Array, isSynced: boolean];
 
@@ -27,7 +28,19 @@ export type HubCall =
   | ["connected" | "disconnected", peer: number]
   | ["receivedDocuments", peer: number, ids: Uint8Array[]]
   | ["receivedSync", peer: number, id: Uint8Array, message: Uint8Array]
-  | ["takeTables", id: Uint8Array, tables: string[]];
+  | ["takeTables", id: Uint8Array, tables: string[]]
+  | ["history", id: Uint8Array, request: number, table: string, row: string, limit: number, before: Uint8Array]
+  | ["rowAt", id: Uint8Array, request: number, table: string, row: string, change: Uint8Array];
+
+/** What people want to know of a row. */
+export type Question =
+  | { readonly kind: "history"; readonly limit: number; readonly before?: string }
+  | { readonly kind: "at"; readonly change: string };
+
+/** Bytes of hexadecimal text. */
+export function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (digits) => parseInt(digits, 16));
+}
 
 /** Bytes as something to find things by. */
 export function keyOf(bytes: Uint8Array): string {

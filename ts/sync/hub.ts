@@ -8,6 +8,8 @@ import { loadDocs, type RunningDocs } from "./docs.js";
 export interface HubListener {
   /** It wants something done. */
   output(output: HubOutput): void;
+  /** It has done what one more call told it, and has said all that is to be done because of it. */
+  done(): void;
   /** It has failed while it did what this call told it, if it is known; nobody can use it any more. */
   fell(reason: string, call: HubCall | undefined): void;
 }
@@ -43,6 +45,7 @@ class WorkerHub implements HubPort {
       if ("fault" in data) return fell(data.fault);
       this.#told.shift();
       for (const output of data.outputs) listener.output(output);
+      listener.done();
     };
     this.#worker.onerror = (event) => fell(event.message || "its script could not be loaded");
   }
@@ -91,11 +94,10 @@ class LocalHub implements HubPort {
       return this.#fall(error, call);
     }
     // Never on the stack of whoever tells it something.
-    if (outputs.length > 0) {
-      queueMicrotask(() => {
-        for (const output of outputs) if (!this.#isOver) this.#listener.output(output);
-      });
-    }
+    queueMicrotask(() => {
+      for (const output of outputs) if (!this.#isOver) this.#listener.output(output);
+      if (!this.#isOver) this.#listener.done();
+    });
   }
 
   #fall(error: unknown, call: HubCall | undefined): void {

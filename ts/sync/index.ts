@@ -37,5 +37,5 @@ export type { TablePlacement } from "../sync_part.js";
 export { linkInMemory } from "./link.js";
 export type { MemoryLink, SyncedDatabase } from "./link.js";
 export { DatabaseSync } from "./database_sync.js";
-export type { Conflict, Problem } from "./database_sync.js";
+export type { Conflict, HistoryEntry, HistoryOptions, Problem } from "./database_sync.js";
 export { LiveValue } from "./live_value.js";

@@ -2,8 +2,8 @@
  * Two databases of one page that talk with each other, as if they were on two devices.
  */
 import { invalidArgument } from "../arguments.js";
-import type { Frame } from "./frames.js";
-import type { DatabaseSync } from "./database_sync.js";
+import type { DatabaseSync, PeerEnd } from "./database_sync.js";
+import { keyOf } from "./frames.js";
 
 /** A database whose tables are synced. */
 export interface SyncedDatabase {
@@ -44,10 +44,12 @@ export function linkInMemory(first: SyncedDatabase, second: SyncedDatabase): Mem
 class Link implements MemoryLink {
   readonly #databases: readonly [DatabaseSync, DatabaseSync];
   /** The ends of this connection. */
-  #ends: { receive: (frame: Frame) => void; end: () => void }[] | undefined;
+  #ends: PeerEnd[] | undefined;
   readonly #callbacks = new Set<() => void>();
-  /** Documents that are not the same, as far as an end knows. */
-  #open: [Set<string>, Set<string>] = [new Set(), new Set()];
+  /** Documents that they have spoken of, and whether each end knows that both have the same. */
+  #documents = new Map<string, [boolean, boolean]>();
+  /** How many have said which documents they have. */
+  #introduced = 0;
   #underWay = 0;
 
   constructor(databases: readonly [DatabaseSync, DatabaseSync]) {
@@ -60,42 +62,63 @@ class Link implements MemoryLink {
   }
 
   get isSynced(): boolean {
-    return this.isConnected && this.#underWay === 0 && this.#open.every((open) => open.size === 0);
+    return (
+      this.#ends !== undefined &&
+      this.#introduced === 2 &&
+      this.#underWay === 0 &&
+      this.#ends.every((end) => end.isIdle()) &&
+      [...this.#documents.values()].every(([first, second]) => first && second)
+    );
   }
 
   connect(): void {
     if (this.#ends !== undefined) return;
-    const ends: { receive: (frame: Frame) => void; end: () => void }[] = [];
+    const ends: PeerEnd[] = [];
     this.#ends = ends;
-    this.#open = [new Set(), new Set()];
+    this.#documents = new Map();
+    this.#introduced = 0;
     this.#underWay = 0;
-    for (const side of [0, 1] as const) {
-      ends[side] = this.#databases[side].attach({
-        send: (frame) => {
-          if (this.#ends !== ends) return;
-          this.#underWay += 1;
-          // As between devices: never on the sender's stack.
-          setTimeout(() => {
-            if (this.#ends !== ends) return;
-            this.#underWay -= 1;
-            ends[1 - side]!.receive(frame);
-            this.#changed();
-          });
-        },
-        restart: () => {
-          if (this.#ends !== ends) return;
-          this.disconnect();
-          setTimeout(() => this.connect());
-        },
-        status: (id, isSynced) => {
-          const key = String(id);
-          if (isSynced) this.#open[side].delete(key);
-          else this.#open[side].add(key);
-          this.#changed();
-        },
-      });
-    }
+    for (const side of [0, 1] as const) ends[side] = this.#databases[side].attach(this.#end(side, ends));
     this.#changed();
+  }
+
+  #end(side: 0 | 1, ends: PeerEnd[]): Parameters<DatabaseSync["attach"]>[0] {
+    const isCurrent = () => this.#ends === ends;
+    return {
+      send: (frame) => {
+        if (!isCurrent()) return;
+        if (frame.type === "documents") this.#introduced += 1;
+        for (const id of frame.type === "documents" ? frame.ids : [frame.id]) this.#standing(id);
+        this.#underWay += 1;
+        // As between devices: never on the sender's stack.
+        setTimeout(() => {
+          if (!isCurrent()) return;
+          this.#underWay -= 1;
+          ends[1 - side]!.receive(frame);
+          this.#changed();
+        });
+      },
+      restart: () => {
+        if (!isCurrent()) return;
+        this.disconnect();
+        setTimeout(() => this.connect());
+      },
+      status: (id, isSynced) => {
+        if (!isCurrent()) return;
+        this.#standing(id)[side] = isSynced;
+        this.#changed();
+      },
+      idle: () => {
+        if (isCurrent()) this.#changed();
+      },
+    };
+  }
+
+  #standing(id: Uint8Array): [boolean, boolean] {
+    const key = keyOf(id);
+    const known = this.#documents.get(key) ?? [false, false];
+    this.#documents.set(key, known);
+    return known;
   }
 
   disconnect(): void {

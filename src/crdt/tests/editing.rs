@@ -14,24 +14,31 @@ use automerge::{Automerge, Change, ReadDoc};
 use std::collections::BTreeMap;
 
 /// A row as the page has it: without what only the document knows.
-#[derive(Clone)]
-struct PageRow {
-    fields: FlatMap<String, Value>,
+#[derive(Clone, PartialEq)]
+pub(crate) struct PageRow {
+    pub(crate) fields: FlatMap<String, Value>,
     creation_time: f64,
-    stamps: RowStamps,
+    pub(crate) stamps: RowStamps,
+}
+
+/// What a mutation does to a row.
+pub(crate) enum Write {
+    Put(FlatMap<String, Value>),
+    Delete,
+    Restore,
 }
 
 /// A page and its docs worker.
-struct Device {
+pub(crate) struct Device {
     names: Names,
     actors: Actors,
     author: u32,
     sequence: u64,
     max_op: u32,
-    heads: Vec<ChangeHash>,
+    pub(crate) heads: Vec<ChangeHash>,
     table: OpId,
-    rows: BTreeMap<String, PageRow>,
-    document: Automerge,
+    pub(crate) rows: BTreeMap<String, PageRow>,
+    pub(crate) document: Automerge,
     random: Random,
 }
 
@@ -48,7 +55,7 @@ fn genesis() -> (Vec<u8>, ChangeHash) {
 }
 
 impl Device {
-    fn new(number: u8, seed: u64) -> Self {
+    pub(crate) fn new(number: u8, seed: u64) -> Self {
         let mut actors = Actors::default();
         // Places in the table of actors are each device's own.
         for other in 0..number {
@@ -163,45 +170,62 @@ impl Device {
     }
 
     /// One mutation: some rows are made, edited, deleted and restored, without a look at the document.
-    fn mutate(&mut self) {
+    pub(crate) fn mutate(&mut self) {
         let mut encoder = ChangeEncoder::default();
-        let first_op = self.max_op + 1;
         for _ in 0..=self.below(3) {
             let id = format!("row {}", self.below(4));
             let row = self.rows.get(&id).cloned();
             let what = self.below(8);
             let after = self.edited(row.as_ref().map_or(&FlatMap::new(), |row| &row.fields));
-            let bytes = document::encode(&Value::Object(after.clone()), &self.names);
-            let mut editor =
-                Editor { encoder: &mut encoder, names: &self.names, kinds: &Kinds, author: self.author, first_op };
-            let row = match row {
-                None => {
-                    let creation_time = 1000.0 + self.rows.len() as f64;
-                    let stamps = editor
-                        .insert_row(self.table, &id, creation_time, None, Document::new(&bytes).object().unwrap())
-                        .unwrap();
-                    PageRow { fields: after, creation_time, stamps }
-                }
-                Some(mut row) if what == 0 => {
-                    editor.delete_row(&mut row.stamps, 5.0);
-                    row
-                }
-                Some(mut row) if what == 1 => {
-                    editor.restore_row(&mut row.stamps);
-                    row
-                }
-                Some(mut row) => {
-                    // Stamps are kept as bytes between two writes.
-                    let before = document::encode(&Value::Object(row.fields), &self.names);
-                    let object = Document::new(&before).object().unwrap();
-                    row.stamps = RowStamps::decode(&row.stamps.encode(), object).unwrap();
-                    editor.update_row(&mut row.stamps, object, Document::new(&bytes).object().unwrap()).unwrap();
-                    row.fields = after;
-                    row
-                }
+            let write = match what {
+                0 if row.is_some() => Write::Delete,
+                1 if row.is_some() => Write::Restore,
+                _ => Write::Put(after),
             };
-            self.rows.insert(id, row);
+            self.write(&mut encoder, &id, write);
         }
+        let time = 1_700_000_000 + self.below(20) as i64;
+        self.commit(encoder, time);
+    }
+
+    /// A write of a mutation.
+    pub(crate) fn write(&mut self, encoder: &mut ChangeEncoder, id: &str, write: Write) {
+        let (names, author, first_op) = (&self.names, self.author, self.max_op + 1);
+        let mut editor = Editor { encoder, names, kinds: &Kinds, author, first_op };
+        let row = match (self.rows.get(id).cloned(), write) {
+            (None, Write::Put(after)) => {
+                let creation_time = 1000.0 + self.rows.len() as f64;
+                let bytes = document::encode(&Value::Object(after.clone()), names);
+                let object = Document::new(&bytes).object().unwrap();
+                let stamps = editor.insert_row(self.table, id, creation_time, None, object).unwrap();
+                PageRow { fields: after, creation_time, stamps }
+            }
+            (Some(mut row), Write::Put(after)) => {
+                // Stamps are kept as bytes between two writes.
+                let before = document::encode(&Value::Object(row.fields), names);
+                let before = Document::new(&before).object().unwrap();
+                row.stamps = RowStamps::decode(&row.stamps.encode(), before).unwrap();
+                let bytes = document::encode(&Value::Object(after.clone()), names);
+                editor.update_row(&mut row.stamps, before, Document::new(&bytes).object().unwrap()).unwrap();
+                row.fields = after;
+                row
+            }
+            (row, Write::Delete) => {
+                let mut row = row.expect("there is a row");
+                editor.delete_row(&mut row.stamps, 5.0);
+                row
+            }
+            (row, Write::Restore) => {
+                let mut row = row.expect("there is a row");
+                editor.restore_row(&mut row.stamps);
+                row
+            }
+        };
+        self.rows.insert(id.to_string(), row);
+    }
+
+    /// Makes the writes of a mutation a change.
+    pub(crate) fn commit(&mut self, encoder: ChangeEncoder, time: i64) {
         if encoder.len() == 0 {
             return;
         }
@@ -210,8 +234,8 @@ impl Device {
             actors: self.actors.list(),
             author: self.author,
             sequence: self.sequence + 1,
-            first_op,
-            time: 1_700_000_000,
+            first_op: self.max_op + 1,
+            time,
             dependencies: &self.heads,
         });
         self.sequence += 1;
@@ -242,7 +266,7 @@ impl Device {
         }
     }
 
-    fn meet(&mut self, other: &mut Device) {
+    pub(crate) fn meet(&mut self, other: &mut Device) {
         self.document.merge(&mut other.document).unwrap();
         other.document.merge(&mut self.document).unwrap();
         for device in [self, other] {

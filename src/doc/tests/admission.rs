@@ -6,7 +6,8 @@ mod hostile;
 mod mutated;
 
 use crate::bytes::Write;
-use crate::doc::{Admitted, Gate, Limits, verify_loads};
+use crate::doc::admission::Admitted;
+use crate::doc::{Gate, Limits, verify_loads};
 use crate::random::Random;
 use crate::sha256::sha256;
 use automerge::marks::{ExpandMark, Mark};

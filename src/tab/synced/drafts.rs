@@ -57,7 +57,14 @@ struct Draft {
     chunks: Vec<u8>,
     /// The change at hand.
     encoder: ChangeEncoder,
+    /// Bytes of the rows that it has written.
+    written_bytes: usize,
 }
+
+/// A change that has more operations than that, or has written more, is ended, and another one follows: others refuse one
+/// that is too large, and merge many at a time.
+const OPERATIONS: u32 = 40_000;
+const WRITTEN_BYTES: usize = 2 << 20;
 
 impl Draft {
     fn add_actor(&mut self, actor: ActorId) -> u32 {
@@ -99,6 +106,7 @@ impl Draft {
     /// Ends the change at hand.
     fn end_change(&mut self, time: i64) {
         let encoder = std::mem::take(&mut self.encoder);
+        self.written_bytes = 0;
         let (count, state) = (encoder.len(), &mut self.document.state);
         let Some(own) = self.document.own.as_mut().filter(|_| count > 0) else { return };
         own.sequence += 1;
@@ -174,7 +182,8 @@ impl<'a> Drafts<'a> {
         let id_text = id::encode(table.number, &place.id);
         let home_of = |document: &Option<Bytes>| home(schema, table, place.id, document.as_ref()?);
         let (from, to) = (home_of(&change.before), home_of(&change.after));
-        let writer = RowWriter { schema, table, placement, id_text: &id_text, place, now_ms: self.now_ms };
+        let size = change.after.as_ref().map_or(0, |document| document.len());
+        let writer = RowWriter { schema, table, placement, id_text: &id_text, place, now_ms: self.now_ms, size };
         let stored = base.as_ref().and_then(|base| StoredRow::decode(base).ok());
         if change.before.is_none() && stored.as_ref().is_some_and(|stored| stored.hidden.is_none()) {
             return; // another tab has given it stamps
@@ -270,8 +279,14 @@ impl<'a> Drafts<'a> {
                 own: None,
             });
             let actors_before = document.state.actor_count;
-            let draft =
-                Draft { document, is_new, actors_before, chunks: Vec::new(), encoder: ChangeEncoder::default() };
+            let draft = Draft {
+                document,
+                is_new,
+                actors_before,
+                chunks: Vec::new(),
+                encoder: ChangeEncoder::default(),
+                written_bytes: 0,
+            };
             self.documents.insert(root, draft);
         }
         self.documents.get_mut(&root).expect("it was put there")
@@ -285,8 +300,13 @@ impl<'a> Drafts<'a> {
         edit: impl FnOnce(&mut Editor<'_>, OpId) -> Result<T, Malformed>,
     ) -> Option<T> {
         let random = self.random.fork();
+        let (time, size) = ((self.now_ms / 1000.0) as i64, writer.size);
         let draft = self.draft(root, None);
         let own = matches!(writer.placement.home, Home::Root).then_some(writer.id_text);
+        if draft.encoder.len() >= OPERATIONS || draft.written_bytes >= WRITTEN_BYTES {
+            draft.end_change(time);
+        }
+        draft.written_bytes += size;
         let map = table_map(draft.table(&writer.table.name, own));
         let author = draft.author(random);
         let mut editor = Editor {

@@ -15,6 +15,8 @@ pub(super) struct RowWriter<'a> {
     pub(super) id_text: &'a str,
     pub(super) place: Place,
     pub(super) now_ms: f64,
+    /// The bytes of what it will be.
+    pub(super) size: usize,
 }
 
 impl RowWriter<'_> {

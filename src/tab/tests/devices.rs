@@ -140,6 +140,7 @@ impl Device {
                 Output::Send { peer, frame } => self.outbox.push((peer, frame)),
                 Output::Status { peer, id, is_synced } => drop(self.synced.insert((peer, id), is_synced)),
                 Output::SetAside { reason, .. } => panic!("{reason}"),
+                Output::Answer { .. } => {}
             }
         }
         panic!("a worker that never comes to an end");
