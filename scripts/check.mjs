@@ -33,6 +33,10 @@ export function checks() {
       name: `clippy for ${wasmTarget}`,
       command: [...clippy, "--target", wasmTarget, "--lib", ...browserTests(), ...deny],
     },
+    ...["sync", "docs"].map((feature) => ({
+      name: `clippy of the feature ${feature}`,
+      command: [...clippy, "--target", wasmTarget, "--lib", "--features", feature, ...deny],
+    })),
     // ts/ is checked against pkg/.
     { name: "tsc", before: pkg, command: [...script("typescript", "bin", "tsc"), "-p", "tsconfig.json"] },
     { name: "eslint", before: pkg, command: [...script("eslint", "bin", "eslint.js"), "--max-warnings", "0", "."] },

@@ -10,14 +10,14 @@ import { main, root } from "./run.mjs";
 const gzipped = (bytes) => gzipSync(bytes, { level: 9 }).length;
 
 /**
- * What an app's bundler makes of a script of dist/: minified files, without the binary as a script. What is imported later,
+ * What an app's bundler makes of scripts of dist/: minified files, without the binary as a script. What is imported later,
  * when it is needed, is none of what the page loads at first.
  */
-async function bundled(entry) {
+async function bundled(entries) {
   const { build: bundle } = await import("esbuild");
   const { outputFiles, metafile } = await bundle({
     absWorkingDir: root,
-    entryPoints: [join("dist", entry)],
+    entryPoints: entries.map((entry) => join("dist", entry)),
     outdir: "dist",
     write: false,
     bundle: true,
@@ -25,11 +25,11 @@ async function bundled(entry) {
     minify: true,
     format: "esm",
     target: "es2022",
-    external: ["node:*", "./inlined-*"],
+    external: ["node:*", ...["", "_sync", "_docs"].map((name) => `./holdfast${name}_inlined-*`)],
     metafile: true,
     logLevel: "error",
   });
-  const first = new Set([join("dist", entry).replaceAll("\\", "/")]);
+  const first = new Set(entries.map((entry) => join("dist", entry).replaceAll("\\", "/")));
   for (const file of first) {
     for (const { path, kind } of metafile.outputs[file]?.imports ?? [])
       if (kind === "import-statement") first.add(path);
@@ -40,16 +40,16 @@ async function bundled(entry) {
 }
 
 /**
- * The rows of the table: { name, raw, gzip, budget }. A budget names what a page loads together: a script of dist/ with what
- * it imports, and other files.
+ * The rows of the table: { name, raw, gzip, budget }. A budget names what a page loads together: scripts of dist/ with what
+ * they import, and other files.
  */
 export async function sizes() {
   const budgets = JSON.parse(readFileSync(join(root, "size-budget.json"), "utf8"));
   const rows = [];
-  for (const [name, { script, files, gzip: budget }] of Object.entries(budgets)) {
+  for (const [name, { scripts, files, gzip: budget }] of Object.entries(budgets)) {
     const total = { name, raw: 0, gzip: 0, budget };
     const others = files.map((file) => ({ name: file, bytes: readFileSync(join(root, "dist", file)) }));
-    const { first, later } = await bundled(script);
+    const { first, later } = await bundled(scripts);
     const rowOf = ({ name, bytes }) => ({ name: `  ${name}`, raw: bytes.length, gzip: gzipped(bytes) });
     for (const row of [...first, ...others].map(rowOf)) {
       rows.push(row);

@@ -8,7 +8,7 @@
 #![allow(dead_code)]
 // The release binary has no `{:?}` (`scripts/panics.mjs`).
 #![cfg_attr(not(test), warn(clippy::use_debug))]
-#![cfg_attr(not(target_arch = "wasm32"), allow(unused_imports))]
+#![cfg_attr(any(not(target_arch = "wasm32"), feature = "docs"), allow(unused_imports))]
 
 mod bytes;
 mod change;

@@ -39,6 +39,7 @@ mod turns;
 mod verify;
 
 pub use afterwards::WasSaved;
+#[cfg(feature = "sync")]
 pub(crate) use documents::{conflicts_json, problems_json};
 pub use effect::{Announcement, Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use live::{LiveId, LiveNews, NextRows};

@@ -52,7 +52,7 @@ export function placeTables(schema: SchemaJson, sync: unknown): SyncPart | undef
   if (sync === undefined) return undefined;
   let part: SyncPart | undefined;
   const placed: NonNullable<SchemaJson["sync"]> = {};
-  for (const [name, placement] of entriesOf(sync as object, "`sync` must be an object that names tables")) {
+  for (const [name, placement] of entriesOf(sync, "`sync` must be an object that names tables")) {
     const { home, field, kinds, part: own } = (placement ?? {}) as Partial<TablePlacement>;
     if (own === undefined || home === undefined) {
       throw invalidSchema(

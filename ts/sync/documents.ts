@@ -129,7 +129,7 @@ export class SyncedDocuments implements DocumentFollower {
   }
 
   #endQuestions(error: HoldfastError): void {
-    for (const { reject } of this.#questions.values()) reject(error);
+    for (const waiter of this.#questions.values()) waiter.reject(error);
     this.#questions.clear();
   }
 

@@ -125,7 +125,7 @@ class Link implements MemoryLink {
     const ends = this.#ends;
     if (ends === undefined) return;
     this.#ends = undefined;
-    for (const { end } of ends) end();
+    for (const end of ends) end.end();
     this.#changed();
   }
 

@@ -31,8 +31,7 @@ fn heads(document: &Automerge) -> Vec<ChangeHash> {
 }
 
 fn all(document: &Automerge) -> Vec<HistoryEntry> {
-    let entries = history(document, "tasks", ROW, usize::MAX, None);
-    entries
+    history(document, "tasks", ROW, usize::MAX, None)
 }
 
 fn kinds(entries: &[HistoryEntry]) -> Vec<HistoryKind> {
