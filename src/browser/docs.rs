@@ -28,8 +28,9 @@ impl Docs {
     }
 
     /// All that is saved of a document.
-    pub fn loaded(&mut self, id: &[u8], changes: Vec<u8>, actors: Vec<Uint8Array>) {
-        self.with(id, |id| Input::Loaded { id, chunks: changes, actors: list(actors) });
+    pub fn loaded(&mut self, id: &[u8], changes: Vec<u8>, actors: Vec<Uint8Array>, heads: Vec<Uint8Array>) {
+        let heads = heads.iter().filter_map(|head| head.to_vec().try_into().ok()).collect();
+        self.with(id, |id| Input::Loaded { id, chunks: changes, actors: list(actors), heads });
     }
 
     /// More was saved of a document.
@@ -45,6 +46,12 @@ impl Docs {
             _ => Outcome::Refused(reason),
         };
         self.with(id, |id| Input::Merged { id, outcome });
+    }
+
+    /// A snapshot of so many bytes was saved, or is not needed any more: 0.
+    #[wasm_bindgen(js_name = snapshotSaved)]
+    pub fn snapshot_saved(&mut self, id: &[u8], bytes: u32) {
+        self.with(id, |id| Input::SnapshotSaved { id, bytes: bytes as usize });
     }
 
     /// Nobody knows any more what was saved.
@@ -101,6 +108,10 @@ impl Docs {
             None => JsValue::UNDEFINED,
             Some(Output::Load { id }) => list_of(["load".into(), bytes(&id)]),
             Some(Output::Merge { id, merge }) => list_of(["merge".into(), bytes(&id), bytes(&merge)]),
+            Some(Output::Snapshot { id, heads, snapshot }) => {
+                let heads = heads.iter().map(|head| bytes(head)).collect::<Array>();
+                list_of(["snapshot".into(), bytes(&id), heads.into(), bytes(&snapshot)])
+            }
             Some(Output::Send { peer, frame: Frame::Documents(ids) }) => {
                 let ids = ids.iter().map(|id| bytes(id)).collect::<Array>();
                 list_of(["documents".into(), peer.into(), ids.into()])

@@ -46,14 +46,15 @@ impl Engine {
         })
     }
 
-    /// All that is saved of a document: `[changes, actors]`, or a status.
+    /// All that is saved of a document: `[changes, actors, heads]`, or a status.
     #[wasm_bindgen(js_name = storedDocument)]
     pub fn stored_document(&self, root: &[u8]) -> JsValue {
         self.asked(|inner| {
             let Some(root) = Root::from_key_part(root) else { return Ok(JsValue::NULL) };
-            let (chunks, actors) = inner.tab.stored_document(root)?;
-            let actors = list_of(actors.iter().map(|actor| bytes(actor)));
-            Ok(Array::of2(&bytes(&chunks), &actors).into())
+            let stored = inner.tab.stored_document(root)?;
+            let actors = list_of(stored.actors.iter().map(|actor| bytes(actor)));
+            let heads = list_of(stored.heads.iter().map(|head| bytes(head)));
+            Ok(Array::of3(&bytes(&stored.chunks), &actors, &heads).into())
         })
     }
 
@@ -65,6 +66,17 @@ impl Engine {
             };
             let done = inner.tab.merge(TransactionId(transaction), Root::from_key_part(root), &merge);
             inner.written(transaction, done.map(drop))
+        }) as u32
+    }
+
+    /// Writes a snapshot of a document that has these heads in place of its changes.
+    #[wasm_bindgen(js_name = saveSnapshot)]
+    pub fn save_snapshot(&self, transaction: u32, root: &[u8], heads: Vec<Uint8Array>, snapshot: &[u8]) -> u32 {
+        self.shared.enter(|inner| {
+            let Some(root) = Root::from_key_part(root) else { return Status::Stale };
+            let heads: Vec<_> = heads.iter().filter_map(|head| head.to_vec().try_into().ok()).collect();
+            let saved = inner.tab.save_snapshot(TransactionId(transaction), root, &heads, snapshot);
+            inner.written(transaction, saved)
         }) as u32
     }
 

@@ -27,6 +27,7 @@ pub(crate) enum Input {
         id: DocumentId,
         chunks: Vec<u8>,
         actors: Vec<ActorId>,
+        heads: Vec<ChangeHash>,
     },
     /// More was saved of a document, by whomever.
     Saved {
@@ -38,6 +39,11 @@ pub(crate) enum Input {
     Merged {
         id: DocumentId,
         outcome: Outcome,
+    },
+    /// A snapshot of so many bytes was saved, or is not needed any more: 0.
+    SnapshotSaved {
+        id: DocumentId,
+        bytes: usize,
     },
     /// Nobody knows any more what was saved: documents have to be loaded again.
     Reset,
@@ -110,6 +116,13 @@ pub(crate) enum Output {
         peer: PeerId,
         frame: Frame,
     },
+    /// Save this in place of all changes that it has, if the document still has these heads. Answer with
+    /// [`Input::SnapshotSaved`].
+    Snapshot {
+        id: DocumentId,
+        heads: Vec<ChangeHash>,
+        snapshot: Vec<u8>,
+    },
     /// What came from a peer can't be taken in.
     SetAside {
         peer: Option<PeerId>,
@@ -157,6 +170,8 @@ struct Known {
     loads: u32,
     /// Whether the page has been asked to save something.
     is_merging: bool,
+    /// Whether a snapshot of it is being saved.
+    is_shrinking: bool,
     /// How often in a row a merge stood on another document than the page's.
     tries: u32,
     last_used: u64,
@@ -214,9 +229,15 @@ impl Hub {
     pub(crate) fn handle(&mut self, input: Input) {
         match input {
             Input::Known { id, is_shared } => self.document_known(id, is_shared),
-            Input::Loaded { id, chunks, actors } => self.loaded(id, &chunks, &actors),
+            Input::Loaded { id, chunks, actors, heads } => self.loaded(id, &chunks, &actors, &heads),
             Input::Saved { id, chunks, actors } => self.saved(id, &chunks, &actors),
             Input::Merged { id, outcome } => self.merged(id, outcome),
+            Input::SnapshotSaved { id, bytes } => {
+                self.known.or_default(id).is_shrinking = false;
+                if let Some(loaded) = self.library.get_mut(&id).filter(|_| bytes > 0) {
+                    loaded.snapshot_saved(bytes);
+                }
+            }
             Input::Reset => self.reset(),
             Input::Connected { peer } => self.connected(peer),
             Input::Disconnected { peer } => drop(self.peers.remove(&peer)),
@@ -304,13 +325,13 @@ impl Hub {
         }
     }
 
-    fn loaded(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) {
+    fn loaded(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId], heads: &[ChangeHash]) {
         let known = self.known.or_default(id);
         known.loads = known.loads.saturating_sub(1);
         if known.loads > 0 {
             return;
         }
-        if let Err(error) = self.library.load(id, chunks, actors) {
+        if let Err(error) = self.library.load(id, chunks, actors, heads) {
             // What is stored is damaged: nothing is merged into it.
             for waiting in std::mem::take(&mut known.waiting) {
                 if let Waiting::Question { request, .. } = waiting {
@@ -383,6 +404,7 @@ impl Hub {
         self.library = Library::default();
         for known in self.known.values_mut() {
             known.is_merging = false;
+            known.is_shrinking = false;
         }
         let talked_of: Vec<DocumentId> = self.peers.values().flat_map(|peer| peer.sessions.keys().copied()).collect();
         for id in talked_of {
@@ -458,6 +480,14 @@ impl Hub {
             self.known.or_default(id).is_merging = true;
             self.outputs.push_back(Output::Merge { id, merge });
             return;
+        }
+        let known = self.known.or_default(id);
+        if !known.is_shrinking
+            && let Some(snapshot) = loaded.snapshot()
+        {
+            known.is_shrinking = true;
+            let heads = loaded.document().get_heads().iter().map(|head| head.0).collect();
+            self.outputs.push_back(Output::Snapshot { id, heads, snapshot });
         }
         for (peer, known) in self.peers.iter_mut() {
             let Some(session) = known.sessions.get_mut(&id).filter(|session| !session.is_refused) else { continue };

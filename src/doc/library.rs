@@ -20,8 +20,9 @@ pub(crate) struct Loaded {
     document: Automerge,
     /// What the page has saved of it.
     saved: Saved,
-    /// The bytes of its changes.
+    /// The bytes of its changes, and of them those that are a snapshot already.
     bytes: usize,
+    snapshot_bytes: usize,
     /// Stands before it when something has come from others.
     gate: Option<Gate>,
     /// The last row whose history was asked for.
@@ -34,6 +35,9 @@ struct Saved {
     actors: Actors,
     max_op: u64,
 }
+
+/// Changes of fewer bytes are not worth a snapshot.
+const SNAPSHOT_BYTES: usize = if cfg!(test) { 2 << 10 } else { 64 << 10 };
 
 /// Why bytes can't be merged.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,17 +69,28 @@ impl Library {
         self.loaded.values().map(|loaded| loaded.bytes).sum()
     }
 
-    /// Loads all that is saved of a document; nothing is a document that is not there yet.
-    pub(crate) fn load(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) -> Result<(), Unreadable> {
+    /// Loads all that is saved of a document, whose heads the page knows; nothing is a document that is not there yet.
+    pub(crate) fn load(
+        &mut self,
+        id: DocumentId,
+        chunks: &[u8],
+        actors: &[ActorId],
+        expected: &[ChangeHash],
+    ) -> Result<(), Unreadable> {
         let mut document = Automerge::new();
         document.load_incremental(chunks).map_err(unreadable)?;
         let heads = document.get_heads();
-        if heads.is_empty() != chunks.is_empty() {
-            return Err(unreadable("what is saved of the document is damaged"));
+        if !heads.iter().map(|head| head.0).eq(expected.iter().copied()) {
+            return Err(unreadable("what is saved of the document is damaged: changes are missing"));
         }
+        let snapshot_bytes = match chunks.get(8) {
+            Some(0) => chunk_length(chunks).unwrap_or(0),
+            _ => 0,
+        };
         let max_op = document.get_changes(&[]).iter().map(Change::max_op).max().unwrap_or(1);
         let saved = Saved { heads, actors: Actors::new(actors.to_vec()), max_op };
-        self.loaded.insert(id, Loaded { document, saved, bytes: chunks.len(), gate: None, history: None });
+        self.loaded
+            .insert(id, Loaded { document, saved, bytes: chunks.len(), snapshot_bytes, gate: None, history: None });
         Ok(())
     }
 
@@ -115,6 +130,24 @@ impl Library {
 impl Loaded {
     pub(crate) fn document(&self) -> &Automerge {
         &self.document
+    }
+
+    /// All of it in one piece, when that is worth the while: more has come since the last one than there was then. It
+    /// was loaded once and is the same.
+    pub(crate) fn snapshot(&self) -> Option<Vec<u8>> {
+        let news = self.bytes - self.snapshot_bytes;
+        if news < SNAPSHOT_BYTES.max(self.snapshot_bytes) || !self.is_saved() {
+            return None;
+        }
+        let snapshot = self.document.save();
+        let loaded = Automerge::load(&snapshot).ok()?;
+        (loaded.get_heads() == self.saved.heads).then_some(snapshot)
+    }
+
+    /// It was saved in one piece.
+    pub(crate) fn snapshot_saved(&mut self, bytes: usize) {
+        self.snapshot_bytes = bytes;
+        self.bytes = bytes;
     }
 
     /// Whether all of it is saved.

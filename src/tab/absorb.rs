@@ -131,8 +131,8 @@ impl Tab {
             let crdt = &self.committed.view.crdt;
             pending.adopted.retain(|&table| crdt.get(&adopted_key(table)).is_none());
             if let Some(merge) = &mut pending.merge {
-                merge.is_outdated |= merge.document.as_ref().is_some_and(|merged| roots.contains(&merged.root))
-                    || synced_rows.iter().any(|row| merge.is_about(row));
+                merge.is_outdated |=
+                    roots.iter().any(|root| merge.writes_to(root)) || synced_rows.iter().any(|row| merge.is_about(row));
             }
         }
         self.sort_queue(foreign, Vec::new(), schema_before, is_everything, has_progress);

@@ -124,7 +124,8 @@ impl Tab {
         Ok(Some(has_more))
     }
 
-    fn crdt_entry(&mut self, key: &[u8], table: TableId) -> Result<Option<Bytes>, Obstacle> {
+    /// What is stored under a key that only documents need.
+    pub(crate) fn crdt_entry(&mut self, key: &[u8], table: TableId) -> Result<Option<Bytes>, Obstacle> {
         let generation = self.generation();
         let found = self.committed.view.get(&mut self.cache, key);
         found.map_err(|error| self.obstacle(error, generation, table))

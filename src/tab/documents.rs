@@ -1,10 +1,11 @@
 //! What the page tells the docs worker of CRDT documents, and people of rows in them.
 
-use super::synced::{DocumentNews, home};
+use super::merging::{MergeDraft, MergedKey};
+use super::synced::{Before, DocumentNews, home};
 use super::transaction::{Obstacle, Row, find_row};
 use super::{Tab, TransactionId};
-use crate::bytes::Reader;
-use crate::crdt::{ActorId, DocumentId, DocumentState, Item, Parts, RowStamps, Stamp, StoredRow, Why};
+use crate::bytes::{Bytes, Reader};
+use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Item, Parts, RowStamps, Stamp, StoredRow, Why};
 use crate::document::{Document, Names};
 use crate::error::{Code, Error};
 use crate::id;
@@ -19,6 +20,14 @@ pub(crate) struct KnownDocument {
     pub(crate) id: DocumentId,
     /// Tables whose rows are in it and not here, though the schema knows them.
     pub(crate) missing_tables: Vec<String>,
+}
+
+/// What is saved of a document.
+pub(crate) struct StoredDocument {
+    /// Changes, one after another, or a snapshot and those that came after it.
+    pub(crate) chunks: Vec<u8>,
+    pub(crate) actors: Vec<ActorId>,
+    pub(crate) heads: Vec<ChangeHash>,
 }
 
 /// A row of which people should hear.
@@ -67,12 +76,42 @@ impl Tab {
         Ok(documents)
     }
 
-    /// All that is saved of a document: its changes, and its actors.
-    pub(crate) fn stored_document(&mut self, root: Root) -> Result<(Vec<u8>, Vec<ActorId>), Obstacle> {
+    /// All that is saved of a document: its changes, its actors and its heads.
+    pub(crate) fn stored_document(&mut self, root: Root) -> Result<StoredDocument, Obstacle> {
         let chunks = self.crdt_entries(&root.changes_prefix(), root.table)?;
         let actors = self.crdt_entries(&root.actors_prefix(), root.table)?;
+        let state = self.crdt_entry(&root.state_key(), root.table)?;
+        let heads = state.and_then(|state| DocumentState::decode(&state).ok()).map(|state| state.heads);
         let chunks = chunks.iter().flat_map(|(_, chunk)| chunk.to_vec()).collect();
-        Ok((chunks, actors.into_iter().map(|(_, actor)| actor).collect()))
+        let actors = actors.into_iter().map(|(_, actor)| actor).collect();
+        Ok(StoredDocument { chunks, actors, heads: heads.unwrap_or_default() })
+    }
+
+    /// Writes a snapshot in place of all changes that it has. [`Obstacle::Stale`]: the document has other heads now.
+    pub(crate) fn save_snapshot(
+        &mut self,
+        id: TransactionId,
+        root: Root,
+        heads: &[ChangeHash],
+        snapshot: &[u8],
+    ) -> Result<(), Obstacle> {
+        self.transaction(id)?;
+        let state = self.crdt_entry(&root.state_key(), root.table)?;
+        let state = state.and_then(|state| DocumentState::decode(&state).ok());
+        if state.is_none_or(|state| state.heads != heads) {
+            return Err(Obstacle::Stale);
+        }
+        let mut chunks = self.crdt_entries(&root.changes_prefix(), root.table)?;
+        let before = Before { is_new: false, is_noted: false };
+        let mut rows = Vec::with_capacity(chunks.len());
+        if let Some((key, _)) = chunks.pop() {
+            // What comes later has greater keys.
+            rows.push(MergedKey { key, stored: Some(Bytes::from(snapshot)), before });
+        }
+        rows.extend(chunks.into_iter().map(|(key, _)| MergedKey { key, stored: None, before }));
+        let draft = MergeDraft { rows, document: None, is_outdated: false, sequence: self.sequence };
+        self.transaction(id)?.begin_merge(draft);
+        Ok(())
     }
 
     /// The rows that are kept and not shown, but for those that were deleted.

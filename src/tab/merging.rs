@@ -424,6 +424,12 @@ impl MergeDraft {
     pub(crate) fn is_about(&self, row: &[u8]) -> bool {
         self.rows.iter().any(|merged| merged.key[1..].starts_with(row))
     }
+
+    /// Whether it writes to a document, or to what is kept of it.
+    pub(crate) fn writes_to(&self, root: &Root) -> bool {
+        let is_of = |merged: &MergedKey| merged.key.starts_with(&root.changes_prefix());
+        self.document.as_ref().is_some_and(|merged| merged.root == *root) || self.rows.iter().any(is_of)
+    }
 }
 
 /// What a key of stamps or remains names.

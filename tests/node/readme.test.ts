@@ -69,7 +69,7 @@ const fileOf = ({ document, line }: Program) => join(folder, `${document.replace
 test("there are programs", () => {
   for (const document of [
     "README.md",
-    ...["api", "convex", "data", "dexie", "live", "testing"].map((name) => `docs/${name}.md`),
+    ...["api", "convex", "data", "dexie", "live", "sync", "testing"].map((name) => `docs/${name}.md`),
   ])
     assert.ok(
       all.some((program) => program.document === document),

@@ -224,6 +224,8 @@ export class SyncedDocuments implements DocumentFollower {
         return this.#later(hub, () => this.#load(hub, output[1]));
       case "merge":
         return this.#later(hub, () => this.#merge(hub, output[1], output[2]));
+      case "snapshot":
+        return this.#later(hub, () => this.#shrink(hub, output[1], output[2], output[3]));
       case "documents":
         return this.#peers.get(output[1])?.send({ type: "documents", ids: output[2] });
       case "sync":
@@ -260,15 +262,17 @@ export class SyncedDocuments implements DocumentFollower {
   async #load(hub: HubPort, id: Uint8Array): Promise<void> {
     const known = this.#roots.get(keyOf(id));
     const stored = known && (await this.#asked((engine) => engine.storedDocument(known.root)));
-    const [changes, actors] = (stored ?? [new Uint8Array(), []]) as [Uint8Array, Uint8Array[]];
+    const nothing = [new Uint8Array(), [], []];
+    const [changes, actors, heads] = (stored ?? nothing) as [Uint8Array, Uint8Array[], Uint8Array[]];
     // What was saved meanwhile was told before.
-    this.#tell(["loaded", id, changes, actors], hub);
+    this.#tell(["loaded", id, changes, actors, heads], hub);
   }
 
   async #merge(hub: HubPort, id: Uint8Array, message: Uint8Array): Promise<void> {
     const root = this.#roots.get(keyOf(id))?.root ?? new Uint8Array();
+    const merge = (engine: SyncEngine, transaction: number) => engine.merge(transaction, root, message);
     try {
-      await mutate(this.#bridge, (scope) => this.#write(scope.transaction, root, message), MERGE);
+      await mutate(this.#bridge, (scope) => this.#call(scope.transaction, merge), MERGE);
       this.#tell(["merged", id, 0, ""], hub);
     } catch (error) {
       if (error instanceof Outdated) return this.#tell(["merged", id, 1, ""], hub);
@@ -280,9 +284,24 @@ export class SyncedDocuments implements DocumentFollower {
     }
   }
 
-  async #write(transaction: number, root: Uint8Array, message: Uint8Array): Promise<void> {
+  /** Saves a document in one piece; if it can't be now, it will be another time. */
+  async #shrink(hub: HubPort, id: Uint8Array, heads: Uint8Array[], snapshot: Uint8Array): Promise<void> {
+    const root = this.#roots.get(keyOf(id))?.root ?? new Uint8Array();
+    let bytes = snapshot.length;
+    const save = (engine: SyncEngine, transaction: number) => engine.saveSnapshot(transaction, root, heads, snapshot);
+    try {
+      await mutate(this.#bridge, (scope) => this.#call(scope.transaction, save), SNAPSHOT);
+    } catch (error) {
+      if (!(error instanceof Outdated) && this.#bridge.isOver) throw error;
+      bytes = 0;
+    }
+    this.#tell(["snapshotSaved", id, bytes], hub);
+  }
+
+  /** Calls the engine until it has done what it was asked for. */
+  async #call(transaction: number, call: (engine: SyncEngine, transaction: number) => number): Promise<void> {
     for (;;) {
-      const status = this.#engine.merge(transaction, root, message);
+      const status = call(this.#engine, transaction);
       if (status === Status.Done) return;
       if (status === Status.Failed) throw this.#bridge.error();
       if (status !== Status.Missing) throw new Outdated();
@@ -297,6 +316,7 @@ export class SyncedDocuments implements DocumentFollower {
 }
 
 const MERGE = { name: "merge", timeoutMs: undefined };
+const SNAPSHOT = { name: "snapshot", timeoutMs: undefined };
 
 /** Asks the engine until it has the pages to answer. */
 export async function askEngine(bridge: Bridge, ask: (engine: SyncEngine) => unknown): Promise<unknown> {

@@ -13,6 +13,7 @@ export type Frame =
 export type HubOutput =
   | ["load", id: Uint8Array]
   | ["merge", id: Uint8Array, message: Uint8Array]
+  | ["snapshot", id: Uint8Array, heads: Uint8Array[], snapshot: Uint8Array]
   | ["documents", peer: number, ids: Uint8Array[]]
   | ["sync", peer: number, id: Uint8Array, message: Uint8Array]
   | ["answer", request: number, text: string]
@@ -22,7 +23,9 @@ export type HubOutput =
 /** What the docs worker is told: a method of its class `Docs`, and arguments. */
 export type HubCall =
   | ["known", id: Uint8Array, isShared: boolean]
-  | ["loaded" | "saved", id: Uint8Array, changes: Uint8Array, actors: Uint8Array[]]
+  | ["loaded", id: Uint8Array, changes: Uint8Array, actors: Uint8Array[], heads: Uint8Array[]]
+  | ["saved", id: Uint8Array, changes: Uint8Array, actors: Uint8Array[]]
+  | ["snapshotSaved", id: Uint8Array, bytes: number]
   | ["merged", id: Uint8Array, outcome: 0 | 1 | 2, reason: string]
   | ["reset"]
   | ["connected" | "disconnected", peer: number]
