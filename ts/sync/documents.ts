@@ -27,6 +27,10 @@ export interface Peer {
 /** The document was another one than that which a merge stands on. */
 class Outdated extends Error {}
 
+/** When it has failed more often than that within so long, no other hub is begun. */
+const FALLS = 5;
+const FALLS_WITHIN_MS = 60_000;
+
 /** So long is waited before a merge is tried again that storage has failed of. */
 const PAUSE_MS = 1000;
 
@@ -50,6 +54,8 @@ export class SyncedDocuments implements DocumentFollower {
   #nextQuestion = 1;
   /** What was asked for is done one after another. */
   #work: Promise<void> = Promise.resolve();
+  /** When hubs have failed. */
+  #falls: number[] = [];
   /** How much is under way: what the hub was told, and what it wants done. */
   #pending = 0;
   #isOver = false;
@@ -177,6 +183,10 @@ export class SyncedDocuments implements DocumentFollower {
       // It was never there: without its binary nothing is merged.
       return;
     }
+    const now = Date.now();
+    this.#falls = [...this.#falls.filter((time) => now - time < FALLS_WITHIN_MS), now];
+    // Whoever connects next tries again.
+    if (this.#falls.length > FALLS) return;
     this.#begin();
     for (const peer of [...this.#peers.values()]) peer.restart();
   }

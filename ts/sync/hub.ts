@@ -34,28 +34,39 @@ class WorkerHub implements HubPort {
   readonly #worker: Worker;
   /** What it was told and has not answered, the oldest first. */
   readonly #told: HubCall[] = [];
+  /** Where its script was left behind by a bundler, the page does what it would do. */
+  #instead: LocalHub | undefined;
 
   constructor(listener: HubListener) {
     this.#worker = new Worker(new URL("./docs_worker.js", import.meta.url), { type: "module", name: "holdfast docs" });
+    let hasAnswered = false;
     const fell = (reason: string) => {
       this.end();
       listener.fell(reason, this.#told[0]);
     };
     this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
+      hasAnswered = true;
       if ("fault" in data) return fell(data.fault);
       this.#told.shift();
       for (const output of data.outputs) listener.output(output);
       listener.done();
     };
-    this.#worker.onerror = (event) => fell(event.message || "its script could not be loaded");
+    this.#worker.onerror = (event) => {
+      if (hasAnswered) return fell(event.message);
+      this.end();
+      this.#instead = new LocalHub(listener);
+      for (const call of this.#told) this.#instead.tell(call);
+    };
   }
 
   tell(call: HubCall): void {
+    if (this.#instead !== undefined) return this.#instead.tell(call);
     this.#told.push(call);
     this.#worker.postMessage(call);
   }
 
   end(): void {
+    this.#instead?.end();
     this.#worker.onmessage = null;
     this.#worker.onerror = null;
     this.#worker.terminate();
