@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import * as Automerge from "@automerge/automerge";
 import { defineSchema, defineTable, type Id, openDatabase, v } from "../../ts/index.js";
+import { keyOf } from "../../ts/sync/frames.js";
 import { counter, linkInMemory, root, text, within, workspace } from "../../ts/sync/index.js";
-import { AutomergePeer, rowsOf, typeAt } from "../fixtures/automerge_peer.js";
+import { AutomergePeer, rowsOf, typeAt, withTable } from "../fixtures/automerge_peer.js";
 import { freshName } from "../fixtures/database.js";
 
 const { Counter, Float64, ImmutableString } = Automerge;
@@ -470,9 +471,7 @@ test("a row that does not fit the schema is told of, and returns when JavaScript
   await edit((task) => (task.done = "perhaps"));
   assert.equal(await db.get(task), null);
   assert.deepEqual(await problems(), misfit);
-  const [{ fields, message }] = (await db.sync.problems.current()) as [
-    { fields: Record<string, unknown>; message: string },
-  ];
+  const { fields, message } = (await db.sync.problems.current())[0]!;
   assert.equal(fields.done, "perhaps");
   assert.match(message, /done/);
   await edit((task) => (task.done = true));
@@ -525,6 +524,75 @@ test("what no schema knows is not shown, and survives what Holdfast does beside 
   assert.deepEqual([document.labels, document.note], [{ l1: { name: "label" } }, "of the document"]);
   assert.equal(document.tasks.nonsense.title, "no id");
   assert.equal((await row()).title, "whole");
+});
+
+test("a document that JavaScript makes by the book is taken in, and both go on with it", async (t) => {
+  const db = await device(t);
+  const peer = new AutomergePeer();
+  const [project, task] = [db.newId("projects"), db.newId("tasks")];
+  const id = crypto.getRandomValues(new Uint8Array(16));
+  // The map of tasks is not there yet: whoever writes the first one makes it.
+  peer.add(id, Automerge.clone(await withTable(Automerge.init(), id, "projects", project)));
+  peer.change(project, (document) => addRow(document, "projects", project, { name: "made in JavaScript" }));
+  peer.connect(db);
+  t.after(() => peer.disconnect());
+  await met(peer);
+  assert.equal((await db.get(project))!.name, "made in JavaScript");
+  await assertSameRows(db, peer);
+
+  // Both make the map of tasks at the same time: it is one.
+  peer.disconnect();
+  await db.insert("tasks", { projectId: project, title: "here", notes: "text" });
+  const document = await withTable(peer.of(project), id, "tasks");
+  peer.replace(project, () => document);
+  peer.change(project, (document) => addRow(document, "tasks", task, { projectId: project, title: "there" }));
+  peer.connect(db);
+  await met(peer);
+  assert.equal(await db.query("tasks").count(), 2);
+  assert.equal(Automerge.getConflicts(peer.of(project), "tasks"), undefined);
+  await assertSameRows(db, peer);
+  await db.patch(task, { title: "patched", votes: 1 });
+  await db.patch(project, { name: "renamed" });
+  await met(peer);
+  peer.change(project, (document) => document.tasks[task].votes.increment(2));
+  await met(peer);
+  assert.equal((await db.get(task))!.votes, 3);
+  await assertSameRows(db, peer);
+  await assertSameForNewcomers(db, peer);
+  savedAndLoaded(peer.of(project));
+});
+
+test("a document that does not say whose it is, or of somebody unknown, is refused and changes nothing", async (t) => {
+  const { db, project, peer } = await pair(t);
+  const refused = async (root: unknown, reason: RegExp) => {
+    const other = new AutomergePeer();
+    const id = crypto.getRandomValues(new Uint8Array(16));
+    const document = await withTable(Automerge.init(), id, "projects");
+    other.add(
+      id,
+      Automerge.change(Automerge.clone(document), (document: any) => {
+        if (root !== undefined) document._root = root;
+        addRow(document, "projects", db.newId("projects"), { name: "nobody's" });
+      }),
+    );
+    other.connect(db);
+    await until("it is refused", async () => {
+      const problems = await db.sync.problems.current();
+      return problems.some(
+        ({ kind, id: of, message }) => kind === "refused" && of === keyOf(id) && reason.test(message),
+      );
+    });
+    other.disconnect();
+  };
+  await refused(undefined, /whose it is/);
+  await refused(5, /whose it is/);
+  await refused(new ImmutableString("nonsense"), /whose it is/);
+  await refused(new ImmutableString(db.newId("tasks")), /does not know/);
+  await refused(new ImmutableString(project), /another one already/);
+  assert.equal(await db.query("projects").count(), 1);
+  peer.change(project, (document) => (document.projects[project].name = "goes on"));
+  await met(peer);
+  assert.equal((await db.get(project))!.name, "goes on");
 });
 
 /** A deterministic source of random choices. */
