@@ -26,7 +26,7 @@ pub(crate) use copies::{Copy, chosen};
 pub(crate) use edit::{Editor, FieldKind, FieldKinds};
 pub(crate) use encoder::{ChangeEncoder, ChangeHash, Head};
 pub(crate) use merge::{Merge, MergedRow};
-pub(crate) use op::{ActorId, OpId};
+pub(crate) use op::{Action, ActorId, Key, Object, Op, OpId};
 pub(crate) use rest::WholeRow;
 pub(crate) use stamp::{Item, Parts, RowStamps, Stamp};
 pub(crate) use state::{DocumentId, DocumentState, TableMap, genesis, table_map};
@@ -40,6 +40,6 @@ pub(crate) use {
     edit::mark,
     encoder::{Encoded, chunk_length},
     merge::TouchedRow,
-    op::{Action, Element, Key, Object, Op, Scalar},
+    op::{Element, Scalar},
     stamp::Rival,
 };

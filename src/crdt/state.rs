@@ -1,9 +1,10 @@
 //! What a tab knows of a CRDT document: enough to write to it.
 //!
 //! ```text
-//! state  := id:16 max_op:varint actors:varint heads:varint (hash:32)* tables:varint (name:string actor:varint taken:u8)*
+//! state  := id:16 max_op:varint actors:varint heads:varint (hash:32)* tables:varint (name:string actor:varint
+//!           counter:varint taken:u8)*
 //! ```
-//! `actor` is the place of the one that has made a table's map; `taken` is 0 for a table whose rows are in the document alone,
+//! `actor` and `counter` name the operation that has made a table's map; `taken` is 0 for a table whose rows are in the document alone,
 //! because the schema does not know it, and 1 otherwise.
 
 use super::edit::Editor;
@@ -35,8 +36,8 @@ pub(crate) struct DocumentState {
 /// The map of a table in a document.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TableMap {
-    /// The place of the actor that has made it.
-    pub(crate) actor: u32,
+    /// What has made it.
+    pub(crate) map: OpId,
     /// Whether its rows are those of a table here.
     pub(crate) is_taken: bool,
 }
@@ -56,7 +57,8 @@ impl DocumentState {
         out.put_varint(self.tables.len() as u64);
         for (name, map) in &self.tables {
             out.put_bytes(name.as_bytes());
-            out.put_varint(map.actor.into());
+            out.put_varint(map.map.actor.into());
+            out.put_varint(map.map.counter.into());
             out.put_u8(map.is_taken.into());
         }
         out
@@ -73,12 +75,13 @@ impl DocumentState {
         for _ in 0..reader.length(reader.remaining(), "document: tables")? {
             let name = reader.string("document: table")?.to_string();
             let actor = number(&mut reader, "document: actor of a table")?;
+            let map = OpId { actor, counter: number(&mut reader, "document: operation of a table")? };
             let is_taken = match reader.u8("document: whether a table is known")? {
                 0 => false,
                 1 => true,
                 _ => return Err(Malformed("document: whether a table is known")),
             };
-            tables.insert(name, TableMap { actor, is_taken });
+            tables.insert(name, TableMap { map, is_taken });
         }
         reader.finish("document: left over")?;
         Ok(DocumentState { id, heads, max_op, actor_count, tables })

@@ -160,6 +160,11 @@ impl Gate {
         self.waiting.len()
     }
 
+    /// What a change that waits lacks, or what that lacks if it waits itself; others are what they are.
+    pub(crate) fn lacking(&self, hash: ChangeHash) -> ChangeHash {
+        self.waiting.lacking(hash)
+    }
+
     /// Takes note of changes that this device has made, or has let through before. They are applied as well.
     pub(crate) fn record(&mut self, chunks: &[u8]) -> Result<(), Refused> {
         let others = std::mem::replace(&mut self.limits, Limits::own());

@@ -8,7 +8,7 @@ use super::library::{Library, Loaded};
 use crate::crdt::{ActorId, ChangeHash, DocumentId};
 use crate::flat_map::FlatMap;
 use crate::value::Value;
-use automerge::sync::{State as SyncState, SyncDoc};
+use automerge::sync::State as SyncState;
 use std::collections::VecDeque;
 
 /// Whom frames come from and go to: the page's number for a connection.
@@ -491,8 +491,8 @@ impl Hub {
         }
         for (peer, known) in self.peers.iter_mut() {
             let Some(session) = known.sessions.get_mut(&id).filter(|session| !session.is_refused) else { continue };
-            if let Some(message) = loaded.document().generate_sync_message(&mut session.state) {
-                let frame = Frame::Sync { id, message: message.encode() };
+            if let Some(message) = loaded.message(&mut session.state) {
+                let frame = Frame::Sync { id, message };
                 self.outputs.push_back(Output::Send { peer: *peer, frame });
             }
             let is_synced = session.state.their_heads.as_ref() == Some(&loaded.document().get_heads());

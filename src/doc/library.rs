@@ -172,12 +172,37 @@ impl Loaded {
             let chunks: Vec<u8> = admitted.changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
             message.changes = if chunks.is_empty() { ChunkList::empty() } else { chunks.into() };
         }
+        let told = state.last_sent_heads.clone();
         let received = self.document.receive_sync_message(state, message);
+        if !state.last_sent_heads.is_empty() {
+            // What is not saved was not told, even if the peer has it.
+            state.last_sent_heads = told;
+        }
         if received.is_err() {
             self.gate = None; // it takes for applied what is not
         }
         received.map_err(unreadable)?;
         Ok(refused)
+    }
+
+    /// What is to be said to a peer.
+    pub(crate) fn message(&self, state: &mut SyncState) -> Option<Vec<u8>> {
+        let mut message = self.document.generate_sync_message(state)?;
+        if let Some(gate) = &self.gate {
+            // Of changes that wait at the gate, what they wait for is needed, and not they.
+            let mut need: Vec<_> =
+                message.need.iter().map(|hash| automerge::ChangeHash(gate.lacking(hash.0))).collect();
+            need.sort_unstable();
+            need.dedup();
+            if need != message.need {
+                let theirs = state.their_heads.as_deref().unwrap_or_default();
+                if !need.iter().all(|hash| theirs.contains(hash)) {
+                    message.have.clear();
+                }
+                message.need = need;
+            }
+        }
+        Some(message.encode())
     }
 
     /// What has become of a row, the newest change first: at most so many that are older than one of them.
@@ -216,14 +241,14 @@ impl Loaded {
         }
         let mut tables = FlatMap::new();
         for item in document.map_range(automerge::ROOT, ..) {
-            if let (automerge::ValueRef::Object(automerge::ObjType::Map), ObjId::Id(1, actor, _)) =
-                (&item.value, item.id())
+            if let (automerge::ValueRef::Object(automerge::ObjType::Map), Some(map)) =
+                (&item.value, actors.id(&item.id()))
             {
-                let map = TableMap { actor: actors.place(actor.to_bytes()), is_taken: true };
+                let map = TableMap { map, is_taken: true };
                 tables.insert(item.key.to_string(), map);
             }
         }
-        let mut touched = touched(document, &changes);
+        let mut touched = touched(document, &changes, &saved.heads);
         for table in whole_tables {
             let Ok(Some((_, map))) = document.get(automerge::ROOT, table) else { continue };
             for row in document.keys(&map) {
@@ -232,8 +257,8 @@ impl Loaded {
         }
         let mut rows = Vec::with_capacity(touched.len());
         for (table, row) in touched.keys() {
-            let Ok(Some((_, map))) = document.get(automerge::ROOT, table) else { continue };
-            let merged = read_row(document, &map, row, &mut actors);
+            let map = document.get(automerge::ROOT, table).ok().flatten();
+            let merged = map.and_then(|(_, map)| read_row(document, &map, row, &mut actors));
             rows.push(TouchedRow { table: table.clone(), id_text: row.clone(), row: merged });
         }
         let max_op = changes.iter().map(Change::max_op).max().unwrap_or(0).max(saved.max_op);
@@ -276,8 +301,11 @@ impl Loaded {
 
 /// The row that a document says it belongs to.
 fn root_text(document: &Automerge) -> Option<String> {
-    let (value, _) = document.get(automerge::ROOT, mark::ROOT).ok()??;
-    Some(value.as_str()?.to_string())
+    let (value, id) = document.get(automerge::ROOT, mark::ROOT).ok()??;
+    match value {
+        automerge::Value::Object(automerge::ObjType::Text) => document.text(&id).ok(),
+        value => Some(value.as_str()?.to_string()),
+    }
 }
 
 /// Reads changes that lie one after another.
@@ -297,12 +325,18 @@ fn read_changes(mut bytes: &[u8]) -> Result<Vec<Change>, Unreadable> {
 }
 
 /// The rows that changes are about, as table and id.
-fn touched(document: &Automerge, changes: &[Change]) -> FlatMap<(String, String), ()> {
+fn touched(document: &Automerge, changes: &[Change], saved: &[automerge::ChangeHash]) -> FlatMap<(String, String), ()> {
     let mut rows: FlatMap<(String, String), ()> = FlatMap::new();
     let mut known: FlatMap<(u64, Vec<u8>), Vec<String>> = FlatMap::new();
     for change in changes {
         for op in change.decode().operations {
-            let legacy::ObjectId::Id(legacy::OpId(counter, actor)) = &op.obj else { continue };
+            let legacy::ObjectId::Id(legacy::OpId(counter, actor)) = &op.obj else {
+                // The map of a table is another one, or none.
+                if let legacy::Key::Map(table) = &op.key {
+                    rows.extend(rows_of(document, table, saved).map(|row| ((table.to_string(), row), ())));
+                }
+                continue;
+            };
             let key = (*counter, actor.to_bytes().to_vec());
             let path = match known.get(&key) {
                 Some(path) => path.clone(),
@@ -320,6 +354,16 @@ fn touched(document: &Automerge, changes: &[Change]) -> FlatMap<(String, String)
         }
     }
     rows
+}
+
+/// The rows of a table as they were when these were the heads, and as they are.
+fn rows_of(document: &Automerge, table: &str, heads: &[automerge::ChangeHash]) -> impl Iterator<Item = String> {
+    let map = |found: Result<Option<(_, ObjId)>, _>| found.ok().flatten().map(|(_, id): (automerge::Value<'_>, _)| id);
+    let before = map(document.get_at(automerge::ROOT, table, heads));
+    let now = map(document.get(automerge::ROOT, table));
+    let mut rows: Vec<String> = before.map(|map| document.keys_at(&map, heads).collect()).unwrap_or_default();
+    rows.extend(now.into_iter().flat_map(|map| document.keys(&map).collect::<Vec<_>>()));
+    rows.into_iter()
 }
 
 /// Table and id of what an object lies in, as far as it does.

@@ -48,7 +48,11 @@ pub(super) fn read_row_at(
         let Some((value, stamp)) = reader.entry(&maps, &name) else { continue };
         match name.as_str() {
             mark::CREATION_TIME => {
-                row.creation_time = value.as_f64().filter(|time| time.is_finite()).unwrap_or(0.0);
+                let time = match value {
+                    Value::Int64(time) => Some(time as f64),
+                    value => value.as_f64(),
+                };
+                row.creation_time = time.filter(|time| time.is_finite()).unwrap_or(0.0);
                 row.stamps.creation_time = without_parts(stamp);
             }
             mark::DELETED => row.stamps.deleted = Some(without_parts(stamp)),
@@ -149,7 +153,8 @@ impl<'a> RowReader<'a> {
             all.extend(self.all(map, name.into())?.into_iter().map(|(value, id)| (value, id, position)));
         }
         all.sort_by(|(_, a, _), (_, b, _)| order(a).cmp(&order(b)));
-        self.chosen(all, DOCUMENT_NESTING)
+        // The document is a level itself.
+        self.chosen(all, DOCUMENT_NESTING - 1)
     }
 
     fn shown(&mut self, all: Values<'_>, levels: usize) -> Option<(Value, Stamp)> {
@@ -234,6 +239,16 @@ impl<'a> RowReader<'a> {
             is_plain &= letter.chars().nth(1).is_none() && !letter.is_empty() && !item.conflict;
             text.push_str(letter);
             letters.extend(self.actors.id(&item.id()));
+        }
+        let shown = match self.heads {
+            None => self.document.text(id),
+            Some(heads) => self.document.text_at(id, heads),
+        };
+        if let Ok(shown) = shown
+            && shown != text
+        {
+            // Somebody has formatted it: what marks it is among its letters.
+            return (Value::String(shown), Parts::None);
         }
         // Of letters that came in one piece none can be taken out: then the text is written as a whole.
         let parts = if is_plain { Parts::Text(letters) } else { Parts::None };

@@ -83,6 +83,47 @@ impl Validator {
         }
     }
 
+    /// A value with floats in place of integers, where it accepts only those.
+    pub(crate) fn with_floats(&self, value: Value) -> Value {
+        const LARGEST: i64 = 1 << 53;
+        match (self, value) {
+            (Validator::Float64 | Validator::Literal(Value::Float64(_)), Value::Int64(number))
+                if (-LARGEST..=LARGEST).contains(&number) =>
+            {
+                Value::Float64(number as f64)
+            }
+            (Validator::Array(element), Value::Array(items)) => {
+                Value::Array(items.into_iter().map(|item| element.with_floats(item)).collect())
+            }
+            (Validator::Record(_, values), Value::Object(fields)) => {
+                Value::Object(fields.into_iter().map(|(name, value)| (name, values.with_floats(value))).collect())
+            }
+            (Validator::Object(known), Value::Object(fields)) => {
+                let fields = fields.into_iter().map(|(name, value)| {
+                    let field = known.iter().find(|field| field.name == name);
+                    let value = field.map_or(value.clone(), |field| field.validator.with_floats(value));
+                    (name, value)
+                });
+                Value::Object(fields.collect())
+            }
+            (Validator::Union(members), value) => {
+                let accepts = |value: &Value| members.iter().any(|member| member.takes(value));
+                if accepts(&value) {
+                    return value;
+                }
+                let others = members.iter().map(|member| member.with_floats(value.clone()));
+                others.into_iter().find(|other| accepts(other)).unwrap_or(value)
+            }
+            (_, value) => value,
+        }
+    }
+
+    /// Whether it accepts a value, going by its shape: ids of any table are ids.
+    fn takes(&self, value: &Value) -> bool {
+        self.check_value(value, &TableNumbers::default()).is_ok()
+            || matches!((self, value), (Validator::Id(_), Value::String(_)))
+    }
+
     /// The kinds of objects that it accepts.
     pub(crate) fn objects(&self) -> Vec<&[Field]> {
         match self {

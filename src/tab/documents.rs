@@ -6,7 +6,7 @@ use super::transaction::{Obstacle, Row, find_row};
 use super::{Tab, TransactionId};
 use crate::bytes::{Bytes, Reader};
 use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Item, Parts, RowStamps, Stamp, StoredRow, Why};
-use crate::document::{Document, Names};
+use crate::document::{self, Document, Names, Purpose};
 use crate::error::{Code, Error};
 use crate::id;
 use crate::keyspace::{self, Kind, Root, RowId, TableId};
@@ -139,8 +139,14 @@ impl Tab {
                     ("duplicate", "Another project or document has a row of the same id, which is shown.".to_string())
                 }
                 Why::Misfit => {
+                    let mut copy = hidden.document.to_vec();
+                    let malformed = document::canonicalize(&mut copy, &schema.names, Purpose::Insert).err();
                     let misfit = schema.check(table, &Document::new(&hidden.document)).err();
-                    let message = misfit.map(|mismatch| mismatch.write_error(&table.name).message);
+                    let no_time = "`_creationTime` is missing, or no number of milliseconds.";
+                    let message = misfit
+                        .map(|mismatch| mismatch.write_error(&table.name).message)
+                        .or(malformed.map(|error| error.message))
+                        .or((hidden.creation_time <= 0.0).then(|| no_time.to_string()));
                     let elsewhere = "What it belongs to is another document than the one that it lies in.";
                     ("misfit", message.unwrap_or_else(|| elsewhere.to_string()))
                 }

@@ -12,10 +12,12 @@ use crate::crdt::{
 };
 use crate::document::{self, Document, Purpose};
 use crate::error::{Code, Error};
+use crate::flat_map::FlatMap;
 use crate::id;
 use crate::keyspace::{self, Place, Root, RowId, TableId};
-use crate::schema::{Home, Schema, Table};
+use crate::schema::{Home, Schema, Table, Validator};
 use crate::store::{Direction, ReadError};
+use crate::value::Value;
 
 /// What a merge writes beside the rows that readers see.
 pub(crate) struct MergeDraft {
@@ -386,11 +388,24 @@ fn fitting(
     if fits(&document) {
         return Some((document, whole, None));
     }
+    // Whole numbers of others may be integers of theirs.
+    let whole = WholeRow { fields: with_floats(table.effective_validator(), whole.fields), ..whole };
+    let document = whole.document(&schema.names);
+    if fits(&document) {
+        return Some((document, whole, None));
+    }
     table.effective_validator().objects().into_iter().find_map(|fields| {
         let (known, rest) = whole.clone().split(|name| fields.iter().any(|field| field.name == name));
         let document = known.document(&schema.names);
         (rest.is_some() && fits(&document)).then_some((document, known, rest))
     })
+}
+
+fn with_floats(validator: &Validator, fields: FlatMap<String, Value>) -> FlatMap<String, Value> {
+    match validator.with_floats(Value::Object(fields)) {
+        Value::Object(fields) => fields,
+        _ => unreachable!("an object stays one"),
+    }
 }
 
 fn is_synced(schema: &Schema, name: &str) -> bool {

@@ -54,7 +54,7 @@ fn changes_and_what_is_stored_stay_as_they_are() {
 
     let tables: FlatMap<String, TableMap> = [("projects", true), ("tags", false)]
         .into_iter()
-        .map(|(name, is_taken)| (name.to_string(), TableMap { actor: 0, is_taken }))
+        .map(|(name, is_taken)| (name.to_string(), TableMap { map: table_map(0), is_taken }))
         .collect();
     let state = DocumentState { id, heads: vec![change.hash], max_op: 30, actor_count: 2, tables };
     golden::check("crdt-state", &state.encode());

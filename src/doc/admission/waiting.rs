@@ -34,6 +34,15 @@ impl Waiting {
         self.waiting.contains_key(hash)
     }
 
+    /// What a change lacks that waits here, or those that it waits for.
+    pub(super) fn lacking(&self, mut hash: ChangeHash) -> ChangeHash {
+        // A change can't wait for itself: each step goes to one that it follows.
+        while let Some((lacks, _)) = self.waiting.get(&hash) {
+            hash = *lacks;
+        }
+        hash
+    }
+
     /// Keeps a change that is not ready.
     pub(super) fn put(&mut self, pending: Pending) {
         let hash = pending.whole.hash;

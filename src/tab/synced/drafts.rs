@@ -6,8 +6,8 @@ use super::writer::RowWriter;
 use super::{Base, Document, Own, SyncedChange, home, value_of};
 use crate::bytes::{Bytes, Malformed};
 use crate::crdt::{
-    ActorId, ChangeEncoder, ChangeHash, DocumentId, DocumentState, Editor, Head, Marks, OpId, StoredRow, TableMap,
-    genesis, is_noted, table_map,
+    Action, ActorId, ChangeEncoder, ChangeHash, DocumentId, DocumentState, Editor, Head, Key, Marks, Object, Op, OpId,
+    StoredRow, TableMap, genesis, is_noted, table_map,
 };
 use crate::flat_map::FlatMap;
 use crate::id;
@@ -81,17 +81,26 @@ impl Draft {
         }
     }
 
-    /// The place of the actor that has made a table's map, which is made if it is not there.
-    fn table(&mut self, name: &str, root: Option<&str>) -> u32 {
+    /// A table's map, which is made if it is not there.
+    fn table(&mut self, name: &str, root: Option<&str>, random: Random) -> OpId {
         if let Some(map) = self.document.state.tables.get(name) {
-            return map.actor;
+            return map.map;
         }
         let (actor, change) = genesis(&self.document.state.id, name, root);
-        let place = self.add_actor(actor);
-        self.document.state.tables.insert(name.to_string(), TableMap { actor: place, is_taken: true });
-        self.chunks.extend_from_slice(&change.bytes);
-        self.add_head(change.hash);
-        place
+        let map = if self.document.actors.contains(&actor) {
+            // Somebody has taken away the one that all devices make.
+            let id = OpId { actor: self.author(random), counter: self.document.state.max_op + 1 + self.encoder.len() };
+            let (object, key) = (Object::Root, Key::Name(name));
+            self.encoder.push(&Op { object, key, action: Action::MakeMap, predecessors: &[] });
+            id
+        } else {
+            let place = self.add_actor(actor);
+            self.chunks.extend_from_slice(&change.bytes);
+            self.add_head(change.hash);
+            table_map(place)
+        };
+        self.document.state.tables.insert(name.to_string(), TableMap { map, is_taken: true });
+        map
     }
 
     fn author(&mut self, mut random: Random) -> u32 {
@@ -307,7 +316,7 @@ impl<'a> Drafts<'a> {
             draft.end_change(time);
         }
         draft.written_bytes += size;
-        let map = table_map(draft.table(&writer.table.name, own));
+        let map = draft.table(&writer.table.name, own, random.clone());
         let author = draft.author(random);
         let mut editor = Editor {
             names: &writer.schema.names,

@@ -458,7 +458,7 @@ fn devices_that_meet_have_the_same_rows() {
          {snapshots} snapshots"
     );
     assert!(
-        merges > 500 && outdated > 20 && rows > 200 && cuts > 100 && crashes > 50 && forgotten > 20 && snapshots > 20,
+        merges > 300 && outdated > 5 && rows > 200 && cuts > 100 && crashes > 50 && forgotten > 20 && snapshots > 20,
         "{said}"
     );
 }

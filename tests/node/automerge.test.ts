@@ -1,0 +1,984 @@
+// Documents of synced tables in stock automerge, in JavaScript: what Holdfast writes is read there, and the other way round.
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { isDeepStrictEqual } from "node:util";
+import * as Automerge from "@automerge/automerge";
+import { defineSchema, defineTable, type Id, openDatabase, v } from "../../ts/index.js";
+import { keyOf } from "../../ts/sync/frames.js";
+import { counter, linkInMemory, root, text, within, workspace } from "../../ts/sync/index.js";
+import { AutomergePeer, headsText, rowsOf, typeAt, withTable } from "../fixtures/automerge_peer.js";
+import { freshName } from "../fixtures/database.js";
+
+const { Counter, Float64, ImmutableString } = Automerge;
+
+const schema = defineSchema({
+  projects: defineTable({ name: v.string() }),
+  tasks: defineTable({
+    projectId: v.id("projects"),
+    title: v.string(),
+    notes: v.optional(v.string()),
+    votes: v.optional(v.number()),
+    done: v.optional(v.boolean()),
+    nothing: v.optional(v.null()),
+    estimate: v.optional(v.number()),
+    large: v.optional(v.int64()),
+    file: v.optional(v.bytes()),
+    tags: v.optional(v.array(v.string())),
+    address: v.optional(v.object({ street: v.string(), city: v.optional(v.string()) })),
+    meta: v.optional(v.record(v.string(), v.any())),
+    any: v.optional(v.any()),
+  }).index("by_title", ["title"]),
+  settings: defineTable({ theme: v.string() }),
+});
+const TABLES = ["projects", "tasks"] as const;
+
+async function device(t: TestContext) {
+  const db = await openDatabase({
+    name: freshName(),
+    storage: "memory",
+    schema,
+    sync: {
+      projects: root(),
+      tasks: within("projectId", { notes: text(), votes: counter() }),
+      settings: workspace(),
+    },
+    onProblem: (error) => {
+      throw error;
+    },
+  });
+  t.after(() => db.close());
+  return db;
+}
+
+type Device = Awaited<ReturnType<typeof device>>;
+
+/** Waits until something holds, for ten seconds at most. */
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (!(await holds())) {
+    if (Date.now() > end) assert.fail(`never: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Waits until the database and the peer have the same heads. */
+const met = (peer: AutomergePeer) => until("both have the same heads", () => peer.isSynced);
+
+/** A row without the fields that the schema does not know. */
+function known(table: (typeof TABLES)[number], row: Record<string, unknown>): Record<string, unknown> {
+  const names = ["_id", "_creationTime", ...Object.keys(schema.tables[table].validator.fields)];
+  return Object.fromEntries(Object.entries(row).filter(([name]) => names.includes(name)));
+}
+
+/**
+ * Every row of the database is what the documents say, as stock automerge reads them, and there are no others. Of a row
+ * that two documents have one is shown.
+ */
+async function assertSameRows(db: Device, peer: AutomergePeer): Promise<void> {
+  for (const table of TABLES) {
+    const shown = new Map((await db.query(table).collect()).map((row) => [row._id as string, row]));
+    const said = new Map<string, Record<string, unknown>>();
+    for (const [id, row] of peer.documents.flatMap((document) => [...rowsOf(document, table)])) {
+      const before = said.get(id);
+      if (before === undefined || !isDeepStrictEqual(before, shown.get(id))) said.set(id, known(table, row));
+    }
+    assert.deepEqual(new Map([...shown].sort()), new Map([...said].sort()), table);
+  }
+}
+
+/** The same of somebody who knows nothing yet, to whom the database gives all of it. */
+async function assertSameForNewcomers(db: Device, peer: AutomergePeer): Promise<void> {
+  const newcomer = new AutomergePeer();
+  newcomer.connect(db);
+  await met(newcomer);
+  newcomer.disconnect();
+  await assertSameRows(db, newcomer);
+  const headsOf = ({ documents }: AutomergePeer) => documents.map(headsText).sort();
+  assert.deepEqual(headsOf(newcomer), headsOf(peer));
+}
+
+/**
+ * Adds a row as JavaScript does. Whole numbers are floats only where they are assigned one by one: in objects and arrays
+ * stock automerge makes a map of a `Float64`.
+ */
+function addRow(document: any, table: string, id: string, fields: Record<string, unknown>): void {
+  document[table][id] = {};
+  for (const [name, value] of Object.entries({ _creationTime: new Float64(Date.now()), ...fields })) {
+    document[table][id][name] = value;
+  }
+}
+
+/** A document as others get it who load what stock automerge has saved. */
+function savedAndLoaded(document: Automerge.Doc<any>): Automerge.Doc<any> {
+  const loaded = Automerge.load<any>(Automerge.save(document));
+  assert.deepEqual(Automerge.getHeads(loaded), Automerge.getHeads(document));
+  assert.deepEqual(Automerge.toJS(loaded), Automerge.toJS(document));
+  return loaded;
+}
+
+/** A device with a task, and a peer that has it too. */
+async function pair(t: TestContext) {
+  const db = await device(t);
+  const project = await db.insert("projects", { name: "house" });
+  const task = await db.insert("tasks", {
+    projectId: project,
+    title: "paint",
+    notes: "the wall",
+    votes: 1,
+    tags: ["a", "b"],
+    meta: { color: "white", size: { wide: 1.5 } },
+  });
+  const peer = new AutomergePeer();
+  peer.connect(db);
+  t.after(() => peer.disconnect());
+  await met(peer);
+  /** Edits the task in JavaScript, and waits until the database has it. */
+  const edit = async (change: (row: any, document: any) => void) => {
+    peer.change(project, (document) => change(document.tasks[task], document));
+    await met(peer);
+  };
+  const row = async () => (await db.get(task))!;
+  return { db, project, task, peer, edit, row };
+}
+
+/** Objects within objects. */
+function nested(levels: number): unknown {
+  return levels === 0 ? "core" : { in: nested(levels - 1) };
+}
+
+const bytes = (...list: number[]) => new Uint8Array(list).buffer;
+
+test("all values are in stock automerge what the format says", async (t) => {
+  const { db, project, task, peer } = await pair(t);
+  const full = {
+    projectId: project,
+    title: "naïve 😀 \u{10ffff} \u0000\n",
+    notes: "a😀b",
+    votes: 3,
+    done: true,
+    nothing: null,
+    estimate: 2,
+    large: 2n ** 63n - 1n,
+    file: bytes(0, 255, 7),
+    tags: ["", "x", "😀"],
+    address: { street: "" },
+    meta: { "a key with spaces": 1n, empty: {}, none: [] },
+    any: [null, false, -0, NaN, Infinity, 1.5, -1n, "s", bytes(), [[]], { a: { b: [1] } }],
+  };
+  const id = await db.insert("tasks", full);
+  const deep = await db.insert("tasks", { projectId: project, title: "", notes: "", any: nested(14) as any });
+  await db.insert("settings", { theme: "dark" });
+  await met(peer);
+
+  assert.equal(peer.documents.length, 1, "what is somebody's own is nobody else's");
+  const document = savedAndLoaded(peer.of(project));
+  assert.deepEqual(Object.keys(document).sort(), ["_root", "projects", "tasks"]);
+  assert.deepEqual(Object.keys(document.tasks).sort(), [task, id, deep].sort());
+  assert.deepEqual(Object.keys(document.projects), [project]);
+  const stored = (await db.get(id))!;
+
+  const raw = (text: string) => new ImmutableString(text);
+  assert.deepEqual(document._root, raw(project));
+  assert.deepEqual(document.tasks[id], {
+    _creationTime: stored._creationTime,
+    projectId: raw(project),
+    title: raw(full.title),
+    notes: full.notes,
+    votes: new Counter(3),
+    done: true,
+    nothing: null,
+    estimate: 2,
+    large: full.large,
+    file: new Uint8Array([0, 255, 7]),
+    tags: ["", "x", "😀"].map(raw),
+    address: { street: raw("") },
+    meta: { "a key with spaces": 1, empty: {}, none: [] },
+    any: [null, false, -0, NaN, Infinity, 1.5, -1, raw("s"), new Uint8Array(), [[]], { a: { b: [1] } }],
+  });
+  const types = {
+    _creationTime: "f64",
+    title: "str",
+    notes: "text",
+    votes: "counter",
+    done: "boolean",
+    nothing: "null",
+    estimate: "f64",
+    large: "int",
+    file: "bytes",
+    tags: "list",
+    address: "map",
+  };
+  for (const [name, type] of Object.entries(types)) assert.equal(typeAt(document, "tasks", id, name), type, name);
+  assert.equal(typeAt(document, "tasks", id, "meta", "a key with spaces"), "int");
+  assert.equal(typeAt(document, "tasks", id, "any", 2), "f64");
+  assert.equal(typeAt(document, "tasks", deep, "notes"), "text");
+  assert.ok(!("large" in document.tasks[deep]), "what is not there is not there");
+  let inner = document.tasks[deep].any;
+  for (let level = 0; level < 14; level += 1) inner = inner.in;
+  assert.deepEqual(inner, raw("core"));
+
+  await assertSameRows(db, peer);
+  await assertSameForNewcomers(db, peer);
+});
+
+test("what Holdfast changes is changed in stock automerge", async (t) => {
+  const { db, project, task, peer } = await pair(t);
+  const garden = await db.insert("projects", { name: "garden" });
+  await db.patch(task, { title: "two", notes: "the big 😀 wall", votes: 4, tags: ["b", "c", "b"], meta: { n: 1 } });
+  await met(peer);
+  await assertSameRows(db, peer);
+  const { tasks } = peer.of(project);
+  assert.equal(tasks[task].notes, "the big 😀 wall");
+  assert.equal(tasks[task].votes.value, 4);
+  assert.deepEqual(tasks[task].tags.map(String), ["b", "c", "b"]);
+
+  // Not whole: no counter any more. And whole again.
+  await db.patch(task, { votes: 0.5, notes: undefined });
+  await met(peer);
+  assert.equal(typeAt(peer.of(project), "tasks", task, "votes"), "f64");
+  assert.equal(peer.of(project).tasks[task].notes, undefined);
+  await db.patch(task, { votes: 2, notes: "again" });
+  await met(peer);
+  assert.equal(typeAt(peer.of(project), "tasks", task, "votes"), "counter");
+  await assertSameRows(db, peer);
+
+  await db.patch(task, { projectId: garden });
+  await met(peer);
+  assert.equal(peer.documents.length, 2);
+  assert.deepEqual(peer.of(project).tasks[task]._movedTo, new ImmutableString(garden));
+  assert.deepEqual(peer.of(garden).tasks[task]._origin, new ImmutableString(project));
+  await assertSameRows(db, peer);
+
+  await db.delete(task);
+  await met(peer);
+  const deleted = peer.of(garden).tasks[task];
+  assert.equal(typeof deleted._deleted, "number");
+  assert.equal(deleted.notes, "again");
+  await assertSameRows(db, peer);
+  await db.sync.restore(task);
+  await met(peer);
+  await assertSameRows(db, peer);
+  for (const document of peer.documents) savedAndLoaded(document);
+  await assertSameForNewcomers(db, peer);
+});
+
+test("a string that JavaScript sets is a string in the row, and Holdfast edits it", async (t) => {
+  const { db, project, task, peer, edit, row } = await pair(t);
+  await edit((task) => {
+    task.title = "a text";
+    task.notes = "new 😀 notes";
+    task.tags = ["p", "q"];
+    task.meta.color = "red";
+    task.address = { street: "Main" };
+  });
+  assert.equal(typeAt(peer.of(project), "tasks", task, "title"), "text");
+  await assertSameRows(db, peer);
+  assert.deepEqual((await row()).tags, ["p", "q"]);
+  const found = await db
+    .query("tasks")
+    .withIndex("by_title", (q) => q.eq("title", "a text"))
+    .collect();
+  assert.equal(found.length, 1);
+
+  await db.patch(task, { title: "by Holdfast", tags: ["p", "r"], meta: { color: "green" }, address: { street: "M" } });
+  await db.mutate((ctx) => ctx.db.splice(task, "notes", 4, 2, "nice"));
+  await met(peer);
+  assert.equal(String(peer.of(project).tasks[task].title), "by Holdfast");
+  assert.equal(peer.of(project).tasks[task].notes, "new nice notes");
+  await assertSameRows(db, peer);
+
+  await edit((task) => (task.title = new ImmutableString("immutable")));
+  assert.equal((await row()).title, "immutable");
+  await edit((task) => (task.notes = new ImmutableString("immutable, too")));
+  assert.equal((await row()).notes, "immutable, too");
+  await db.mutate((ctx) => ctx.db.splice(task, "notes", 0, 9, "a text"));
+  await met(peer);
+  assert.equal(typeAt(peer.of(project), "tasks", task, "notes"), "text");
+  assert.equal(peer.of(project).tasks[task].notes, "a text, too");
+  await assertSameRows(db, peer);
+});
+
+test("letters, counters, items and nested values that JavaScript changes", async (t) => {
+  const { db, project, task, peer, edit, row } = await pair(t);
+  const path = ["tasks", task, "notes"];
+  await edit((_, document) => Automerge.splice(document, path, 4, 0, "😀big "));
+  assert.equal((await row()).notes, "the 😀big wall");
+  await edit((_, document) => Automerge.splice(document, path, 6, 4));
+  assert.equal((await row()).notes, "the 😀wall");
+  await edit((_, document) => Automerge.updateText(document, path, "a 😀😀 wall"));
+  assert.equal((await row()).notes, "a 😀😀 wall");
+  await edit((task) => task.votes.increment(4));
+  await edit((task) => task.votes.decrement(2));
+  assert.equal((await row()).votes, 3);
+  await edit((task) => task.tags.push("c", "d"));
+  await edit((task) => task.tags.unshift(new ImmutableString("z")));
+  await edit((task) => task.tags.splice(1, 2, "y"));
+  await edit((task) => (task.tags[0] = "x"));
+  assert.deepEqual((await row()).tags, ["x", "y", "c", "d"]);
+  await edit((task) => delete task.meta.color);
+  await edit((task) => (task.meta.size.high = new Float64(2)));
+  await edit((task) => (task.meta.list = [1.5, [null, true, new Date(5)], { large: 5n }]));
+  const meta = { size: { high: 2, wide: 1.5 }, list: [1.5, [null, true, 5], { large: 5n }] };
+  assert.deepEqual((await row()).meta, meta);
+  await edit((task) => (task.file = new Uint8Array([1, 2])));
+  await edit((task) => delete task.notes);
+  assert.deepEqual((await row()).file, bytes(1, 2));
+  assert.ok(!("notes" in (await row())));
+  await assertSameRows(db, peer);
+  // And Holdfast after that.
+  await db.patch(task, { tags: ["y", "d", "e"], meta: { ...meta, size: { high: 3 } }, notes: "n", votes: 10 });
+  await met(peer);
+  await assertSameRows(db, peer);
+  assert.equal(peer.of(project).tasks[task].votes.value, 10);
+  await assertSameForNewcomers(db, peer);
+});
+
+test("rows that JavaScript adds, replaces and deletes", async (t) => {
+  const { db, project, task, peer, row } = await pair(t);
+  const [added, other] = [db.newId("tasks"), db.newId("tasks")];
+  peer.change(project, (document) => {
+    addRow(document, "tasks", added, { projectId: project, title: "added" });
+    document.tasks[other] = { _creationTime: 1.5, projectId: new ImmutableString(project), title: "other", votes: 2.5 };
+  });
+  await met(peer);
+  assert.equal((await db.get(added))!.title, "added");
+  assert.equal((await db.get(other))!.votes, 2.5);
+  await assertSameRows(db, peer);
+  await db.patch(added, { title: "known", notes: "and noted", votes: 1 });
+  await met(peer);
+  assert.equal(peer.of(project).tasks[added].notes, "and noted");
+
+  // The whole row is another map.
+  peer.change(project, (document) => {
+    const _creationTime = new Float64(document.tasks[task]._creationTime);
+    addRow(document, "tasks", task, { _creationTime, projectId: project, title: "replaced" });
+  });
+  await met(peer);
+  assert.deepEqual(Object.keys(await row()).sort(), ["_creationTime", "_id", "projectId", "title"]);
+  await db.patch(task, { notes: "in the new map" });
+  await met(peer);
+  await assertSameRows(db, peer);
+
+  peer.change(project, (document) => delete document.tasks[task]);
+  await met(peer);
+  assert.equal(await db.get(task), null);
+  await assert.rejects(db.patch(task, { title: "x" }), /nonexistent document/);
+  await assertSameRows(db, peer);
+
+  // Deleted here and changed there, and the other way round.
+  peer.disconnect();
+  peer.change(project, (document) => delete document.tasks[added]);
+  await db.patch(added, { title: "not seen any more" });
+  await db.delete(other);
+  peer.change(project, (document) => (document.tasks[other].title = "kept with the deleted"));
+  peer.connect(db);
+  await met(peer);
+  assert.equal(await db.get(added), null);
+  assert.equal(await db.get(other), null);
+  await db.sync.restore(other);
+  assert.equal((await db.get(other))!.title, "kept with the deleted");
+  // An id that is free again.
+  await db.insert("tasks", { _id: task, projectId: project, title: "back" });
+  await met(peer);
+  assert.equal(String(peer.of(project).tasks[task].title), "back");
+  await assertSameRows(db, peer);
+  await assertSameForNewcomers(db, peer);
+});
+
+test("what JavaScript marks as deleted is deleted, and can be restored", async (t) => {
+  const { db, task, peer, edit, row } = await pair(t);
+  await edit((task) => (task._deleted = new Float64(Date.now())));
+  assert.equal(await db.get(task), null);
+  await assertSameRows(db, peer);
+  await db.sync.restore(task);
+  await met(peer);
+  assert.equal((await row()).title, "paint");
+  await edit((task) => (task._deleted = Date.now()));
+  assert.equal(await db.get(task), null);
+  await edit((task) => delete task._deleted);
+  assert.equal((await row()).title, "paint");
+  await assertSameRows(db, peer);
+});
+
+test("both write at the same time: one value is shown everywhere, and the other one is a conflict", async (t) => {
+  const { db, project, task, peer, row } = await pair(t);
+  for (const round of [1, 2, 3]) {
+    peer.disconnect();
+    const [here, there] = [`here ${round}`, `there ${round}`];
+    await db.patch(task, { title: here, meta: { color: here, size: { wide: 1.5 } }, tags: ["a", "b", here] });
+    await db.mutate((ctx) => ctx.db.increment(task, "votes", 2));
+    await db.mutate((ctx) => ctx.db.splice(task, "notes", 0, 0, "<"));
+    peer.change(project, (document) => {
+      const row = document.tasks[task];
+      // As a text and as a register.
+      row.title = round === 2 ? new ImmutableString(there) : there;
+      row.meta.color = there;
+      row.tags.push(there);
+      row.votes.increment(1);
+      Automerge.splice(document, ["tasks", task, "notes"], row.notes.length, 0, ">");
+    });
+    peer.connect(db);
+    await met(peer);
+    await assertSameRows(db, peer);
+    const { title, meta, tags, votes, notes } = await row();
+    assert.ok(title === here || title === there);
+    const color = meta!.color as string;
+    assert.deepEqual(await db.sync.conflicts(task), [
+      { path: ["meta", "color"], others: [color === here ? there : here] },
+      { path: ["title"], others: [title === here ? there : here] },
+    ]);
+    const conflicts = Automerge.getConflicts(peer.of(project).tasks[task], "title")!;
+    assert.deepEqual(Object.values(conflicts).map(String).sort(), [here, there]);
+    assert.deepEqual([...tags!].sort(), ["a", "b", here, there].sort());
+    assert.equal(votes, 1 + 3 * round);
+    assert.equal(notes, `${"<".repeat(round)}the wall${">".repeat(round)}`);
+    // Who writes next has decided, on either side.
+    if (round === 2) await db.patch(task, { title: "decided", tags: ["a", "b"], meta: { ...meta, color: "decided" } });
+    else {
+      peer.change(project, (document) => {
+        const row = document.tasks[task];
+        row.title = row.meta.color = "decided";
+        row.tags.splice(2, 2);
+      });
+    }
+    await met(peer);
+    assert.deepEqual(await db.sync.conflicts(task), []);
+    await assertSameRows(db, peer);
+  }
+});
+
+test("a row that both begin at the same time is one row", async (t) => {
+  const { db, project, peer } = await pair(t);
+  const id = db.newId("tasks");
+  peer.disconnect();
+  await db.insert("tasks", { _id: id, projectId: project, title: "here", notes: "from here", votes: 1 });
+  peer.change(project, (document) => {
+    addRow(document, "tasks", id, { projectId: project, title: "there", estimate: 1.5, tags: ["t"] });
+  });
+  peer.connect(db);
+  await met(peer);
+  const row = (await db.get(id))!;
+  assert.deepEqual(
+    [row.notes, row.votes, row.estimate, row.tags],
+    ["from here", 1, 1.5, ["t"]],
+    "it has what either of them has written",
+  );
+  await db.patch(id, { title: "one", estimate: 2.5, votes: 2, tags: ["t", "u"], notes: "from both" });
+  await met(peer);
+  const { title, estimate, votes, tags, notes } = (await db.get(id))!;
+  assert.deepEqual([title, estimate, votes, tags, notes], ["one", 2.5, 2, ["t", "u"], "from both"]);
+  savedAndLoaded(peer.of(project));
+});
+
+test("a row that does not fit the schema is told of, and returns when JavaScript mends it", async (t) => {
+  const { db, task, peer, edit, row } = await pair(t);
+  const problems = async () => (await db.sync.problems.current()).map(({ kind, table, id }) => ({ kind, table, id }));
+  const misfit = [{ kind: "misfit" as const, table: "tasks", id: task }];
+  await edit((task) => (task.done = "perhaps"));
+  assert.equal(await db.get(task), null);
+  assert.deepEqual(await problems(), misfit);
+  const { fields, message } = (await db.sync.problems.current())[0]!;
+  assert.equal(fields.done, "perhaps");
+  assert.match(message, /done/);
+  await edit((task) => (task.done = true));
+  assert.equal((await row()).done, true);
+  assert.deepEqual(await problems(), []);
+  await assertSameRows(db, peer);
+  for (const [breaks, mends] of [
+    [(task: any) => delete task.title, (task: any) => (task.title = "back")],
+    [(task: any, other: any) => (task.projectId = other), (task: any, project: any) => (task.projectId = project)],
+    [(task: any) => task.tags.push(null), (task: any) => task.tags.pop()],
+    [(task: any) => (task.address = []), (task: any) => (task.address = { street: "s" })],
+  ] as const) {
+    const own = (await row()).projectId;
+    const other = db.newId("projects");
+    await edit((task) => breaks(task, other));
+    assert.deepEqual(await problems(), misfit, String(breaks));
+    await edit((task) => mends(task, own));
+    assert.deepEqual(await problems(), [], String(mends));
+    await row().then(({ projectId }) => assert.equal(projectId, own));
+  }
+  await db.patch(task, { title: "still editable", address: { street: "t" }, tags: ["x"] });
+  await met(peer);
+});
+
+test("what no schema knows is not shown, and survives what Holdfast does beside it", async (t) => {
+  const { db, project, task, peer, edit, row } = await pair(t);
+  await edit((task, document) => {
+    task.color = "red";
+    task._private = "p";
+    task["$price"] = 5;
+    task["größe"] = 3;
+    task.list = [{ a: 1 }];
+    document.labels = { l1: { name: "label" } };
+    document.note = "of the document";
+    document.tasks.nonsense = { title: "no id" };
+    document.tasks[project] = { title: "the id of another table" };
+  });
+  const { _id, _creationTime, ...fields } = await row();
+  assert.deepEqual(Object.keys(fields).sort(), ["meta", "notes", "projectId", "tags", "title", "votes"]);
+  assert.equal(await db.query("tasks").count(), 1);
+  assert.deepEqual(await db.sync.problems.current(), []);
+  await db.patch(task, { title: "t", notes: "n", tags: undefined });
+  await db.replace(task, { projectId: project, title: "whole", votes: 5 });
+  await db.delete(task);
+  await db.sync.restore(task);
+  await met(peer);
+  const document = savedAndLoaded(peer.of(project));
+  const { color, _private, $price, größe, list } = document.tasks[task];
+  assert.deepEqual([color, _private, $price, größe, list], ["red", "p", 5, 3, [{ a: 1 }]]);
+  assert.deepEqual([document.labels, document.note], [{ l1: { name: "label" } }, "of the document"]);
+  assert.equal(document.tasks.nonsense.title, "no id");
+  assert.equal((await row()).title, "whole");
+});
+
+test("a document that JavaScript makes by the book is taken in, and both go on with it", async (t) => {
+  const db = await device(t);
+  const peer = new AutomergePeer();
+  const [project, task] = [db.newId("projects"), db.newId("tasks")];
+  const id = crypto.getRandomValues(new Uint8Array(16));
+  // The map of tasks is not there yet: whoever writes the first one makes it.
+  peer.add(id, Automerge.clone(await withTable(Automerge.init(), id, "projects", project)));
+  peer.change(project, (document) => addRow(document, "projects", project, { name: "made in JavaScript" }));
+  peer.connect(db);
+  t.after(() => peer.disconnect());
+  await met(peer);
+  assert.equal((await db.get(project))!.name, "made in JavaScript");
+  await assertSameRows(db, peer);
+
+  // Both make the map of tasks at the same time: it is one.
+  peer.disconnect();
+  await db.insert("tasks", { projectId: project, title: "here", notes: "text" });
+  const document = await withTable(peer.of(project), id, "tasks");
+  peer.replace(project, () => document);
+  peer.change(project, (document) => addRow(document, "tasks", task, { projectId: project, title: "there" }));
+  peer.connect(db);
+  await met(peer);
+  assert.equal(await db.query("tasks").count(), 2);
+  assert.equal(Automerge.getConflicts(peer.of(project), "tasks"), undefined);
+  await assertSameRows(db, peer);
+  await db.patch(task, { title: "patched", votes: 1 });
+  await db.patch(project, { name: "renamed" });
+  await met(peer);
+  peer.change(project, (document) => document.tasks[task].votes.increment(2));
+  await met(peer);
+  assert.equal((await db.get(task))!.votes, 3);
+  await assertSameRows(db, peer);
+  await assertSameForNewcomers(db, peer);
+  savedAndLoaded(peer.of(project));
+});
+
+test("a document that does not say whose it is, or of somebody unknown, is refused and changes nothing", async (t) => {
+  const { db, project, peer } = await pair(t);
+  const refused = async (root: unknown, reason: RegExp) => {
+    const other = new AutomergePeer();
+    const id = crypto.getRandomValues(new Uint8Array(16));
+    const document = await withTable(Automerge.init(), id, "projects");
+    other.add(
+      id,
+      Automerge.change(Automerge.clone(document), (document: any) => {
+        if (root !== undefined) document._root = root;
+        addRow(document, "projects", db.newId("projects"), { name: "nobody's" });
+      }),
+    );
+    other.connect(db);
+    await until("it is refused", async () => {
+      const problems = await db.sync.problems.current();
+      return problems.some(
+        ({ kind, id: of, message }) => kind === "refused" && of === keyOf(id) && reason.test(message),
+      );
+    });
+    other.disconnect();
+  };
+  await refused(undefined, /whose it is/);
+  await refused(5, /whose it is/);
+  await refused(new ImmutableString("nonsense"), /whose it is/);
+  await refused(new ImmutableString(db.newId("tasks")), /does not know/);
+  await refused(new ImmutableString(project), /another one already/);
+  assert.equal(await db.query("projects").count(), 1);
+  peer.change(project, (document) => (document.projects[project].name = "goes on"));
+  await met(peer);
+  assert.equal((await db.get(project))!.name, "goes on");
+});
+
+test("formatted text is text, and is still formatted after Holdfast's edit", async (t) => {
+  const { db, project, task, peer, edit, row } = await pair(t);
+  const path = ["tasks", task, "notes"];
+  await edit((_, document) => Automerge.mark(document, path, { start: 4, end: 8, expand: "both" }, "bold", true));
+  assert.equal((await row()).notes, "the wall");
+  await db.mutate((ctx) => ctx.db.splice(task, "notes", 0, 3, "a"));
+  await db.mutate((ctx) => ctx.db.splice(task, "notes", 6, 0, "s"));
+  await met(peer);
+  assert.deepEqual(Automerge.spans(peer.of(project), path), [
+    { type: "text", value: "a " },
+    { type: "text", value: "walls", marks: { bold: true } },
+  ]);
+  await edit((_, document) => Automerge.splitBlock(document, path, 1, { type: new ImmutableString("paragraph") }));
+  assert.equal((await row()).notes, "a\u{fffc} walls");
+  await edit((_, document) => Automerge.unmark(document, path, { start: 0, end: 4, expand: "none" }, "bold"));
+  await db.patch(task, { title: "beside it" });
+  await met(peer);
+  assert.equal((await row()).notes, "a\u{fffc} walls");
+  assert.equal(Automerge.spans(peer.of(project), path)[1]!.type, "block");
+});
+
+test("what is too deep for a row stays in the document", async (t) => {
+  const { db, project, task, peer, edit, row } = await pair(t);
+  await edit((task) => (task.any = nested(40)));
+  await db.patch(task, { title: "beside it" });
+  await met(peer);
+  assert.equal((await row()).title, "beside it");
+  let inner = peer.of(project).tasks[task].any;
+  for (let level = 0; level < 40; level += 1) inner = inner.in;
+  assert.equal(inner, "core");
+});
+
+test("numbers of stock automerge: whole ones are numbers where the schema has numbers", async (t) => {
+  const { db, project, task, peer, edit, row } = await pair(t);
+  // automerge in JavaScript writes whole numbers as integers.
+  await edit((task) => {
+    task.estimate = 5;
+    task.votes = 7;
+    task.large = 9n;
+  });
+  assert.equal(typeAt(peer.of(project), "tasks", task, "estimate"), "int");
+  assert.deepEqual([(await row())?.estimate, (await row())?.votes, (await row())?.large], [5, 7, 9n]);
+  const added = db.newId("tasks");
+  peer.change(project, (document) => {
+    document.tasks[added] = { _creationTime: Date.now(), projectId: project, title: "added" };
+  });
+  await met(peer);
+  assert.equal((await db.get(added))?.title, "added");
+  await db.patch(task, { estimate: 6, votes: 8 });
+  await met(peer);
+  assert.equal(Number(peer.of(project).tasks[task].votes), 8);
+});
+
+test("when a row was created is the same for everybody, whoever has known it before", async (t) => {
+  const { db, project, task, peer, edit } = await pair(t);
+  await edit((task) => (task._creationTime = 2.5));
+  const id = db.newId("tasks");
+  peer.disconnect();
+  await db.insert("tasks", { _id: id, projectId: project, title: "here" });
+  // Whoever has made more changes has written last.
+  for (let time = 0.5; time < 20; time += 1) {
+    peer.change(project, (document) => (document.tasks[task].estimate = time));
+  }
+  peer.change(project, (document) => {
+    addRow(document, "tasks", id, { projectId: project, title: "there", _creationTime: 1.5 });
+  });
+  peer.connect(db);
+  await met(peer);
+  const newcomer = await device(t);
+  const link = linkInMemory(db, newcomer);
+  await until("the other database has it", () => link.isSynced);
+  for (const row of [task, id]) {
+    assert.equal((await newcomer.get(row))!._creationTime, (await db.get(row))!._creationTime);
+  }
+});
+
+test("a document that JavaScript makes by an ordinary change goes on with what Holdfast writes", async (t) => {
+  const db = await device(t);
+  const peer = new AutomergePeer();
+  const [project, task] = [db.newId("projects"), db.newId("tasks")];
+  const document = Automerge.change(Automerge.init<any>(), (document) => {
+    document._root = new ImmutableString(project);
+    document.projects = {};
+    document.tasks = {};
+    addRow(document, "projects", project, { name: "made in JavaScript" });
+    addRow(document, "tasks", task, { projectId: project, title: "made in JavaScript" });
+  });
+  peer.add(crypto.getRandomValues(new Uint8Array(16)), document);
+  peer.connect(db);
+  t.after(() => peer.disconnect());
+  await met(peer);
+  await assertSameRows(db, peer);
+  await db.patch(task, { title: "patched" });
+  await met(peer);
+  await assertSameRows(db, peer);
+  // It has to be where everybody looks for it.
+  await db.insert("tasks", { projectId: project, title: "by Holdfast" });
+  await met(peer);
+  await assertSameRows(db, peer);
+  await assertSameForNewcomers(db, peer);
+});
+
+test("the root of a document may be a string as JavaScript sets it", async (t) => {
+  const db = await device(t);
+  const peer = new AutomergePeer();
+  const project = db.newId("projects");
+  const id = crypto.getRandomValues(new Uint8Array(16));
+  const document = await withTable(Automerge.init(), id, "projects");
+  peer.add(
+    id,
+    Automerge.change(Automerge.clone(document), (document: any) => {
+      document._root = project;
+      addRow(document, "projects", project, { name: "made in JavaScript" });
+    }),
+  );
+  peer.connect(db);
+  t.after(() => peer.disconnect());
+  await until("it is taken in or refused", async () => {
+    return (await db.get(project)) !== null || (await db.sync.problems.current()).length > 0;
+  });
+  assert.deepEqual(await db.sync.problems.current(), []);
+  assert.equal((await db.get(project))!.name, "made in JavaScript");
+});
+
+test("rows go with the map of their table when JavaScript replaces or deletes it", async (t) => {
+  const { db, project, peer } = await pair(t);
+  peer.change(project, (document) => {
+    document.tasks = {};
+    addRow(document, "tasks", db.newId("tasks"), { projectId: project, title: "in the new map" });
+  });
+  await met(peer);
+  await assertSameRows(db, peer);
+  await db.insert("tasks", { projectId: project, title: "by Holdfast" });
+  await met(peer);
+  await assertSameRows(db, peer);
+  peer.change(project, (document) => delete document.tasks);
+  await met(peer);
+  await assertSameRows(db, peer);
+  await db.insert("tasks", { projectId: project, title: "by Holdfast again" });
+  await met(peer);
+  await assertSameRows(db, peer);
+  await assertSameForNewcomers(db, peer);
+});
+
+test("of a change that comes without those that it follows, the database asks for those", async (t) => {
+  const { db, project, task, peer } = await pair(t);
+  peer.disconnect();
+  const [id, before] = [peer.idOf(project), peer.of(project)];
+  const between = Automerge.change(Automerge.clone(before), (document: any) => (document.tasks[task].title = "one"));
+  const after = Automerge.change(between, (document: any) => (document.tasks[task].title = "two"));
+  const changes = [Automerge.getLastLocalChange(after)!];
+  // The filter by which a peer finds out what the other one has takes a change for known now and then that is not.
+  const message = Automerge.encodeSyncMessage({ heads: Automerge.getHeads(after), need: [], have: [], changes });
+  const [stock, state] = Automerge.receiveSyncMessage(Automerge.clone(before), Automerge.initSyncState(), message);
+  const [, answer] = Automerge.generateSyncMessage(stock, state);
+  assert.deepEqual(Automerge.decodeSyncMessage(answer!).need, Automerge.getHeads(between), "as stock automerge does");
+
+  const needs: string[][] = [];
+  const end = db.sync.attach({
+    send: (frame) => {
+      if (frame.type === "sync") needs.push(Automerge.decodeSyncMessage(frame.message).need);
+    },
+    restart: () => assert.fail("it has begun anew"),
+    status: () => {},
+    idle: () => {},
+  });
+  await until("it has said what it has", () => needs.length > 0 && end.isIdle());
+  end.receive({ type: "sync", id, message });
+  await until("it has answered", () => needs.length > 1 && end.isIdle());
+  end.end();
+  assert.deepEqual(needs.at(-1), Automerge.getHeads(between));
+});
+
+test("a row that does not fit is told of with what is wrong with it", async (t) => {
+  const { db, project, peer } = await pair(t);
+  const [timeless, large] = [db.newId("tasks"), db.newId("tasks")];
+  peer.change(project, (document) => {
+    document.tasks[timeless] = { projectId: project, title: "without a time" };
+    addRow(document, "tasks", large, { projectId: project, title: "large", file: new Uint8Array(2 ** 20) });
+  });
+  await met(peer);
+  const problems = new Map((await db.sync.problems.current()).map(({ id, message }) => [id, message]));
+  assert.deepEqual([...problems.keys()].sort(), [timeless, large].sort());
+  assert.match(problems.get(timeless)!, /_creationTime/);
+  assert.match(problems.get(large)!, /large/);
+});
+
+/** A deterministic source of random choices. */
+class Dice {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed;
+  }
+
+  /** A whole number below a limit. */
+  below(limit: number): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
+  }
+
+  one<T>(choices: readonly T[]): T {
+    return choices[this.below(choices.length)]!;
+  }
+
+  text(): string {
+    return Array.from({ length: this.below(4) }, () => this.one(["a", "b", "é", "😀", " ", "\u{10ffff}"])).join("");
+  }
+
+  /** A value that both sides can write: numbers that are whole are integers in JavaScript. */
+  value(levels = 2): any {
+    const kinds = levels === 0 ? 6 : 8;
+    switch (this.below(kinds)) {
+      case 0:
+        return null;
+      case 1:
+        return this.one([true, false]);
+      case 2:
+        return this.below(10) + 0.5;
+      case 3:
+        return BigInt(this.below(1000)) - 500n;
+      case 4:
+      case 5:
+        return this.text();
+      case 6:
+        return Array.from({ length: this.below(3) }, () => this.value(levels - 1));
+      default:
+        return Object.fromEntries(["k", "l"].slice(this.below(3)).map((name) => [name, this.value(levels - 1)]));
+    }
+  }
+
+  /** Places between the letters of a text, as JavaScript counts: where to begin, and how many units from there. */
+  range(text: string): [at: number, count: number] {
+    const ends = [0];
+    for (const letter of text) ends.push(ends.at(-1)! + letter.length);
+    const [one, two] = [this.one(ends), this.one(ends)].sort((a, b) => a - b) as [number, number];
+    return [one, two - one];
+  }
+}
+
+/** One random edit in the database. */
+async function editRows(db: Device, dice: Dice, projects: readonly Id<"projects">[]): Promise<void> {
+  await db.mutate(async ({ db }) => {
+    const rows = await db.query("tasks").collect();
+    if (rows.length === 0 || dice.below(8) === 0) {
+      const projectId = dice.one(projects);
+      await db.insert("tasks", { projectId, title: dice.text(), notes: dice.text(), votes: 1, tags: ["t"] });
+      return;
+    }
+    const { _id: id, notes = "", tags = [], meta = {} } = dice.one(rows);
+    const patch = (fields: object) => db.patch(id, fields);
+    switch (dice.below(11)) {
+      case 0:
+        return patch({ title: dice.text(), done: dice.one([true, undefined]) });
+      case 1:
+        return patch({ notes: dice.one([dice.text(), undefined]) });
+      case 2:
+        if (notes === "") return patch({ notes: dice.text() });
+        return db.splice(id, "notes", ...dice.range(notes), dice.text());
+      case 3:
+        return patch({ votes: dice.one([2, 0.5, undefined]) });
+      case 4:
+        if (typeof rows.find((row) => row._id === id)!.votes !== "number") return patch({ votes: 1 });
+        return db.increment(id, "votes", dice.below(5) - 2);
+      case 5:
+        return patch({ tags: tags.toSpliced(dice.below(tags.length + 1), dice.below(2), dice.text()) });
+      case 6:
+        return patch({ meta: { ...meta, [dice.one(["m", "n"])]: dice.value() } });
+      case 7:
+        return patch({ any: dice.value(), estimate: dice.below(9) });
+      case 8:
+        return patch({ large: BigInt(dice.below(99)), address: { street: dice.text() } });
+      case 9:
+        return patch({ projectId: dice.one(projects) });
+      default:
+        return dice.below(3) === 0 ? db.delete(id) : patch({ file: bytes(dice.below(256)) });
+    }
+  });
+}
+
+/** One random edit in stock automerge. */
+function editDocument(db: Device, peer: AutomergePeer, dice: Dice, project: Id<"projects">): void {
+  const ids = [...rowsOf(peer.of(project), "tasks").keys()];
+  const string = (text: string) => (dice.below(2) === 0 ? text : new ImmutableString(text));
+  peer.change(project, (document) => {
+    // Nobody has put a task there yet.
+    if (document.tasks === undefined) return;
+    if (ids.length === 0 || dice.below(8) === 0) {
+      const votes = new Counter(dice.below(5));
+      const fields = { projectId: project, title: string(dice.text()), votes, tags: [dice.text()] };
+      return addRow(document, "tasks", db.newId("tasks"), fields);
+    }
+    const id = dice.one(ids);
+    const row = document.tasks[id];
+    switch (dice.below(12)) {
+      case 0:
+        return void (row.title = string(dice.text()));
+      case 1:
+        return dice.below(3) > 0 ? void (row.notes = string(dice.text())) : void delete row.notes;
+      case 2:
+      case 3:
+        if (typeof row.notes !== "string") return void (row.notes = dice.text());
+        return Automerge.splice(document, ["tasks", id, "notes"], ...dice.range(row.notes), dice.text());
+      case 4:
+        if (!Automerge.isCounter(row.votes)) return void (row.votes = new Counter(dice.below(3)));
+        return void row.votes.increment(dice.below(5));
+      case 5:
+      case 6: {
+        if (row.tags === undefined) return void (row.tags = [dice.text()]);
+        const place = dice.below(row.tags.length + 1);
+        if (place < row.tags.length && dice.below(2) === 0) row.tags[place] = string(dice.text());
+        else row.tags.splice(place, dice.below(2), string(dice.text()));
+        return;
+      }
+      case 7:
+        if (row.meta === undefined) return void (row.meta = { m: dice.value() });
+        if (dice.below(3) === 0) delete row.meta.m;
+        else row.meta[dice.one(["m", "n"])] = dice.value();
+        return;
+      case 8:
+        row.any = dice.value();
+        row.estimate = new Float64(dice.below(9));
+        return;
+      case 9:
+        row.large = BigInt(dice.below(99));
+        row.unknown = dice.value();
+        return;
+      case 10:
+        row.address = { street: dice.text() };
+        row.file = new Uint8Array([dice.below(256)]);
+        return;
+      default:
+        if (dice.below(2) === 0) return void delete document.tasks[id];
+        return addRow(document, "tasks", id, {
+          _creationTime: new Float64(row._creationTime),
+          projectId: project,
+          title: string("replaced"),
+        });
+    }
+  });
+}
+
+for (let seed = 1; seed <= 30; seed += 1) {
+  test(`both sides edit at random and have the same in the end, seed ${seed}`, async (t) => {
+    const dice = new Dice(seed);
+    const { db, project, peer } = await pair(t);
+    const projects = [project, await db.insert("projects", { name: "garden" })];
+    await met(peer);
+    for (let round = 0; round < 8; round += 1) {
+      if (dice.below(2) === 0) peer.disconnect();
+      for (let edits = dice.below(6); edits > 0; edits -= 1) {
+        if (dice.below(2) === 0) await editRows(db, dice, projects);
+        else editDocument(db, peer, dice, dice.one(projects));
+      }
+      if (dice.below(2) === 0) continue;
+      if (!peer.isConnected) peer.connect(db);
+      await met(peer);
+      await assertSameRows(db, peer);
+    }
+    peer.connect(db);
+    await met(peer);
+    await assertSameRows(db, peer);
+    assert.deepEqual(
+      (await db.sync.problems.current()).filter(({ kind }) => kind !== "duplicate"),
+      [],
+    );
+    for (const document of peer.documents) savedAndLoaded(document);
+    await assertSameForNewcomers(db, peer);
+    const newcomer = await device(t);
+    const link = linkInMemory(db, newcomer);
+    await until("the other database has it", () => link.isSynced);
+    // Of copies of which neither speaks of the other each database shows the one that it has known first.
+    const duplicates = [...(await db.sync.problems.current()), ...(await newcomer.sync.problems.current())];
+    const hasOneCopy = ({ _id }: { _id: string }) => duplicates.every(({ id }) => id !== _id);
+    const rowsById = async (db: Device) =>
+      (await db.query("tasks").collect()).filter(hasOneCopy).sort((one, two) => (one._id < two._id ? -1 : 1));
+    assert.deepEqual(await rowsById(newcomer), await rowsById(db));
+  });
+}
