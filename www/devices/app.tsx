@@ -29,7 +29,7 @@ export function App() {
             <HoldfastProvider key={device.session} database={device.db}>
               <section className="device panel" aria-label={device.device}>
                 <Boundary>
-                  <DeviceView device={device} link={now.link} />
+                  <DeviceView device={device} link={now.link} news={now.news} />
                 </Boundary>
               </section>
             </HoldfastProvider>
@@ -53,8 +53,7 @@ function Connection({ opened }: { opened: Opened }) {
   const text = {
     same: "Both have the same",
     meeting: "Passing on changes…",
-    apart:
-      count === 0 ? "Offline: nothing has changed yet" : `Offline: ${plural(count, "change waits", "changes wait")}`,
+    apart: count === 0 ? "Offline: no changes yet" : `Offline: ${plural(count, "change waits", "changes wait")}`,
   }[state];
   return (
     <>

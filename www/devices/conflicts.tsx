@@ -2,8 +2,9 @@
 import type { Conflict } from "holdfast/sync";
 import { useEffect, useId, useState } from "react";
 import { plural } from "../format";
+import { type Store, useStore } from "../store";
 import { ActionButton } from "../views/parts";
-import { change, type Device, fail, isEnd, type LinkState } from "./devices";
+import { change, type Device, fail, isEnd } from "./devices";
 import type { Id, Project, Task } from "./schema";
 import { nameOf, textOf } from "./words";
 
@@ -11,13 +12,13 @@ interface Props {
   device: Device;
   task: Task;
   projects: readonly Project[];
-  state: LinkState;
+  news: Store<number>;
 }
 
 const none: readonly Conflict[] = [];
 
 /** They may change with the task, and with what comes from the other device even if the task shows the same. */
-function useConflicts({ db }: Device, task: Task, state: LinkState): readonly Conflict[] {
+function useConflicts({ db }: Device, task: Task, news: number): readonly Conflict[] {
   const [conflicts, setConflicts] = useState(none);
   useEffect(() => {
     let isAsked = true;
@@ -29,13 +30,13 @@ function useConflicts({ db }: Device, task: Task, state: LinkState): readonly Co
     return () => {
       isAsked = false;
     };
-  }, [db, task, state]);
+  }, [db, task, news]);
   return conflicts;
 }
 
-export function Conflicts({ device, task, projects, state }: Props) {
+export function Conflicts({ device, task, projects, news }: Props) {
   const id = useId();
-  const choices = useConflicts(device, task, state).flatMap(({ path, others }) => {
+  const choices = useConflicts(device, task, useStore(news)).flatMap(({ path, others }) => {
     const field = path[0] as keyof Task;
     return others.filter((value) => value !== task[field]).map((value) => ({ field, value }));
   });

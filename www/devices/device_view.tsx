@@ -4,7 +4,7 @@ import { useQuery } from "holdfast/react";
 import { useCallback, useState, useSyncExternalStore } from "react";
 import { plural } from "../format";
 import { say } from "../notices";
-import { useStore } from "../store";
+import { type Store, useStore } from "../store";
 import { ActionButton } from "../views/parts";
 import { change, type Device, type LinkState, useLinkState } from "./devices";
 import { HistoryDialog } from "./history_dialog";
@@ -12,7 +12,7 @@ import type { Id, Model, Project } from "./schema";
 import { TaskView } from "./task_view";
 import type { GenericQueryCtx } from "holdfast";
 
-export function DeviceView({ device, link }: { device: Device; link: MemoryLink }) {
+export function DeviceView({ device, link, news }: { device: Device; link: MemoryLink; news: Store<number> }) {
   const state = useLinkState(link);
   const projects = useQuery(device.db.query("projects"));
   const [chosen, choose] = useState<Id<"projects">>();
@@ -37,7 +37,7 @@ export function DeviceView({ device, link }: { device: Device; link: MemoryLink 
               </button>
             ))}
           </div>
-          <Tasks key={project._id} device={device} project={project} projects={projects} state={state} />
+          <Tasks key={project._id} device={device} project={project} projects={projects} news={news} />
         </>
       )}
     </>
@@ -59,10 +59,10 @@ interface TasksProps {
   device: Device;
   project: Project;
   projects: readonly Project[];
-  state: LinkState;
+  news: Store<number>;
 }
 
-function Tasks({ device, project, projects, state }: TasksProps) {
+function Tasks({ device, project, projects, news }: TasksProps) {
   const query = device.db.query("tasks").withIndex("by_project", (q) => q.eq("projectId", project._id));
   const tasks = useQuery(query);
   return (
@@ -72,13 +72,13 @@ function Tasks({ device, project, projects, state }: TasksProps) {
       ) : (
         <ul className="tasks" aria-label={`Tasks of ${project.name}`}>
           {tasks.map((task) => (
-            <TaskView key={task._id} device={device} task={task} projects={projects} state={state} />
+            <TaskView key={task._id} device={device} task={task} projects={projects} news={news} />
           ))}
           {tasks.length === 0 && <li className="hint">No tasks here. Add one, or move one here.</li>}
         </ul>
       )}
       <AddTask device={device} project={project} />
-      <Bin device={device} project={project} projects={projects} state={state} />
+      <Bin device={device} project={project} projects={projects} news={news} />
     </>
   );
 }
@@ -119,7 +119,7 @@ function AddTask({ device, project }: { device: Device; project: Project }) {
 }
 
 /** Tasks that were deleted, from whichever device. */
-function Bin({ device, project, projects, state }: TasksProps) {
+function Bin({ device, project, projects, news }: TasksProps) {
   const [shown, show] = useState<{ _id: Id<"tasks">; title: string }>();
   const deleted = useQuery(
     async ({ db }: GenericQueryCtx<Model>) => {
@@ -168,7 +168,7 @@ function Bin({ device, project, projects, state }: TasksProps) {
           device={device}
           task={{ ...shown, projectId: project._id }}
           projects={projects}
-          version={state}
+          news={news}
           close={() => show(undefined)}
         />
       )}

@@ -22,6 +22,8 @@ export interface Opened {
   readonly is: "open";
   readonly devices: readonly [Device, Device];
   readonly link: MemoryLink;
+  /** Another number when something may have come from the other device, also if rows show the same as before. */
+  readonly news: Store<number>;
 }
 
 /** Whether there are devices to show. */
@@ -51,11 +53,29 @@ export async function start(): Promise<void> {
     await first.db.mutate(async ({ db }) => {
       for (const projectId of await addSamples(db)) await sign(db, first, projectId);
     });
-    phase.set({ is: "open", devices, link: linkInMemory(first.db, second.db) });
+    const link = linkInMemory(first.db, second.db);
+    phase.set({ is: "open", devices, link, news: newsOf(link) });
   } catch (error) {
     phase.set({ is: "refused", error, isGone: false });
     await closeAll(opened);
   }
+}
+
+/** So long news are gathered: a link has much to tell. */
+const gatheredMs = 50;
+
+function newsOf(link: MemoryLink): Store<number> {
+  const news = new Store(0);
+  let isDue = false;
+  link.subscribe(() => {
+    if (isDue) return;
+    isDue = true;
+    setTimeout(() => {
+      isDue = false;
+      news.set(news.value + 1);
+    }, gatheredMs);
+  });
+  return news;
 }
 
 const closeAll = (devices: readonly Device[]): Promise<unknown> =>

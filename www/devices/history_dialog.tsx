@@ -2,18 +2,20 @@
 import type { HistoryEntry } from "holdfast/sync";
 import { useEffect, useState } from "react";
 import { say } from "../notices";
+import { type Store, useStore } from "../store";
 import { ActionButton, Dialog } from "../views/parts";
 import { authorsOf } from "./authors";
 import { change, type Device, explained } from "./devices";
-import type { Id, Project } from "./schema";
+import type { Id, Project, Task } from "./schema";
 import { nameOf, textOf } from "./words";
 
 interface Props {
   device: Device;
   task: { _id: Id<"tasks">; title: string; projectId: Id<"projects"> };
+  /** The task as it is shown, if it is. */
+  now?: Task;
   projects: readonly Project[];
-  /** Another one when there may be something new. */
-  version: string;
+  news: Store<number>;
   close: () => void;
 }
 
@@ -22,13 +24,14 @@ const pageSize = 50;
 
 type Found = { entries: readonly HistoryEntry[]; authors: ReadonlyMap<string, string>; hasMore: boolean };
 
-export function HistoryDialog({ device, task, projects, version, close }: Props) {
+export function HistoryDialog({ device, task, now, projects, news, close }: Props) {
   const [found, setFound] = useState<Found>();
   const [error, setError] = useState<unknown>();
   const [limit, setLimit] = useState(pageSize);
   const [tries, setTries] = useState(0);
   const { _id, title, projectId } = task;
   const { db } = device;
+  const version = useStore(news);
   useEffect(() => {
     let isAsked = true;
     // One more, to know whether there is more.
@@ -73,7 +76,7 @@ export function HistoryDialog({ device, task, projects, version, close }: Props)
         </p>
       )}
       {error !== undefined && <Failure error={error} retry={() => setTries(tries + 1)} />}
-      {found?.entries.length === 0 && <p className="hint">Nothing is known of it yet. Wait until it is saved.</p>}
+      {found?.entries.length === 0 && <p className="hint">Nothing of it is saved yet. Close this, and look again.</p>}
       <ol className="entries">
         {grouped(found?.entries ?? []).map((entry, index) => (
           <li key={entry.change}>
@@ -84,7 +87,7 @@ export function HistoryDialog({ device, task, projects, version, close }: Props)
               </p>
               <What entry={entry} projects={projects} />
             </div>
-            {index === 0 && entry.kind !== "deleted" ? (
+            {index === 0 && isShown(entry, now) ? (
               <span className="badge">now</span>
             ) : (
               isState(entry) && (
@@ -137,6 +140,10 @@ function What({ entry, projects }: { entry: HistoryEntry; projects: readonly Pro
     </ul>
   );
 }
+
+/** Whether what a change has written is what is shown: something else may have been written at the same time. */
+const isShown = ({ fields }: HistoryEntry, now: Task | undefined): boolean =>
+  now !== undefined && fields.every(({ name, after }) => now[name as keyof Task] === after);
 
 /** Whether the task was there after a change, in this project. */
 const isState = ({ kind }: HistoryEntry): boolean => kind !== "deleted" && kind !== "movedAway";

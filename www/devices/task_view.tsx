@@ -1,9 +1,10 @@
 /** A task, and all that can be done with it. */
 import { useState } from "react";
 import { say, show } from "../notices";
+import type { Store } from "../store";
 import { Select } from "../views/parts";
 import { Conflicts } from "./conflicts";
-import { change, type Device, type LinkState } from "./devices";
+import { change, type Device } from "./devices";
 import { HistoryDialog } from "./history_dialog";
 import { NotesField } from "./notes_field";
 import type { Id, Project, Task, Writer } from "./schema";
@@ -13,10 +14,10 @@ interface Props {
   device: Device;
   task: Task;
   projects: readonly Project[];
-  state: LinkState;
+  news: Store<number>;
 }
 
-export function TaskView({ device, task, projects, state }: Props) {
+export function TaskView({ device, task, projects, news }: Props) {
   const [isHistoryShown, showHistory] = useState(false);
   const { _id, projectId, title, isDone, notes, votes } = task;
   const write = (action: (db: Writer) => Promise<unknown>): Promise<boolean> =>
@@ -56,9 +57,10 @@ export function TaskView({ device, task, projects, state }: Props) {
           }}
         />
         <TitleField title={title} isDone={isDone} save={rename} />
-        <Conflicts device={device} task={task} projects={projects} state={state} />
+        <Conflicts device={device} task={task} projects={projects} news={news} />
         <span className="votes">
-          <output aria-label={`Votes for ${title}`}>{votes}</output>
+          {votes}
+          <small>{votes === 1 ? "vote" : "votes"}</small>
           <button
             type="button"
             aria-label={`Add a vote for ${title}`}
@@ -89,8 +91,9 @@ export function TaskView({ device, task, projects, state }: Props) {
         <HistoryDialog
           device={device}
           task={task}
+          now={task}
           projects={projects}
-          version={`${state} ${JSON.stringify(task)}`}
+          news={news}
           close={() => showHistory(false)}
         />
       )}
