@@ -263,7 +263,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     const page = await newTab("/");
     await page.setViewportSize({ width: 400, height: 800 });
     await page.emulateMedia({ colorScheme });
-    await page.getByRole("link", { name: "Two devices that sync" }).click();
+    await page.getByRole("link", { name: "Two devices" }).click();
     const [laptop, phone] = [laptopOf(page), phoneOf(page)];
     await expect(titles(phone)).toHaveText(samples);
     const long = "A title that is longer than the screen of a phone, with-one-word-that-no-line-can-hold-as-a-whole";

@@ -69,7 +69,9 @@ function Frame({ now, table, children }: { now: Phase; table: TableName; childre
           <h1>Holdfast</h1>
           <p>
             <span>Documents, indexes and transactions that live in this browser.</span>{" "}
-            <a href="./devices/">Two devices that sync</a>
+            <a href="./devices/">
+              Two devices<span> that sync</span>
+            </a>
           </p>
         </div>
         <div className="state">
