@@ -1,5 +1,6 @@
 // Vite, as npm start and the tests use it: a folder of pages that import "holdfast" get the built package.
 
+import { existsSync, readdirSync } from "node:fs";
 import { createServer as createTcpServer } from "node:net";
 import { join, resolve } from "node:path";
 import { root } from "./run.mjs";
@@ -13,10 +14,12 @@ const config = (folder) => ({
   logLevel: "warn",
   clearScreen: false,
   appType: "mpa",
+  // The docs worker loads its binary as a script only where it must: a script in one piece would have it in any case.
+  worker: { format: "es" },
   resolve: {
     alias: [
       { find: /^holdfast$/, replacement: resolve(root, "dist/index.js") },
-      { find: /^holdfast\/(react|pages|convex\/\w+)$/, replacement: `${resolve(root, "dist")}/$1.js` },
+      { find: /^holdfast\/(react|pages|sync|convex\/\w+)$/, replacement: `${resolve(root, "dist")}/$1.js` },
       // This package of data sets exports none of them.
       { find: /^vega-datasets\/data\//, replacement: `${resolve(root, "node_modules/vega-datasets/data")}/` },
     ],
@@ -63,11 +66,18 @@ export async function serveSources(folder, { port, strictPort = false, watch = f
 /** Where a folder's pages are when they are built. */
 export const builtFolder = (folder) => join(cache, "built", folder.replaceAll("/", "-"));
 
+/** The pages of a folder: its own, and those of the folders in it. */
+const pagesOf = (folder) =>
+  [".", ...readdirSync(join(root, folder))]
+    .map((name) => join(root, folder, name, "index.html"))
+    .filter((file) => existsSync(file));
+
 /** Builds a folder as an app would be built, with a service worker. */
 export async function buildPages(folder) {
   const { build } = await import("vite");
   const output = { outDir: builtFolder(folder), emptyOutDir: true, target: "es2022" };
-  await build({ ...config(folder), build: { ...output, chunkSizeWarningLimit: 100_000 } });
+  const rolldownOptions = { input: pagesOf(folder) };
+  await build({ ...config(folder), build: { ...output, rolldownOptions, chunkSizeWarningLimit: 100_000 } });
   await writeWorker(output.outDir);
 }
 

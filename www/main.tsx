@@ -13,4 +13,4 @@ root.render(
   </StrictMode>,
 );
 
-void opening.then(offline);
+void opening.then(() => offline());

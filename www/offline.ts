@@ -14,17 +14,18 @@ export const version = new Store<Version>({ is: "current" });
 /** So often a page that stays open asks for a new version. */
 const askedMs = 60 * 60_000;
 
-export function offline(): void {
+/** Begins that. The worker lies beside the first page. */
+export function offline(worker = "./service-worker.js"): void {
   // In development every change has to show: see scripts/serve.mjs for what becomes of a worker that is there.
   if (!import.meta.env.PROD || !("serviceWorker" in navigator)) return;
   // The page comes first.
-  if ("requestIdleCallback" in globalThis) requestIdleCallback(() => void register(), { timeout: 5000 });
-  else void register();
+  if ("requestIdleCallback" in globalThis) requestIdleCallback(() => void register(worker), { timeout: 5000 });
+  else void register(worker);
 }
 
-async function register(): Promise<void> {
+async function register(worker: string): Promise<void> {
   const { Workbox } = await import("workbox-window");
-  const workbox = new Workbox("./service-worker.js");
+  const workbox = new Workbox(worker);
   let isWanted = false;
   const take = (): void => {
     isWanted = true;

@@ -67,7 +67,12 @@ function Frame({ now, table, children }: { now: Phase; table: TableName; childre
       <header>
         <div className="brand">
           <h1>Holdfast</h1>
-          <p>Documents, indexes and transactions that live in this browser.</p>
+          <p>
+            <span>Documents, indexes and transactions that live in this browser.</span>{" "}
+            <a href="./devices/">
+              Two devices<span> that sync</span>
+            </a>
+          </p>
         </div>
         <div className="state">
           {now.is === "open" ? <SafetyState storage={now.storage} /> : <ClosedState now={now} />}

@@ -1,0 +1,208 @@
+/** One device: its projects, the tasks of the one that was chosen, what was deleted, and what is wrong. */
+import type { LiveValue, MemoryLink, Problem } from "holdfast/sync";
+import { useQuery } from "holdfast/react";
+import { useCallback, useState, useSyncExternalStore } from "react";
+import { plural } from "../format";
+import { say } from "../notices";
+import { type Store, useStore } from "../store";
+import { ActionButton } from "../views/parts";
+import { change, type Device, type LinkState, useLinkState } from "./devices";
+import { HistoryDialog } from "./history_dialog";
+import type { Id, Model, Project } from "./schema";
+import { TaskView } from "./task_view";
+import type { GenericQueryCtx } from "holdfast";
+
+export function DeviceView({ device, link, news }: { device: Device; link: MemoryLink; news: Store<number> }) {
+  const state = useLinkState(link);
+  const projects = useQuery(device.db.query("projects"));
+  const [chosen, choose] = useState<Id<"projects">>();
+  const project = projects?.find(({ _id }) => _id === chosen) ?? projects?.[0];
+  return (
+    <>
+      <Heading device={device} state={state} />
+      <Problems device={device} />
+      {projects === undefined ? (
+        <p className="loading">Reading the projects…</p>
+      ) : project === undefined ? (
+        <p className="hint">
+          Nothing is here yet. {state === "apart" ? "Connect the devices: " : "It is on its way: "}
+          what the other one has comes over.
+        </p>
+      ) : (
+        <>
+          <div className="switcher" role="group" aria-label={`Project on the ${device.device}`}>
+            {projects.map(({ _id, name }) => (
+              <button key={_id} type="button" aria-pressed={_id === project._id} onClick={() => choose(_id)}>
+                {name}
+              </button>
+            ))}
+          </div>
+          <Tasks key={project._id} device={device} project={project} projects={projects} news={news} />
+        </>
+      )}
+    </>
+  );
+}
+
+/** The device's name; beside it is room for what concerns the device as a whole. */
+function Heading({ device, state }: { device: Device; state: LinkState }) {
+  const count = useStore(device.waiting);
+  return (
+    <div className="toolbar">
+      <h2>{device.device}</h2>
+      <small>{state === "apart" && (count === 0 ? "offline" : `offline, ${plural(count, "change")}`)}</small>
+    </div>
+  );
+}
+
+interface TasksProps {
+  device: Device;
+  project: Project;
+  projects: readonly Project[];
+  news: Store<number>;
+}
+
+function Tasks({ device, project, projects, news }: TasksProps) {
+  const query = device.db.query("tasks").withIndex("by_project", (q) => q.eq("projectId", project._id));
+  const tasks = useQuery(query);
+  return (
+    <>
+      {tasks === undefined ? (
+        <p className="loading">Reading the tasks…</p>
+      ) : (
+        <ul className="tasks" aria-label={`Tasks of ${project.name}`}>
+          {tasks.map((task) => (
+            <TaskView key={task._id} device={device} task={task} projects={projects} news={news} />
+          ))}
+          {tasks.length === 0 && <li className="hint">No tasks here. Add one, or move one here.</li>}
+        </ul>
+      )}
+      <AddTask device={device} project={project} />
+      <Bin device={device} project={project} projects={projects} news={news} />
+    </>
+  );
+}
+
+function AddTask({ device, project }: { device: Device; project: Project }) {
+  const [title, setTitle] = useState("");
+  const add = async (): Promise<void> => {
+    const given = title.trim();
+    if (given === "") return;
+    setTitle("");
+    const task = { projectId: project._id, title: given, isDone: false, notes: "", votes: 0 };
+    const isAdded = await change(device, [project._id], `“${given}” was not added.`, (db) => db.insert("tasks", task));
+    // What was typed is not lost.
+    if (!isAdded) setTitle((now) => (now === "" ? given : now));
+  };
+  return (
+    <form
+      className="add"
+      aria-label={`New task on the ${device.device}`}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void add();
+      }}
+    >
+      <input
+        name="title"
+        aria-label="Title of a new task"
+        placeholder="A new task"
+        autoComplete="off"
+        value={title}
+        onChange={(event) => setTitle(event.target.value)}
+      />
+      <button type="submit" disabled={title.trim() === ""}>
+        Add
+      </button>
+    </form>
+  );
+}
+
+/** Tasks that were deleted, from whichever device. */
+function Bin({ device, project, projects, news }: TasksProps) {
+  const [shown, show] = useState<{ _id: Id<"tasks">; title: string }>();
+  const deleted = useQuery(
+    async ({ db }: GenericQueryCtx<Model>) => {
+      const rows = await db
+        .query("bin")
+        .withIndex("by_project", (q) => q.eq("projectId", project._id))
+        .collect();
+      // Both may have deleted a task at once, and one that came back is in no bin.
+      const titles = new Map<Id<"tasks">, string>();
+      for (const { taskId, title } of rows) if ((await db.get(taskId)) === null) titles.set(taskId, title);
+      return [...titles].map(([_id, title]) => ({ _id, title }));
+    },
+    [project._id],
+  );
+  const restore = async ({ _id, title }: { _id: Id<"tasks">; title: string }): Promise<void> => {
+    const isBack = await change(
+      device,
+      [project._id],
+      `“${title}” was not restored.`,
+      async () => undefined,
+      () => device.db.sync.restore(_id),
+    );
+    if (isBack) say(`“${title}” is back.`);
+  };
+  return (
+    <>
+      {deleted !== undefined && deleted.length > 0 && (
+        <details className="bin">
+          <summary>Deleted tasks ({deleted.length})</summary>
+          <ul>
+            {deleted.map((task) => (
+              <li key={task._id}>
+                <span>{task.title}</span>
+                <button type="button" aria-label={`History of ${task.title}`} onClick={() => show(task)}>
+                  History
+                </button>
+                <ActionButton text="Restore" busyText="Restoring…" action={() => restore(task)} />
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+      {/* Outside of the list, which a task leaves when it is restored. */}
+      {shown && (
+        <HistoryDialog
+          device={device}
+          task={{ ...shown, projectId: project._id }}
+          projects={projects}
+          news={news}
+          close={() => show(undefined)}
+        />
+      )}
+    </>
+  );
+}
+
+function useLiveValue<T>(live: LiveValue<T>) {
+  const subscribe = useCallback((changed: () => void) => live.subscribe(changed), [live]);
+  return useSyncExternalStore(subscribe, () => live.snapshot);
+}
+
+function Problems({ device }: { device: Device }) {
+  const { value = [] } = useLiveValue(device.db.sync.problems);
+  if (value.length === 0) return null;
+  return (
+    <div className="trouble" role="status">
+      <strong>{plural(value.length, "problem")}</strong>
+      <ul>
+        {value.map((problem) => (
+          <li key={`${problem.id} ${problem.root}`}>{wordsFor(problem)}</li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** A problem, with what to do. */
+function wordsFor({ kind, fields, message }: Problem): string {
+  const { title, name } = fields;
+  const what = [title, name].find((text) => typeof text === "string") ?? "Something";
+  if (kind === "duplicate")
+    return `“${what}” was moved to different projects at once. One copy is shown: choose where it belongs at its “conflict”.`;
+  if (kind === "misfit")
+    return `“${what}” is kept, but can't be shown: ${message} Reload this page, which may be an old version.`;
+  return `${message} Start over, or go on without it.`;
+}

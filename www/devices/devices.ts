@@ -1,0 +1,165 @@
+/** The two devices: opened, joined, written to, and started over. */
+import { HoldfastError, openDatabase } from "holdfast";
+import { linkInMemory, type MemoryLink } from "holdfast/sync";
+import { useCallback, useSyncExternalStore } from "react";
+import { flushSync } from "react-dom";
+import { forgive, show } from "../notices";
+import { explain, type Explained } from "../problems";
+import { Store } from "../store";
+import { type Session, sign } from "./authors";
+import { addSamples, type Db, type Id, schema, sync, type Writer } from "./schema";
+
+const names = ["Laptop", "Phone"] as const;
+
+export interface Device extends Session {
+  readonly device: (typeof names)[number];
+  readonly db: Db;
+  /** How many changes were made here since the devices were parted. */
+  readonly waiting: Store<number>;
+}
+
+export interface Opened {
+  readonly is: "open";
+  readonly devices: readonly [Device, Device];
+  readonly link: MemoryLink;
+  /** Another number when something may have come from the other device, also if rows show the same as before. */
+  readonly news: Store<number>;
+}
+
+/** Whether there are devices to show. */
+export type Phase = { is: "opening" | "closing" } | Opened | { is: "refused"; error: unknown; isGone: boolean };
+
+export const phase = new Store<Phase>({ is: "opening" });
+
+async function open(device: Device["device"]): Promise<Device> {
+  const db = await openDatabase({
+    name: `holdfast-devices-${device.toLowerCase()}`,
+    schema,
+    sync,
+    onProblem: (error) => fail(error),
+  });
+  return { device, db, session: crypto.randomUUID(), waiting: new Store(0) };
+}
+
+/** Opens both and joins them. The samples are made on the first one only, so that they are seen to arrive on the other. */
+export async function start(): Promise<void> {
+  phase.set({ is: "opening" });
+  const opening = await Promise.allSettled(names.map(open));
+  const opened = opening.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  try {
+    for (const one of opening) if (one.status === "rejected") throw one.reason;
+    const devices = opened as unknown as Opened["devices"];
+    const [first, second] = devices;
+    await first.db.mutate(async ({ db }) => {
+      for (const projectId of await addSamples(db)) await sign(db, first, projectId);
+    });
+    const link = linkInMemory(first.db, second.db);
+    phase.set({ is: "open", devices, link, news: newsOf(link) });
+  } catch (error) {
+    phase.set({ is: "refused", error, isGone: false });
+    await closeAll(opened);
+  }
+}
+
+/** So long news are gathered: a link has much to tell. */
+const gatheredMs = 50;
+
+function newsOf(link: MemoryLink): Store<number> {
+  const news = new Store(0);
+  let isDue = false;
+  link.subscribe(() => {
+    if (isDue) return;
+    isDue = true;
+    setTimeout(() => {
+      isDue = false;
+      news.set(news.value + 1);
+    }, gatheredMs);
+  });
+  return news;
+}
+
+const closeAll = (devices: readonly Device[]): Promise<unknown> =>
+  Promise.allSettled(devices.map(({ db }) => db.close()));
+
+/** Deletes both, in all tabs, and begins anew. */
+export async function startOver(): Promise<void> {
+  const before = phase.value;
+  if (before.is !== "open") return;
+  before.link.disconnect();
+  // Nobody may follow them when they are gone.
+  flushSync(() => phase.set({ is: "closing" }));
+  const endings = await Promise.allSettled(before.devices.map(({ db }) => db.destroy()));
+  for (const ending of endings) if (ending.status === "rejected") fail(ending.reason, "Not all was deleted.");
+  await start();
+}
+
+/** Parts the devices, or lets them meet again. */
+export function setConnected({ link, devices }: Opened, isConnected: boolean): void {
+  for (const { waiting } of devices) waiting.set(0);
+  if (isConnected) link.connect();
+  else link.disconnect();
+}
+
+export type LinkState = "apart" | "meeting" | "same";
+
+/** How the devices stand to each other. */
+export function useLinkState(link: MemoryLink): LinkState {
+  const subscribe = useCallback((changed: () => void) => link.subscribe(changed), [link]);
+  return useSyncExternalStore(subscribe, () => (!link.isConnected ? "apart" : link.isSynced ? "same" : "meeting"));
+}
+
+/**
+ * Does something on a device that changes tasks of these projects, which are signed first. Answers whether it went well;
+ * if not, it is shown, with what was not done.
+ */
+export async function change(
+  on: Device,
+  projects: readonly Id<"projects">[],
+  failure: string,
+  action: (db: Writer) => Promise<unknown>,
+  /** What is a mutation of its own. */
+  then?: () => Promise<void>,
+): Promise<boolean> {
+  try {
+    await on.db.mutate(async ({ db }) => {
+      for (const projectId of projects) await sign(db, on, projectId);
+      await action(db);
+    });
+    await then?.();
+  } catch (error) {
+    fail(error, failure);
+    return false;
+  }
+  forgive();
+  const now = phase.value;
+  if (now.is === "open" && !now.link.isConnected) on.waiting.set(on.waiting.value + 1);
+  return true;
+}
+
+/** An error in words, with what to do. */
+export function explained(error: unknown): Explained {
+  const { advice, ...rest } = explain(error);
+  const own: Record<string, string> = {
+    Corrupt: "“Start over” makes both databases anew.",
+    EngineFault: "Reload the page if the devices don't sync any more.",
+  };
+  return { ...rest, advice: own[rest.code] ?? advice ?? "Try again, or reload the page." };
+}
+
+/** Shows what failed. That of a change goes when a later one succeeds. */
+export function fail(error: unknown, what?: string): void {
+  const { value } = phase;
+  if (isEnd(error)) {
+    if (value.is !== "open") return;
+    value.link.disconnect();
+    phase.set({ is: "refused", error, isGone: true });
+    return void closeAll(value.devices);
+  }
+  const { code, message, advice } = explained(error);
+  const text = [what, message, advice].filter(Boolean).join(" ");
+  show({ kind: "bad", text, ...(code && { code }), ...(what !== undefined && { of: "change" }) });
+}
+
+/** What ends a database for this page: it was deleted in another tab, or the browser has taken its storage away. */
+export const isEnd = (error: unknown): boolean =>
+  error instanceof HoldfastError && ["DatabaseClosed", "StorageUnavailable"].includes(error.code);

@@ -1,0 +1,18 @@
+/** The page with two devices: each has a database of its own, and they sync with each other. */
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { offline } from "../offline";
+import { App } from "./app";
+import { start } from "./devices";
+
+const opening = start();
+
+// What a boundary has caught it shows.
+const root = createRoot(document.getElementById("root")!, { onCaughtError: () => undefined });
+root.render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);
+
+void opening.then(() => offline("../service-worker.js"));
