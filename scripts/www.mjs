@@ -10,7 +10,8 @@ export async function writeWorker(folder) {
   const { warnings } = await generateSW({
     globDirectory: folder,
     globPatterns: ["**/*"],
-    globIgnores: [name],
+    // A browser that has the binaries needs none of them as a script.
+    globIgnores: [name, "**/*_inlined*"],
     swDest: join(folder, name),
     maximumFileSizeToCacheInBytes: 32 << 20,
     // What is built is named by its content.

@@ -222,6 +222,17 @@ impl<'a> RowReader<'a> {
         Some(OpId { counter: counter.parse().ok()?, actor: self.actors.place(actor.to_bytes()) })
     }
 
+    /// What has inserted each letter of a text, if each came alone.
+    fn letters(&mut self, text: &ObjId, shown: &str) -> Option<Vec<OpId>> {
+        let mut letters = Vec::with_capacity(shown.len());
+        for (index, letter) in shown.chars().enumerate() {
+            let (value, id) = self.all(text, automerge::Prop::Seq(index))?.pop()?;
+            let is_it = value.as_str().is_some_and(|value| value.chars().eq([letter]));
+            letters.push(self.actors.id(&id).filter(|_| is_it)?);
+        }
+        Some(letters)
+    }
+
     fn text(&mut self, id: &ObjId) -> (Value, Parts) {
         let mut text = String::new();
         let mut letters = Vec::new();
@@ -247,8 +258,9 @@ impl<'a> RowReader<'a> {
         if let Ok(shown) = shown
             && shown != text
         {
-            // Somebody has formatted it: what marks it is among its letters.
-            return (Value::String(shown), Parts::None);
+            // Somebody has formatted it: what marks it is among its items, and has no width.
+            let parts = self.letters(id, &shown).map_or(Parts::None, Parts::Text);
+            return (Value::String(shown), parts);
         }
         // Of letters that came in one piece none can be taken out: then the text is written as a whole.
         let parts = if is_plain { Parts::Text(letters) } else { Parts::None };
