@@ -186,6 +186,7 @@ impl<'a> Drafts<'a> {
 
     fn add_row(&mut self, schema: &Schema, table: &Table, placement: &Placement, change: &SyncedChange) {
         let place = change.place;
+        let was_unsaved = matches!(change.bases.row, Base::Unsaved(_));
         let key = keyspace::stamps_key(table.id, &place.id).to_vec();
         let base = self.resolve(&key, &change.bases.row);
         let id_text = id::encode(table.number, &place.id);
@@ -216,7 +217,7 @@ impl<'a> Drafts<'a> {
                     .edit(from, &writer, |editor, _| writer.move_away(editor, (from, &stored, &before), to, &target));
                 if let Some(left) = left {
                     let key = keyspace::remains_key(table.id, &place.id, &from);
-                    self.put(key, None, Some(left.encode()));
+                    self.put(key, None, Some(left.encode()), was_unsaved);
                 }
                 self.move_in(&writer, from, &stored, to, change, after)
             }
@@ -226,7 +227,7 @@ impl<'a> Drafts<'a> {
             (_, Some(_), None) | (_, None, _) => None,
         };
         if let Some(next) = next {
-            self.put(key, base, Some(next.encode()));
+            self.put(key, base, Some(next.encode()), was_unsaved);
         }
     }
 
@@ -241,9 +242,10 @@ impl<'a> Drafts<'a> {
         self.committed.view.crdt.get(key).map_or_else(|| stored.clone(), value_of)
     }
 
-    /// The last one under a key counts. `base` is what there was before this commit.
-    fn put(&mut self, key: Vec<u8>, base: Option<Bytes>, stored: Option<Vec<u8>>) {
-        let drafted = self.rows.iter().rfind(|row| row.key == key);
+    /// The last one under a key counts. `base` is what there was before this commit; only what was not saved when a mutation
+    /// changed it can have been written by another one of this commit.
+    fn put(&mut self, key: Vec<u8>, base: Option<Bytes>, stored: Option<Vec<u8>>, was_unsaved: bool) {
+        let drafted = was_unsaved.then(|| self.rows.iter().rfind(|row| row.key == key)).flatten();
         let before = Before::of(drafted.map_or(base.as_ref(), |row| row.stored.as_ref()));
         self.rows.push(DraftRow { key, stored: stored.map(Bytes::new), before });
     }
@@ -265,7 +267,7 @@ impl<'a> Drafts<'a> {
         let brought = stored.rest.as_ref();
         match known.as_ref().and_then(|known| Some((known, known.hidden.as_ref()?))) {
             Some((known, hidden)) => {
-                self.put(key, left.clone(), None);
+                self.put(key, left.clone(), None, matches!(change.bases.row, Base::Unsaved(_)));
                 self.edit(to, writer, |editor, _| writer.bring(editor, known, &hidden.document, after, brought))
             }
             None => {
