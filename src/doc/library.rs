@@ -104,10 +104,13 @@ impl Library {
             loaded.gate = None; // another one is made when it is needed
         }
         loaded.bytes += chunks.len();
-        let unsaved: Vec<_> = loaded.document.get_changes(&loaded.saved.heads).iter().map(Change::hash).collect();
+        let mut unsaved: Vec<_> =
+            loaded.document.get_changes_meta(&loaded.saved.heads).iter().map(|change| change.hash).collect();
+        unsaved.sort_unstable();
         for change in &changes {
-            let is_known = loaded.document.get_change_by_hash(&change.hash()).is_some();
-            if is_known && !unsaved.contains(&change.hash()) {
+            let hash = change.hash();
+            let is_unsaved = unsaved.binary_search(&hash).is_ok();
+            if !is_unsaved && loaded.document.get_change_meta_by_hash(&hash).is_some() {
                 continue; // it is told a second time
             }
             loaded.saved.heads.retain(|head| !change.deps().contains(head));

@@ -106,6 +106,7 @@ impl Tab {
             return Err(Obstacle::Stale);
         }
         self.transaction(id)?.begin_merge(draft);
+        let mut missing = Vec::new();
         for touched in &merge.rows {
             // Others are of a newer version of the app: they stay in the document.
             let Some(table) = schema.table(&touched.table).filter(|table| table.placement.is_some()) else { continue };
@@ -114,7 +115,16 @@ impl Tab {
                 continue;
             }
             let copy = touched.row.as_ref().map(|merged| Copy::of(&schema, root, merged));
-            self.settle_row(id, &schema, table, row, Some((root, copy)))?;
+            match self.settle_row(id, &schema, table, row, Some((root, copy))) {
+                // All that is lacking is asked for at once: it begins anew when it is there.
+                Err(Obstacle::Missing(pages)) => missing.extend(pages),
+                settled => settled?,
+            }
+        }
+        if !missing.is_empty() {
+            crate::sort::sort(&mut missing);
+            missing.dedup();
+            return Err(Obstacle::Missing(missing));
         }
         Ok(root)
     }
