@@ -13,11 +13,11 @@ const gzipped = (bytes) => gzipSync(bytes, { level: 9 }).length;
  * What an app's bundler makes of a script of dist/: minified files, without the binary as a script. What is imported later,
  * when it is needed, is none of what the page loads at first.
  */
-async function bundled(entry) {
+async function bundled(...entries) {
   const { build: bundle } = await import("esbuild");
   const { outputFiles, metafile } = await bundle({
     absWorkingDir: root,
-    entryPoints: [join("dist", entry)],
+    entryPoints: entries.map((entry) => join("dist", entry)),
     outdir: "dist",
     write: false,
     bundle: true,
@@ -29,7 +29,7 @@ async function bundled(entry) {
     metafile: true,
     logLevel: "error",
   });
-  const first = new Set([join("dist", entry).replaceAll("\\", "/")]);
+  const first = new Set(entries.map((entry) => join("dist", entry).replaceAll("\\", "/")));
   for (const file of first) {
     for (const { path, kind } of metafile.outputs[file]?.imports ?? [])
       if (kind === "import-statement") first.add(path);
@@ -37,6 +37,15 @@ async function bundled(entry) {
   const files = outputFiles.map(({ path, contents }) => ({ name: basename(path), bytes: contents }));
   const isFirst = ({ name }) => first.has(`dist/${name}`);
   return { first: files.filter(isFirst), later: files.filter((file) => !isFirst(file)) };
+}
+
+/** What scripts of dist/ with all that they import, and other files of it, are together: { gzip, wasm }, zipped bytes. */
+export async function sizeOf(files) {
+  const isScript = (file) => file.endsWith(".js");
+  const { first } = await bundled(...files.filter(isScript));
+  const sum = (list) => list.reduce((total, bytes) => total + gzipped(bytes), 0);
+  const wasm = sum(files.filter((file) => !isScript(file)).map((file) => readFileSync(join(root, "dist", file))));
+  return { gzip: wasm + sum(first.map(({ bytes }) => bytes)), wasm };
 }
 
 /**
