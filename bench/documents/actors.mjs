@@ -42,7 +42,8 @@ async function makeBase(rows) {
 /** One change by each actor, each after the one before: it writes the title of a row. */
 function makeChanges(doc, count) {
   const rowIds = Object.keys(doc.tasks).sort(), objects = new Map(rowIds.map(row => [A.getObjectId(doc.tasks[row]), row])), title = new Map()
-  let maxOp = 0, actors = []
+  const actors = []
+  let maxOp = 0
   for (const bytes of A.getAllChanges(doc)) {
     const change = A.decodeChange(bytes)
     if (!actors.includes(change.actor)) actors.push(change.actor)
