@@ -24,7 +24,9 @@ export function holdfastEntry(from = path.join(here, '..')) {
 const assets = (outdir, holdfast) => ({
   name: 'assets',
   setup(b) {
-    b.onResolve({ filter: /^holdfast$/ }, () => holdfast ? { path: holdfast } : { errors: [{ text: 'Holdfast is not built: run npm run build in the root' }] })
+    const missing = { errors: [{ text: 'Holdfast is not built: run npm run build in the root' }] }
+    b.onResolve({ filter: /^holdfast$/ }, () => holdfast ? { path: holdfast } : missing)
+    b.onResolve({ filter: /^holdfast\/sync$/ }, () => holdfast ? { path: path.join(path.dirname(holdfast), 'sync.js') } : missing)
     // Node's own modules, named in branches a browser never takes
     b.onResolve({ filter: /^(node:.*|fs|fs\/promises|path|url|module|worker_threads|crypto|os|ws|process|util)$/ }, a => ({ path: a.path, namespace: 'empty' }))
     b.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'module.exports = {}', loader: 'js' }))
@@ -35,7 +37,7 @@ const assets = (outdir, holdfast) => ({
         if (!fs.existsSync(f) || !fs.statSync(f).isFile()) continue
         const to = path.join(outdir, m[1].replace(/^(\.\.?\/)+/, ''))
         fs.mkdirSync(path.dirname(to), { recursive: true })
-        if (/\.m?js$/.test(f)) esbuild.buildSync({ entryPoints: [f], outfile: to, bundle: true, minify: true, format: 'esm', target: 'esnext', logLevel: 'silent', external: ['node:*', 'fs', 'path', 'url', 'module', 'crypto', 'worker_threads'] })
+        if (/\.m?js$/.test(f)) esbuild.buildSync({ entryPoints: [f], outdir: path.dirname(to), bundle: true, splitting: true, minify: true, format: 'esm', target: 'esnext', logLevel: 'silent', external: ['node:*', 'fs', 'path', 'url', 'module', 'crypto', 'worker_threads'] })
         else fs.copyFileSync(f, to)
       }
       // "../wasm/x.wasm" would leave the bundle's folder
@@ -45,7 +47,7 @@ const assets = (outdir, holdfast) => ({
 })
 
 /** Builds what the named engines need; returns `{ engine: message }` of those that could not be built. */
-export async function build(names, { holdfast } = {}) {
+export async function build(names, { holdfast, harness = 'harness.js' } = {}) {
   fs.rmSync(www, { recursive: true, force: true })
   fs.mkdirSync(www, { recursive: true })
   fs.copyFileSync(path.join(here, 'page.html'), path.join(www, 'index.html'))
@@ -53,7 +55,7 @@ export async function build(names, { holdfast } = {}) {
     bundle: true, minify: true, format: 'esm', target: 'esnext', logLevel: 'silent', legalComments: 'none',
     define: { 'process.env.NODE_ENV': '"production"', global: 'globalThis' }, conditions: ['browser', 'production'], mainFields: ['browser', 'module', 'main'],
   }
-  await esbuild.build({ ...common, entryPoints: [path.join(here, 'harness.js')], outfile: path.join(www, 'harness.js') })
+  await esbuild.build({ ...common, entryPoints: [path.join(here, harness)], outfile: path.join(www, 'harness.js') })
   const failed = {}
   for (const n of names) {
     const file = [path.join(here, 'engines', n + '.js'), path.join(here, 'test', n + '.js')].find(f => fs.existsSync(f))

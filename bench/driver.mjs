@@ -124,13 +124,13 @@ function order(names) {
   const rest = names.filter(x => x !== 'raw-idb' && x !== 'holdfast'), raw = names.includes('raw-idb'), hf = names.includes('holdfast')
   return [...(raw ? [['raw-idb', hf ? 'before' : '']] : []), ...(hf ? [['holdfast', '']] : []), ...(raw && hf ? [['raw-idb', 'after']] : []), ...rest.map(x => [x, ''])]
 }
-function machine() {
+export function machine() {
   const model = (os.cpus()[0]?.model ?? '').replace(/\s+/g, ' ').trim()
   return { cores: os.cpus().length, cpu: model, memGiB: Math.round(os.totalmem() / 2 ** 30), system: `${os.type()} ${os.arch()}`, node: process.version }
 }
-const clean = m => String(m).split('\n')[0].replace(/https?:\/\/\S+/g, '').replace(/(^|[\s"'`(])\/[^\s"'`)]+/g, '$1…').replace(/^page\.evaluate: (Error: )?/, '').slice(0, 200)
+export const clean = m => String(m).split('\n')[0].replace(/https?:\/\/\S+/g, '').replace(/(^|[\s"'`(])\/[^\s"'`)]+/g, '$1…').replace(/^page\.evaluate: (Error: )?/, '').slice(0, 200)
 
-async function serve() {
+export async function serve() {
   const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' }
   const fetched = new Set()
   const server = http.createServer((q, s) => {
@@ -149,7 +149,7 @@ const profiles = new Set()
 const removeProfile = p => { try { fs.rmSync(p, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }) } catch {} }
 process.on('exit', () => profiles.forEach(removeProfile))
 process.once('SIGTERM', () => process.exit(143))
-class Browser {
+export class Browser {
   constructor(ctx, out) { this.ctx = ctx; this.out = out; this.profile = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-bench-')); profiles.add(this.profile) }
   async start() {
     this.b = await chromium.launchPersistentContext(this.profile, { executablePath: this.ctx.exe, headless: false, args: FLAGS, viewport: null })
@@ -185,14 +185,14 @@ class Browser {
     return { bytes: parts.reduce((s, x) => s + x.blocks, 0), apparent: parts.reduce((s, x) => s + x.size, 0) }
   }
 }
-async function call(page, fn, ...args) {
+export async function call(page, fn, ...args) {
   let timer
   const limit = new Promise((_, rej) => { timer = setTimeout(() => rej(new Error(`${fn}: no answer in 10 minutes`)), 600000) })
   const crash = new Promise((_, rej) => page.once('crash', () => rej(new Error(`${fn}: the page crashed`))))
   crash.catch(() => {}); limit.catch(() => {})
   try { return await Promise.race([page.evaluate(([f, a]) => window.bench[f](...a), [fn, args]), limit, crash]) } finally { clearTimeout(timer) }
 }
-async function heap(page) {
+export async function heap(page) {
   const cdp = await page.context().newCDPSession(page)
   try {
     await cdp.send('HeapProfiler.collectGarbage')
@@ -465,7 +465,7 @@ async function oneRow(ctx, out, browser) {
   })
 }
 
-function versionsOf(packages) {
+export function versionsOf(packages) {
   return Object.fromEntries(packages.map(p => {
     for (const f of [path.join(here, 'node_modules', p, 'package.json'), path.join(here, '..', 'package.json')]) try { const j = JSON.parse(fs.readFileSync(f, 'utf8')); if (j.name === p) return [p, j.version] } catch {}
     return [p, '?']

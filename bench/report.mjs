@@ -2,11 +2,11 @@
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const ms = v => v == null ? '' : v < 0.0095 ? v.toFixed(4) : v < 0.0995 ? v.toFixed(3) : v < 0.995 ? v.toFixed(2) : v < 9.95 ? v.toFixed(1) : String(Math.round(v))
-const kb = b => b == null ? '' : b < 1e4 ? (b / 1000).toFixed(1) + ' kB' : b < 1e6 ? Math.round(b / 1000) + ' kB' : (b / 1e6).toFixed(b < 1e7 ? 2 : 1) + ' MB'
+export const ms = v => v == null ? '' : v < 0.0095 ? v.toFixed(4) : v < 0.0995 ? v.toFixed(3) : v < 0.995 ? v.toFixed(2) : v < 9.95 ? v.toFixed(1) : String(Math.round(v))
+export const kb = b => b == null ? '' : b < 1e4 ? (b / 1000).toFixed(1) + ' kB' : b < 1e6 ? Math.round(b / 1000) + ' kB' : (b / 1e6).toFixed(b < 1e7 ? 2 : 1) + ' MB'
 const ratio = r => r == null || !isFinite(r) ? '' : r < 0.0995 ? r.toFixed(3) : r < 9.95 ? r.toFixed(2) : String(Math.round(r))
 const line = a => '| ' + a.join(' | ') + ' |'
-const grid = (head, rows) => [line(head), line(head.map((_, i) => i ? '---:' : '---')), ...rows.map(line)].join('\n')
+export const grid = (head, rows) => [line(head), line(head.map((_, i) => i ? '---:' : '---')), ...rows.map(line)].join('\n')
 
 // Each row of the issue's Speed table: `speed` = raw's time / Holdfast's time must reach floor and goal.
 const ROWS = [

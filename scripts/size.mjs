@@ -39,6 +39,15 @@ async function bundled(entries) {
   return { first: files.filter(isFirst), later: files.filter((file) => !isFirst(file)) };
 }
 
+/** What scripts of dist/ with all that they import, and other files of it, are together: { gzip, wasm }, zipped bytes. */
+export async function sizeOf(files) {
+  const isScript = (file) => file.endsWith(".js");
+  const { first } = await bundled(files.filter(isScript));
+  const sum = (list) => list.reduce((total, bytes) => total + gzipped(bytes), 0);
+  const wasm = sum(files.filter((file) => !isScript(file)).map((file) => readFileSync(join(root, "dist", file))));
+  return { gzip: wasm + sum(first.map(({ bytes }) => bytes)), wasm };
+}
+
 /**
  * The rows of the table: { name, raw, gzip, budget }. A budget names what a page loads together: scripts of dist/ with what
  * they import, and other files.
