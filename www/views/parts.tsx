@@ -75,8 +75,15 @@ export function useKeptFocus(isDisabled: boolean) {
   const button = useRef<HTMLButtonElement>(null);
   const hadFocus = useRef(false);
   useLayoutEffect(() => {
-    // The browser takes it away only when the page is laid out.
-    if (isDisabled) hadFocus.current = document.activeElement === button.current;
+    const element = button.current;
+    // Some browsers take it away at once, and say so.
+    const blurred = () => (hadFocus.current = element!.disabled);
+    element?.addEventListener("blur", blurred);
+    return () => element?.removeEventListener("blur", blurred);
+  }, []);
+  useLayoutEffect(() => {
+    // Others do that only when the page is laid out.
+    if (isDisabled) hadFocus.current ||= document.activeElement === button.current;
     else if (hadFocus.current) {
       hadFocus.current = false;
       if (document.activeElement === document.body) button.current?.focus({ preventScroll: true });
