@@ -219,8 +219,13 @@ function shipGeneratedTypes() {
     const types = readFileSync(join(pkg, `${name}.d.ts`), "utf8");
     writeFileSync(join(newDist, `${name}.d.ts`), types.replace(/^.*\[Symbol\.dispose\].*\n/gm, ""));
   }
-  const importer = join(newDist, "wasm.d.ts");
-  writeFileSync(importer, readFileSync(importer, "utf8").replaceAll("../pkg/", "./"));
+  for (const file of readdirSync(newDist, { recursive: true }).filter((name) => name.endsWith(".d.ts"))) {
+    const importer = join(newDist, file);
+    const text = readFileSync(importer, "utf8");
+    // From the package's folder, or from one below it.
+    const moved = text.replaceAll('"../pkg/', '"./').replaceAll('"../../pkg/', '"../');
+    if (moved !== text) writeFileSync(importer, moved);
+  }
 }
 
 /** esbuild and tsc, from ts/ into dist/. */

@@ -4,6 +4,7 @@
 import { invalidArgument } from "./arguments.js";
 import { Bridge } from "./bridge.js";
 import { loneSurrogate } from "./checked.js";
+import { isWasmSource } from "./compile.js";
 import { Database, endImports } from "./database.js";
 import type { HoldfastError } from "./errors.js";
 import { checkedIdentity, Contexts, type IdentityOption } from "./functions/contexts.js";
@@ -13,7 +14,7 @@ import { readOptions, readSizes } from "./options.js";
 import { type DataModelOf, type ExportableSchema, toDefinition } from "./schema.js";
 import { checkedTimeout } from "./transactions.js";
 import { placeTables, type SyncOption } from "./sync_part.js";
-import { isWasmSource, loadWasm, type Wasm, type WasmSource } from "./wasm.js";
+import { loadWasm, type Wasm, type WasmSource } from "./wasm.js";
 
 /** What {@link openDatabase} is asked for. */
 export interface OpenDatabaseOptions<Schema extends ExportableSchema> {

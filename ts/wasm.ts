@@ -16,7 +16,7 @@ import { HoldfastError } from "./errors.js";
 import { type EngineUser, watchTraps } from "./outage.js";
 
 export type { Engine };
-export { isWasmSource, type WasmSource } from "./compile.js";
+export type { WasmSource } from "./compile.js";
 
 /** The engine of this page: its classes and its memory. */
 export interface Wasm {
