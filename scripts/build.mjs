@@ -161,7 +161,7 @@ async function bind(binary) {
     .update(readFileSync(join(root, "scripts", "shorten.mjs")))
     .update(readFileSync(join(root, "scripts", "traps.mjs")))
     .digest("hex");
-  const made = [wasm, stamp, join(pkg, `${binary.name}_inlined.js`)];
+  const made = [wasm, stamp, ...inlinedFiles(binary).map((file) => join(pkg, file))];
   if (made.every(existsSync) && readFileSync(stamp, "utf8") === key) return;
   if (compiled > 2_000) say(`compiled the crate for WebAssembly in ${time(compiled)}`);
   const bound = Date.now();
@@ -184,7 +184,7 @@ async function bind(binary) {
   rmSync(stamp, { force: true });
   for (const file of readdirSync(newPkg)) renameSync(join(newPkg, file), join(pkg, file));
   rmSync(newPkg, { recursive: true, force: true });
-  inline(binary.name, readFileSync(wasm));
+  inline(binary, readFileSync(wasm));
   writeFileSync(stamp, key);
   const kb = (bytes) => `${Math.round(bytes / 1000)} KB`;
   say(
@@ -257,12 +257,23 @@ const bindAll = async () => {
   for (const binary of binaries) await bind(binary);
 };
 
-/** The binary as a script, for servers that don't give it as a file. It is imported only then. */
-function inline(name, bytes) {
+/** So long a script may be that no bundler warns of it. */
+const SCRIPT_LETTERS = 480_000;
+
+/** The binary as scripts, for servers that don't give it as a file. They are imported only then. */
+function inline({ name, isLarge }, bytes) {
   const text = gzipSync(bytes, { level: 9 }).toString("base64");
-  writeFileSync(join(pkg, `${name}_inlined.js`), `export default "${text}";\n`);
-  writeFileSync(join(pkg, `${name}_inlined.d.ts`), "declare const zipped: string;\nexport default zipped;\n");
+  const half = Math.ceil(text.length / 2);
+  const parts = isLarge ? [text.slice(0, half), text.slice(half)] : [text];
+  for (const [index, part] of parts.entries()) {
+    if (part.length > SCRIPT_LETTERS) throw new Problem(`${name}_bg.wasm as a script is too large: divide it further.`);
+    const file = join(pkg, inlinedFiles({ name, isLarge })[index]);
+    writeFileSync(file, `export default "${part}";\n`);
+    writeFileSync(file.replace(/js$/, "d.ts"), "declare const zipped: string;\nexport default zipped;\n");
+  }
 }
+
+const inlinedFiles = ({ name, isLarge }) => (isLarge ? ["_1", "_2"] : [""]).map((part) => `${name}_inlined${part}.js`);
 
 /** pkg/ alone, which the type check of ts/ needs. */
 export async function buildWasm() {

@@ -25,7 +25,7 @@ async function bundled(entries) {
     minify: true,
     format: "esm",
     target: "es2022",
-    external: ["node:*", ...["", "_sync", "_docs"].map((name) => `./holdfast${name}_inlined-*`)],
+    external: ["node:*", ...["", "_sync"].map((name) => `./holdfast${name}_inlined-*`), "./holdfast_docs_inlined_*"],
     metafile: true,
     logLevel: "error",
   });

@@ -13,7 +13,7 @@ mod row;
 mod tests;
 
 pub(crate) use actors::Actors;
-pub(crate) use admission::{Gate, Limits, Refused, verify_loads};
+pub(crate) use admission::{Gate, Limits, Refused, verified_save};
 pub(crate) use history::{HistoryEntry, HistoryKind};
 pub(crate) use hub::{Answer, Frame, Hub, Input, Outcome, Output, PeerId, Question};
 pub(crate) use library::Library;

@@ -119,9 +119,9 @@ impl Docs {
             Some(Output::Send { peer, frame: Frame::Sync { id, message } }) => {
                 list_of(["sync".into(), peer.into(), bytes(&id), bytes(&message)])
             }
-            Some(Output::SetAside { peer, id, reason, bytes: message }) => {
+            Some(Output::SetAside { peer, id, reason }) => {
                 let peer = peer.map_or(JsValue::NULL, JsValue::from);
-                list_of(["setAside".into(), peer, bytes(&id), reason.into(), bytes(&message)])
+                list_of(["setAside".into(), peer, bytes(&id), reason.into()])
             }
             Some(Output::Answer { request, answer }) => {
                 list_of(["answer".into(), request.into(), answer_text(&answer).into()])

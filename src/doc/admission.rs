@@ -308,12 +308,13 @@ fn refused(hash: Option<ChangeHash>, Malformed(reason): Malformed) -> Refused {
     Refused { hash, reason: reason.into() }
 }
 
-/// Whether a document that took in changes from elsewhere can be saved and loaded again. It costs as much as both.
-pub(crate) fn verify_loads(document: &Automerge) -> Result<(), Refused> {
-    let loaded = Automerge::load(&document.save())
+/// A document in one piece, if it is the same when it is loaded again. It costs as much as both.
+pub(crate) fn verified_save(document: &Automerge) -> Result<Vec<u8>, Refused> {
+    let bytes = document.save();
+    let loaded = Automerge::load(&bytes)
         .map_err(|error| Refused { hash: None, reason: format!("the document can't be loaded again: {error}") })?;
     if loaded.get_heads() == document.get_heads() {
-        Ok(())
+        Ok(bytes)
     } else {
         Err(Refused { hash: None, reason: "the document is another one when it is loaded again".into() })
     }

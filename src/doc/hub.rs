@@ -128,7 +128,6 @@ pub(crate) enum Output {
         peer: Option<PeerId>,
         id: DocumentId,
         reason: String,
-        bytes: Vec<u8>,
     },
     Answer {
         request: u32,
@@ -338,7 +337,7 @@ impl Hub {
                     self.outputs.push_back(Output::Answer { request, answer: Answer::Nothing });
                 }
             }
-            self.set_aside(None, id, error.0, Vec::new());
+            self.set_aside(None, id, error.0);
             return;
         }
         self.work_off(id);
@@ -358,7 +357,7 @@ impl Hub {
             return;
         }
         if let Err(error) = self.library.saved(id, chunks, actors) {
-            self.set_aside(None, id, error.0, Vec::new());
+            self.set_aside(None, id, error.0);
             self.library.forget(&id);
             return;
         }
@@ -393,7 +392,7 @@ impl Hub {
                         session.is_refused = true;
                     }
                 }
-                self.set_aside(None, id, reason, Vec::new());
+                self.set_aside(None, id, reason);
                 return;
             }
         }
@@ -456,13 +455,13 @@ impl Hub {
         match loaded.receive(&mut session.state, bytes) {
             Ok(refused) => {
                 for refused in refused {
-                    self.set_aside(Some(peer), id, refused.reason, bytes.to_vec());
+                    self.set_aside(Some(peer), id, refused.reason);
                 }
             }
             Err(error) => {
                 // Nothing of it was taken in; what follows would stand on it.
                 session.is_refused = true;
-                self.set_aside(Some(peer), id, error.0, bytes.to_vec());
+                self.set_aside(Some(peer), id, error.0);
             }
         }
     }
@@ -503,8 +502,8 @@ impl Hub {
         }
     }
 
-    fn set_aside(&mut self, peer: Option<PeerId>, id: DocumentId, reason: String, bytes: Vec<u8>) {
-        self.outputs.push_back(Output::SetAside { peer, id, reason, bytes });
+    fn set_aside(&mut self, peer: Option<PeerId>, id: DocumentId, reason: String) {
+        self.outputs.push_back(Output::SetAside { peer, id, reason });
     }
 
     /// Lets go of documents that were not needed for the longest time, of which all is saved.

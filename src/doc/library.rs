@@ -1,7 +1,7 @@
 //! Documents that are loaded, and what has come for them that the page has not saved yet.
 
 use super::Actors;
-use super::admission::{Gate, Limits, Refused};
+use super::admission::{Gate, Limits, Refused, verified_save};
 use super::history::{HistoryEntry, RowHistory};
 use super::row::read_row;
 use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, chunk_length, mark};
@@ -43,7 +43,7 @@ const SNAPSHOT_BYTES: usize = if cfg!(test) { 2 << 10 } else { 64 << 10 };
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Unreadable(pub(crate) String);
 
-pub(super) fn unreadable(error: impl std::fmt::Display) -> Unreadable {
+fn unreadable(error: impl std::fmt::Display) -> Unreadable {
     Unreadable(error.to_string())
 }
 
@@ -87,7 +87,7 @@ impl Library {
             Some(0) => chunk_length(chunks).unwrap_or(0),
             _ => 0,
         };
-        let max_op = document.get_changes(&[]).iter().map(Change::max_op).max().unwrap_or(1);
+        let max_op = document.get_changes_meta(&[]).iter().map(|change| change.max_op).max().unwrap_or(1);
         let saved = Saved { heads, actors: Actors::new(actors.to_vec()), max_op };
         self.loaded
             .insert(id, Loaded { document, saved, bytes: chunks.len(), snapshot_bytes, gate: None, history: None });
@@ -142,9 +142,7 @@ impl Loaded {
         if news < SNAPSHOT_BYTES.max(self.snapshot_bytes) || !self.is_saved() {
             return None;
         }
-        let snapshot = self.document.save();
-        let loaded = Automerge::load(&snapshot).ok()?;
-        (loaded.get_heads() == self.saved.heads).then_some(snapshot)
+        verified_save(&self.document).ok()
     }
 
     /// It was saved in one piece.
@@ -224,12 +222,6 @@ impl Loaded {
         entries
     }
 
-    /// Takes in changes of others, which were looked through.
-    #[cfg(test)]
-    pub(crate) fn apply(&mut self, chunks: &[u8]) -> Result<(), Unreadable> {
-        self.document.apply_changes(read_changes(chunks)?).map_err(unreadable)
-    }
-
     /// What it has beyond what was saved of it, and all rows of tables that are asked for; `None` if that is nothing.
     pub(crate) fn merge(&self, id: DocumentId, whole_tables: &[String]) -> Option<Merge> {
         let Loaded { document, saved, .. } = self;
@@ -284,22 +276,6 @@ impl Loaded {
             rows,
         })
     }
-
-    /// The changes that whoever has these heads lacks. Only what is saved is given to others.
-    #[cfg(test)]
-    pub(crate) fn changes_since(&self, heads: &[ChangeHash]) -> Vec<u8> {
-        let known: Vec<_> = heads.iter().map(|head| automerge::ChangeHash(*head)).collect();
-        let unsaved: Vec<_> = self.document.get_changes(&self.saved.heads).iter().map(Change::hash).collect();
-        let changes = self.document.get_changes(&known);
-        let saved = changes.iter().filter(|change| !unsaved.contains(&change.hash()));
-        saved.flat_map(|change| change.raw_bytes().to_vec()).collect()
-    }
-
-    /// Its heads as far as they are saved.
-    #[cfg(test)]
-    pub(crate) fn saved_heads(&self) -> Vec<ChangeHash> {
-        self.saved.heads.iter().map(|head| head.0).collect()
-    }
 }
 
 /// The row that a document says it belongs to.
@@ -317,11 +293,7 @@ fn read_changes(mut bytes: &[u8]) -> Result<Vec<Change>, Unreadable> {
     while !bytes.is_empty() {
         let length = chunk_length(bytes).ok_or_else(|| unreadable("no change begins here"))?;
         let (chunk, rest) = bytes.split_at_checked(length).ok_or_else(|| unreadable("a change is cut off"))?;
-        match chunk.get(8) {
-            // A whole document.
-            Some(0) => changes.extend(Automerge::load(chunk).map_err(unreadable)?.get_changes(&[])),
-            _ => changes.push(Change::from_bytes(chunk.to_vec()).map_err(unreadable)?),
-        }
+        changes.push(Change::from_bytes(chunk.to_vec()).map_err(unreadable)?);
         bytes = rest;
     }
     Ok(changes)

@@ -2,13 +2,12 @@
 
 use super::absorb::safe_ms;
 use super::effect::{Effect, Event, Failure, LogTail, Outcome};
-use super::merging::is_about;
 use super::state::{Author, Flight, HistoryEntry, Pending, State, System, TailRecord};
 use super::{Status, Tab};
 use crate::change::touches;
 use crate::crdt::IS_BUILT_IN;
 use crate::error::{Code, Error};
-use crate::keyspace::{RowId, TableId};
+use crate::keyspace::{RowId, TableId, stamps_key};
 use crate::log::RowChange;
 use crate::read_set::ReadSet;
 use crate::schema::{IndexKeys, Schema};
@@ -73,7 +72,7 @@ impl Tab {
         let mut merges = self.queue.iter().filter_map(|pending| pending.merge.as_ref());
         changes.any(|change| change.table == table && change.place.id == row)
             || IS_BUILT_IN
-                && (merges.any(|merge| is_about(merge, table, row))
+                && (merges.any(|merge| merge.is_about(&stamps_key(table, &row)[1..]))
                     || synced.any(|change| change.table == table && change.place.id == row))
     }
 

@@ -438,12 +438,6 @@ fn refused(why: String) -> Obstacle {
     Obstacle::Error(Error::new(Code::DocumentRefused, why))
 }
 
-/// Whether a waiting mutation is about a row.
-pub(crate) fn is_about(draft: &MergeDraft, table: TableId, row: RowId) -> bool {
-    let key = keyspace::stamps_key(table, &row);
-    draft.is_about(&key[1..])
-}
-
 impl MergeDraft {
     /// Whether it writes what is stored of a row, by the part of its keys that names it.
     pub(crate) fn is_about(&self, row: &[u8]) -> bool {

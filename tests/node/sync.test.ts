@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { defineSchema, defineTable, openDatabase, v } from "../../ts/index.js";
-import { counter, linkInMemory, type MemoryLink, root, text, within, workspace } from "../../ts/sync/index.js";
+import { counter, linkInMemory, root, text, within, workspace } from "../../ts/sync/index.js";
+import { met, until } from "../fixtures/sync.js";
 
 const schema = defineSchema({
   projects: defineTable({ name: v.string() }),
@@ -38,17 +39,6 @@ async function device(t: TestContext, name = `device ${(count += 1)}`) {
 }
 
 type Device = Awaited<ReturnType<typeof device>>;
-
-/** Waits until something holds, for ten seconds at most. */
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 10_000;
-  while (!(await holds())) {
-    if (Date.now() > end) assert.fail(`never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-const met = (link: MemoryLink) => until("both have the same", () => link.isSynced);
 
 /** Two devices that have met, and have a task. */
 async function pair(t: TestContext) {

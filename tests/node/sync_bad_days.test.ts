@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { defineSchema, defineTable, openDatabase, v } from "../../ts/index.js";
 import type { Frame } from "../../ts/sync/frames.js";
-import { linkInMemory, local, type MemoryLink, root, within } from "../../ts/sync/index.js";
+import { linkInMemory, local, root, within } from "../../ts/sync/index.js";
+import { met, until } from "../fixtures/sync.js";
 
 const schema = defineSchema({
   projects: defineTable({ name: v.string() }),
@@ -19,16 +20,6 @@ async function device(t: TestContext, name = freshName()) {
   t.after(() => db.close());
   return db;
 }
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 10_000;
-  while (!(await holds())) {
-    if (Date.now() > end) assert.fail(`never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-const met = (link: MemoryLink) => until("both have the same", () => link.isSynced);
 
 /** An end of a connection that says what it likes, and keeps what it hears. */
 function stranger(db: Awaited<ReturnType<typeof device>>) {

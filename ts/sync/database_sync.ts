@@ -13,7 +13,7 @@ import { mutate, notFound, target, TransactionDatabase } from "../transactions.j
 import type { Scope } from "../scope.js";
 import { askEngine, type Peer, SyncedDocuments } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
-import type { Frame, Question } from "./frames.js";
+import { type Frame, keyOf, type Question } from "./frames.js";
 import { LiveValue } from "./live_value.js";
 
 /** A place in a document that was written at the same time elsewhere, too. */
@@ -185,7 +185,6 @@ export class DatabaseSync {
   attach(peer: Omit<Peer, "setAside">): PeerEnd {
     const number = this.#documents.attach({
       ...peer,
-      send: (frame) => peer.send(frame),
       setAside: (id, reason) => this.#setAside(id, reason),
     });
     return {
@@ -196,7 +195,7 @@ export class DatabaseSync {
   }
 
   #setAside(id: Uint8Array, reason: string): void {
-    const text = Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const text = keyOf(id);
     const message = `What a peer sends of a document can't be taken in: ${reason}`;
     this.#refused.set(text, { kind: "refused", table: "", id: text, root: "", message, fields: {} });
     this.#problems.changed();

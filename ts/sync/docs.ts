@@ -35,7 +35,12 @@ export async function loadDocs(): Promise<RunningDocs> {
 
 async function load(): Promise<void> {
   const place = new URL("./holdfast_docs_bg.wasm", import.meta.url);
-  const module = await compiledOrInlined(place, () => import("../../pkg/holdfast_docs_inlined.js"));
+  const module = await compiledOrInlined(place, async () => {
+    // In two, since bundlers warn of large scripts.
+    const first = await import("../../pkg/holdfast_docs_inlined_1.js");
+    const second = await import("../../pkg/holdfast_docs_inlined_2.js");
+    return { default: first.default + second.default };
+  });
   initSync({ module });
   onTrap((cause) => {
     hasFallen = true;

@@ -40,10 +40,7 @@ export class SyncedDocuments implements DocumentFollower {
   /** Hears that something was saved. */
   readonly #changed: () => void;
   /** In whose documents are which, by their ids. */
-  readonly #roots = new Map<
-    string,
-    { readonly root: Uint8Array; readonly id: Uint8Array; readonly isShared: boolean }
-  >();
+  readonly #roots = new Map<string, { readonly root: Uint8Array; readonly id: Uint8Array }>();
   readonly #peers = new Map<number, Peer>();
   #nextPeer = 1;
   #hub: HubPort | undefined;
@@ -192,7 +189,7 @@ export class SyncedDocuments implements DocumentFollower {
   }
 
   async #tellAll(hub: HubPort): Promise<void> {
-    const documents = (await this.#asked((engine) => engine.documents())) as [
+    const documents = (await askEngine(this.#bridge, (engine) => engine.documents())) as [
       Uint8Array,
       Uint8Array,
       boolean,
@@ -207,7 +204,7 @@ export class SyncedDocuments implements DocumentFollower {
   #know(hub: HubPort, root: Uint8Array, id: Uint8Array, isShared: boolean): void {
     const key = keyOf(id);
     if (this.#roots.has(key)) return;
-    this.#roots.set(key, { root, id, isShared });
+    this.#roots.set(key, { root, id });
     this.#tell(["known", id, isShared], hub);
   }
 
@@ -271,7 +268,7 @@ export class SyncedDocuments implements DocumentFollower {
 
   async #load(hub: HubPort, id: Uint8Array): Promise<void> {
     const known = this.#roots.get(keyOf(id));
-    const stored = known && (await this.#asked((engine) => engine.storedDocument(known.root)));
+    const stored = known && (await askEngine(this.#bridge, (engine) => engine.storedDocument(known.root)));
     const nothing = [new Uint8Array(), [], []];
     const [changes, actors, heads] = (stored ?? nothing) as [Uint8Array, Uint8Array[], Uint8Array[]];
     // What was saved meanwhile was told before.
@@ -317,11 +314,6 @@ export class SyncedDocuments implements DocumentFollower {
       if (status !== Status.Missing) throw new Outdated();
       await this.#bridge.ready(this.#bridge.read());
     }
-  }
-
-  /** What the engine answers when it has the pages for it. */
-  async #asked(ask: (engine: SyncEngine) => unknown): Promise<unknown> {
-    return askEngine(this.#bridge, ask);
   }
 }
 

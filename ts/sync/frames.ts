@@ -17,7 +17,7 @@ export type HubOutput =
   | ["documents", peer: number, ids: Uint8Array[]]
   | ["sync", peer: number, id: Uint8Array, message: Uint8Array]
   | ["answer", request: number, text: string]
-  | ["setAside", peer: number | null, id: Uint8Array, reason: string, message: Uint8Array]
+  | ["setAside", peer: number | null, id: Uint8Array, reason: string]
   | ["status", peer: number, id: Uint8Array, isSynced: boolean];
 
 /** What the docs worker is told: a method of its class `Docs`, and arguments. */

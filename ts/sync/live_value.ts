@@ -15,7 +15,6 @@ export class LiveValue<T> implements LiveSnapshot<T> {
   #isReading = false;
   #isOld = false;
   #isWanted = false;
-  #isOver = false;
 
   /** @internal */
   constructor(read: () => Promise<T>) {
@@ -62,11 +61,6 @@ export class LiveValue<T> implements LiveSnapshot<T> {
     if (this.#isWanted) this.#update();
   }
 
-  /** @internal It follows nothing any more. */
-  end(): void {
-    this.#isOver = true;
-  }
-
   #want(): void {
     if (this.#isWanted) return;
     this.#isWanted = true;
@@ -75,14 +69,14 @@ export class LiveValue<T> implements LiveSnapshot<T> {
 
   #update(): void {
     this.#isOld = true;
-    if (this.#isReading || this.#isOver) return;
+    if (this.#isReading) return;
     this.#isReading = true;
     // Many changes of one task are one.
     void Promise.resolve().then(() => this.#readAll());
   }
 
   async #readAll(): Promise<void> {
-    while (this.#isOld && !this.#isOver) {
+    while (this.#isOld) {
       this.#isOld = false;
       try {
         const value = await this.#read();
@@ -98,7 +92,6 @@ export class LiveValue<T> implements LiveSnapshot<T> {
   }
 
   #show(snapshot: LiveSnapshot<T>): void {
-    if (this.#isOver) return;
     this.#snapshot = Object.freeze(snapshot);
     for (const callback of [...this.#callbacks]) call(callback);
   }

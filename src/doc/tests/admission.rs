@@ -7,7 +7,7 @@ mod mutated;
 
 use crate::bytes::Write;
 use crate::doc::admission::Admitted;
-use crate::doc::{Gate, Limits, verify_loads};
+use crate::doc::{Gate, Limits, verified_save};
 use crate::random::Random;
 use crate::sha256::sha256;
 use automerge::marks::{ExpandMark, Mark};

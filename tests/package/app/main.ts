@@ -1,4 +1,5 @@
 import { defineSchema, defineTable, openDatabase, v } from "holdfast";
+import { linkInMemory, root } from "holdfast/sync";
 
 const schema = defineSchema({
   tasks: defineTable({ title: v.string(), done: v.boolean() }).index("by_done", ["done"]),
@@ -29,8 +30,24 @@ function said(): Promise<string> {
   });
 }
 
+/** Two databases that meet, by the docs worker. */
+async function met(): Promise<string> {
+  const sync = { tasks: root() };
+  const one = await openDatabase({ name: "fresh-one", schema, sync });
+  const two = await openDatabase({ name: "fresh-two", schema, sync });
+  const id = await one.insert("tasks", { title: "Meet", done: false });
+  const link = linkInMemory(one, two);
+  while (!link.isSynced) await new Promise((resolve) => setTimeout(resolve, 5));
+  const task = await two.get(id);
+  await one.destroy();
+  await two.destroy();
+  const files = performance.getEntriesByType("resource").map(({ name }) => name);
+  const isInWorker = files.every((file) => !file.includes("holdfast_docs"));
+  return `${task?.title}, ${isInWorker}`;
+}
+
 const result = document.querySelector("#result")!;
-Promise.all([run(), said()]).then(
-  ([page, worker]) => (result.textContent = `${page}; worker: ${worker}`),
+Promise.all([run(), said(), met()]).then(
+  ([page, worker, met]) => (result.textContent = `${page}; worker: ${worker}; synced: ${met}`),
   (error: unknown) => (result.textContent = `failed: ${String(error)}`),
 );

@@ -144,7 +144,7 @@ fn live_on(document: &Automerge, gate: &mut Gate, admitted: Admitted, rest: &[Ch
         for change in &changes {
             document.get_change_by_hash(&change.hash()).ok_or("a change that was let through is not there")?;
         }
-        verify_loads(&document).map_err(|refused| refused.reason)?;
+        verified_save(&document).map_err(|refused| refused.reason)?;
         let heads = document.get_heads();
         for (object, kind) in objects(&document) {
             let mut transaction = document.transaction();
@@ -160,12 +160,12 @@ fn live_on(document: &Automerge, gate: &mut Gate, admitted: Admitted, rest: &[Ch
         gate.record(&chunks(&own)).map_err(|refused| refused.reason)?;
         let later = gate.admit(&chunks(rest));
         document.apply_changes(later.changes.clone()).map_err(|error| error.to_string())?;
-        verify_loads(&document).map_err(|refused| refused.reason)?;
+        verified_save(&document).map_err(|refused| refused.reason)?;
         // All in one go comes to the same.
         changes.extend(own);
         changes.extend(later.changes);
         at_once.apply_changes(changes).map_err(|error| error.to_string())?;
-        verify_loads(&at_once).map_err(|refused| refused.reason)?;
+        verified_save(&at_once).map_err(|refused| refused.reason)?;
         let is_same = at_once.get_heads() == document.get_heads() && at_once.hydrate(None) == document.hydrate(None);
         if is_same { Ok(()) } else { Err("another document when all is applied in one go".into()) }
     };
