@@ -25,7 +25,7 @@ pub(crate) mod tests;
 pub(crate) use copies::{Copy, chosen};
 pub(crate) use edit::{Editor, FieldKind, FieldKinds};
 pub(crate) use encoder::{ChangeEncoder, ChangeHash, Head};
-pub(crate) use merge::{Merge, MergedRow};
+pub(crate) use merge::{Merge, MergedRow, TouchedRow, TouchedRows};
 pub(crate) use op::{Action, ActorId, Key, Object, Op, OpId};
 pub(crate) use rest::WholeRow;
 pub(crate) use stamp::{Item, Parts, RowStamps, Stamp};
@@ -39,7 +39,6 @@ pub(crate) use {
     column::{DeltaColumn, FlagColumn, RunColumn, put_signed},
     edit::mark,
     encoder::{Encoded, chunk_length},
-    merge::TouchedRow,
     op::{Element, Scalar},
     stamp::Rival,
 };

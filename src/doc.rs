@@ -11,6 +11,7 @@ mod library;
 mod row;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
+mod touched;
 
 pub(crate) use actors::Actors;
 pub(crate) use admission::{Gate, Limits, Refused, verified_save};

@@ -59,6 +59,17 @@ impl Docs {
         self.hub.handle(Input::Reset);
     }
 
+    /// Uses the time until the page has saved something.
+    #[wasm_bindgen(js_name = workAhead)]
+    pub fn work_ahead(&mut self) {
+        self.hub.handle(Input::Waiting);
+    }
+
+    /// Nothing has happened for a while.
+    pub fn quiet(&mut self) {
+        self.hub.handle(Input::Quiet);
+    }
+
     /// There is a connection to a peer.
     pub fn connected(&mut self, peer: u32) {
         self.hub.handle(Input::Connected { peer });

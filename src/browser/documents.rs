@@ -3,8 +3,6 @@
 use super::engine::Engine;
 use super::inner::Inner;
 use super::mailbox::{Status, Word};
-use crate::crdt::Merge;
-use crate::error::{Code, Error};
 use crate::keyspace::Root;
 use crate::tab::{Obstacle, Tab, TransactionId, conflicts_json, problems_json};
 use js_sys::{Array, Uint8Array};
@@ -58,14 +56,22 @@ impl Engine {
         })
     }
 
-    /// Writes what the docs worker has merged; the root is empty for a document that is new here.
-    pub fn merge(&self, transaction: u32, root: &[u8], message: &[u8]) -> u32 {
+    /// Begins to write what the docs worker has merged; the root is empty for a document that is new here.
+    #[wasm_bindgen(js_name = beginMerge)]
+    pub fn begin_merge(&self, transaction: u32, root: &[u8], message: Vec<u8>) -> u32 {
         self.shared.enter(|inner| {
-            let Ok(merge) = Merge::decode(message) else {
-                return inner.fail(Error::new(Code::DocumentRefused, "The docs worker's message can't be read."));
-            };
-            let done = inner.tab.merge(TransactionId(transaction), Root::from_key_part(root), &merge);
-            inner.written(transaction, done.map(drop))
+            let begun = inner.tab.begin_merge(TransactionId(transaction), Root::from_key_part(root), message);
+            inner.written(transaction, begun.map(drop))
+        }) as u32
+    }
+
+    /// Writes more of it: Paused, if it is to be called again.
+    #[wasm_bindgen(js_name = mergeMore)]
+    pub fn merge_more(&self, transaction: u32) -> u32 {
+        self.shared.enter(|inner| match inner.tab.merge_more(TransactionId(transaction)) {
+            Ok(true) => Status::Paused,
+            Ok(false) => Status::Done,
+            Err(obstacle) => inner.written(transaction, Err(obstacle)),
         }) as u32
     }
 

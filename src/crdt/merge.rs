@@ -34,6 +34,13 @@ pub(crate) struct Merge {
     pub(crate) rows: Vec<TouchedRow>,
 }
 
+/// The rows of a merge that are not read yet.
+pub(crate) struct TouchedRows {
+    bytes: Vec<u8>,
+    position: usize,
+    count: usize,
+}
+
 /// A row that changes of others are about, as the document names it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TouchedRow {
@@ -78,8 +85,18 @@ impl Merge {
         out
     }
 
+    /// Reads all of it.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(bytes);
+        let (mut merge, mut rows) = Merge::begin(bytes.to_vec())?;
+        while let Some(row) = rows.next()? {
+            merge.rows.push(row);
+        }
+        Ok(merge)
+    }
+
+    /// Reads what stands before the rows, which are read one by one.
+    pub(crate) fn begin(bytes: Vec<u8>) -> Result<(Self, TouchedRows), Malformed> {
+        let mut reader = Reader::new(&bytes);
         let base_heads = read_heads(&mut reader)?;
         let base_actors = u32::try_from(reader.varint("merge: actors")?).map_err(|_| Malformed("merge: actors"))?;
         let root = Some(reader.string("merge: root")?.to_string()).filter(|root| !root.is_empty());
@@ -93,12 +110,30 @@ impl Merge {
         for _ in 0..reader.length(reader.remaining(), "merge: whole tables")? {
             whole_tables.push(reader.string("merge: whole table")?.to_string());
         }
-        let mut rows = Vec::new();
-        for _ in 0..reader.length(reader.remaining(), "merge: rows")? {
-            rows.push(TouchedRow::decode(&mut reader)?);
+        let count = reader.length(reader.remaining(), "merge: rows")?;
+        let position = reader.position();
+        let merge = Merge { base_heads, base_actors, root, state, actors, chunks, whole_tables, rows: Vec::new() };
+        Ok((merge, TouchedRows { bytes, position, count }))
+    }
+}
+
+impl TouchedRows {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// The next one.
+    pub(crate) fn next(&mut self) -> Result<Option<TouchedRow>, Malformed> {
+        let mut reader = Reader::new(&self.bytes[self.position..]);
+        if self.count == 0 {
+            reader.finish("merge: left over")?;
+            return Ok(None);
         }
-        reader.finish("merge: left over")?;
-        Ok(Merge { base_heads, base_actors, root, state, actors, chunks, whole_tables, rows })
+        let row = TouchedRow::decode(&mut reader)?;
+        self.position += reader.position();
+        self.count -= 1;
+        Ok(Some(row))
     }
 }
 

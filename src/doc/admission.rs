@@ -155,6 +155,13 @@ impl Gate {
         Ok(gate)
     }
 
+    /// Before a document of which all that is saved is trusted: changes, or a snapshot and those that came after it.
+    pub(crate) fn before_stored(chunks: &[u8], limits: Limits) -> Result<Gate, Refused> {
+        let mut gate = Gate::new(limits);
+        gate.record(chunks)?;
+        Ok(gate)
+    }
+
     /// How many changes wait for others.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
@@ -174,14 +181,18 @@ impl Gate {
     }
 
     fn record_all(&mut self, mut chunks: &[u8]) -> Result<(), Refused> {
+        let because = |malformed| refused(None, malformed);
         while !chunks.is_empty() {
-            let chunk = Frame::take(&mut chunks).and_then(|frame| frame.open(&self.limits));
-            let Chunk::Change(whole) = chunk.map_err(|malformed| refused(None, malformed))? else {
-                return Err(refused(None, Malformed("a document is no change")));
+            let chunk = Frame::take(&mut chunks).and_then(|frame| frame.open(&self.limits)).map_err(because)?;
+            let wholes = match chunk {
+                Chunk::Change(whole) => vec![whole],
+                Chunk::Document(body) => document::changes(body, &self.limits).map_err(because)?,
             };
-            if !self.ledger.history.knows(&whole.hash) {
-                self.judge(&whole, true)?;
-                self.waiting.release(&whole.hash, &mut self.released);
+            for whole in wholes {
+                if !self.ledger.history.knows(&whole.hash) {
+                    self.judge(&whole, true, |_| Ok(()))?;
+                    self.waiting.release(&whole.hash, &mut self.released);
+                }
             }
         }
         Ok(())
@@ -238,7 +249,7 @@ impl Gate {
                 continue;
             }
             let result = match pending.is_ready(&self.ledger.history, &self.waiting, &self.limits) {
-                Ok(true) => self.judge(&pending.whole, false),
+                Ok(true) => self.judge(&pending.whole, false, read_change),
                 Ok(false) => {
                     self.waiting.put(pending);
                     continue;
@@ -257,14 +268,19 @@ impl Gate {
         }
     }
 
-    /// Checks a change that follows what is known, and takes it into the ledger.
-    fn judge(&mut self, whole: &Whole, is_trusted: bool) -> Result<Change, Refused> {
+    /// Checks a change that follows what is known, and takes it into the ledger. It is read when it was found well formed, and
+    /// before the ledger has it.
+    fn judge<T>(
+        &mut self,
+        whole: &Whole,
+        is_trusted: bool,
+        read: impl FnOnce(&Whole) -> Result<T, String>,
+    ) -> Result<T, Refused> {
         let because = |malformed| refused(Some(whole.hash), malformed);
+        let and_why = |reason| Refused { hash: Some(whole.hash), reason };
         let head = Head::read(whole.body(), &self.limits).map_err(because)?;
-        let past = self.place(&head, is_trusted).map_err(|reason| Refused { hash: Some(whole.hash), reason })?;
-        // automerge reads what was found well formed, and before the ledger has it.
-        let change = Change::from_bytes(whole.bytes.clone())
-            .map_err(|error| Refused { hash: Some(whole.hash), reason: format!("automerge can't read it: {error}") })?;
+        let past = self.place(&head, is_trusted).map_err(and_why)?;
+        let change = read(whole).map_err(and_why)?;
         self.ledger.take_in(whole.hash, &head, past, self.limits.predecessors).map_err(because)?;
         Ok(change)
     }
@@ -302,6 +318,11 @@ impl Gate {
         }
         Ok(past)
     }
+}
+
+/// A change as automerge has it.
+fn read_change(whole: &Whole) -> Result<Change, String> {
+    Change::from_bytes(whole.bytes.clone()).map_err(|error| format!("automerge can't read it: {error}"))
 }
 
 fn refused(hash: Option<ChangeHash>, Malformed(reason): Malformed) -> Refused {

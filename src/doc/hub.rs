@@ -8,7 +8,7 @@ use super::library::{Library, Loaded};
 use crate::crdt::{ActorId, ChangeHash, DocumentId};
 use crate::flat_map::FlatMap;
 use crate::value::Value;
-use automerge::sync::State as SyncState;
+use automerge::sync::{Message, State as SyncState};
 use std::collections::VecDeque;
 
 /// Whom frames come from and go to: the page's number for a connection.
@@ -53,6 +53,10 @@ pub(crate) enum Input {
     Disconnected {
         peer: PeerId,
     },
+    /// There is time until the page has saved something: more of what has come can be applied.
+    Waiting,
+    /// Nothing has happened for a while: what makes documents smaller can be done.
+    Quiet,
     Received {
         peer: PeerId,
         frame: Frame,
@@ -193,6 +197,8 @@ struct Peer {
 #[derive(Default)]
 struct Session {
     state: SyncState,
+    /// What was received and is to be heard when all changes that came with it are saved.
+    unheard: Vec<Message>,
     /// What was told of it last.
     is_synced: bool,
     /// What it sends of the document is not taken in any more.
@@ -241,6 +247,8 @@ impl Hub {
             Input::Connected { peer } => self.connected(peer),
             Input::Disconnected { peer } => drop(self.peers.remove(&peer)),
             Input::Received { peer, frame } => self.received(peer, frame),
+            Input::Waiting => self.work_ahead(),
+            Input::Quiet => self.shrink(),
             Input::Asked { request, id, table, row, question } => {
                 self.known.or_default(id).waiting.push(Waiting::Question { request, table, row, question });
                 self.need(id);
@@ -418,6 +426,7 @@ impl Hub {
         for peer in self.peers.values_mut() {
             if let Some(session) = peer.sessions.get_mut(&id) {
                 session.state = SyncState { needs_reset: true, ..SyncState::default() };
+                session.unheard.clear();
                 session.is_synced = false;
             }
         }
@@ -452,17 +461,60 @@ impl Hub {
         if session.is_refused {
             return;
         }
-        match loaded.receive(&mut session.state, bytes) {
-            Ok(refused) => {
+        match loaded.receive(bytes) {
+            Ok((message, refused)) => {
+                session.unheard.push(message);
                 for refused in refused {
                     self.set_aside(Some(peer), id, refused.reason);
                 }
             }
             Err(error) => {
-                // Nothing of it was taken in; what follows would stand on it.
+                // What follows would stand on it.
                 session.is_refused = true;
                 self.set_aside(Some(peer), id, error.0);
             }
+        }
+    }
+
+    /// Applies more of what has come.
+    fn apply_some(&mut self, id: DocumentId) -> bool {
+        let Some(loaded) = self.library.get_mut(&id) else { return false };
+        loaded.apply_some().unwrap_or_else(|error| {
+            // One of those has sent it.
+            let unheard = |peer: &&mut Peer| peer.sessions.get(&id).is_some_and(|session| !session.unheard.is_empty());
+            for peer in self.peers.values_mut().filter(unheard) {
+                if let Some(session) = peer.sessions.get_mut(&id) {
+                    session.unheard.clear();
+                    session.is_refused = true;
+                }
+            }
+            self.set_aside(None, id, error.0);
+            false
+        })
+    }
+
+    /// While the page saves something, it is not to wait for what comes after that.
+    fn work_ahead(&mut self) {
+        let is_merging = |(id, known): (&DocumentId, &Known)| known.is_merging.then_some(*id);
+        let merging: Vec<DocumentId> = self.known.iter().filter_map(is_merging).collect();
+        for id in merging {
+            if self.library.get(&id).is_some_and(|loaded| !loaded.is_ahead()) {
+                self.apply_some(id);
+            }
+        }
+    }
+
+    /// Has the page save documents in one piece for which that is worth the while.
+    fn shrink(&mut self) {
+        for (id, loaded) in self.library.iter() {
+            let known = self.known.or_default(*id);
+            if known.is_merging || known.is_shrinking {
+                continue;
+            }
+            let Some(snapshot) = loaded.snapshot() else { continue };
+            known.is_shrinking = true;
+            let heads = loaded.document().get_heads().iter().map(|head| head.0).collect();
+            self.outputs.push_back(Output::Snapshot { id: *id, heads, snapshot });
         }
     }
 
@@ -470,26 +522,32 @@ impl Hub {
     fn advance(&mut self, id: DocumentId) {
         let known = self.known.or_default(id);
         let (wanted, is_merging) = (known.wanted_tables.clone(), known.is_merging);
-        let Some(loaded) = self.library.get_mut(&id) else { return };
         if is_merging {
             return;
         }
-        if let Some(merge) = loaded.merge(id, &wanted) {
-            let merge = merge.encode();
-            self.known.or_default(id).is_merging = true;
-            self.outputs.push_back(Output::Merge { id, merge });
-            return;
+        loop {
+            let Some(loaded) = self.library.get_mut(&id) else { return };
+            if let Some(merge) = loaded.merge(id, &wanted) {
+                let merge = merge.encode();
+                self.known.or_default(id).is_merging = true;
+                self.outputs.push_back(Output::Merge { id, merge });
+                return;
+            }
+            if !self.apply_some(id) {
+                break;
+            }
         }
-        let known = self.known.or_default(id);
-        if !known.is_shrinking
-            && let Some(snapshot) = loaded.snapshot()
-        {
-            known.is_shrinking = true;
-            let heads = loaded.document().get_heads().iter().map(|head| head.0).collect();
-            self.outputs.push_back(Output::Snapshot { id, heads, snapshot });
-        }
+        let Some(loaded) = self.library.get_mut(&id) else { return };
+        loaded.rest();
         for (peer, known) in self.peers.iter_mut() {
             let Some(session) = known.sessions.get_mut(&id).filter(|session| !session.is_refused) else { continue };
+            for message in std::mem::take(&mut session.unheard) {
+                if let Err(error) = loaded.hear(&mut session.state, message) {
+                    session.is_refused = true;
+                    let reason = error.0;
+                    self.outputs.push_back(Output::SetAside { peer: Some(*peer), id, reason });
+                }
+            }
             if let Some(message) = loaded.message(&mut session.state) {
                 let frame = Frame::Sync { id, message };
                 self.outputs.push_back(Output::Send { peer: *peer, frame });

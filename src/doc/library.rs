@@ -4,10 +4,13 @@ use super::Actors;
 use super::admission::{Gate, Limits, Refused, verified_save};
 use super::history::{HistoryEntry, RowHistory};
 use super::row::read_row;
+use super::touched::Places;
 use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, chunk_length, mark};
 use crate::flat_map::FlatMap;
 use automerge::sync::{ChunkList, Message, State as SyncState, SyncDoc};
-use automerge::{Automerge, Change, ObjId, Prop, ReadDoc, legacy};
+use automerge::{Automerge, Change, ObjId, ReadDoc};
+use std::collections::{BTreeSet, VecDeque};
+use std::rc::Rc;
 
 /// Documents in memory.
 #[derive(Default)]
@@ -25,6 +28,16 @@ pub(crate) struct Loaded {
     snapshot_bytes: usize,
     /// Stands before it when something has come from others.
     gate: Option<Gate>,
+    /// What is stored of it, until there is a gate, which learns from it.
+    stored: Option<Vec<u8>>,
+    /// What was let through and is not applied yet: each follows only earlier ones, and what is applied.
+    admitted: VecDeque<Change>,
+    /// What is applied and not saved, in the order in which it was applied.
+    unsaved: Vec<Change>,
+    /// How many of those the page is to save now.
+    merging: usize,
+    /// What is known of its objects while changes come.
+    places: Places,
     /// The last row whose history was asked for.
     history: Option<(String, String, RowHistory)>,
 }
@@ -35,6 +48,10 @@ struct Saved {
     actors: Actors,
     max_op: u64,
 }
+
+/// So many changes, and operations, are applied before the page is asked to save them: it is not to be busy for long.
+const CHANGES_AT_ONCE: usize = if cfg!(test) { 5 } else { 250 };
+const OPERATIONS_AT_ONCE: usize = if cfg!(test) { 25 } else { 2_500 };
 
 /// Changes of fewer bytes are not worth a snapshot.
 const SNAPSHOT_BYTES: usize = if cfg!(test) { 2 << 10 } else { 64 << 10 };
@@ -89,8 +106,20 @@ impl Library {
         };
         let max_op = document.get_changes_meta(&[]).iter().map(|change| change.max_op).max().unwrap_or(1);
         let saved = Saved { heads, actors: Actors::new(actors.to_vec()), max_op };
-        self.loaded
-            .insert(id, Loaded { document, saved, bytes: chunks.len(), snapshot_bytes, gate: None, history: None });
+        let loaded = Loaded {
+            document,
+            saved,
+            bytes: chunks.len(),
+            snapshot_bytes,
+            gate: None,
+            stored: Some(chunks.to_vec()),
+            admitted: VecDeque::new(),
+            unsaved: Vec::new(),
+            merging: 0,
+            places: Places::default(),
+            history: None,
+        };
+        self.loaded.insert(id, loaded);
         Ok(())
     }
 
@@ -103,20 +132,25 @@ impl Library {
         {
             loaded.gate = None; // another one is made when it is needed
         }
+        if let Some(stored) = &mut loaded.stored {
+            stored.extend_from_slice(chunks);
+        }
         loaded.bytes += chunks.len();
-        let mut unsaved: Vec<_> =
-            loaded.document.get_changes_meta(&loaded.saved.heads).iter().map(|change| change.hash).collect();
+        let mut unsaved: Vec<_> = loaded.unsaved.iter().map(Change::hash).collect();
         unsaved.sort_unstable();
+        let mut saved = BTreeSet::new();
         for change in &changes {
             let hash = change.hash();
+            saved.insert(hash);
             let is_unsaved = unsaved.binary_search(&hash).is_ok();
             if !is_unsaved && loaded.document.get_change_meta_by_hash(&hash).is_some() {
                 continue; // it is told a second time
             }
             loaded.saved.heads.retain(|head| !change.deps().contains(head));
-            loaded.saved.heads.push(change.hash());
+            loaded.saved.heads.push(hash);
             loaded.saved.max_op = loaded.saved.max_op.max(change.max_op());
         }
+        loaded.unsaved.retain(|change| !saved.contains(&change.hash()));
         loaded.saved.heads.sort_unstable();
         for actor in actors {
             loaded.saved.actors.place(actor);
@@ -151,39 +185,76 @@ impl Loaded {
         self.bytes = bytes;
     }
 
-    /// Whether all of it is saved.
-    pub(crate) fn is_saved(&self) -> bool {
-        self.document.get_heads() == self.saved.heads
+    /// Whether more was applied than the page is saving.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.unsaved.len() > self.merging
     }
 
-    /// Takes in a message of a peer. Changes that can't be taken in are left out.
-    pub(crate) fn receive(&mut self, state: &mut SyncState, bytes: &[u8]) -> Result<Vec<Refused>, Unreadable> {
+    /// Whether all of it is saved, and of what has come for it.
+    pub(crate) fn is_saved(&self) -> bool {
+        self.admitted.is_empty() && self.unsaved.is_empty()
+    }
+
+    /// Takes in the changes in a message of a peer, to be applied; those that can't be taken in are left out. Answers with the
+    /// rest of the message, which is to be heard when all is saved.
+    pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<(Message, Vec<Refused>), Unreadable> {
         let mut message = Message::decode(bytes).map_err(unreadable)?;
         let mut refused = Vec::new();
         let chunks: Vec<u8> = message.changes.iter().flat_map(<[u8]>::to_vec).collect();
         if !chunks.is_empty() {
             let gate = match &mut self.gate {
                 Some(gate) => gate,
-                none => none.insert(
-                    Gate::before(&self.document, Limits::default()).map_err(|refused| Unreadable(refused.reason))?,
-                ),
+                none => none.insert(gate_before(&self.document, self.stored.take())?),
             };
             let admitted = gate.admit(&chunks);
             refused = admitted.refused;
-            let chunks: Vec<u8> = admitted.changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
-            message.changes = if chunks.is_empty() { ChunkList::empty() } else { chunks.into() };
+            self.admitted.extend(admitted.changes);
+            message.changes = ChunkList::empty();
         }
+        Ok((message, refused))
+    }
+
+    /// Applies the next ones of the changes that have come. Answers whether there were any.
+    pub(crate) fn apply_some(&mut self) -> Result<bool, Unreadable> {
+        let mut operations = 0;
+        let has_room = |change: &Change| {
+            let is_first = operations == 0;
+            operations += change.len().max(1);
+            is_first || operations <= OPERATIONS_AT_ONCE
+        };
+        let count = self.admitted.iter().take(CHANGES_AT_ONCE).map(has_room).take_while(|has_room| *has_room).count();
+        if count == 0 {
+            return Ok(false);
+        }
+        // The page may have saved some of them meanwhile.
+        let is_new = |change: &Change| self.document.get_change_meta_by_hash(&change.hash()).is_none();
+        let changes: Vec<Change> = self.admitted.drain(..count).filter(is_new).collect();
+        let applied = self.document.apply_changes(changes.clone());
+        match applied {
+            Ok(()) => self.unsaved.extend(changes),
+            Err(_) => {
+                // It takes for applied what is not.
+                self.gate = None;
+                self.admitted.clear();
+            }
+        }
+        applied.map(|()| true).map_err(unreadable)
+    }
+
+    /// Lets go of what helps while changes come, when all are saved.
+    pub(crate) fn rest(&mut self) {
+        self.places = Places::default();
+    }
+
+    /// Hears what a peer says of the document, when all that it has sent is saved.
+    pub(crate) fn hear(&mut self, state: &mut SyncState, message: Message) -> Result<(), Unreadable> {
         let told = state.last_sent_heads.clone();
-        let received = self.document.receive_sync_message(state, message);
+        self.document.receive_sync_message(state, message).map_err(unreadable)?;
         if !state.last_sent_heads.is_empty() {
-            // What is not saved was not told, even if the peer has it.
+            // That it has the same does not mean that it was told so.
             state.last_sent_heads = told;
         }
-        if received.is_err() {
-            self.gate = None; // it takes for applied what is not
-        }
-        received.map_err(unreadable)?;
-        Ok(refused)
+        Ok(())
     }
 
     /// What is to be said to a peer.
@@ -223,15 +294,14 @@ impl Loaded {
     }
 
     /// What it has beyond what was saved of it, and all rows of tables that are asked for; `None` if that is nothing.
-    pub(crate) fn merge(&self, id: DocumentId, whole_tables: &[String]) -> Option<Merge> {
-        let Loaded { document, saved, .. } = self;
-        let changes = document.get_changes(&saved.heads);
+    pub(crate) fn merge(&mut self, id: DocumentId, whole_tables: &[String]) -> Option<Merge> {
+        let Loaded { document, saved, unsaved: changes, merging, places, .. } = self;
         if changes.is_empty() && whole_tables.is_empty() {
             return None;
         }
         let mut actors = saved.actors.clone();
         let base_actors = actors.list().len();
-        for change in &changes {
+        for change in changes.iter() {
             actors.place(change.actor_id().to_bytes());
         }
         let mut tables = FlatMap::new();
@@ -243,18 +313,23 @@ impl Loaded {
                 tables.insert(item.key.to_string(), map);
             }
         }
-        let mut touched = touched(document, &changes, &saved.heads);
+        *merging = changes.len();
+        let mut touched = places.touched_rows(document, changes, &saved.heads);
         for table in whole_tables {
             let Ok(Some((_, map))) = document.get(automerge::ROOT, table) else { continue };
-            for row in document.keys(&map) {
-                touched.insert((table.clone(), row), ());
-            }
+            let name: Rc<str> = table.as_str().into();
+            touched.extend(document.keys(&map).map(|row| (name.clone(), row.into())));
         }
         let mut rows = Vec::with_capacity(touched.len());
-        for (table, row) in touched.keys() {
-            let map = document.get(automerge::ROOT, table).ok().flatten();
-            let merged = map.and_then(|(_, map)| read_row(document, &map, row, &mut actors));
-            rows.push(TouchedRow { table: table.clone(), id_text: row.clone(), row: merged });
+        let mut last: Option<(Rc<str>, Option<ObjId>)> = None;
+        for (table, row) in touched {
+            if last.as_ref().is_none_or(|(name, _)| *name != table) {
+                let map = document.get(automerge::ROOT, &*table).ok().flatten();
+                last = Some((table.clone(), map.map(|(_, map)| map)));
+            }
+            let map = last.as_ref().and_then(|(_, map)| map.as_ref());
+            let merged = map.and_then(|map| read_row(document, map, &row, &mut actors));
+            rows.push(TouchedRow { table: table.to_string(), id_text: row.to_string(), row: merged });
         }
         let max_op = changes.iter().map(Change::max_op).max().unwrap_or(0).max(saved.max_op);
         let hashes = |heads: &[automerge::ChangeHash]| heads.iter().map(|head| head.0).collect::<Vec<ChangeHash>>();
@@ -278,6 +353,12 @@ impl Loaded {
     }
 }
 
+fn gate_before(document: &Automerge, stored: Option<Vec<u8>>) -> Result<Gate, Unreadable> {
+    let learned = stored.and_then(|stored| Gate::before_stored(&stored, Limits::default()).ok());
+    let gate = learned.map_or_else(|| Gate::before(document, Limits::default()), Ok);
+    gate.map_err(|refused| Unreadable(refused.reason))
+}
+
 /// The row that a document says it belongs to.
 fn root_text(document: &Automerge) -> Option<String> {
     let (value, id) = document.get(automerge::ROOT, mark::ROOT).ok()??;
@@ -297,61 +378,4 @@ fn read_changes(mut bytes: &[u8]) -> Result<Vec<Change>, Unreadable> {
         bytes = rest;
     }
     Ok(changes)
-}
-
-/// The rows that changes are about, as table and id.
-fn touched(document: &Automerge, changes: &[Change], saved: &[automerge::ChangeHash]) -> FlatMap<(String, String), ()> {
-    let mut rows: FlatMap<(String, String), ()> = FlatMap::new();
-    let mut known: FlatMap<(u64, Vec<u8>), Vec<String>> = FlatMap::new();
-    for change in changes {
-        for op in change.decode().operations {
-            let legacy::ObjectId::Id(legacy::OpId(counter, actor)) = &op.obj else {
-                // The map of a table is another one, or none.
-                if let legacy::Key::Map(table) = &op.key {
-                    rows.extend(rows_of(document, table, saved).map(|row| ((table.to_string(), row), ())));
-                }
-                continue;
-            };
-            let key = (*counter, actor.to_bytes().to_vec());
-            let path = match known.get(&key) {
-                Some(path) => path.clone(),
-                None => {
-                    let path = names_above(document, &ObjId::Id(*counter, actor.clone(), 0));
-                    known.insert(key, path.clone());
-                    path
-                }
-            };
-            match (&path[..], &op.key) {
-                ([table, row, ..], _) => drop(rows.insert((table.clone(), row.clone()), ())),
-                ([table], legacy::Key::Map(row)) => drop(rows.insert((table.clone(), row.to_string()), ())),
-                _ => {}
-            }
-        }
-    }
-    rows
-}
-
-/// The rows of a table as they were when these were the heads, and as they are.
-fn rows_of(document: &Automerge, table: &str, heads: &[automerge::ChangeHash]) -> impl Iterator<Item = String> {
-    let map = |found: Result<Option<(_, ObjId)>, _>| found.ok().flatten().map(|(_, id): (automerge::Value<'_>, _)| id);
-    let before = map(document.get_at(automerge::ROOT, table, heads));
-    let now = map(document.get(automerge::ROOT, table));
-    let mut rows: Vec<String> = before.map(|map| document.keys_at(&map, heads).collect()).unwrap_or_default();
-    rows.extend(now.into_iter().flat_map(|map| document.keys(&map).collect::<Vec<_>>()));
-    rows.into_iter()
-}
-
-/// Table and id of what an object lies in, as far as it does.
-fn names_above(document: &Automerge, object: &ObjId) -> Vec<String> {
-    let Ok(parents) = document.parents(object) else { return Vec::new() };
-    let mut names: Vec<Prop> = parents.map(|parent| parent.prop).collect();
-    names.reverse();
-    names
-        .into_iter()
-        .map_while(|name| match name {
-            Prop::Map(name) => Some(name),
-            Prop::Seq(_) => None,
-        })
-        .take(2)
-        .collect()
 }

@@ -41,11 +41,9 @@ pub(super) fn read_row_at(
             fields: Vec::new(),
         },
     };
-    let mut names: Vec<String> = maps.iter().flat_map(|map| reader.keys(map)).collect();
-    names.sort_unstable();
-    names.dedup();
-    for name in names {
-        let Some((value, stamp)) = reader.entry(&maps, &name) else { continue };
+    for (name, written) in reader.entries(&maps) {
+        // The document is a level itself.
+        let Some((value, stamp)) = reader.chosen(written, DOCUMENT_NESTING - 1) else { continue };
         match name.as_str() {
             mark::CREATION_TIME => {
                 let time = match value {
@@ -146,14 +144,47 @@ impl<'a> RowReader<'a> {
         Some(maps)
     }
 
-    /// The value of an entry of a row that has several maps.
+    /// What is written to each name of maps that stand for one, the names ascending.
+    fn entries(&self, maps: &[ObjId]) -> Vec<(String, Vec<Written<'a>>)> {
+        let mut found: Vec<(String, Vec<Written<'a>>)> = Vec::new();
+        for (map, position) in maps.iter().zip(0..) {
+            let shown = match self.heads {
+                None => self.document.map_range(map, ..),
+                Some(heads) => self.document.map_range_at(map, .., heads),
+            };
+            for item in shown {
+                let name = item.key.to_string();
+                let all = match item.conflict {
+                    true => self.all(map, name.as_str().into()).unwrap_or_default(),
+                    false => vec![(item.value.clone().into_value(), item.id())],
+                };
+                found.push((name, all.into_iter().map(|(value, id)| (value, id, position)).collect()));
+            }
+        }
+        if maps.len() < 2 {
+            return found; // maps are ordered by their names
+        }
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found.dedup_by(|(name, written), (kept, all)| {
+            let is_same = name == kept;
+            if is_same {
+                all.append(written);
+            }
+            is_same
+        });
+        for (_, written) in &mut found {
+            written.sort_by(|(_, a, _), (_, b, _)| order(a).cmp(&order(b)));
+        }
+        found
+    }
+
+    /// The value of an entry of a row that may have several maps.
     pub(super) fn entry(&mut self, maps: &[ObjId], name: &str) -> Option<(Value, Stamp)> {
         let mut all = Vec::new();
         for (map, position) in maps.iter().zip(0..) {
             all.extend(self.all(map, name.into())?.into_iter().map(|(value, id)| (value, id, position)));
         }
         all.sort_by(|(_, a, _), (_, b, _)| order(a).cmp(&order(b)));
-        // The document is a level itself.
         self.chosen(all, DOCUMENT_NESTING - 1)
     }
 
@@ -190,11 +221,11 @@ impl<'a> RowReader<'a> {
     fn map(&mut self, id: &ObjId, levels: usize) -> (Value, Parts) {
         let mut fields = FlatMap::new();
         let mut stamps = Vec::new();
-        for name in self.keys(id) {
+        for (name, written) in self.entries(std::slice::from_ref(id)) {
             if check_name(&name, false).is_err() {
                 continue;
             }
-            let Some((value, stamp)) = self.slot(id, automerge::Prop::Map(name.clone()), levels) else { continue };
+            let Some((value, stamp)) = self.chosen(written, levels) else { continue };
             fields.insert(name, value);
             stamps.push(stamp);
         }

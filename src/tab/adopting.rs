@@ -119,7 +119,7 @@ impl Tab {
             return Ok(None);
         }
         let has_more = rows.len() >= KEYS;
-        let draft = MergeDraft { rows, document: None, is_outdated: false, sequence: self.sequence };
+        let draft = MergeDraft::of(rows, self);
         self.transaction(id)?.begin_merge(draft);
         Ok(Some(has_more))
     }

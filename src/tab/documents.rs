@@ -109,7 +109,7 @@ impl Tab {
             rows.push(MergedKey { key, stored: Some(Bytes::from(snapshot)), before });
         }
         rows.extend(chunks.into_iter().map(|(key, _)| MergedKey { key, stored: None, before }));
-        let draft = MergeDraft { rows, document: None, is_outdated: false, sequence: self.sequence };
+        let draft = MergeDraft::of(rows, self);
         self.transaction(id)?.begin_merge(draft);
         Ok(())
     }

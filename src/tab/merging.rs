@@ -6,9 +6,10 @@
 use super::synced::{Bases, Before, home};
 use super::transaction::{Obstacle, Row};
 use super::{Tab, TransactionId};
-use crate::bytes::Bytes;
+use crate::bytes::{Bytes, Malformed};
 use crate::crdt::{
-    self, ActorId, ChangeHash, DocumentState, HiddenRow, Marks, Merge, MergedRow, StoredRow, WholeRow, Why,
+    self, ActorId, ChangeHash, DocumentState, HiddenRow, Marks, Merge, MergedRow, StoredRow, TouchedRow, TouchedRows,
+    WholeRow, Why,
 };
 use crate::document::{self, Document, Purpose};
 use crate::error::{Code, Error};
@@ -21,6 +22,8 @@ use crate::value::Value;
 
 /// What a merge writes beside the rows that readers see.
 pub(crate) struct MergeDraft {
+    /// Rows that have come and are not settled yet.
+    incoming: Option<Incoming>,
     pub(crate) rows: Vec<MergedKey>,
     /// What has come for a document; nothing, if rows are judged anew by another schema.
     pub(crate) document: Option<MergedDocument>,
@@ -28,6 +31,13 @@ pub(crate) struct MergeDraft {
     pub(crate) is_outdated: bool,
     /// The record of the log that it stands on.
     pub(crate) sequence: u64,
+}
+
+/// Rows that have come.
+struct Incoming {
+    rows: TouchedRows,
+    /// Those that have to wait for pages.
+    postponed: Vec<TouchedRow>,
 }
 
 /// A document after a merge.
@@ -63,12 +73,21 @@ struct StoredCopy {
 /// So many rows are judged anew in one commit.
 const ROWS_JUDGED: usize = 500;
 
+/// So many rows of a merge are settled before others have their turn: some milliseconds.
+const ROWS_AT_ONCE: usize = if cfg!(test) { 3 } else { 64 };
+
 impl Tab {
-    /// Writes a merge in a transaction that does nothing else. What lacks pages is called again when they are there.
-    /// Without a root it is that of the row that the document names. [`Obstacle::Stale`]: the document is another one now,
-    /// and the merge has to be made again.
-    pub(crate) fn merge(&mut self, id: TransactionId, root: Option<Root>, merge: &Merge) -> Result<Root, Obstacle> {
+    /// Begins to write a merge in a transaction that does nothing else; [`Tab::merge_more`] does the rest. Without a root it
+    /// is that of the row that the document names. [`Obstacle::Stale`]: the document is another one now, and the merge has to
+    /// be made again.
+    pub(crate) fn begin_merge(
+        &mut self,
+        id: TransactionId,
+        root: Option<Root>,
+        message: Vec<u8>,
+    ) -> Result<Root, Obstacle> {
         self.transaction(id)?;
+        let (merge, rows) = Merge::begin(message).map_err(unreadable)?;
         let schema = self.transactions[id].state.schema.clone();
         let root = match root {
             Some(root) => root,
@@ -84,30 +103,40 @@ impl Tab {
                 "It is about a document of \"{name}\" that is synced with another one already."
             )));
         }
-        let mut state = merge.state.clone();
+        let mut state = merge.state;
         for (name, map) in state.tables.iter_mut() {
             let was_left_out = known.and_then(|known| known.tables.get(name)).is_some_and(|known| !known.is_taken);
             let is_all = merge.whole_tables.iter().any(|whole| whole == name);
             map.is_taken = is_synced(&schema, name) && (!was_left_out || is_all);
         }
-        let draft = MergeDraft {
-            rows: Vec::new(),
-            document: Some(MergedDocument {
-                root,
-                state,
-                actors: merge.actors.clone(),
-                chunks: merge.chunks.clone(),
-                base: (merge.base_heads.clone(), merge.base_actors),
-            }),
-            is_outdated: false,
-            sequence: self.sequence,
-        };
+        let base = (merge.base_heads, merge.base_actors);
+        let document = MergedDocument { root, state, actors: merge.actors, chunks: merge.chunks, base };
+        let incoming = Some(Incoming { rows, postponed: Vec::new() });
+        let draft = MergeDraft { incoming, document: Some(document), ..MergeDraft::of(Vec::new(), self) };
         if !self.stands(&draft) {
             return Err(Obstacle::Stale);
         }
         self.transaction(id)?.begin_merge(draft);
-        let mut missing = Vec::new();
-        for touched in &merge.rows {
+        Ok(root)
+    }
+
+    /// Settles the next rows of a merge. Answers whether there are more.
+    pub(crate) fn merge_more(&mut self, id: TransactionId) -> Result<bool, Obstacle> {
+        let transaction = self.transaction(id)?;
+        let schema = transaction.state.schema.clone();
+        let Some(draft) = &mut transaction.merge else { return Ok(false) };
+        let Some(mut incoming) = draft.incoming.take() else { return Ok(false) };
+        let root = draft.document.as_ref().map(|merged| merged.root);
+        let draft = self.transactions[id].merge.as_ref().expect("it is there");
+        let Some(root) = root.filter(|_| self.stands(draft)) else { return Err(Obstacle::Stale) };
+        let mut some = std::mem::take(&mut incoming.postponed);
+        while some.len() < ROWS_AT_ONCE
+            && let Some(touched) = incoming.rows.next().map_err(unreadable)?
+        {
+            some.push(touched);
+        }
+        let (mut missing, mut left) = (Vec::new(), Vec::new());
+        for touched in some {
             // Others are of a newer version of the app: they stay in the document.
             let Some(table) = schema.table(&touched.table).filter(|table| table.placement.is_some()) else { continue };
             let Some((number, row)) = id::decode(&touched.id_text) else { continue };
@@ -116,17 +145,25 @@ impl Tab {
             }
             let copy = touched.row.as_ref().map(|merged| Copy::of(&schema, root, merged));
             match self.settle_row(id, &schema, table, row, Some((root, copy))) {
-                // All that is lacking is asked for at once: it begins anew when it is there.
-                Err(Obstacle::Missing(pages)) => missing.extend(pages),
+                // All that is lacking is asked for at once.
+                Err(Obstacle::Missing(pages)) => {
+                    missing.extend(pages);
+                    left.push(touched);
+                }
                 settled => settled?,
             }
+        }
+        let has_more = !left.is_empty() || incoming.rows.len() > 0;
+        incoming.postponed = left;
+        if has_more && let Some(draft) = &mut self.transaction(id)?.merge {
+            draft.incoming = Some(incoming);
         }
         if !missing.is_empty() {
             crate::sort::sort(&mut missing);
             missing.dedup();
             return Err(Obstacle::Missing(missing));
         }
-        Ok(root)
+        Ok(has_more)
     }
 
     /// Judges rows anew that another schema has found to be misfits, or whose fields it did not know; some at a time. Answers
@@ -137,7 +174,7 @@ impl Tab {
         let mut rows = self.rows_of_another_schema(schema.version)?;
         let has_more = rows.len() > ROWS_JUDGED;
         rows.truncate(ROWS_JUDGED);
-        let draft = MergeDraft { rows: Vec::new(), document: None, is_outdated: false, sequence: self.sequence };
+        let draft = MergeDraft::of(Vec::new(), self);
         if rows.is_empty() {
             return Ok(None);
         }
@@ -434,11 +471,25 @@ fn root_of(schema: &Schema, text: Option<&str>) -> Result<Root, Obstacle> {
     }
 }
 
+fn unreadable(_: Malformed) -> Obstacle {
+    refused("The docs worker's message can't be read.".into())
+}
+
 fn refused(why: String) -> Obstacle {
     Obstacle::Error(Error::new(Code::DocumentRefused, why))
 }
 
 impl MergeDraft {
+    /// One that writes these keys.
+    pub(crate) fn of(rows: Vec<MergedKey>, tab: &Tab) -> Self {
+        MergeDraft { incoming: None, rows, document: None, is_outdated: false, sequence: tab.sequence }
+    }
+
+    /// Whether all rows are settled.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.incoming.is_none()
+    }
+
     /// Whether it writes what is stored of a row, by the part of its keys that names it.
     pub(crate) fn is_about(&self, row: &[u8]) -> bool {
         self.rows.iter().any(|merged| merged.key[1..].starts_with(row))

@@ -311,6 +311,7 @@ impl Tab {
             synced.extend(row.into_synced(&transaction.state.schema));
         }
         let merge = transaction.merge.take();
+        assert!(merge.as_ref().is_none_or(MergeDraft::is_whole), "a merge is finished when all its rows are settled");
         if merge.is_some() {
             // Its rows have their stamps already.
             synced.clear();

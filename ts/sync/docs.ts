@@ -5,8 +5,13 @@ import { Docs, initSync, onTrap, restart } from "../../pkg/holdfast_docs.js";
 import { compiledOrInlined } from "../compile.js";
 import type { HubCall, HubOutput } from "./frames.js";
 
-/** Tells a hub something, and answers what it wants done. Throws when it has failed: then there is none any more. */
-export type RunningDocs = (call: HubCall) => HubOutput[];
+/** A hub of documents. What it does throws when it has failed: then there is none any more. */
+export interface RunningDocs {
+  /** Tells it something, and answers what it wants done. */
+  tell(call: HubCall): HubOutput[];
+  /** Uses the time until that is done. */
+  workAhead(): void;
+}
 
 let loading: Promise<void> | undefined;
 /** Whether the instance has failed: the next one to come makes another. */
@@ -22,14 +27,17 @@ export async function loadDocs(): Promise<RunningDocs> {
   if (hasFallen) restart();
   hasFallen = false;
   const docs = new Docs();
-  return ([method, ...args]) => {
-    (docs[method] as (...args: unknown[]) => void).apply(docs, args);
-    const outputs: HubOutput[] = [];
-    for (;;) {
-      const output = docs.nextOutput() as HubOutput | undefined;
-      if (output === undefined) return outputs;
-      outputs.push(output);
-    }
+  return {
+    tell([method, ...args]) {
+      (docs[method] as (...args: unknown[]) => void).apply(docs, args);
+      const outputs: HubOutput[] = [];
+      for (;;) {
+        const output = docs.nextOutput() as HubOutput | undefined;
+        if (output === undefined) return outputs;
+        outputs.push(output);
+      }
+    },
+    workAhead: () => docs.workAhead(),
   };
 }
 

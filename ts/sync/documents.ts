@@ -31,8 +31,17 @@ class Outdated extends Error {}
 const FALLS = 5;
 const FALLS_WITHIN_MS = 60_000;
 
+/** So long the page works on a merge before others have their turn. */
+const SLICE_MS = 6;
+
 /** So long is waited before a merge is tried again that storage has failed of. */
 const PAUSE_MS = 1000;
+
+/** After so long without anything to do documents are made smaller. */
+const QUIET_MS = 500;
+
+/** After so long without anybody to talk to, the docs worker is ended: its memory never gets smaller. */
+const ALONE_MS = 30_000;
 
 /** The documents of a database. The docs worker is begun when there is something to merge. */
 export class SyncedDocuments implements DocumentFollower {
@@ -46,6 +55,8 @@ export class SyncedDocuments implements DocumentFollower {
   #hub: HubPort | undefined;
   /** Documents of peers that the worker has failed of. */
   readonly #refused = new Set<string>();
+  /** Documents whose last merge came too late. */
+  readonly #late = new Set<string>();
   /** Who waits for answers, by their numbers. */
   readonly #questions = new Map<number, Waiter<string>>();
   #nextQuestion = 1;
@@ -55,6 +66,8 @@ export class SyncedDocuments implements DocumentFollower {
   #falls: number[] = [];
   /** How much is under way: what the hub was told, and what it wants done. */
   #pending = 0;
+  /** Runs while there is nothing to do. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
 
   constructor(bridge: Bridge, changed: () => void) {
@@ -92,12 +105,33 @@ export class SyncedDocuments implements DocumentFollower {
   #tell(call: HubCall, hub = this.#hub): void {
     if (hub === undefined) return;
     this.#pending += 1;
+    if (call[0] !== "quiet") this.#wait(QUIET_MS, () => this.#quiet());
     hub.tell(call);
   }
 
   #done(): void {
     this.#pending -= 1;
     if (this.#pending === 0) for (const peer of [...this.#peers.values()]) peer.idle();
+  }
+
+  #quiet(): void {
+    if (this.#pending > 0) return this.#wait(QUIET_MS, () => this.#quiet());
+    this.#tell(["quiet"]);
+    this.#wait(ALONE_MS, () => this.#alone());
+  }
+
+  #alone(): void {
+    if (this.#pending > 0) return this.#wait(ALONE_MS, () => this.#alone());
+    if (this.#peers.size > 0) return;
+    this.#hub?.end();
+    this.#hub = undefined;
+  }
+
+  #wait(ms: number, then: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(then, ms);
+    // A process need not wait for it.
+    if (typeof this.#timer === "object") this.#timer.unref();
   }
 
   /** Begins to talk with a peer; answers its number. */
@@ -125,6 +159,7 @@ export class SyncedDocuments implements DocumentFollower {
   /** Nothing more is to be done. */
   end(): void {
     this.#isOver = true;
+    clearTimeout(this.#timer);
     this.#hub?.end();
     this.#hub = undefined;
     this.#peers.clear();
@@ -173,9 +208,10 @@ export class SyncedDocuments implements DocumentFollower {
     this.#endQuestions(fault);
     this.#bridge.tell(fault);
     if (call?.[0] === "receivedSync") {
-      const [, number, id] = call;
-      this.#refused.add(`${number} ${keyOf(id)}`);
-      this.#peers.get(number)?.setAside(id, `the docs worker has failed of it: ${reason}`);
+      this.#refuse(call[1], call[2], reason);
+    } else if (call?.[0] === "merged") {
+      // It may be what any of them has sent.
+      for (const number of [...this.#peers.keys()]) this.#refuse(number, call[1], reason);
     } else if (call === undefined) {
       // It was never there: without its binary nothing is merged.
       return;
@@ -186,6 +222,11 @@ export class SyncedDocuments implements DocumentFollower {
     if (this.#falls.length > FALLS) return;
     this.#begin();
     for (const peer of [...this.#peers.values()]) peer.restart();
+  }
+
+  #refuse(number: number, id: Uint8Array, reason: string): void {
+    this.#refused.add(`${number} ${keyOf(id)}`);
+    this.#peers.get(number)?.setAside(id, `the docs worker has failed of it: ${reason}`);
   }
 
   async #tellAll(hub: HubPort): Promise<void> {
@@ -277,12 +318,24 @@ export class SyncedDocuments implements DocumentFollower {
 
   async #merge(hub: HubPort, id: Uint8Array, message: Uint8Array): Promise<void> {
     const root = this.#roots.get(keyOf(id))?.root ?? new Uint8Array();
-    const merge = (engine: SyncEngine, transaction: number) => engine.merge(transaction, root, message);
+    const key = keyOf(id);
+    // Who comes too late again and again does not let others go first.
+    const isPatient = !this.#late.has(key);
+    const begin = (engine: SyncEngine, transaction: number) => engine.beginMerge(transaction, root, message);
+    const more = (engine: SyncEngine, transaction: number) => engine.mergeMore(transaction);
+    const merge = async ({ transaction }: { readonly transaction: number }) => {
+      await this.#call(transaction, begin, isPatient);
+      await this.#call(transaction, more, isPatient);
+    };
     try {
-      await mutate(this.#bridge, (scope) => this.#call(scope.transaction, merge), MERGE);
+      await mutate(this.#bridge, merge, MERGE);
+      this.#late.delete(key);
       this.#tell(["merged", id, 0, ""], hub);
     } catch (error) {
-      if (error instanceof Outdated) return this.#tell(["merged", id, 1, ""], hub);
+      if (error instanceof Outdated) {
+        this.#late.add(key);
+        return this.#tell(["merged", id, 1, ""], hub);
+      }
       if (!(error instanceof HoldfastError) || this.#bridge.isOver) throw error;
       if (error.code === "DocumentRefused") return this.#tell(["merged", id, 2, error.message], hub);
       // Storage fails, of which others tell.
@@ -297,7 +350,7 @@ export class SyncedDocuments implements DocumentFollower {
     let bytes = snapshot.length;
     const save = (engine: SyncEngine, transaction: number) => engine.saveSnapshot(transaction, root, heads, snapshot);
     try {
-      await mutate(this.#bridge, (scope) => this.#call(scope.transaction, save), SNAPSHOT);
+      await mutate(this.#bridge, (scope) => this.#call(scope.transaction, save, false), SNAPSHOT);
     } catch (error) {
       if (!(error instanceof Outdated) && this.#bridge.isOver) throw error;
       bytes = 0;
@@ -305,14 +358,26 @@ export class SyncedDocuments implements DocumentFollower {
     this.#tell(["snapshotSaved", id, bytes], hub);
   }
 
-  /** Calls the engine until it has done what it was asked for. */
-  async #call(transaction: number, call: (engine: SyncEngine, transaction: number) => number): Promise<void> {
+  /** Calls the engine until it has done what it was asked for; who is patient lets others go first now and then. */
+  async #call(
+    transaction: number,
+    call: (engine: SyncEngine, transaction: number) => number,
+    isPatient: boolean,
+  ): Promise<void> {
+    let resumed = performance.now();
     for (;;) {
       const status = call(this.#engine, transaction);
       if (status === Status.Done) return;
       if (status === Status.Failed) throw this.#bridge.error();
-      if (status !== Status.Missing) throw new Outdated();
-      await this.#bridge.ready(this.#bridge.read());
+      if (status === Status.Missing) {
+        await this.#bridge.ready(this.#bridge.read());
+        resumed = performance.now();
+      } else if (status !== Status.Paused) {
+        throw new Outdated();
+      } else if (isPatient && performance.now() - resumed > SLICE_MS) {
+        await new Promise((resolve) => setTimeout(resolve));
+        resumed = performance.now();
+      }
     }
   }
 }

@@ -28,6 +28,7 @@ export type HubCall =
   | ["snapshotSaved", id: Uint8Array, bytes: number]
   | ["merged", id: Uint8Array, outcome: 0 | 1 | 2, reason: string]
   | ["reset"]
+  | ["quiet"]
   | ["connected" | "disconnected", peer: number]
   | ["receivedDocuments", peer: number, ids: Uint8Array[]]
   | ["receivedSync", peer: number, id: Uint8Array, message: Uint8Array]

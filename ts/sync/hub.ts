@@ -27,8 +27,8 @@ export function beginHub(listener: HubListener): HubPort {
   return typeof Worker === "function" ? new WorkerHub(listener) : new LocalHub(listener);
 }
 
-/** What a worker answers: the outputs of a call, or why it has failed. */
-export type WorkerAnswer = { readonly outputs: HubOutput[] } | { readonly fault: string };
+/** What a worker answers: the outputs of a call, or why it has failed and, if it was not the oldest one, of which call. */
+export type WorkerAnswer = { readonly outputs: HubOutput[] } | { readonly fault: string; readonly call?: HubCall };
 
 class WorkerHub implements HubPort {
   readonly #worker: Worker;
@@ -40,13 +40,13 @@ class WorkerHub implements HubPort {
   constructor(listener: HubListener) {
     this.#worker = new Worker(new URL("./docs_worker.js", import.meta.url), { type: "module", name: "holdfast docs" });
     let hasAnswered = false;
-    const fell = (reason: string) => {
+    const fell = (reason: string, call = this.#told[0]) => {
       this.end();
-      listener.fell(reason, this.#told[0]);
+      listener.fell(reason, call);
     };
     this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
       hasAnswered = true;
-      if ("fault" in data) return fell(data.fault);
+      if ("fault" in data) return fell(data.fault, data.call);
       this.#told.shift();
       for (const output of data.outputs) listener.output(output);
       listener.done();
@@ -100,7 +100,7 @@ class LocalHub implements HubPort {
     }
     let outputs: HubOutput[];
     try {
-      outputs = this.#docs(call);
+      outputs = this.#docs.tell(call);
     } catch (error) {
       return this.#fall(error, call);
     }

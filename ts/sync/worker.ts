@@ -8,10 +8,21 @@ import type { WorkerAnswer } from "./hub.js";
 const answer = (message: WorkerAnswer) => postMessage(message);
 const docs = loadDocs();
 
+/** The document that the page was asked last to save more of. */
+let merging: Uint8Array | undefined;
+
 onmessage = async ({ data }: MessageEvent<HubCall>) => {
+  let isAhead = false;
   try {
-    answer({ outputs: (await docs)(data) });
+    const { tell, workAhead } = await docs;
+    const outputs = tell(data);
+    answer({ outputs });
+    for (const output of outputs) if (output[0] === "merge") merging = output[1];
+    isAhead = true;
+    workAhead();
   } catch (error) {
-    answer({ fault: error instanceof Error ? error.message : String(error) });
+    const fault = error instanceof Error ? error.message : String(error);
+    // What it works ahead on belongs to the merge that is under way.
+    answer(isAhead && merging !== undefined ? { fault, call: ["merged", merging, 1, ""] } : { fault });
   }
 };

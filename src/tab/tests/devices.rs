@@ -119,6 +119,12 @@ impl Device {
         self.writer.settle();
         for _ in 0..10_000 {
             self.tell_news(sequences);
+            if self.writer.below(4) == 0 {
+                self.hub.handle(doc::Input::Waiting);
+            }
+            if self.writer.below(8) == 0 {
+                self.hub.handle(doc::Input::Quiet);
+            }
             let Some(output) = self.hub.take_output() else { return };
             match output {
                 Output::Load { id } => {
@@ -176,7 +182,16 @@ impl Device {
                 self.writer.settle();
             }
         }
-        if self.commit(|tab, transaction| tab.merge(transaction, root, &merge).map(drop)) {
+        let mut has_begun = false;
+        let is_saved = self.commit(|tab, transaction| {
+            if !has_begun {
+                tab.begin_merge(transaction, root, bytes.to_vec())?;
+                has_begun = true;
+            }
+            while tab.merge_more(transaction)? {}
+            Ok(())
+        });
+        if is_saved {
             return doc::Outcome::Saved;
         }
         self.counts.outdated += 1;
