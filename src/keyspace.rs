@@ -62,6 +62,7 @@ const ADOPTED: u8 = 0x43;
 const CRDT: u8 = 0x50;
 const CRDT_ACTOR: u8 = 0x51;
 const CRDT_CHANGES: u8 = 0x52;
+const CRDT_LONG: u8 = 0x53;
 
 /// What a key is, judged by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +96,7 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
         REMAINS => Some(Kind::Remains(TableId(number))),
         NOTED => Some(Kind::Noted(TableId(number))),
         ADOPTED => Some(Kind::Adopted(TableId(number))),
-        CRDT | CRDT_ACTOR | CRDT_CHANGES => Some(Kind::Crdt(TableId(number))),
+        CRDT | CRDT_ACTOR | CRDT_CHANGES | CRDT_LONG => Some(Kind::Crdt(TableId(number))),
         _ => None,
     }
 }
@@ -212,6 +213,16 @@ impl Root {
         self.key(CRDT_CHANGES)
     }
 
+    /// The key that says that those are long, and could do with less space.
+    pub fn long_key(&self, sequence: u64) -> Vec<u8> {
+        [&self.key(CRDT_LONG)[..], &sequence.to_be_bytes()].concat()
+    }
+
+    /// What those keys start with.
+    pub fn long_prefix(&self) -> IdKey {
+        self.key(CRDT_LONG)
+    }
+
     /// Reads a root as it stands in keys.
     pub fn from_key_part(bytes: &[u8]) -> Option<Root> {
         let (table, id) = bytes.split_first_chunk::<4>()?;
@@ -232,8 +243,8 @@ pub fn adopted_key(table: TableId) -> [u8; PREFIX_LENGTH] {
 }
 
 /// What all keys start with that a table has for the sake of documents, those of its rows' documents last.
-pub fn crdt_prefixes(table: TableId) -> [[u8; PREFIX_LENGTH]; 7] {
-    [ADOPTED, STAMPS, REMAINS, NOTED, CRDT_CHANGES, CRDT_ACTOR, CRDT].map(|kind| prefix(kind, table.0))
+pub fn crdt_prefixes(table: TableId) -> [[u8; PREFIX_LENGTH]; 8] {
+    [ADOPTED, STAMPS, REMAINS, NOTED, CRDT_LONG, CRDT_CHANGES, CRDT_ACTOR, CRDT].map(|kind| prefix(kind, table.0))
 }
 
 /// The key of a row's stamps.
@@ -276,6 +287,19 @@ pub fn stored_key(noted: &[u8]) -> Option<Vec<u8>> {
 
 /// What the keys of the states of all documents start with.
 pub const STATES_PREFIX: &[u8] = &[CRDT];
+
+/// What the keys that say of any document's changes that they are long start with.
+pub const LONG_PREFIX: &[u8] = &[CRDT_LONG];
+
+/// The other key of two: of changes, and of that they are long.
+pub fn changes_of_long(key: &[u8]) -> Vec<u8> {
+    [&[CRDT_CHANGES], &key[1..]].concat()
+}
+
+/// The same the other way round.
+pub fn long_of_changes(key: &[u8]) -> Vec<u8> {
+    [&[CRDT_LONG], &key[1..]].concat()
+}
 
 /// What all such keys start with.
 pub const NOTED_PREFIX: &[u8] = &[NOTED];

@@ -58,6 +58,9 @@ export async function run(o) {
   return result.runs.some(e => Object.values(e.bad).some(m => /WRONG/.test(m))) ? 1 : 0
 }
 
+/** Holdfast deletes replaced pages after a minute. */
+const GRACE = 100_000
+
 async function runEngine(ctx, out, n, phases) {
   const { o } = ctx, { rows, engine: name } = out, reps = o.reps ?? 5, isSynced = name !== 'holdfast-local'
   const step = async (key, fn) => { if (phases.has(key)) try { await fn() } catch (e) { delete rows[key]; out.bad[key] = clean(e.message ?? e) } }
@@ -92,7 +95,7 @@ async function runEngine(ctx, out, n, phases) {
   }))
   await step('stored', () => fresh(async b => {
     await insert(b, n)
-    rows.stored = await b.with(page => call(page, 'stored', (o.settle ?? 20) * 1000))
+    rows.stored = await b.with(page => call(page, 'stored', (o.settle ?? 20) * 1000, GRACE))
   }))
   if (!isSynced) {
     await step('memory', () => fresh(async b => {

@@ -79,10 +79,14 @@ export async function cold(n, want) {
 }
 export async function query() { return (await db.byDue(COUNT)).length }
 
-/** Bytes of keys and values of all that IndexedDB holds here. Engines with a log are waited for until it is empty. */
-export async function stored(ms) {
+/**
+ * Bytes of keys and values of all that IndexedDB holds here. Engines with a log are waited for until it is empty, and then so
+ * long as what others may still be reading is kept: `graceMs`.
+ */
+export async function stored(ms, graceMs = 0) {
   const end = now() + ms
   while (now() < end && (await db.stats?.())?.logRecords !== 0) await sleep(200)
+  if (db.stats) await sleep(graceMs)
   const logRecords = (await db.stats?.())?.logRecords ?? null
   let bytes = 0
   const stores = {}

@@ -3,6 +3,7 @@
 use super::engine::Engine;
 use super::inner::Inner;
 use super::mailbox::{Status, Word};
+use crate::bytes::Bytes;
 use crate::keyspace::Root;
 use crate::tab::{Obstacle, Tab, TransactionId, conflicts_json, problems_json};
 use js_sys::{Array, Uint8Array};
@@ -82,6 +83,25 @@ impl Engine {
             let Some(root) = Root::from_key_part(root) else { return Status::Stale };
             let heads: Vec<_> = heads.iter().filter_map(|head| head.to_vec().try_into().ok()).collect();
             let saved = inner.tab.save_snapshot(TransactionId(transaction), root, &heads, snapshot);
+            inner.written(transaction, saved)
+        }) as u32
+    }
+
+    /// Some of the changes that are long and not compressed: a list of `[key, changes]`, or a status.
+    #[wasm_bindgen(js_name = longChanges)]
+    pub fn long_changes(&self) -> JsValue {
+        self.asked(|inner| {
+            let found = inner.tab.long_changes()?;
+            Ok(list_of(found.iter().map(|(key, chunks)| Array::of2(&bytes(key), &bytes(chunks)).into())))
+        })
+    }
+
+    /// Writes the same changes in less space; those that can't do with less are empty.
+    #[wasm_bindgen(js_name = saveSmaller)]
+    pub fn save_smaller(&self, transaction: u32, keys: Vec<Uint8Array>, changes: Vec<Uint8Array>) -> u32 {
+        self.shared.enter(|inner| {
+            let smaller = keys.iter().zip(&changes).map(|(key, chunks)| (key.to_vec(), Bytes::new(chunks.to_vec())));
+            let saved = inner.tab.save_smaller(TransactionId(transaction), smaller.collect());
             inner.written(transaction, saved)
         }) as u32
     }

@@ -51,6 +51,9 @@ pub(crate) struct Conflict {
     pub(crate) others: Vec<Value>,
 }
 
+/// So many long changes are read at once.
+const LONG_AT_ONCE: usize = 4;
+
 impl Tab {
     /// Begins or ends to collect news of documents.
     pub(crate) fn follow_documents(&mut self, is_followed: bool) {
@@ -108,7 +111,40 @@ impl Tab {
             // What comes later has greater keys.
             rows.push(MergedKey { key, stored: Some(Bytes::from(snapshot)), before });
         }
-        rows.extend(chunks.into_iter().map(|(key, _)| MergedKey { key, stored: None, before }));
+        let long = self.crdt_entries(&root.long_prefix(), root.table)?;
+        rows.extend(chunks.into_iter().chain(long).map(|(key, _)| MergedKey { key, stored: None, before }));
+        let draft = MergeDraft::of(rows, self);
+        self.transaction(id)?.begin_merge(draft);
+        Ok(())
+    }
+
+    /// Changes that are noted to be long: keys, and what is stored there.
+    pub(crate) fn long_changes(&mut self) -> Result<Vec<(Vec<u8>, Bytes)>, Obstacle> {
+        let mut found = Vec::new();
+        for (key, _) in self.first_crdt_entries(keyspace::LONG_PREFIX, TableId(0), LONG_AT_ONCE)? {
+            let key = keyspace::changes_of_long(&key);
+            let changes = self.crdt_entry(&key, TableId(0))?;
+            found.push((key, changes.unwrap_or_default()));
+        }
+        Ok(found)
+    }
+
+    /// Writes the same changes in less space, as each key has them; those that can't do with less are empty.
+    pub(crate) fn save_smaller(&mut self, id: TransactionId, smaller: Vec<(Vec<u8>, Bytes)>) -> Result<(), Obstacle> {
+        self.transaction(id)?;
+        let mut rows = Vec::with_capacity(2 * smaller.len());
+        for (key, chunks) in smaller {
+            let (long_key, before) = (keyspace::long_of_changes(&key), Before { is_new: false, is_noted: false });
+            if keyspace::changes_of_long(&long_key) != key || self.crdt_entry(&long_key, TableId(0))?.is_none() {
+                continue; // a snapshot has taken its place, or somebody else has done the same
+            }
+            rows.push(MergedKey { key: long_key, stored: None, before });
+            // Checksums stay what they are.
+            let is_same = |stored: &Bytes| stored.len() > chunks.len() && stored.get(..8) == chunks.get(..8);
+            if self.crdt_entry(&key, TableId(0))?.as_ref().is_some_and(is_same) {
+                rows.push(MergedKey { key, stored: Some(chunks), before });
+            }
+        }
         let draft = MergeDraft::of(rows, self);
         self.transaction(id)?.begin_merge(draft);
         Ok(())

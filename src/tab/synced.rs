@@ -108,12 +108,15 @@ impl Documents {
         self.news.add(record);
         for entry in &record.crdt {
             let Some(root) = Root::of(&entry.key) else { continue };
+            let is_state = *entry.key == root.state_key();
             let Some(value) = &entry.value else {
-                // Its table is synced no longer.
-                self.known.remove(&root);
+                // Without a state, its table is synced no longer.
+                if is_state {
+                    self.known.remove(&root);
+                }
                 continue;
             };
-            if *entry.key == root.state_key() {
+            if is_state {
                 let Ok(state) = DocumentState::decode(value) else { continue };
                 if let Some(document) = self.known.get_mut(&root) {
                     document.state = state;
@@ -139,7 +142,7 @@ impl Documents {
             self.known.insert(root, document);
         }
         for entry in record.crdt.iter().filter(|entry| entry.value.is_none()) {
-            if let Some(root) = Root::of(&entry.key) {
+            if let Some(root) = Root::of(&entry.key).filter(|root| *entry.key == root.state_key()) {
                 self.known.remove(&root);
             }
         }

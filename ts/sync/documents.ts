@@ -7,6 +7,7 @@ import { Status } from "../mailbox.js";
 import { mutate } from "../transactions.js";
 import type { Waiter } from "../waiting.js";
 import { bytesOf, type Frame, type HubCall, type HubOutput, keyOf, type Question } from "./frames.js";
+import { compressed } from "./compress.js";
 import { beginHub, type HubPort } from "./hub.js";
 import type { SyncEngine } from "./engine.js";
 
@@ -40,6 +41,9 @@ const PAUSE_MS = 1000;
 /** After so long without anything to do documents are made smaller. */
 const QUIET_MS = 500;
 
+/** Changes that one commit has written to a document are long from so many bytes on, as in src/tab/synced/drafts.rs. */
+const LONG_BYTES = 4096;
+
 /** After so long without anybody to talk to, the docs worker is ended: its memory never gets smaller. */
 const ALONE_MS = 30_000;
 
@@ -57,6 +61,8 @@ export class SyncedDocuments implements DocumentFollower {
   readonly #refused = new Set<string>();
   /** Documents whose last merge came too late. */
   readonly #late = new Set<string>();
+  /** Whether there may be long changes that can be stored in less space: from an earlier session, too. */
+  #hasLong = true;
   /** Who waits for answers, by their numbers. */
   readonly #questions = new Map<number, Waiter<string>>();
   #nextQuestion = 1;
@@ -75,6 +81,7 @@ export class SyncedDocuments implements DocumentFollower {
     this.#changed = changed;
     bridge.documentsFollowed(this);
     this.#engine.followDocuments();
+    this.#wait(QUIET_MS, () => this.#quiet());
   }
 
   get #engine(): SyncEngine {
@@ -117,7 +124,28 @@ export class SyncedDocuments implements DocumentFollower {
   #quiet(): void {
     if (this.#pending > 0) return this.#wait(QUIET_MS, () => this.#quiet());
     this.#tell(["quiet"]);
+    if (this.#hasLong) {
+      this.#hasLong = false;
+      // What fails, of storage that is full or a database that is closed, is as safe as before.
+      this.#compress().catch(() => undefined);
+    }
     this.#wait(ALONE_MS, () => this.#alone());
+  }
+
+  /** Stores long changes in less space. */
+  async #compress(): Promise<void> {
+    for (;;) {
+      const found = await askEngine(this.#bridge, (engine) => engine.longChanges());
+      const keys: Uint8Array[] = [];
+      const smaller: Uint8Array[] = [];
+      for (const [key, changes] of found as [Uint8Array, Uint8Array][]) {
+        keys.push(key);
+        smaller.push((await compressed(changes)) ?? new Uint8Array());
+      }
+      if (keys.length === 0) return;
+      const save = (engine: SyncEngine, transaction: number) => engine.saveSmaller(transaction, keys, smaller);
+      await mutate(this.#bridge, (scope) => this.#call(scope.transaction, save, false), SMALLER);
+    }
   }
 
   #alone(): void {
@@ -254,6 +282,10 @@ export class SyncedDocuments implements DocumentFollower {
     const hub = this.#hub;
     this.#changed();
     const news = this.#engine.documentNews() as [Uint8Array, Uint8Array, boolean, Uint8Array, Uint8Array[]][] | null;
+    if (news?.some(([, , , changes]) => changes.length >= LONG_BYTES)) {
+      this.#hasLong = true;
+      if (this.#pending === 0) this.#wait(QUIET_MS, () => this.#quiet());
+    }
     if (hub === undefined) return;
     if (news === null) {
       this.#tell(["reset"], hub);
@@ -383,6 +415,7 @@ export class SyncedDocuments implements DocumentFollower {
 }
 
 const MERGE = { name: "merge", timeoutMs: undefined };
+const SMALLER = { name: "compress changes", timeoutMs: undefined };
 const SNAPSHOT = { name: "snapshot", timeoutMs: undefined };
 
 /** Asks the engine until it has the pages to answer. */

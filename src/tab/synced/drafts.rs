@@ -64,6 +64,8 @@ struct Draft {
 /// A change that has more operations than that, or has written more, is ended, and another one follows: others refuse one
 /// that is too large, and merge many at a time.
 const OPERATIONS: u32 = 40_000;
+/// Changes of one commit that are so long are noted, to be compressed when there is time.
+const LONG_BYTES: usize = if cfg!(test) { 400 } else { 4096 };
 const WRITTEN_BYTES: usize = 2 << 20;
 
 impl Draft {
@@ -354,6 +356,9 @@ impl<'a> Drafts<'a> {
             put(&root.state_key(), Bytes::new(document.state.encode()), is_new);
             for place in actors_before..document.state.actor_count {
                 put(&root.actor_key(place), document.actors[place as usize].clone(), true);
+            }
+            if chunks.len() >= LONG_BYTES {
+                put(&root.long_key(sequence), Bytes::default(), true);
             }
             put(&root.changes_key(sequence), Bytes::new(chunks), true);
             documents.push((root, document));

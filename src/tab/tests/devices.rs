@@ -38,6 +38,8 @@ struct Counts {
     crashes: usize,
     forgotten: usize,
     snapshots: usize,
+    /// Commits whose changes were compressed.
+    compressed: usize,
 }
 
 impl Device {
@@ -198,6 +200,17 @@ impl Device {
         doc::Outcome::Outdated
     }
 
+    /// Compresses changes that are noted to be long.
+    fn compress(&mut self) {
+        let leader = self.tabs[0];
+        let long = self.writer.with_pages(leader, Tab::long_changes).expect("readable");
+        let smaller: Vec<_> = long.into_iter().map(|(key, chunks)| (key, compressed(&chunks))).collect();
+        let count = smaller.iter().filter(|(_, chunks)| !chunks.is_empty()).count();
+        if self.commit(|tab, transaction| tab.save_smaller(transaction, smaller.clone())) {
+            self.counts.compressed += count;
+        }
+    }
+
     /// Commits what is written in one of the tabs. Answers whether it was saved.
     fn commit(&mut self, mut write: impl FnMut(&mut Tab, TransactionId) -> std::result::Result<(), Obstacle>) -> bool {
         let tab = self.tabs[self.writer.below(2)];
@@ -265,6 +278,19 @@ impl Device {
         }
         rows
     }
+}
+
+/// Changes with each one deflated that is large enough; nothing, if none is.
+fn compressed(mut chunks: &[u8]) -> Bytes {
+    let mut smaller = Vec::new();
+    let whole = chunks.len();
+    while !chunks.is_empty() {
+        let length = crate::crdt::chunk_length(chunks).expect("a change");
+        let mut change = automerge::Change::from_bytes(chunks[..length].to_vec()).expect("a change");
+        smaller.extend_from_slice(&change.bytes());
+        chunks = &chunks[length..];
+    }
+    if smaller.len() < whole { Bytes::new(smaller) } else { Bytes::default() }
 }
 
 fn note_sequences(mut chunks: &[u8], sequences: &mut Sequences) {
@@ -359,7 +385,7 @@ impl Network {
     fn step(&mut self, kept: &mut Option<(usize, MemoryStorage)>) {
         let at = self.random.below(self.devices.len() as u64) as usize;
         let link = self.random.below(self.links.len() as u64) as usize;
-        match self.random.below(24) {
+        match self.random.below(25) {
             0 => self.devices[at].writer.world.pass(5_000.0),
             1 => self.set(link, false),
             2 => {
@@ -378,8 +404,9 @@ impl Network {
                     self.run(at);
                 }
             }
-            5..9 => self.set(link, true),
-            9..16 => {
+            5 => self.devices[at].compress(),
+            6..10 => self.set(link, true),
+            10..17 => {
                 for _ in 0..=self.random.below(4) {
                     let direction = self.random.below(2) as usize;
                     self.deliver(link, direction);
@@ -465,15 +492,23 @@ fn devices_that_meet_have_the_same_rows() {
             total.crashes += device.counts.crashes;
             total.forgotten += device.counts.forgotten;
             total.snapshots += device.counts.snapshots;
+            total.compressed += device.counts.compressed;
         }
     }
-    let Counts { merges, outdated, cuts, crashes, forgotten, snapshots } = total;
+    let Counts { merges, outdated, cuts, crashes, forgotten, snapshots, compressed } = total;
     let said = format!(
         "{merges} merges, {outdated} made again, {rows} rows, {cuts} cuts, {crashes} crashes, {forgotten} lost, \
-         {snapshots} snapshots"
+         {snapshots} snapshots, {compressed} compressed"
     );
     assert!(
-        merges > 300 && outdated > 5 && rows > 200 && cuts > 100 && crashes > 50 && forgotten > 20 && snapshots > 20,
+        merges > 300
+            && outdated > 5
+            && rows > 200
+            && cuts > 100
+            && crashes > 50
+            && forgotten > 20
+            && snapshots > 20
+            && compressed > 20,
         "{said}"
     );
 }
