@@ -63,6 +63,7 @@ const CRDT: u8 = 0x50;
 const CRDT_ACTOR: u8 = 0x51;
 const CRDT_CHANGES: u8 = 0x52;
 const CRDT_LONG: u8 = 0x53;
+const NOTE: u8 = 0x60;
 
 /// What a key is, judged by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub enum Kind {
     Adopted(TableId),
     /// Of the CRDT document of a row of this table.
     Crdt(TableId),
+    /// What a mutation has written down of itself.
+    Note,
 }
 
 /// Reads a key's kind, or `None` for bytes that are no key.
@@ -97,6 +100,7 @@ pub fn kind(key: &[u8]) -> Option<Kind> {
         NOTED => Some(Kind::Noted(TableId(number))),
         ADOPTED => Some(Kind::Adopted(TableId(number))),
         CRDT | CRDT_ACTOR | CRDT_CHANGES | CRDT_LONG => Some(Kind::Crdt(TableId(number))),
+        NOTE => Some(Kind::Note),
         _ => None,
     }
 }
@@ -290,6 +294,9 @@ pub const STATES_PREFIX: &[u8] = &[CRDT];
 
 /// What the keys that say of any document's changes that they are long start with.
 pub const LONG_PREFIX: &[u8] = &[CRDT_LONG];
+
+/// What the keys of all notes start with.
+pub const NOTES_PREFIX: &[u8] = &[NOTE];
 
 /// The other key of two: of changes, and of that they are long.
 pub fn changes_of_long(key: &[u8]) -> Vec<u8> {

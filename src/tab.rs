@@ -24,6 +24,7 @@ mod job;
 mod live;
 mod maintenance;
 mod merging;
+mod notes;
 mod opening;
 mod places;
 #[cfg(test)]

@@ -62,6 +62,14 @@ export interface LiveFollower {
   healed(): void;
 }
 
+/** Who follows the mutations of this tab. */
+export interface MutationFollower {
+  /** One has run well and is about to be finished; it may run again. */
+  finishing(transaction: number): void;
+  /** It was saved, or never will be. */
+  settled(transaction: number, isSaved: boolean): void;
+}
+
 /** Who follows CRDT documents. */
 export interface DocumentFollower {
   /** The engine has news of some. */
@@ -553,6 +561,19 @@ export class Bridge implements EngineUser {
   /** Somebody takes the news of live queries from here on. */
   followed(live: LiveFollower): void {
     this.#live = live;
+  }
+
+  /** Those who follow mutations. */
+  readonly followers = new Set<MutationFollower>();
+
+  /** Somebody follows mutations from here on. */
+  mutationsFollowed(follower: MutationFollower): void {
+    this.followers.add(follower);
+  }
+
+  /** It does no longer. */
+  mutationsLeft(follower: MutationFollower): void {
+    this.followers.delete(follower);
   }
 
   /** Somebody hears of what is saved of CRDT documents from here on. */

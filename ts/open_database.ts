@@ -160,7 +160,14 @@ export async function openDatabase<Schema extends ExportableSchema>(
   }
   endImports(bridge, engineOptions);
   const contexts = new Contexts(bridge, functions, identity);
-  return new Database(wasm, bridge, contexts, engineOptions, timeoutMs, part?.begin(bridge));
+  return new Database(
+    wasm,
+    bridge,
+    contexts,
+    engineOptions,
+    timeoutMs,
+    part?.begin(bridge, name, definition.sync ?? {}),
+  );
 }
 
 /** IndexedDB where there is a browser; in Node and the like there is none to be missed. */

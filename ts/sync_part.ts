@@ -13,9 +13,12 @@ import type { Wasm, WasmSource } from "./wasm.js";
 export interface SyncPart {
   /** The engine that can. */
   loadWasm(source?: WasmSource): Promise<Wasm>;
-  /** Begins to follow a database's documents. */
-  begin(bridge: Bridge): DatabaseSync;
+  /** Begins to follow the documents of a database of this name, whose tables are placed so. */
+  begin(bridge: Bridge, name: string, placed: Placed): DatabaseSync;
 }
+
+/** Where the tables of a database lie. */
+export type Placed = NonNullable<SchemaJson["sync"]>;
 
 /** Where rows of a table lie. Made by `root`, `within` and `workspace` of `holdfast/sync`. */
 export interface TablePlacement<out Field extends string = string, Kinds extends string = string> {
@@ -51,7 +54,7 @@ export type SyncOption<Schema extends ExportableSchema> = {
 export function placeTables(schema: SchemaJson, sync: unknown): SyncPart | undefined {
   if (sync === undefined) return undefined;
   let part: SyncPart | undefined;
-  const placed: NonNullable<SchemaJson["sync"]> = {};
+  const placed: Placed = {};
   for (const [name, placement] of entriesOf(sync, "`sync` must be an object that names tables")) {
     const { home, field, kinds, part: own } = (placement ?? {}) as Partial<TablePlacement>;
     if (own === undefined || home === undefined) {

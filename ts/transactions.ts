@@ -426,6 +426,9 @@ export async function mutate<T>(
       // next sees it.
       if (options.timeoutMs !== undefined) result = await within(bridge, scope, options, running);
       else result = running instanceof Promise ? await running : running;
+      if (bridge.followers.size > 0 && !run.isLost && options.isNotFollowed !== true) {
+        for (const follower of bridge.followers) follower.finishing(transaction);
+      }
     } catch (error) {
       failure = { error };
     }
@@ -442,6 +445,8 @@ export async function mutate<T>(
     }
     const settled = outcome instanceof Promise ? await outcome : outcome;
     if (settled.type === "saved" || settled.type === "rejected") {
+      const isSaved = settled.type === "saved" && failure === undefined;
+      for (const follower of bridge.followers) follower.settled(transaction, isSaved);
       endTurn?.();
       if (failure !== undefined) throw failure.error;
       if (settled.type === "rejected") throw settled.error;
@@ -453,6 +458,7 @@ export async function mutate<T>(
         // Nothing is left of it, as the engine has failed: it begins anew, once, and alone.
         if (hasFallen) throw bridge.fault!;
         hasFallen = true;
+        for (const follower of bridge.followers) follower.settled(transaction, false);
         await bridge.recovered();
         transaction = bridge.begin(BEGIN.mutation);
       }

@@ -123,6 +123,31 @@ impl Engine {
         }) as u32
     }
 
+    /// The rows of synced tables that a transaction has changed: a list of `[root id, JSON text]`, or a status.
+    #[wasm_bindgen(js_name = writtenRows)]
+    pub fn written_rows(&self, transaction: u32) -> JsValue {
+        self.asked(|inner| {
+            let rows = inner.tab.written_rows(TransactionId(transaction))?;
+            Ok(list_of(rows.iter().map(|(root, text)| Array::of2(&root.into(), &text.into()).into())))
+        })
+    }
+
+    /// Has a transaction keep something under a name that is new, or delete what is there: then without a value.
+    pub fn note(&self, transaction: u32, name: &[u8], value: Option<Vec<u8>>) -> u32 {
+        self.shared.enter(|inner| {
+            let noted = inner.tab.note(TransactionId(transaction), name, value.as_deref());
+            inner.written(transaction, noted.map_err(Obstacle::Error))
+        }) as u32
+    }
+
+    /// What is kept under names that begin so: a list of `[name, value]`, or a status.
+    pub fn notes(&self, prefix: &[u8]) -> JsValue {
+        self.asked(|inner| {
+            let notes = inner.tab.notes(prefix)?;
+            Ok(list_of(notes.iter().map(|(name, value)| Array::of2(&bytes(name), &bytes(value)).into())))
+        })
+    }
+
     /// Brings the document back whose id is in the input buffer.
     pub fn restore(&self, transaction: u32, id_length: u32, table: u32) -> u32 {
         self.shared.enter(|inner| {

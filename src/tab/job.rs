@@ -138,6 +138,7 @@ impl IndexJob {
             synced: Vec::new(),
             adopted: Vec::new(),
             merge: None,
+            notes: Vec::new(),
             author: Author::Maintenance,
             changes: Rc::new(Vec::new()),
             reads,

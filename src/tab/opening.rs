@@ -242,6 +242,7 @@ impl Tab {
             synced: Vec::new(),
             adopted: Vec::new(),
             merge: None,
+            notes: Vec::new(),
             author: Author::Opening,
             changes: Rc::new(Vec::new()),
             reads,

@@ -10,6 +10,7 @@ use crate::schema::Schema;
 use crate::store::{Op, View};
 use crate::tab::TransactionId;
 use crate::tab::merging::MergeDraft;
+use crate::tab::notes::Note;
 use crate::tab::synced::{Document, SyncedChange, home};
 use std::rc::Rc;
 
@@ -86,6 +87,8 @@ pub(crate) struct Pending {
     pub(crate) adopted: Vec<TableId>,
     /// What it saves of changes of others.
     pub(crate) merge: Option<MergeDraft>,
+    /// What it writes down of itself.
+    pub(crate) notes: Vec<Note>,
     /// Size of its part of the record, roughly.
     pub(crate) bytes: usize,
     /// The state after it.
@@ -100,6 +103,12 @@ impl Pending {
             && self.merge.is_none()
             && self.synced.is_empty()
             && self.adopted.is_empty()
+            && self.notes.is_empty()
+    }
+
+    /// Whether it writes nothing beside rows that are not synced.
+    pub(crate) fn is_without_crdt(&self) -> bool {
+        self.synced.is_empty() && self.adopted.is_empty() && self.merge.is_none() && self.notes.is_empty()
     }
 
     /// Whether it changes the CRDT document of a row.

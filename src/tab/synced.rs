@@ -318,8 +318,7 @@ impl Tab {
 
     /// Makes the changes of the first mutations of the queue, which go out as the record of this number.
     pub(super) fn draft_changes(&mut self, count: usize, sequence: u64) -> (Vec<CrdtEntry>, Vec<(Root, Document)>) {
-        let is_local =
-            |pending: &Pending| pending.synced.is_empty() && pending.adopted.is_empty() && pending.merge.is_none();
+        let is_local = |pending: &Pending| pending.is_without_crdt();
         if !IS_BUILT_IN || self.queue.iter().take(count).all(is_local) {
             return (Vec::new(), Vec::new());
         }

@@ -10,6 +10,7 @@ pub use rows::{Obstacle, Row};
 use super::adopting::Adoption;
 use super::changed_rows::{ChangedRow, ChangedRows};
 use super::merging::MergeDraft;
+use super::notes::Note;
 use super::state::{Author, Pending, State, System};
 use super::synced::SyncedChange;
 use super::{Tab, effect::Outcome};
@@ -57,6 +58,8 @@ pub(crate) struct Transaction {
     rows: ChangedRows,
     /// What it saves of changes of others.
     pub(crate) merge: Option<MergeDraft>,
+    /// What it writes down of itself.
+    pub(crate) notes: Vec<Note>,
     /// Rows that it gives stamps.
     pub(crate) adoption: Option<Adoption>,
     /// What its writes do to keys, as far as its state does not show it yet: only queries need that.
@@ -102,6 +105,7 @@ impl Tab {
             former_reads: ReadSet::default(),
             rows: ChangedRows::default(),
             merge: None,
+            notes: Vec::new(),
             adoption: None,
             operations: Operations::default(),
             savepoints: Vec::new(),
@@ -155,6 +159,7 @@ impl Tab {
         transaction.rows.clear();
         transaction.merge = None;
         transaction.adoption = None;
+        transaction.notes.clear();
         transaction.operations = Operations::default();
         transaction.savepoints.clear();
         transaction.import = None;
@@ -213,7 +218,8 @@ impl Tab {
         self.check_open()?;
         let limit = self.options.commit_bytes;
         let transaction = self.transaction(id)?;
-        let is_empty = transaction.rows.is_empty() && transaction.merge.is_none() && transaction.adoption.is_none();
+        let writes_rows = !transaction.rows.is_empty() || !transaction.notes.is_empty();
+        let is_empty = !writes_rows && transaction.merge.is_none() && transaction.adoption.is_none();
         if transaction.is_read_only || is_empty && transaction.needs_nothing() {
             self.forget(id);
             if !self.queue.is_empty() {
@@ -251,6 +257,7 @@ impl Tab {
         transaction.rows.clear();
         transaction.merge = None;
         transaction.adoption = None;
+        transaction.notes.clear();
         transaction.operations = Operations::default();
         transaction.bytes = 0;
         transaction.import = None;
@@ -324,7 +331,7 @@ impl Tab {
         let is_adopted = |tab: &Tab, table: TableId| tab.committed.view.crdt.get(&adopted_key(table)).is_some();
         adopted.retain(|&table| !is_adopted(self, table));
         let transaction = &self.transactions[id];
-        let is_adopting = !adopted.is_empty() || !synced.is_empty();
+        let is_adopting = !adopted.is_empty() || !synced.is_empty() || !transaction.notes.is_empty();
         if changes.is_empty() && !is_adopting && system.is_none() && merge.is_none() && transaction.needs_nothing() {
             self.forget(id);
             return Ok(Finished::Done);
@@ -347,6 +354,7 @@ impl Tab {
             synced,
             adopted,
             merge,
+            notes: std::mem::take(&mut transaction.notes),
             bytes: transaction.bytes,
             after: transaction.state.clone(),
         };
@@ -401,6 +409,17 @@ impl Transaction {
         self.operations = Operations::default();
         self.bytes = 0;
         self.merge = Some(draft);
+    }
+
+    /// Keeps something with what it writes.
+    pub(crate) fn add_note(&mut self, note: Note) {
+        self.bytes += note.key.len() + note.value.as_ref().map_or(0, |value| value.len());
+        self.notes.push(note);
+    }
+
+    /// The rows that it has changed.
+    pub(crate) fn changed_rows(&self) -> impl Iterator<Item = &ChangedRow> {
+        self.rows.iter()
     }
 
     /// A row that it has changed.

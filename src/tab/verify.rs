@@ -302,7 +302,7 @@ fn verify_key(run: &mut VerifyRun, key: &[u8], value: &Bytes) {
             (_, Ok(_)) => {}
             (_, Err(malformed)) => run.problem(format!("What a document is synced by is damaged ({}).", malformed.0)),
         },
-        Kind::Stamps(_) | Kind::Remains(_) | Kind::Noted(_) | Kind::Adopted(_) | Kind::Crdt(_) => {}
+        Kind::Stamps(_) | Kind::Remains(_) | Kind::Noted(_) | Kind::Adopted(_) | Kind::Crdt(_) | Kind::Note => {}
     }
 }
 
@@ -414,6 +414,7 @@ pub(crate) fn describe(schema: &Schema, start: &[u8], end: Option<&[u8]>) -> Str
         Some(
             Kind::Stamps(table) | Kind::Remains(table) | Kind::Noted(table) | Kind::Adopted(table) | Kind::Crdt(table),
         ) => schema.table_by_id(table).map(|table| format!("what table \"{}\" is synced by", table.name)),
+        Some(Kind::Note) => Some("what can be undone".to_string()),
         None => None,
     };
     let time = |key: &[u8]| {

@@ -19,7 +19,7 @@ function changes() {
       value: "again and again",
       pred: [],
     }));
-    const deps = made.slice(-1).map((bytes) => Automerge.decodeChange(bytes).hash!);
+    const deps = made.slice(-1).map((bytes) => Automerge.decodeChange(bytes).hash);
     const change = { actor, seq: seq + 1, startOp, time: 0, message: null, deps, ops };
     made.push(Automerge.encodeChange(change as unknown as Parameters<typeof Automerge.encodeChange>[0]));
     startOp += count;

@@ -11,10 +11,12 @@ import { Status } from "../mailbox.js";
 import { readOptions } from "../options.js";
 import { mutate, notFound, target, TransactionDatabase } from "../transactions.js";
 import type { Scope } from "../scope.js";
+import type { Placed } from "../sync_part.js";
 import { askEngine, type Peer, SyncedDocuments } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
 import { type Frame, keyOf, type Question } from "./frames.js";
 import { LiveValue } from "./live_value.js";
+import { nameOfTab, UndoManager, type UndoOptions } from "./undo.js";
 
 /** A place in a document that was written at the same time elsewhere, too. */
 export interface Conflict {
@@ -79,6 +81,8 @@ export interface PeerEnd {
 /** Synced tables of one database. `db.sync`. */
 export class DatabaseSync {
   readonly #bridge: Bridge;
+  readonly #name: string;
+  readonly #placed: Placed;
   readonly #documents: SyncedDocuments;
   readonly #problems: LiveValue<Problem[]>;
   /** Documents of peers that can't be taken in. */
@@ -88,8 +92,10 @@ export class DatabaseSync {
   readonly settled: Promise<void>;
 
   /** @internal */
-  constructor(bridge: Bridge) {
+  constructor(bridge: Bridge, name: string, placed: Placed) {
     this.#bridge = bridge;
+    this.#name = name;
+    this.#placed = placed;
     this.#problems = new LiveValue(() => this.#readProblems());
     this.#documents = new SyncedDocuments(bridge, () => this.#problems.changed());
     this.settled = this.#settleTables();
@@ -145,6 +151,29 @@ export class DatabaseSync {
       },
       { name: "revert", timeoutMs: undefined },
     );
+  }
+
+  /**
+   * What mutations of this tab write to synced tables from now on, to be taken back one by one, with what such a manager has
+   * noted before the page was loaded again.
+   */
+  undoManager(options: UndoOptions = {}): UndoManager {
+    const known = readOptions(options, "The options of `undoManager`", ["scope", "limit", "name"]);
+    const { scope, limit = 100, name = nameOfTab(this.#name) } = known;
+    if (!Number.isInteger(limit) || limit < 1) {
+      throw invalidArgument(`\`limit\` must be a number of mutations, at least 1. Received ${describe(limit)}.`);
+    }
+    if (typeof name !== "string") throw invalidArgument(`\`name\` must be a string. Received ${describe(name)}.`);
+    const list: readonly unknown[] = scope === undefined ? [] : Array.isArray(scope) ? scope : [scope];
+    for (const one of list) {
+      const isTable =
+        typeof one === "string" && Object.hasOwn(this.#placed, one) && this.#placed[one]!.home !== "local";
+      if (!isTable && (typeof one !== "string" || this.#bridge.tableOf(one) === undefined)) {
+        throw invalidArgument(`\`scope\` names synced tables, or rows by their ids. Received ${describe(one)}.`);
+      }
+    }
+    const restore = (inside: Scope, table: string, id: string) => this.restoreIn(inside, table, id);
+    return new UndoManager(this.#bridge, restore, { ...known, limit, name });
   }
 
   async #ask(method: string, id: string, question: Question): Promise<string> {
@@ -224,7 +253,7 @@ export class DatabaseSync {
       }
     };
     try {
-      while (await mutate(bridge, settle, { name: "settle tables", timeoutMs: undefined }));
+      while (await mutate(bridge, settle, { name: "settle tables", timeoutMs: undefined, isNotFollowed: true }));
     } catch (error) {
       if (!bridge.isOver && !bridge.isDown) bridge.tell(error as HoldfastError);
     }

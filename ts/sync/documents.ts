@@ -414,9 +414,10 @@ export class SyncedDocuments implements DocumentFollower {
   }
 }
 
-const MERGE = { name: "merge", timeoutMs: undefined };
-const SMALLER = { name: "compress changes", timeoutMs: undefined };
-const SNAPSHOT = { name: "snapshot", timeoutMs: undefined };
+// Nobody wants to take them back.
+const MERGE = { name: "merge", timeoutMs: undefined, isNotFollowed: true };
+const SMALLER = { name: "compress changes", timeoutMs: undefined, isNotFollowed: true };
+const SNAPSHOT = { name: "snapshot", timeoutMs: undefined, isNotFollowed: true };
 
 /** Asks the engine until it has the pages to answer. */
 export async function askEngine(bridge: Bridge, ask: (engine: SyncEngine) => unknown): Promise<unknown> {

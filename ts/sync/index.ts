@@ -16,7 +16,7 @@ import { DatabaseSync } from "./database_sync.js";
 import { loadSyncWasm } from "./engine.js";
 import { placementsOf } from "./placement.js";
 
-const part: SyncPart = { loadWasm: loadSyncWasm, begin: (bridge) => new DatabaseSync(bridge) };
+const part: SyncPart = { loadWasm: loadSyncWasm, begin: (...about) => new DatabaseSync(...about) };
 const placements = placementsOf(part);
 
 /**
@@ -39,3 +39,5 @@ export type { MemoryLink, SyncedDatabase } from "./link.js";
 export { DatabaseSync } from "./database_sync.js";
 export type { Conflict, HistoryEntry, HistoryOptions, Problem } from "./database_sync.js";
 export { LiveValue } from "./live_value.js";
+export { UndoManager } from "./undo.js";
+export type { UndoOptions } from "./undo.js";

@@ -14,12 +14,12 @@ let merging: Uint8Array | undefined;
 onmessage = async ({ data }: MessageEvent<HubCall>) => {
   let isAhead = false;
   try {
-    const { tell, workAhead } = await docs;
-    const outputs = tell(data);
+    const hub = await docs;
+    const outputs = hub.tell(data);
     answer({ outputs });
     for (const output of outputs) if (output[0] === "merge") merging = output[1];
     isAhead = true;
-    workAhead();
+    hub.workAhead();
   } catch (error) {
     const fault = error instanceof Error ? error.message : String(error);
     // What it works ahead on belongs to the merge that is under way.

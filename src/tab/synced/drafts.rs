@@ -1,6 +1,7 @@
 //! Changes in the making: what becomes of documents and rows with the commit that goes out.
 
 use super::super::merging::{MergeDraft, MergedKey};
+use super::super::notes::Note;
 use super::super::state::{Pending, State};
 use super::writer::RowWriter;
 use super::{Base, Document, Own, SyncedChange, home, value_of};
@@ -25,6 +26,7 @@ pub(super) struct Drafts<'a> {
     now_ms: f64,
     documents: FlatMap<Root, Draft>,
     rows: Vec<DraftRow>,
+    notes: Vec<CrdtEntry>,
 }
 
 /// What will be stored under a key.
@@ -149,13 +151,16 @@ impl<'a> Drafts<'a> {
         random: &'a mut Random,
         now_ms: f64,
     ) -> Self {
-        Drafts { known, committed, random, now_ms, documents: FlatMap::new(), rows: Vec::new() }
+        Drafts { known, committed, random, now_ms, documents: FlatMap::new(), rows: Vec::new(), notes: Vec::new() }
     }
 
     /// One mutation: a change of each document that it has written to.
     pub(super) fn add(&mut self, pending: &Pending) {
         if let Some(merge) = &pending.merge {
             return self.add_merge(merge);
+        }
+        for Note { key, value } in &pending.notes {
+            self.notes.push(CrdtEntry { key: key.clone(), value: value.clone(), is_new: value.is_some() });
         }
         let schema = &pending.after.schema;
         for change in &pending.synced {
@@ -333,7 +338,7 @@ impl<'a> Drafts<'a> {
     }
 
     pub(super) fn finish(self, sequence: u64) -> (Vec<CrdtEntry>, Vec<(Root, Document)>) {
-        let mut entries = Vec::new();
+        let mut entries = self.notes;
         for DraftRow { key, stored, before } in self.rows {
             let is_noted = stored.as_ref().is_some_and(|stored| is_noted(stored));
             if is_noted || before.is_noted {

@@ -1,0 +1,277 @@
+// Taking back what mutations have written, beside what others have.
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { isDeepStrictEqual } from "node:util";
+import { defineSchema, defineTable, type HoldfastError, openDatabase, v } from "../../ts/index.js";
+import { counter, linkInMemory, root, text, within } from "../../ts/sync/index.js";
+import { GONE, uncounted, without } from "../../ts/sync/three_way.js";
+import { met, until } from "../fixtures/sync.js";
+
+const schema = defineSchema({
+  projects: defineTable({ name: v.string() }),
+  tasks: defineTable({
+    projectId: v.id("projects"),
+    title: v.string(),
+    notes: v.optional(v.string()),
+    votes: v.optional(v.number()),
+    tags: v.optional(v.array(v.string())),
+    meta: v.optional(v.record(v.string(), v.any())),
+  }),
+  drafts: defineTable({ text: v.string() }),
+});
+
+let count = 0;
+
+async function device(t: TestContext, name = `undo ${(count += 1)}`) {
+  const db = await openDatabase({
+    name,
+    schema,
+    sync: { projects: root(), tasks: within("projectId", { notes: text(), votes: counter() }) },
+    onProblem: (error) => {
+      throw error;
+    },
+  });
+  t.after(() => db.close());
+  return db;
+}
+
+async function withTask(t: TestContext) {
+  const db = await device(t);
+  const project = await db.insert("projects", { name: "house" });
+  const task = await db.insert("tasks", {
+    projectId: project,
+    title: "paint",
+    notes: "the wall",
+    votes: 1,
+    tags: ["a"],
+  });
+  const undo = db.sync.undoManager();
+  await undo.ready;
+  return { db, project, task, undo };
+}
+
+const plain = (row: object | null) => {
+  if (row === null) return null;
+  const isOwn = ([name]: [string, unknown]) => !["_id", "_creationTime", "projectId"].includes(name);
+  return Object.fromEntries(Object.entries(row).filter(isOwn));
+};
+
+test("a mutation is taken back as a whole, and done again", async (t) => {
+  const { db, project, task, undo } = await withTask(t);
+  assert.deepEqual([undo.canUndo, undo.canRedo], [false, false], "what was before is not its");
+  assert.equal(await undo.undo(), false);
+  let told = 0;
+  undo.subscribe(() => (told += 1));
+  const [before, other] = [plain(await db.get(task)), "another"];
+  const made = await db.mutate(async (ctx) => {
+    await ctx.db.patch(task, { title: "paint it", tags: ["a", "b"], meta: { color: "red" } });
+    await ctx.db.increment(task, "votes", 4);
+    await ctx.db.delete(project);
+    return ctx.db.insert("drafts", { text: other });
+  });
+  const after = plain(await db.get(task));
+  assert.deepEqual([undo.canUndo, undo.canRedo, told], [true, false, 1]);
+
+  assert.equal(await undo.undo(), true);
+  assert.deepEqual(plain(await db.get(task)), before);
+  assert.deepEqual(plain(await db.get(project)), { name: "house" });
+  assert.notEqual(await db.get(made), null, "what is not synced stays");
+  assert.deepEqual([undo.canUndo, undo.canRedo, told], [false, true, 2]);
+
+  assert.equal(await undo.redo(), true);
+  assert.deepEqual(plain(await db.get(task)), after);
+  assert.equal(await db.get(project), null);
+  assert.deepEqual([undo.canUndo, undo.canRedo], [true, false]);
+  assert.equal(await undo.undo(), true);
+  assert.deepEqual(plain(await db.get(task)), before);
+  assert.deepEqual((await db.verify()).problems, []);
+});
+
+test("mutations are taken back one by one, the last one first, and a new one ends what could be done again", async (t) => {
+  const { db, task, undo } = await withTask(t);
+  // Nobody waits for the first ones.
+  const all = ["one", "two", "three"].map((title) => db.patch(task, { title }));
+  assert.equal(await undo.undo(), true);
+  await Promise.all(all);
+  assert.equal((await db.get(task))?.title, "two");
+  await undo.undo();
+  assert.equal((await db.get(task))?.title, "one");
+  await undo.redo();
+  await db.patch(task, { title: "four" });
+  assert.equal(undo.canRedo, false);
+  assert.equal(await undo.redo(), false);
+  for (const title of ["two", "one", "paint"]) {
+    assert.equal(await undo.undo(), true);
+    assert.equal((await db.get(task))?.title, title);
+  }
+  assert.equal(await undo.undo(), false);
+});
+
+test("what is inserted goes, what is deleted comes back with what others have changed of it", async (t) => {
+  const { db, project, task, undo } = await withTask(t);
+  const two = await device(t);
+  const link = linkInMemory(db, two);
+  await met(link);
+  const made = await db.insert("tasks", { projectId: project, title: "new" });
+  await undo.undo();
+  assert.equal(await db.get(made), null);
+  await undo.redo();
+  assert.equal((await db.get(made))?.title, "new");
+
+  link.disconnect();
+  await db.delete(task);
+  await two.patch(task, { title: "changed meanwhile" });
+  link.connect();
+  await until("both know", async () => (await two.get(task)) === null || (await db.get(task)) !== null);
+  await met(link);
+  await undo.undo();
+  await met(link);
+  for (const one of [db, two]) assert.equal((await one.get(task))?.title, "changed meanwhile");
+});
+
+test("what others have written stays", async (t) => {
+  const { db, task, undo } = await withTask(t);
+  const two = await device(t);
+  linkInMemory(db, two);
+  const same = () =>
+    until("both have the same", async () => isDeepStrictEqual(await db.get(task), await two.get(task)));
+  await same();
+  await db.mutate(async (ctx) => {
+    await ctx.db.patch(task, { title: "mine", notes: "all of the wall", tags: ["a", "b"], meta: { a: 1, b: 1 } });
+    await ctx.db.increment(task, "votes", 5);
+  });
+  await same();
+  await two.mutate(async (ctx) => {
+    const meta = { a: 1, b: 2, c: 3 };
+    await ctx.db.patch(task, { title: "theirs", notes: "all of the wall, twice", tags: ["x", "a", "b"], meta });
+    await ctx.db.increment(task, "votes", 10);
+  });
+  await same();
+  assert.equal(await undo.undo(), true);
+  await same();
+  const expected = { title: "theirs", notes: "the wall, twice", votes: 11, tags: ["x", "a"], meta: { b: 2, c: 3 } };
+  for (const one of [db, two]) assert.deepEqual(plain(await one.get(task)), expected);
+
+  // Of this nothing is left.
+  await db.patch(task, { title: "mine again" });
+  await same();
+  await two.patch(task, { title: "theirs again" });
+  await same();
+  await db.patch(task, { votes: 1 });
+  await undo.undo();
+  assert.equal((await db.get(task))?.votes, 11);
+  assert.equal(await undo.undo(), false);
+  assert.equal((await db.get(task))?.title, "theirs again");
+});
+
+test("the next manager of its name knows all, also what was taken back", async (t) => {
+  const { db, project } = await withTask(t);
+  const undo = db.sync.undoManager({ name: "editor" });
+  await undo.ready;
+  for (const to of ["two", "three", "four"]) await db.patch(project, { name: to });
+  await undo.undo();
+  undo.end();
+
+  const other = db.sync.undoManager({ name: "other" });
+  const again = db.sync.undoManager({ name: "editor" });
+  await Promise.all([other.ready, again.ready]);
+  assert.deepEqual([other.canUndo, again.canUndo, again.canRedo], [false, true, true]);
+  await again.redo();
+  assert.equal((await db.get(project))?.name, "four");
+  for (const to of ["three", "two", "house"]) {
+    assert.equal(await again.undo(), true);
+    assert.equal((await db.get(project))?.name, to);
+  }
+  assert.equal(await again.undo(), false);
+  await again.clear();
+  assert.deepEqual([again.canUndo, again.canRedo], [false, false]);
+  again.end();
+  const last = db.sync.undoManager({ name: "editor" });
+  await last.ready;
+  assert.deepEqual([last.canUndo, last.canRedo], [false, false]);
+  assert.deepEqual((await db.verify()).problems, []);
+});
+
+test("a scope leaves the rest alone, and there is a limit", async (t) => {
+  const { db, project, task } = await withTask(t);
+  const elsewhere = await db.insert("projects", { name: "garden" });
+  const [tasks, house, two] = [
+    db.sync.undoManager({ scope: "tasks", name: "tasks" }),
+    db.sync.undoManager({ scope: [project], name: "house" }),
+    db.sync.undoManager({ limit: 2, name: "two" }),
+  ];
+  await db.mutate(async (ctx) => {
+    await ctx.db.patch(task, { title: "both" });
+    await ctx.db.patch(elsewhere, { name: "yard" });
+  });
+  await tasks.undo();
+  assert.equal((await db.get(task))?.title, "paint");
+  assert.equal((await db.get(elsewhere))?.name, "yard");
+  await db.patch(elsewhere, { name: "garden" });
+  await db.patch(project, { name: "home" });
+  await house.undo();
+  assert.equal((await db.get(project))?.name, "house");
+  assert.equal((await db.get(elsewhere))?.name, "garden");
+  assert.equal(await two.undo(), true);
+  assert.equal((await db.get(elsewhere))?.name, "yard", "the mutation before has nothing left to be taken back");
+  assert.equal(await two.undo(), false, "there were only two");
+});
+
+test("failed mutations are not taken back, and an ended manager notes nothing", async (t) => {
+  const { db, task, undo } = await withTask(t);
+  const failing = db.mutate(async (ctx) => {
+    await ctx.db.patch(task, { title: "no" });
+    throw new Error("on purpose");
+  });
+  await assert.rejects(failing, /on purpose/);
+  assert.equal(undo.canUndo, false);
+  undo.end();
+  await db.patch(task, { title: "unseen" });
+  assert.equal(undo.canUndo, false);
+});
+
+test("wrong options are told", async (t) => {
+  const db = await device(t);
+  const wrong = (options: object) => {
+    assert.throws(
+      () => db.sync.undoManager(options),
+      (error: HoldfastError) => error.code === "InvalidArgument",
+      JSON.stringify(options),
+    );
+  };
+  for (const options of [{ scope: "drafts" }, { scope: 3 }, { scope: [""] }, { limit: 0 }, { name: 1 }, { depth: 1 }])
+    wrong(options);
+});
+
+test("three ways", () => {
+  const cases: [unknown, unknown, unknown, unknown][] = [
+    [1, 2, 2, 1],
+    [1, 2, 3, GONE],
+    [undefined, "x", "x", undefined],
+    ["x", undefined, undefined, "x"],
+    ["x", undefined, "y", GONE],
+    ["abc", "abXc", "0abXc", "0abc"],
+    ["abc", "abXc", "abXcd", "abcd"],
+    ["abc", "aXc", "aYc", GONE],
+    ["😀", "😀😁", "😂😀😁", "😂😀"],
+    [[1], [1, 2], [0, 1, 2], [0, 1]],
+    [[{ a: 1 }], [{ a: 2 }], [{ a: 2 }, 3], [{ a: 1 }, 3]],
+    [
+      { a: 1, b: 1 },
+      { a: 2, b: 1 },
+      { a: 2, b: 5, c: 1 },
+      { a: 1, b: 5, c: 1 },
+    ],
+    [{ a: 1 }, {}, { b: 1 }, { b: 1, a: 1 }],
+    [{ a: 1 }, { a: 2 }, { a: 3 }, GONE],
+    [{ a: 1 }, { a: 2 }, 7, GONE],
+    [undefined, { a: 1, b: 1 }, { a: 1, b: 2, c: 3 }, { b: 2, c: 3 }],
+    [0, -0, -0, 0],
+  ];
+  for (const [before, after, current, expected] of cases) {
+    assert.deepEqual(without(before, after, current), expected, JSON.stringify([before, after, current]));
+  }
+  assert.equal(uncounted(1, 6, 16), 11);
+  assert.equal(uncounted(undefined, 6, 6), undefined);
+  assert.equal(uncounted(undefined, 6, 7), GONE);
+});
