@@ -242,6 +242,40 @@ test("after a reload all is there, and both go on to meet", async ({ newTab }) =
   await met(page);
 });
 
+test("what was done on a device is undone there, also after a reload, and what the other one has done stays", async ({
+  newTab,
+}) => {
+  const page = await opened(newTab);
+  const [laptop, phone] = [laptopOf(page), phoneOf(page)];
+  const undo = laptop.getByRole("button", { name: "Undo", exact: true });
+  const redo = laptop.getByRole("button", { name: "Redo", exact: true });
+  await expect(undo).toBeDisabled();
+  await rename(laptop, "Borrow a tent", "Borrow two tents");
+  await laptop.getByRole("button", { name: "Add a vote for Choose the music" }).click();
+  await expect(task(phone, "Choose the music")).toContainText("1vote");
+  await expect(phone.getByRole("button", { name: "Undo", exact: true })).toBeDisabled();
+  await phone.getByRole("button", { name: "Add a vote for Choose the music" }).click();
+  await expect(task(laptop, "Choose the music")).toContainText("2votes");
+  await append(phone, "Borrow two tents", "Ask the neighbours");
+  await expect(notes(laptop, "Borrow two tents")).toHaveValue("Ask the neighbours");
+
+  await undo.click();
+  for (const device of [laptop, phone]) await expect(task(device, "Choose the music")).toContainText("1vote");
+  await page.reload();
+  await undo.click();
+  for (const device of [laptop, phone]) {
+    await expect(titles(device)).toHaveText(samples);
+    await expect(notes(device, "Borrow a tent")).toHaveValue("Ask the neighbours");
+  }
+  await expect(undo).toBeDisabled();
+  await page.reload();
+  await redo.click();
+  for (const device of [laptop, phone]) await expect(titles(device).nth(1)).toHaveText("Borrow two tents");
+  await redo.click();
+  for (const device of [laptop, phone]) await expect(task(device, "Choose the music")).toContainText("2votes");
+  await expect(redo).toBeDisabled();
+});
+
 test("starting over deletes both and makes the samples anew; another tab says so", async ({ newTab }) => {
   const page = await opened(newTab);
   const other = await newTab("/devices/");

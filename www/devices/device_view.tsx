@@ -6,7 +6,7 @@ import { plural } from "../format";
 import { say } from "../notices";
 import { type Store, useStore } from "../store";
 import { ActionButton } from "../views/parts";
-import { change, type Device, type LinkState, useLinkState } from "./devices";
+import { change, type Device, type LinkState, takeBack, useLinkState } from "./devices";
 import { HistoryDialog } from "./history_dialog";
 import type { Id, Model, Project } from "./schema";
 import { TaskView } from "./task_view";
@@ -51,6 +51,36 @@ function Heading({ device, state }: { device: Device; state: LinkState }) {
     <div className="toolbar">
       <h2>{device.device}</h2>
       <small>{state === "apart" && (count === 0 ? "offline" : `offline, ${plural(count, "change")}`)}</small>
+      <Undo device={device} />
+    </div>
+  );
+}
+
+/** Takes back what was done on this device; what the other one has done stays. */
+function Undo({ device }: { device: Device }) {
+  const { undo } = device;
+  const subscribe = useCallback((changed: () => void) => undo.subscribe(changed), [undo]);
+  const [canUndo, canRedo] = [
+    useSyncExternalStore(subscribe, () => undo.canUndo),
+    useSyncExternalStore(subscribe, () => undo.canRedo),
+  ];
+  const title = `What was done on the ${device.device}`;
+  return (
+    <div className="undo" role="group" aria-label={title}>
+      <ActionButton
+        text="Undo"
+        busyText="Undo"
+        title={title}
+        disabled={!canUndo}
+        action={() => takeBack(device, false)}
+      />
+      <ActionButton
+        text="Redo"
+        busyText="Redo"
+        title={title}
+        disabled={!canRedo}
+        action={() => takeBack(device, true)}
+      />
     </div>
   );
 }

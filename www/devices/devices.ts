@@ -1,9 +1,9 @@
 /** The two devices: opened, joined, written to, and started over. */
 import { HoldfastError, openDatabase } from "holdfast";
-import { linkInMemory, type MemoryLink } from "holdfast/sync";
+import { linkInMemory, type MemoryLink, type UndoManager } from "holdfast/sync";
 import { useCallback, useSyncExternalStore } from "react";
 import { flushSync } from "react-dom";
-import { forgive, show } from "../notices";
+import { forgive, say, show } from "../notices";
 import { explain, type Explained } from "../problems";
 import { Store } from "../store";
 import { type Session, sign } from "./authors";
@@ -14,6 +14,8 @@ const names = ["Laptop", "Phone"] as const;
 export interface Device extends Session {
   readonly device: (typeof names)[number];
   readonly db: Db;
+  /** What was done here, to be taken back. */
+  readonly undo: UndoManager;
   /** How many changes were made here since the devices were parted. */
   readonly waiting: Store<number>;
 }
@@ -31,7 +33,9 @@ export type Phase = { is: "opening" | "closing" } | Opened | { is: "refused"; er
 
 export const phase = new Store<Phase>({ is: "opening" });
 
-async function open(device: Device["device"]): Promise<Device> {
+type Unfollowed = Omit<Device, "undo">;
+
+async function open(device: Device["device"]): Promise<Unfollowed> {
   const db = await openDatabase({
     name: `holdfast-devices-${device.toLowerCase()}`,
     schema,
@@ -48,17 +52,21 @@ export async function start(): Promise<void> {
   const opened = opening.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
   try {
     for (const one of opening) if (one.status === "rejected") throw one.reason;
-    const devices = opened as unknown as Opened["devices"];
-    const [first, second] = devices;
+    const [first, second] = opened as unknown as readonly [Unfollowed, Unfollowed];
     await first.db.mutate(async ({ db }) => {
       for (const projectId of await addSamples(db)) await sign(db, first, projectId);
     });
     const link = linkInMemory(first.db, second.db);
-    phase.set({ is: "open", devices, link, news: newsOf(link) });
+    phase.set({ is: "open", devices: [followed(first), followed(second)], link, news: newsOf(link) });
   } catch (error) {
     phase.set({ is: "refused", error, isGone: false });
     await closeAll(opened);
   }
+}
+
+/** Notes what is done from now on: the samples stay, and so do signatures. */
+function followed(device: Unfollowed): Device {
+  return { ...device, undo: device.db.sync.undoManager({ scope: ["projects", "tasks", "bin"] }) };
 }
 
 /** So long news are gathered: a link has much to tell. */
@@ -78,7 +86,7 @@ function newsOf(link: MemoryLink): Store<number> {
   return news;
 }
 
-const closeAll = (devices: readonly Device[]): Promise<unknown> =>
+const closeAll = (devices: readonly Unfollowed[]): Promise<unknown> =>
   Promise.allSettled(devices.map(({ db }) => db.close()));
 
 /** Deletes both, in all tabs, and begins anew. */
@@ -134,6 +142,22 @@ export async function change(
   const now = phase.value;
   if (now.is === "open" && !now.link.isConnected) on.waiting.set(on.waiting.value + 1);
   return true;
+}
+
+/** Takes back what was done last on a device, or does it again. */
+export async function takeBack(on: Device, isRedo: boolean): Promise<void> {
+  const projects = await on.db.query("projects").collect();
+  let isAny = true;
+  const take = async () => void (isAny = await (isRedo ? on.undo.redo() : on.undo.undo()));
+  const ids = projects.map(({ _id }) => _id);
+  const isDone = await change(
+    on,
+    ids,
+    isRedo ? "It was not done again." : "It was not undone.",
+    async () => undefined,
+    take,
+  );
+  if (isDone && !isAny) say("The other device has changed all of it since: nothing is left to be undone.");
 }
 
 /** An error in words, with what to do. */
