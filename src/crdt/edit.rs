@@ -113,15 +113,27 @@ impl Editor<'_> {
         Ok(RowStamps { object, maps: Vec::new(), creation_time, deleted: None, moved: None, fields })
     }
 
-    /// A row whose document is another one now.
+    /// A row whose document is another one now, or of whose fields some are what they shall be, whatever else was written.
     pub(crate) fn update_row(
         &mut self,
         row: &mut RowStamps,
         before: ObjectRef<'_>,
         after: ObjectRef<'_>,
+        settled: &[String],
     ) -> Result<(), Malformed> {
         let maps = Maps::OfRow { own: row.object, others: &row.maps };
-        self.update_map(maps, &mut row.fields, before, after)
+        self.update_map(maps, &mut row.fields, before, after)?;
+        if settled.is_empty() {
+            return Ok(());
+        }
+        for (field, stamp) in after.fields(self.names).zip(&mut row.fields) {
+            let (name, value) = field?;
+            if stamp.is_contested() && settled.iter().any(|settled| settled == name) {
+                let holders = self.take_over(maps, name, stamp);
+                *stamp = self.write(maps.own(), Key::Name(name), &holders, value, self.kinds.kind_of(name))?;
+            }
+        }
+        Ok(())
     }
 
     /// A row that is gone: it stays where it is, marked, so that nobody's edit of it is lost.

@@ -88,6 +88,16 @@ impl Stamp {
     }
 
     /// The operations that hold the value in one of its row's maps.
+    /// Whether others have written something else there, or inside of it.
+    pub(crate) fn is_contested(&self) -> bool {
+        !self.rivals.is_empty()
+            || match &self.parts {
+                Parts::Map(stamps) => stamps.iter().any(Stamp::is_contested),
+                Parts::List(items) => items.iter().any(|item| item.stamp.is_contested()),
+                Parts::None | Parts::Counter | Parts::Text(_) => false,
+            }
+    }
+
     pub(crate) fn holders(&self, map: u32) -> Vec<OpId> {
         let rivals = self.rivals.iter().map(|rival| (rival.map, rival.id));
         let all = std::iter::once((self.map, self.id)).chain(rivals);

@@ -78,7 +78,8 @@ impl Tab {
                 let found = self.load_document(root);
                 found.map_err(|error| self.obstacle(error, generation, table.id))?;
                 let (before, after) = (None, Some(document));
-                adoption.rows.push(SyncedChange { table: table.id, place, before, after, bases: Bases::default() });
+                let (bases, settled) = (Bases::default(), Vec::new());
+                adoption.rows.push(SyncedChange { table: table.id, place, before, after, bases, settled });
             }
             if seen >= ROWS_SEEN || adoption.rows.len() >= ROWS {
                 break;

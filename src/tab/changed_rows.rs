@@ -21,6 +21,8 @@ pub(crate) struct ChangedRow {
     pub(crate) counted: u64,
     /// What is stored of it where it is synced.
     pub(crate) bases: Bases,
+    /// Fields that it has written as they were.
+    pub(crate) settled: Vec<String>,
 }
 
 /// What a key takes in a record beside its bytes: an index and a length, as varints.
@@ -48,8 +50,8 @@ impl ChangedRow {
     /// The change as the encoding needs it, if the row is synced.
     pub(crate) fn into_synced(self, schema: &Schema) -> Option<SyncedChange> {
         schema.table_by_id(self.table)?.placement.as_ref().filter(|_| IS_BUILT_IN)?;
-        let ChangedRow { table, place, before, after, bases, .. } = self;
-        Some(SyncedChange { table, place, before, after, bases })
+        let ChangedRow { table, place, before, after, bases, settled, .. } = self;
+        Some(SyncedChange { table, place, before, after, bases, settled })
     }
 
     fn is(&self, table: TableId, id: &RowId) -> bool {
@@ -230,6 +232,7 @@ mod tests {
             change: None,
             counted: 0,
             bases: Bases::default(),
+            settled: Vec::new(),
         }
     }
 

@@ -11,8 +11,8 @@ use super::state::{Pending, State};
 use super::transaction::{Obstacle, Transaction};
 use super::{Tab, TransactionId};
 use crate::bytes::Bytes;
-use crate::crdt::{ActorId, DocumentState, IS_BUILT_IN, StoredRow};
-use crate::document::{Document as Fields, ValueRef};
+use crate::crdt::{ActorId, DocumentState, IS_BUILT_IN, RowStamps, StoredRow};
+use crate::document::{Document as Fields, Names, ObjectRef, ValueRef};
 use crate::error::{Code, Error};
 use crate::flat_map::FlatMap;
 use crate::id;
@@ -34,6 +34,8 @@ pub(crate) struct SyncedChange {
     pub(crate) before: Option<Bytes>,
     pub(crate) after: Option<Bytes>,
     pub(crate) bases: Bases,
+    /// Fields that were written as they are, whatever others have written at the same time.
+    pub(crate) settled: Vec<String>,
 }
 
 /// What is stored of a row before it is changed.
@@ -55,6 +57,24 @@ enum Base {
 impl Default for Base {
     fn default() -> Self {
         Base::Stored(None)
+    }
+}
+
+impl Bases {
+    /// Whether others may have written something else to some of a row's fields, which its document shows.
+    pub(crate) fn may_be_contested(&self, document: ObjectRef<'_>, names: &Names, fields: &[String]) -> bool {
+        let stored = match &self.row {
+            // What is not saved yet decides.
+            Base::Unsaved(_) => return true,
+            Base::Stored(stored) => stored,
+        };
+        let Some(stored) = stored.as_ref().and_then(|stored| StoredRow::decode(stored).ok()) else { return false };
+        let Ok(stamps) = RowStamps::decode(&stored.stamps, document) else { return false };
+        let mut named = document.fields(names).zip(&stamps.fields);
+        named.any(|(field, stamp)| {
+            let is_meant = field.is_ok_and(|(name, _)| fields.iter().any(|field| field == name));
+            is_meant && stamp.is_contested()
+        })
     }
 }
 

@@ -311,10 +311,11 @@ impl Tab {
         let mut changes = Vec::with_capacity(transaction.rows.len());
         let mut synced: Vec<SyncedChange> = Vec::new();
         for mut row in std::mem::take(&mut transaction.rows).into_list() {
-            let Some(change) = row.change.take().or_else(|| row.whole_change(&transaction.state.schema)) else {
+            let change = row.change.take().or_else(|| row.whole_change(&transaction.state.schema));
+            if change.is_none() && row.settled.is_empty() {
                 continue;
-            };
-            changes.push(change);
+            }
+            changes.extend(change);
             synced.extend(row.into_synced(&transaction.state.schema));
         }
         let merge = transaction.merge.take();

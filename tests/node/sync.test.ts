@@ -222,6 +222,35 @@ test("a database without synced tables says so", async (t) => {
   assert.equal((await db.get(id))!.name, "xy");
 });
 
+test("a patch with the value that is shown settles a conflict, everywhere", async (t) => {
+  const { one, two, link, task } = await pair(t);
+  const both = [one, two];
+  link.disconnect();
+  await one.patch(task, { title: "red", tags: ["a"], meta: { color: "red" } });
+  await two.patch(task, { title: "blue", tags: ["b"], meta: { color: "blue" } });
+  link.connect();
+  await met(link);
+  const contested = async (db: Device) => (await db.sync.conflicts(task)).map(({ path }) => path.join("."));
+  for (const db of both) assert.deepEqual(await contested(db), ["meta.color", "title"]);
+  const { title, meta, notes } = (await two.get(task))!;
+  await two.patch(task, { notes: notes! }); // nothing that is contested
+  for (const db of both) assert.deepEqual(await contested(db), ["meta.color", "title"]);
+  await two.patch(task, { title });
+  assert.deepEqual(await contested(two), ["meta.color"]);
+  await until("the other one knows", async () => (await contested(one)).length === 1);
+  await one.mutate(async (ctx) => {
+    await ctx.db.patch(task, { notes: "the walls" });
+    await ctx.db.patch(task, { meta: meta!, votes: 3 });
+  });
+  assert.deepEqual(await contested(one), []);
+  await until("the other one knows", async () => (await contested(two)).length === 0);
+  for (const db of both) {
+    const row = (await db.get(task))!;
+    assert.deepEqual([row.title, row.meta, row.notes, row.votes], [title, meta, "the walls", 3]);
+    assert.deepEqual((await db.verify()).problems, []);
+  }
+});
+
 test("placements that are none are refused", async () => {
   const open = (sync: object) => openDatabase({ name: "refused", schema, sync: sync });
   await assert.rejects(open({ projects: {} }), /holdfast\/sync/);

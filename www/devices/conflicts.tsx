@@ -36,7 +36,8 @@ function useConflicts({ db }: Device, task: Task, news: number): readonly Confli
 
 export function Conflicts({ device, task, projects, news }: Props) {
   const id = useId();
-  const choices = useConflicts(device, task, useStore(news)).flatMap(({ path, others }) => {
+  const [kept, setKept] = useState(0);
+  const choices = useConflicts(device, task, useStore(news) + kept).flatMap(({ path, others }) => {
     const field = path[0] as keyof Task;
     return others.filter((value) => value !== task[field]).map((value) => ({ field, value }));
   });
@@ -46,6 +47,8 @@ export function Conflicts({ device, task, projects, news }: Props) {
     await change(device, projectIds, `“${task.title}” was not changed.`, (db) =>
       db.patch(task._id, { [field]: value } as Partial<Task>),
     );
+    // What is shown may be the same.
+    setKept((count) => count + 1);
   };
   return (
     <>
@@ -64,6 +67,7 @@ export function Conflicts({ device, task, projects, news }: Props) {
                 <dd>{textOf(value, projects)}</dd>
               </dl>
               <ActionButton text="Use this instead" busyText="Changing…" action={() => choose(field, value)} />
+              <ActionButton text="Keep what is shown" busyText="Keeping…" action={() => choose(field, task[field])} />
             </li>
           ))}
         </ul>

@@ -206,7 +206,7 @@ impl Device {
                 let before = Document::new(&before).object().unwrap();
                 row.stamps = RowStamps::decode(&row.stamps.encode(), before).unwrap();
                 let bytes = document::encode(&Value::Object(after.clone()), names);
-                editor.update_row(&mut row.stamps, before, Document::new(&bytes).object().unwrap()).unwrap();
+                editor.update_row(&mut row.stamps, before, Document::new(&bytes).object().unwrap(), &[]).unwrap();
                 row.fields = after;
                 row
             }

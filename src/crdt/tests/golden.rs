@@ -34,7 +34,7 @@ fn changes_and_what_is_stored_stay_as_they_are() {
     let mut stamps = editor
         .insert_row(table_map(0), "a row's id", 1_700_000_000_000.5, Some("a project's id"), before)
         .expect("written");
-    editor.update_row(&mut stamps, before, after).expect("written");
+    editor.update_row(&mut stamps, before, after, &[]).expect("written");
     editor.delete_row(&mut stamps, 1_700_000_000_001.0);
     editor.move_row(&mut stamps, "another project's id");
     let head = Head {

@@ -200,7 +200,8 @@ impl<'a> Drafts<'a> {
         let home_of = |document: &Option<Bytes>| home(schema, table, place.id, document.as_ref()?);
         let (from, to) = (home_of(&change.before), home_of(&change.after));
         let size = change.after.as_ref().map_or(0, |document| document.len());
-        let writer = RowWriter { schema, table, placement, id_text: &id_text, place, now_ms: self.now_ms, size };
+        let (now_ms, settled) = (self.now_ms, &change.settled[..]);
+        let writer = RowWriter { schema, table, placement, id_text: &id_text, place, now_ms, settled, size };
         let stored = base.as_ref().and_then(|base| StoredRow::decode(base).ok());
         if change.before.is_none() && stored.as_ref().is_some_and(|stored| stored.hidden.is_none()) {
             return; // another tab has given it stamps

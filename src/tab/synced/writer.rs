@@ -15,6 +15,8 @@ pub(super) struct RowWriter<'a> {
     pub(super) id_text: &'a str,
     pub(super) place: Place,
     pub(super) now_ms: f64,
+    /// Fields that are what they shall be.
+    pub(super) settled: &'a [String],
     /// The bytes of what it will be.
     pub(super) size: usize,
 }
@@ -62,7 +64,7 @@ impl RowWriter<'_> {
             if stored.hidden.is_some() {
                 editor.restore_row(row);
             }
-            editor.update_row(row, before, after)
+            editor.update_row(row, before, after, self.settled)
         })
     }
 

@@ -2,7 +2,8 @@
 
 use super::{Transaction, TransactionId};
 use crate::bytes::Bytes;
-use crate::document::{self, Document, Purpose};
+use crate::crdt::IS_BUILT_IN;
+use crate::document::{self, Document, Purpose, ValueRef};
 use crate::error::{Code, Error, Result};
 use crate::id;
 use crate::keyspace::{self, Place, RowId, TableId};
@@ -16,6 +17,7 @@ use crate::tab::state::State;
 use crate::tab::synced::Bases;
 use crate::tab::verify;
 use crate::value::show::{Brief, Quoted};
+use std::cmp::Ordering;
 
 /// A document as a read gives it.
 pub struct Row {
@@ -217,11 +219,46 @@ impl Tab {
         Document::new(&document).check_limits(&schema.names)?;
         let is_unindexed = |table: &Table| table.is_unindexed(&Document::new(patch), &schema.names);
         let entries_stay = schema.table_by_id(table).is_some_and(is_unindexed);
-        let before = old.document.clone();
+        let (before, place) = (old.document.clone(), old.place);
+        let settled = self.settled_by(id, &schema, &old, patch)?;
         self.overwrite(id, &schema, old, &mut document, entries_stay).map_err(|obstacle| match obstacle {
             Obstacle::Error(error) => blame_version(&schema, &self.own_schema, table, &before, error).into(),
             other => other,
-        })
+        })?;
+        if let Some((bases, settled)) = settled {
+            self.transaction(id)?.settle(table, place, before, bases, settled);
+        }
+        Ok(())
+    }
+
+    /// The fields of a patch that are written as they are, of a row where others may have written something else at the same
+    /// time: then that is settled.
+    fn settled_by(
+        &mut self,
+        id: TransactionId,
+        schema: &Schema,
+        old: &Row,
+        patch: &[u8],
+    ) -> std::result::Result<Option<(Bases, Vec<String>)>, Obstacle> {
+        let Some(table) = schema.table_by_id(old.table).filter(|table| IS_BUILT_IN && table.placement.is_some()) else {
+            return Ok(None);
+        };
+        let known = |malformed| damaged(schema, old.table, malformed);
+        let document = Document::new(&old.document).object().map_err(known)?;
+        let mut settled = Vec::new();
+        for field in Document::new(patch).object().map_err(known)?.fields(&schema.names) {
+            let (name, value) = field.map_err(known)?;
+            let is_same = |shown: ValueRef<'_>| shown.compare(&value, &schema.names) == Ordering::Equal;
+            if document.get(name, &schema.names).is_some_and(is_same) {
+                settled.push(name.to_string());
+            }
+        }
+        if settled.is_empty() {
+            return Ok(None);
+        }
+        let shown = Some(&old.document[..]);
+        let bases = self.prepare_synced(id, table, Some(old.place.id), [shown, shown])?;
+        Ok(bases.may_be_contested(document, &schema.names, &settled).then_some((bases, settled)))
     }
 
     /// Replaces all fields of a document.
@@ -376,11 +413,27 @@ impl Transaction {
         let change = self.operations.change_row(schema, table, place, previous.as_ref(), after.as_ref(), entries_stay);
         let known = self.rows.find(table.id, &place.id);
         let counted = known.map_or(0, |position| self.rows.at(position).counted);
-        let mut row = ChangedRow { table: table.id, place, before, after, change, counted, bases };
+        let settled = known.map_or(Vec::new(), |position| self.rows.at(position).settled.clone());
+        let mut row = ChangedRow { table: table.id, place, before, after, change, counted, bases, settled };
         self.bytes += row.count_old_keys(table);
         match known {
             Some(position) => self.rows.replace(position, ChangedRow { change: None, ..row }),
             None => self.rows.push(row),
+        }
+    }
+
+    /// Has fields of a row be what they are, whatever else was written there.
+    fn settle(&mut self, table: TableId, place: Place, shown: Bytes, bases: Bases, settled: Vec<String>) {
+        match self.rows.find(table, &place.id) {
+            Some(position) => {
+                let mut row = self.rows.at(position).clone();
+                row.settled.extend(settled);
+                self.rows.replace(position, row);
+            }
+            None => {
+                let (before, after) = (Some(shown.clone()), Some(shown));
+                self.rows.push(ChangedRow { table, place, before, after, change: None, counted: 0, bases, settled });
+            }
         }
     }
 }
