@@ -42,7 +42,7 @@ pub(crate) use encode::encode_patch;
 pub(crate) use encode::{decode_deep_value, decode_value, encode, encode_value};
 pub(crate) use names::Names;
 pub(crate) use names::check_name;
-pub(crate) use patch::patch;
+pub(crate) use patch::{patch, unchanged};
 pub(crate) use path::FieldPath;
 pub(crate) use reference::{ArrayRef, FieldIter, ObjectRef, ValueRef, deeper};
 

@@ -12,8 +12,8 @@ export interface MutationOptions {
   name: string;
   /** How long one run of the function may last; 0 is for ever, and undefined for one that ends by itself. */
   timeoutMs: number | undefined;
-  /** Whether those who follow mutations don't hear of it. */
-  isNotFollowed?: boolean;
+  /** Who of those that follow mutations does not hear of it: all, or one. */
+  isNotFollowed?: boolean | object;
 }
 
 /** Thrown inside a function whose state is gone, so that it ends early. It runs again whether it catches this or not. */

@@ -427,7 +427,9 @@ export async function mutate<T>(
       if (options.timeoutMs !== undefined) result = await within(bridge, scope, options, running);
       else result = running instanceof Promise ? await running : running;
       if (bridge.followers.size > 0 && !run.isLost && options.isNotFollowed !== true) {
-        for (const follower of bridge.followers) follower.finishing(transaction);
+        for (const follower of bridge.followers) {
+          if (follower !== options.isNotFollowed) follower.finishing(transaction);
+        }
       }
     } catch (error) {
       failure = { error };
@@ -435,6 +437,7 @@ export async function mutate<T>(
     run.end();
     if (failure !== undefined && (bridge.isClosed || isTimeout(failure.error))) {
       if (bridge.holds(transaction)) bridge.engine.abandon(transaction);
+      for (const follower of bridge.followers) follower.settled(transaction, false);
       endTurn?.();
       throw failure.error;
     }
@@ -463,6 +466,7 @@ export async function mutate<T>(
         transaction = bridge.begin(BEGIN.mutation);
       }
     } catch (error) {
+      for (const follower of bridge.followers) follower.settled(transaction, false);
       endTurn();
       throw error;
     }

@@ -59,10 +59,10 @@ impl Docs {
         self.hub.handle(Input::Reset);
     }
 
-    /// Uses the time until the page has saved something.
+    /// Uses the time until the page has saved something of a document.
     #[wasm_bindgen(js_name = workAhead)]
-    pub fn work_ahead(&mut self) {
-        self.hub.handle(Input::Waiting);
+    pub fn work_ahead(&mut self, id: &[u8]) {
+        self.with(id, |id| Input::Waiting { id });
     }
 
     /// Nothing has happened for a while.

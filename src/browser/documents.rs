@@ -123,12 +123,13 @@ impl Engine {
         }) as u32
     }
 
-    /// The rows of synced tables that a transaction has changed: a list of `[root id, JSON text]`, or a status.
+    /// The rows of synced tables that a transaction has changed: a list of `[root ids, JSON text]`, or a status.
     #[wasm_bindgen(js_name = writtenRows)]
     pub fn written_rows(&self, transaction: u32) -> JsValue {
         self.asked(|inner| {
             let rows = inner.tab.written_rows(TransactionId(transaction))?;
-            Ok(list_of(rows.iter().map(|(root, text)| Array::of2(&root.into(), &text.into()).into())))
+            let ids = |roots: &[String]| list_of(roots.iter().map(|root| root.into()));
+            Ok(list_of(rows.iter().map(|(roots, text)| Array::of2(&ids(roots), &text.into()).into())))
         })
     }
 

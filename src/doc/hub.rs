@@ -53,8 +53,10 @@ pub(crate) enum Input {
     Disconnected {
         peer: PeerId,
     },
-    /// There is time until the page has saved something: more of what has come can be applied.
-    Waiting,
+    /// There is time until the page has saved something of a document: more of what has come can be applied.
+    Waiting {
+        id: DocumentId,
+    },
     /// Nothing has happened for a while: what makes documents smaller can be done.
     Quiet,
     Received {
@@ -247,7 +249,7 @@ impl Hub {
             Input::Connected { peer } => self.connected(peer),
             Input::Disconnected { peer } => drop(self.peers.remove(&peer)),
             Input::Received { peer, frame } => self.received(peer, frame),
-            Input::Waiting => self.work_ahead(),
+            Input::Waiting { id } => self.work_ahead(id),
             Input::Quiet => self.shrink(),
             Input::Asked { request, id, table, row, question } => {
                 self.known.or_default(id).waiting.push(Waiting::Question { request, table, row, question });
@@ -367,6 +369,7 @@ impl Hub {
         if let Err(error) = self.library.saved(id, chunks, actors) {
             self.set_aside(None, id, error.0);
             self.library.forget(&id);
+            self.begin_anew(id);
             return;
         }
         self.advance(id);
@@ -494,13 +497,10 @@ impl Hub {
     }
 
     /// While the page saves something, it is not to wait for what comes after that.
-    fn work_ahead(&mut self) {
-        let is_merging = |(id, known): (&DocumentId, &Known)| known.is_merging.then_some(*id);
-        let merging: Vec<DocumentId> = self.known.iter().filter_map(is_merging).collect();
-        for id in merging {
-            if self.library.get(&id).is_some_and(|loaded| !loaded.is_ahead()) {
-                self.apply_some(id);
-            }
+    fn work_ahead(&mut self, id: DocumentId) {
+        let is_merging = self.known.get(&id).is_some_and(|known| known.is_merging);
+        if is_merging && self.library.get(&id).is_some_and(|loaded| !loaded.is_ahead()) {
+            self.apply_some(id);
         }
     }
 

@@ -226,8 +226,11 @@ impl Loaded {
         if count == 0 {
             return Ok(false);
         }
-        // The page may have saved some of them meanwhile.
-        let is_new = |change: &Change| self.document.get_change_meta_by_hash(&change.hash()).is_none();
+        // The page may have saved some of them meanwhile, and a gate that is made anew lets through what waits already.
+        let mut seen = BTreeSet::new();
+        let is_new = |change: &Change| {
+            self.document.get_change_meta_by_hash(&change.hash()).is_none() && seen.insert(change.hash())
+        };
         let changes: Vec<Change> = self.admitted.drain(..count).filter(is_new).collect();
         let applied = self.document.apply_changes(changes.clone());
         match applied {

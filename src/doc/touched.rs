@@ -23,6 +23,8 @@ enum Place {
 /// automerge finds what an object lies in by a search through all operations: for so many that is faster than to go
 /// through all rows.
 const FEW: usize = 8;
+/// And for so many it is faster than to go through what is inside of them.
+const SOME: usize = 64;
 
 /// What is known of the objects of a document, each of which stays where it was made.
 #[derive(Default)]
@@ -97,8 +99,8 @@ impl Places {
     /// Of an object that was there before.
     fn search(&mut self, document: &Automerge, id: &OpId) -> Place {
         self.searches += 1;
-        if self.searches == FEW {
-            self.look_at_all(document);
+        if self.searches == FEW || self.searches == SOME {
+            self.look_at_all(document, self.searches == SOME);
             if let Some(place) = self.known.get(id) {
                 return place.clone();
             }
@@ -113,17 +115,22 @@ impl Places {
         place
     }
 
-    /// Takes note of the maps of all rows that are shown.
-    fn look_at_all(&mut self, document: &Automerge) {
+    /// Takes note of the maps of all rows that are shown, and of texts, lists and maps that lie in them.
+    fn look_at_all(&mut self, document: &Automerge, is_deep: bool) {
         for table in document.map_range(automerge::ROOT, ..) {
             if !matches!(table.value, ValueRef::Object(ObjType::Map)) {
                 continue;
             }
             let name: Rc<str> = table.key.as_ref().into();
             for row in document.map_range(table.id(), ..) {
-                if let ObjId::Id(counter, actor, _) = row.id() {
-                    let place = Place::Row((name.clone(), row.key.as_ref().into()));
-                    self.known.insert(OpId(counter, actor), place);
+                let place = Place::Row((name.clone(), row.key.as_ref().into()));
+                let id = row.id();
+                let fields = document.map_range(&id, ..).take_while(|_| is_deep);
+                let inside = fields.filter(|field| matches!(field.value, ValueRef::Object(_))).map(|field| field.id());
+                for id in std::iter::once(id.clone()).chain(inside) {
+                    if let ObjId::Id(counter, actor, _) = id {
+                        self.known.insert(OpId(counter, actor), place.clone());
+                    }
                 }
             }
         }

@@ -5,6 +5,7 @@ use super::reference::{NameRef, deeper, value_length};
 use super::{Document, JSON_SAFE, Names, ObjectRef, VALUE_NESTING, ValueRef, tag};
 use crate::bytes::{Malformed, Reader, Write};
 use crate::value::json;
+use std::cmp::Ordering;
 
 /// The document that a patch makes of `base`: a shallow merge, canonical again.
 ///
@@ -60,6 +61,28 @@ pub(crate) fn patch(base: Document<'_>, patch: &[u8], names: &Names) -> Result<V
     out.drain(..unused);
     out[..header.len()].copy_from_slice(&header);
     Ok(out)
+}
+
+/// The fields that a patch writes as they are.
+pub(crate) fn unchanged(base: Document<'_>, patch: &[u8], names: &Names) -> Result<Vec<String>, Malformed> {
+    let changes = Document::new(patch);
+    let mut old = Fields::new(base.object()?, base.is_json_safe(), names);
+    let mut new = Fields::new(changes.object()?, changes.is_json_safe(), names);
+    let mut found = Vec::new();
+    let mut known = old.next()?;
+    while let Some(set) = new.next()? {
+        while known.is_some_and(|field| field.name < set.name) {
+            known = old.next()?;
+        }
+        let Some(field) = known.filter(|field| field.name == set.name && set.value != [tag::UNDEFINED]) else {
+            continue;
+        };
+        let [was, is] = [field.value, set.value].map(|value| ValueRef::read(&mut Reader::new(value)));
+        if field.value == set.value || was?.compare(&is?, names) == Ordering::Equal {
+            found.push(set.name.to_string());
+        }
+    }
+    Ok(found)
 }
 
 const HEADER: usize = 3;

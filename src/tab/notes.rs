@@ -7,7 +7,7 @@ use crate::crdt::{FieldKind, FieldKinds};
 use crate::document::Document;
 use crate::error::Result;
 use crate::id;
-use crate::keyspace::{self, TableId};
+use crate::keyspace::{self, Root, TableId};
 use crate::schema::{Schema, Table};
 use crate::tab::changed_rows::ChangedRow;
 use crate::tab::synced::home;
@@ -40,23 +40,23 @@ impl Tab {
         Ok(found)
     }
 
-    /// The rows of synced tables that a transaction has changed so far: of each one the id of the row in whose document it lies
-    /// (empty for what is a person's own), and JSON text.
+    /// The rows of synced tables that a transaction has changed so far: of each one the ids of the rows in whose documents it
+    /// lay and lies (none for what is a person's own), and JSON text.
     ///
     /// ```text
     /// { table, id, kind: "insert" | "delete" }
-    /// { table, id, kind: "update", counters: [name], before: { name: value }, after: { name: value } }   what differs
+    /// { table, id, kind: "update", counters: [name], texts: [name], before: { name: value }, after: { name: value } }
     /// ```
-    pub(crate) fn written_rows(&mut self, id: TransactionId) -> Result<Vec<(String, String)>> {
+    pub(crate) fn written_rows(&mut self, id: TransactionId) -> Result<Vec<(Vec<String>, String)>> {
         let transaction = self.transaction(id)?;
         let schema = transaction.state.schema.clone();
         let told = transaction.changed_rows().filter_map(|row| {
             let table = schema.table_by_id(row.table).filter(|table| table.placement.is_some())?;
             let text = told(&schema, table, row)?;
-            let document = row.after.as_ref().or(row.before.as_ref())?;
-            let root = home(&schema, table, row.place.id, document)?;
-            let root = schema.table_by_id(root.table).map(|table| id::encode(table.number, &root.id));
-            Some((root.unwrap_or_default(), text))
+            let documents = row.before.iter().chain(&row.after);
+            let homes = documents.filter_map(|document| home(&schema, table, row.place.id, document));
+            let named = |root: Root| Some(id::encode(schema.table_by_id(root.table)?.number, &root.id));
+            Some((homes.filter_map(named).collect(), text))
         });
         Ok(told.collect())
     }
@@ -86,11 +86,14 @@ fn told(schema: &Schema, table: &Table, row: &ChangedRow) -> Option<String> {
             if before.is_empty() && after.is_empty() {
                 return None;
             }
-            let kind = |name: &str| table.placement.as_ref().and_then(|placement| placement.kind_of(name));
-            let is_counter = |name: &&String| kind(name) == Some(FieldKind::Counter);
-            let counters: Vec<Value> = after.keys().filter(is_counter).map(|name| text(name)).collect();
+            let of_kind = |kind: FieldKind| {
+                let kind_of = |name: &str| table.placement.as_ref().and_then(|placement| placement.kind_of(name));
+                let names = after.keys().filter(|name| kind_of(name) == Some(kind)).map(|name| text(name));
+                Value::Array(names.collect())
+            };
             fields.push(("kind", text("update")));
-            fields.push(("counters", Value::Array(counters)));
+            fields.push(("counters", of_kind(FieldKind::Counter)));
+            fields.push(("texts", of_kind(FieldKind::Text)));
             fields.push(("before", Value::Object(before)));
             fields.push(("after", Value::Object(after)));
         }

@@ -234,13 +234,14 @@ test("a patch with the value that is shown settles a conflict, everywhere", asyn
   for (const db of both) assert.deepEqual(await contested(db), ["meta.color", "title"]);
   const { title, meta, notes } = (await two.get(task))!;
   await two.patch(task, { notes: notes! }); // nothing that is contested
+  await two.patch(task, { votes: undefined, notes: notes! });
   for (const db of both) assert.deepEqual(await contested(db), ["meta.color", "title"]);
   await two.patch(task, { title });
   assert.deepEqual(await contested(two), ["meta.color"]);
   await until("the other one knows", async () => (await contested(one)).length === 1);
   await one.mutate(async (ctx) => {
     await ctx.db.patch(task, { notes: "the walls" });
-    await ctx.db.patch(task, { meta: meta!, votes: 3 });
+    await ctx.db.patch(task, { meta: meta!, votes: 3, tags: undefined });
   });
   assert.deepEqual(await contested(one), []);
   await until("the other one knows", async () => (await contested(two)).length === 0);

@@ -193,13 +193,10 @@ test("the next manager of its name knows all, also what was taken back", async (
 });
 
 test("a scope leaves the rest alone, and there is a limit", async (t) => {
-  const { db, project, task } = await withTask(t);
+  const { db, project, task, undo } = await withTask(t);
+  undo.end();
   const elsewhere = await db.insert("projects", { name: "garden" });
-  const [tasks, house, two] = [
-    db.sync.undoManager({ scope: "tasks", name: "tasks" }),
-    db.sync.undoManager({ scope: [project], name: "house" }),
-    db.sync.undoManager({ limit: 2, name: "two" }),
-  ];
+  const tasks = db.sync.undoManager({ scope: "tasks" });
   await db.mutate(async (ctx) => {
     await ctx.db.patch(task, { title: "both" });
     await ctx.db.patch(elsewhere, { name: "yard" });
@@ -207,14 +204,132 @@ test("a scope leaves the rest alone, and there is a limit", async (t) => {
   await tasks.undo();
   assert.equal((await db.get(task))?.title, "paint");
   assert.equal((await db.get(elsewhere))?.name, "yard");
+  tasks.end();
+  const house = db.sync.undoManager({ scope: [project] });
+  assert.equal(house.canUndo || house.canRedo, false, "another scope is another stack");
   await db.patch(elsewhere, { name: "garden" });
   await db.patch(project, { name: "home" });
+  await db.patch(task, { projectId: elsewhere });
+  await house.undo();
+  assert.equal((await db.get(task))?.projectId, project, "it lay there before");
   await house.undo();
   assert.equal((await db.get(project))?.name, "house");
   assert.equal((await db.get(elsewhere))?.name, "garden");
-  assert.equal(await two.undo(), true);
-  assert.equal((await db.get(elsewhere))?.name, "yard", "the mutation before has nothing left to be taken back");
-  assert.equal(await two.undo(), false, "there were only two");
+  house.end();
+
+  const two = db.sync.undoManager({ limit: 2, name: "two" });
+  await Promise.all(["1", "2", "3"].map((name) => db.patch(project, { name })));
+  assert.deepEqual([await two.undo(), await two.undo(), await two.undo()], [true, true, false]);
+  assert.equal((await db.get(project))?.name, "1");
+  two.end();
+  const one = db.sync.undoManager({ limit: 1, name: "two" });
+  await one.ready;
+  await one.redo();
+  await one.redo();
+  assert.deepEqual([await one.undo(), (await db.get(project))?.name], [true, "2"]);
+});
+
+test("what one manager takes back no other takes back again", async (t) => {
+  const { db, task, undo } = await withTask(t);
+  const same = db.sync.undoManager();
+  const other = db.sync.undoManager({ name: "other" });
+  await Promise.all([same.ready, other.ready]);
+  await db.mutate((ctx) => ctx.db.increment(task, "votes", 5));
+  assert.equal(await undo.undo(), true);
+  assert.equal(await same.undo(), false, "it is the same");
+  assert.equal((await db.get(task))?.votes, 1);
+  // To the other one that is a mutation like others.
+  await other.undo();
+  assert.equal((await db.get(task))?.votes, 6);
+  await other.undo();
+  assert.equal((await db.get(task))?.votes, 1);
+  same.end();
+  await db.patch(task, { title: "still noted" });
+  assert.equal(await undo.undo(), true);
+  undo.end();
+  await db.patch(task, { title: "not noted" });
+  await undo.undo();
+  assert.equal((await db.get(task))?.title, "not noted");
+});
+
+test("a project that is deleted with its tasks comes back with them", async (t) => {
+  const { db, project, task, undo } = await withTask(t);
+  await db.mutate(async (ctx) => {
+    await ctx.db.delete(project);
+    await ctx.db.delete(task);
+  });
+  assert.equal(await undo.undo(), true);
+  assert.deepEqual([(await db.get(project))?.name, (await db.get(task))?.title], ["house", "paint"]);
+  assert.equal(await undo.redo(), true);
+  assert.deepEqual([await db.get(project), await db.get(task)], [null, null]);
+});
+
+test("what can't be taken back does not stand in the way of the rest", async (t) => {
+  const { db, project, task, undo } = await withTask(t);
+  undo.end();
+  const tasks = db.sync.undoManager({ scope: "tasks" });
+  await tasks.ready;
+  await db.patch(task, { title: "first" });
+  await db.delete(task);
+  await db.delete(project);
+  assert.equal(await tasks.undo(), false, "its project is gone");
+  assert.equal(tasks.canUndo, false);
+});
+
+test("what is written after undo was called stays", async (t) => {
+  const { db, task, undo } = await withTask(t);
+  const first = db.patch(task, { title: "first" });
+  const undone = undo.undo();
+  const typed = db.patch(task, { notes: "typed after" });
+  await Promise.all([first, undone, typed]);
+  assert.deepEqual([(await db.get(task))?.title, (await db.get(task))?.notes], ["paint", "typed after"]);
+  // What is asked for one after the other is done so.
+  await undo.clear();
+  await db.patch(task, { title: "second" });
+  await Promise.all([undo.undo(), undo.redo(), undo.undo(), undo.redo()]);
+  assert.equal((await db.get(task))?.title, "second");
+});
+
+test("forgetting spares what is written after it", async (t) => {
+  const { db, task, undo } = await withTask(t);
+  const before = db.patch(task, { title: "before" });
+  const cleared = undo.clear();
+  const after = db.patch(task, { title: "after" });
+  await Promise.all([before, cleared, after]);
+  assert.equal(await undo.undo(), true);
+  assert.equal((await db.get(task))?.title, "before");
+  assert.equal(await undo.undo(), false);
+});
+
+test("a mutation that runs out of time ends no more than itself", async (t) => {
+  const { db, task, undo } = await withTask(t);
+  await db.patch(task, { title: "one" });
+  await undo.undo();
+  let runs = 0;
+  const slow = db.mutate(
+    async (ctx) => {
+      const row = await ctx.db.get(task);
+      await ctx.db.patch(task, { notes: row!.notes + "!" });
+      if ((runs += 1) > 1) await new Promise(() => undefined);
+      await db.patch(task, { votes: 9 });
+    },
+    { timeoutMs: 50 },
+  );
+  await assert.rejects(slow, (error: HoldfastError) => error.code === "MutationTimeout");
+  assert.equal(runs, 2);
+  assert.deepEqual([undo.canUndo, undo.canRedo], [true, false]);
+});
+
+test("a mutation that is too large to be noted ends the stack", async (t) => {
+  const { db, project, task, undo } = await withTask(t);
+  await db.patch(task, { title: "one" });
+  await db.patch(task, { notes: "x".repeat(700_000) });
+  assert.deepEqual([undo.canUndo, undo.canRedo], [true, false]);
+  await db.patch(task, { notes: "y".repeat(700_000) });
+  assert.deepEqual([undo.canUndo, undo.canRedo], [false, false]);
+  await db.patch(project, { name: "two" });
+  await undo.undo();
+  assert.deepEqual([(await db.get(project))?.name, await undo.undo()], ["house", false]);
 });
 
 test("failed mutations are not taken back, and an ended manager notes nothing", async (t) => {
@@ -239,7 +354,15 @@ test("wrong options are told", async (t) => {
       JSON.stringify(options),
     );
   };
-  for (const options of [{ scope: "drafts" }, { scope: 3 }, { scope: [""] }, { limit: 0 }, { name: 1 }, { depth: 1 }])
+  for (const options of [
+    { scope: "drafts" },
+    { scope: 3 },
+    { scope: [""] },
+    { scope: db.newId("tasks") },
+    { limit: 0 },
+    { name: 1 },
+    { depth: 1 },
+  ])
     wrong(options);
 });
 
@@ -253,6 +376,8 @@ test("three ways", () => {
     ["abc", "abXc", "0abXc", "0abc"],
     ["abc", "abXc", "abXcd", "abcd"],
     ["abc", "aXc", "aYc", GONE],
+    ["abc", "ac", "abc", GONE],
+    [["x"], [], ["x"], GONE],
     ["😀", "😀😁", "😂😀😁", "😂😀"],
     [[1], [1, 2], [0, 1, 2], [0, 1]],
     [[{ a: 1 }], [{ a: 2 }], [{ a: 2 }, 3], [{ a: 1 }, 3]],
@@ -269,8 +394,9 @@ test("three ways", () => {
     [0, -0, -0, 0],
   ];
   for (const [before, after, current, expected] of cases) {
-    assert.deepEqual(without(before, after, current), expected, JSON.stringify([before, after, current]));
+    assert.deepEqual(without(before, after, current, true), expected, JSON.stringify([before, after, current]));
   }
+  assert.equal(without("2024-01-01", "2024-02-01", "2024-02-15"), GONE, "no text is what nobody has written");
   assert.equal(uncounted(1, 6, 16), 11);
   assert.equal(uncounted(undefined, 6, 6), undefined);
   assert.equal(uncounted(undefined, 6, 7), GONE);

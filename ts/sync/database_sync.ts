@@ -85,6 +85,8 @@ export class DatabaseSync {
   readonly #placed: Placed;
   readonly #documents: SyncedDocuments;
   readonly #problems: LiveValue<Problem[]>;
+  /** What can be taken back, by names and scopes. */
+  readonly #undo = new Map<string, UndoManager>();
   /** Documents of peers that can't be taken in. */
   readonly #refused = new Map<string, Problem>();
 
@@ -165,15 +167,30 @@ export class DatabaseSync {
     }
     if (typeof name !== "string") throw invalidArgument(`\`name\` must be a string. Received ${describe(name)}.`);
     const list: readonly unknown[] = scope === undefined ? [] : Array.isArray(scope) ? scope : [scope];
+    const homeOf = (table: unknown) =>
+      typeof table === "string" && Object.hasOwn(this.#placed, table) ? this.#placed[table]!.home : "local";
     for (const one of list) {
-      const isTable =
-        typeof one === "string" && Object.hasOwn(this.#placed, one) && this.#placed[one]!.home !== "local";
-      if (!isTable && (typeof one !== "string" || this.#bridge.tableOf(one) === undefined)) {
-        throw invalidArgument(`\`scope\` names synced tables, or rows by their ids. Received ${describe(one)}.`);
+      const isRow = typeof one === "string" && homeOf(this.#bridge.tableOf(one)) === "root";
+      if (homeOf(one) === "local" && !isRow) {
+        throw invalidArgument(`\`scope\` names synced tables, or rows of \`root()\`. Received ${describe(one)}.`);
       }
     }
-    const restore = (inside: Scope, table: string, id: string) => this.restoreIn(inside, table, id);
-    return new UndoManager(this.#bridge, restore, { ...known, limit, name });
+    const stack = JSON.stringify([name, ...[...(list as string[])].sort()]);
+    const running = this.#undo.get(stack);
+    if (running?.isOver === false) return running.shared();
+    const database = {
+      restore: (inside: Scope, table: string, id: string) => this.restoreIn(inside, table, id),
+      isRoot: (table: string) => homeOf(table) === "root",
+    };
+    const manager = new UndoManager(
+      this.#bridge,
+      database,
+      stack,
+      list.length > 0 ? (list as string[]) : undefined,
+      limit,
+    );
+    this.#undo.set(stack, manager);
+    return manager;
   }
 
   async #ask(method: string, id: string, question: Question): Promise<string> {

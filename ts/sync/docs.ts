@@ -9,8 +9,8 @@ import type { HubCall, HubOutput } from "./frames.js";
 export interface RunningDocs {
   /** Tells it something, and answers what it wants done. */
   tell(call: HubCall): HubOutput[];
-  /** Uses the time until that is done. */
-  workAhead(): void;
+  /** Uses the time until a document is saved. */
+  workAhead(id: Uint8Array): void;
 }
 
 let loading: Promise<void> | undefined;
@@ -37,7 +37,7 @@ export async function loadDocs(): Promise<RunningDocs> {
         outputs.push(output);
       }
     },
-    workAhead: () => docs.workAhead(),
+    workAhead: (id) => docs.workAhead(id),
   };
 }
 

@@ -205,6 +205,7 @@ export class SyncedDocuments implements DocumentFollower {
     this.#changed();
     if (this.#hub === undefined) return;
     this.#hub.end();
+    this.#endQuestions(this.#bridge.fault ?? this.#bridge.ended);
     this.#begin();
     for (const peer of this.#peers.values()) peer.restart();
   }

@@ -13,11 +13,13 @@ const isEqual = (one: unknown, two: unknown) => Object.is(share(one, two), one);
 
 /**
  * What is to be there instead of `current`, so that a change from `before` to `after` has not happened and all that has
- * happened since has: {@link GONE}, if nothing of it is left.
+ * happened since has: {@link GONE}, if nothing of it is left. Of a text that is merged by its letters those stay that others
+ * have written.
  */
-export function without(before: Field, after: Field, current: Field): Field {
+export function without(before: Field, after: Field, current: Field, isText = false): Field {
   if (isEqual(current, after)) return before;
-  if (typeof before === "string" && typeof after === "string" && typeof current === "string") {
+  if (isEqual(current, before)) return GONE; // somebody has done it
+  if (isText && typeof before === "string" && typeof after === "string" && typeof current === "string") {
     // By whole letters: half a pair of surrogates is none.
     const left = spliced([...before], [...after], [...current]);
     return left === GONE ? GONE : left.join("");
@@ -58,7 +60,8 @@ function fieldsWithout(
   return isAny ? Object.fromEntries(fields) : GONE;
 }
 
-function own(object: Record<string, unknown>, name: string): unknown {
+/** A field of an object that has it. */
+export function own(object: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 

@@ -12,7 +12,8 @@ import type { Scope } from "../scope.js";
 import { mutate, TransactionDatabase } from "../transactions.js";
 import { askEngine } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
-import { GONE, uncounted, without } from "./three_way.js";
+import { keyOf } from "./frames.js";
+import { GONE, own, uncounted, without } from "./three_way.js";
 
 /** Options of {@link DatabaseSync.undoManager}. */
 export interface UndoOptions {
@@ -23,15 +24,17 @@ export interface UndoOptions {
   readonly scope?: string | readonly string[];
   /** At most so many mutations. Default: 100. */
   readonly limit?: number;
-  /**
-   * Two managers of one name have one stack, also in other tabs. Default: one for each tab, which survives that it is
-   * loaded again.
-   */
+  /** Managers of one name and scope have one stack. Default: one for each tab, which survives that it is loaded again. */
   readonly name?: string;
 }
 
-/** Brings rows back that were deleted. */
-export type Restore = (scope: Scope, table: string, id: string) => Promise<void>;
+/** What a manager knows of its database. */
+export interface Undoable {
+  /** Brings a row back that was deleted. */
+  restore(scope: Scope, table: string, id: string): Promise<void>;
+  /** Whether rows of a table have documents of their own, in which others lie. */
+  isRoot(table: string): boolean;
+}
 
 /** A row as src/tab/notes.rs tells what a mutation has done to it. */
 type WrittenRow =
@@ -42,6 +45,7 @@ type WrittenRow =
       readonly table: string;
       readonly id: string;
       readonly counters: readonly string[];
+      readonly texts: readonly string[];
       readonly before: Readonly<Record<string, unknown>>;
       readonly after: Readonly<Record<string, unknown>>;
     };
@@ -51,10 +55,21 @@ interface Entry {
   readonly name: Uint8Array;
   readonly isRedo: boolean;
   readonly rows: string;
+  /** Whether taking back or doing again has made it. */
+  readonly isOwn?: boolean;
+}
+
+/** What a mutation that is under way has noted. Without an entry it has written more than can be. */
+interface Noted {
+  readonly entry: Entry | undefined;
+  readonly dropped: ReadonlySet<Entry>;
 }
 
 /** A mutation that has changed more rows than fit into so many letters is not noted. */
 const MOST_LETTERS = 1 << 20;
+
+/** The name of a note ends with when it was made, and a random number. */
+const TAIL_BYTES = 12;
 
 /** Stacks that nobody has touched for so long are deleted. */
 const FORGOTTEN_MS = 7 * 24 * 3600_000;
@@ -62,30 +77,33 @@ const FORGOTTEN_MS = 7 * 24 * 3600_000;
 /** What mutations of this tab have written to synced tables, to be taken back and done again. */
 export class UndoManager implements MutationFollower {
   readonly #bridge: Bridge;
-  readonly #restore: Restore;
+  readonly #database: Undoable;
   readonly #scope: ReadonlySet<string> | undefined;
   readonly #limit: number;
   readonly #stack: Uint8Array;
   #undo: Entry[] = [];
   #redo: Entry[] = [];
   /** What mutations that are under way have noted. */
-  readonly #noted = new Map<number, { readonly entry: Entry; readonly dropped: ReadonlySet<Entry> }>();
+  readonly #noted = new Map<number, Noted>();
+  /** Who waits for one of those to end. */
+  #waiters: (() => void)[] = [];
   readonly #callbacks = new Set<{ readonly call: () => void }>();
   /** What was asked for is done one after another. */
   #work: Promise<unknown>;
   #last = 0;
+  /** How many have asked for it and have not ended it. */
+  #users = 1;
 
   /** Settles when it knows what was written before this page was loaded. */
   readonly ready: Promise<void>;
 
   /** @internal */
-  constructor(bridge: Bridge, restore: Restore, options: UndoOptions & Required<Omit<UndoOptions, "scope">>) {
-    const { scope, limit, name } = options;
+  constructor(bridge: Bridge, database: Undoable, stack: string, scope: readonly string[] | undefined, limit: number) {
     this.#bridge = bridge;
-    this.#restore = restore;
-    this.#scope = scope === undefined ? undefined : new Set(typeof scope === "string" ? [scope] : scope);
+    this.#database = database;
+    this.#scope = scope && new Set(scope);
     this.#limit = limit;
-    this.#stack = stackOf(name);
+    this.#stack = stackOf(stack);
     bridge.mutationsFollowed(this);
     this.ready = this.#load();
     this.#work = this.ready.catch(() => undefined);
@@ -102,25 +120,25 @@ export class UndoManager implements MutationFollower {
   }
 
   /**
-   * Takes the last mutation back, as a new one: what others have written since stays. Answers whether there was anything of
-   * it that could be.
+   * Takes the last mutation back that was begun to be saved before this is called, as a new one: what others have written
+   * since stays. Answers whether there was anything of it that could be.
    */
   undo(): Promise<boolean> {
-    return this.#next(() => this.#undo.at(-1));
+    return this.#next(() => this.#undo);
   }
 
   /** Does again what was taken back last. */
   redo(): Promise<boolean> {
-    return this.#next(() => this.#redo.at(-1));
+    return this.#next(() => this.#redo);
   }
 
   /** Forgets what can be taken back. */
   async clear(): Promise<void> {
-    await this.#after(async () => {
-      const all = [...this.#undo, ...this.#redo];
-      if (all.length > 0) await this.#write((scope) => all.forEach(({ name }) => this.#note(scope.transaction, name)));
-      this.#undo = [];
-      this.#redo = [];
+    const isMeant = this.#untilNow();
+    await this.#after(this.#underWay(), async () => {
+      const all = new Set([...this.#undo, ...this.#redo].filter(isMeant));
+      if (all.size > 0) await this.#write((scope) => all.forEach(({ name }) => this.#note(scope.transaction, name)));
+      this.#drop(all);
       this.#changed();
     });
   }
@@ -132,10 +150,27 @@ export class UndoManager implements MutationFollower {
     return () => void this.#callbacks.delete(own);
   }
 
-  /** Notes nothing more. What it has noted stays, for the next manager of its name. */
+  /** Notes nothing more, when all who have asked for it have said so. What it has noted stays for the next one of its name. */
   end(): void {
-    this.#bridge.mutationsLeft(this);
+    this.#users -= 1;
+    if (this.#users > 0) return;
     this.#callbacks.clear();
+    this.#leave();
+  }
+
+  /** @internal Whether it notes nothing more. */
+  get isOver(): boolean {
+    return this.#users <= 0;
+  }
+
+  /** @internal Somebody else has asked for it. */
+  shared(): this {
+    this.#users += 1;
+    return this;
+  }
+
+  #leave(): void {
+    if (this.isOver && this.#noted.size === 0) this.#bridge.mutationsLeft(this);
   }
 
   // ---- mutations ----
@@ -143,93 +178,144 @@ export class UndoManager implements MutationFollower {
   /** @internal */
   finishing(transaction: number): void {
     this.#noted.delete(transaction);
-    const rows = this.#written(transaction);
-    if (rows === undefined) return;
-    const entry = { name: this.#newName(), isRedo: false, rows };
-    // What was taken back before is of another past.
-    const tooMany = this.#undo.slice(0, Math.max(0, this.#undo.length + 1 - this.#limit));
-    const isUnderWay = (known: Entry) => [...this.#noted.values()].some((noted) => noted.dropped.has(known));
-    const dropped = new Set([...this.#redo, ...tooMany].filter((known) => !isUnderWay(known)));
+    if (this.isOver) return;
+    const { rows, isAny } = this.#written(transaction);
+    if (!isAny) return;
+    const underWay = [...this.#noted.values()];
+    const isKept = (known: Entry) => underWay.every((noted) => !noted.dropped.has(known));
+    const undo = this.#undo.filter(isKept);
+    // What was taken back before is of another past. Of what can't be noted nobody can go back beyond it.
+    const room = rows === undefined ? 0 : this.#limit - 1 - underWay.length;
+    const tooMany = undo.slice(0, Math.max(0, undo.length - Math.max(0, room)));
+    const dropped = new Set([...this.#redo.filter(isKept), ...tooMany]);
     for (const { name } of dropped) this.#note(transaction, name);
-    this.#note(transaction, entry.name, entry);
+    const entry = rows === undefined ? undefined : { name: this.#newName(), isRedo: false, rows };
+    if (entry !== undefined) this.#note(transaction, entry.name, entry);
     this.#noted.set(transaction, { entry, dropped });
   }
 
   /** @internal */
   settled(transaction: number, isSaved: boolean): void {
     const noted = this.#noted.get(transaction);
-    if (!this.#noted.delete(transaction) || noted === undefined || !isSaved) return;
-    const stays = (entry: Entry) => !noted.dropped.has(entry);
-    this.#undo = [...this.#undo.filter(stays), noted.entry];
-    this.#redo = this.#redo.filter(stays);
-    this.#changed();
+    if (!this.#noted.delete(transaction) || noted === undefined) return;
+    if (isSaved) {
+      this.#drop(noted.dropped);
+      if (noted.entry !== undefined) this.#undo.push(noted.entry);
+      this.#undo = this.#undo.slice(-this.#limit);
+      this.#changed();
+    }
+    this.#leave();
+    for (const waiter of this.#waiters.splice(0)) waiter();
   }
 
-  /** What a transaction has written within the scope, as JSON text; undefined, if that is nothing or too much. */
-  #written(transaction: number): string | undefined {
-    const rows = this.#engine.writtenRows(transaction) as [string, string][] | number;
+  #drop(entries: ReadonlySet<Entry>): void {
+    this.#undo = this.#undo.filter((entry) => !entries.has(entry));
+    this.#redo = this.#redo.filter((entry) => !entries.has(entry));
+  }
+
+  /** Waits for the mutations that have noted something and are not saved yet. */
+  async #underWay(): Promise<void> {
+    const underWay = [...this.#noted.keys()];
+    while (underWay.some((transaction) => this.#noted.has(transaction))) {
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
+  }
+
+  /** What a transaction has written within the scope, as JSON text; without it, if that is too much. */
+  #written(transaction: number): { readonly rows: string | undefined; readonly isAny: boolean } {
+    const rows = this.#engine.writtenRows(transaction) as [string[], string][] | number;
     if (typeof rows === "number") throw this.#bridge.error();
     const scope = this.#scope;
-    const isWithin = ([root, text]: [string, string]) =>
-      scope === undefined || scope.has(root) || scope.has((decodeText(text) as unknown as WrittenRow).table);
+    const isWithin = ([roots, text]: [string[], string]) =>
+      scope === undefined || roots.some((root) => scope.has(root)) || scope.has(tableOf(text));
     const texts = rows.filter(isWithin).map(([, text]) => text);
     const length = texts.reduce((sum, text) => sum + text.length + 1, 0);
-    return texts.length === 0 || length > MOST_LETTERS ? undefined : `[${texts.join()}]`;
+    const isAny = texts.length > 0;
+    return { rows: isAny && length <= MOST_LETTERS ? `[${texts.join()}]` : undefined, isAny };
   }
 
   // ---- taking back ----
 
-  #next(find: () => Entry | undefined): Promise<boolean> {
-    return this.#after(async () => {
+  #next(list: () => readonly Entry[]): Promise<boolean> {
+    const isMeant = this.#untilNow();
+    return this.#after(this.#underWay(), async () => {
       for (;;) {
-        // What was written last may not be saved yet.
-        await this.#bridge.idle();
-        const entry = find();
+        const entry = list().filter(isMeant).at(-1);
         if (entry === undefined) return false;
         const name = this.#newName();
-        const rows = await this.#write(async (scope) => {
-          const written = (decodeText(entry.rows) as unknown as WrittenRow[]).reverse();
-          for (const row of written) await this.#takeBack(scope, row);
-          const back = this.#written(scope.transaction);
+        const back = await this.#write(async (scope) => {
+          // Another tab, or a manager that was there before, may have taken it back.
+          if (!(await this.#isNoted(scope, entry.name))) return { rows: undefined, isAny: false };
           this.#note(scope.transaction, entry.name);
-          if (back !== undefined) this.#note(scope.transaction, name, { isRedo: !entry.isRedo, rows: back });
-          return back;
+          for (const row of this.#inOrder(entry.rows)) await this.#takeBack(scope, row);
+          const written = this.#written(scope.transaction);
+          const { rows } = written;
+          if (rows !== undefined) this.#note(scope.transaction, name, { isRedo: !entry.isRedo, rows });
+          return written;
         });
-        const [undo, redo] = [this.#undo, this.#redo].map((list) => list.filter((known) => known !== entry));
-        this.#undo = undo!;
-        this.#redo = redo!;
-        if (rows !== undefined) (entry.isRedo ? this.#undo : this.#redo).push({ name, isRedo: !entry.isRedo, rows });
+        this.#drop(new Set([entry]));
+        const { rows, isAny } = back;
+        if (rows !== undefined) {
+          (entry.isRedo ? this.#undo : this.#redo).push({ name, isRedo: !entry.isRedo, rows, isOwn: true });
+        }
         this.#changed();
         // Where others have overwritten all of it, the one before is meant.
-        if (rows !== undefined) return true;
+        if (isAny) return true;
       }
     });
   }
 
+  /** What is meant by what is asked for now: nothing that is written after this. */
+  #untilNow(): (entry: Entry) => boolean {
+    const last = this.#last;
+    return ({ name, isOwn }) => isOwn === true || orderOf(name) <= last;
+  }
+
+  /** The last row first, but that what others lie in comes back before them. */
+  #inOrder(rows: string): WrittenRow[] {
+    const written = (decodeText(rows) as unknown as WrittenRow[]).reverse();
+    const comesFirst = ({ kind, table }: WrittenRow) => kind === "delete" && this.#database.isRoot(table);
+    return [...written.filter(comesFirst), ...written.filter((row) => !comesFirst(row))];
+  }
+
+  /** Takes back what was done to a row, as far as others, the schema and what else is there allow it. */
   async #takeBack(scope: Scope, row: WrittenRow): Promise<void> {
-    const database = new TransactionDatabase(this.#bridge, scope);
-    const current = await database.get(row.id);
-    if (row.kind === "delete") {
-      if (current === null) await this.#restore(scope, row.table, row.id).catch(unlessGone);
-    } else if (row.kind === "insert") {
-      if (current !== null) await database.delete(row.id);
-    } else if (current !== null) {
-      const patch: Record<string, unknown> = {};
-      for (const name of new Set([...Object.keys(row.before), ...Object.keys(row.after)])) {
-        const take = row.counters.includes(name) ? uncounted : without;
-        const value = take(row.before[name], row.after[name], (current as Record<string, unknown>)[name]);
-        if (value !== GONE) patch[name] = value;
-      }
-      if (Object.keys(patch).length > 0) await database.patch(row.id, patch);
+    try {
+      await this.#takeBackRow(scope, row);
+    } catch (error) {
+      const isRefusal = error instanceof HoldfastError && !error.retryable && !this.#bridge.isOver;
+      if (!isRefusal) throw error;
     }
   }
 
-  async #write<T>(action: (scope: Scope) => Promise<T> | T): Promise<T> {
-    return mutate(this.#bridge, action, { name: "undo", timeoutMs: undefined, isNotFollowed: true });
+  async #takeBackRow(scope: Scope, row: WrittenRow): Promise<void> {
+    const database = new TransactionDatabase(this.#bridge, scope);
+    const current = await database.get(row.id);
+    if (row.kind === "delete") {
+      if (current === null) await this.#database.restore(scope, row.table, row.id);
+    } else if (row.kind === "insert") {
+      if (current !== null) await database.delete(row.id);
+    } else if (current !== null) {
+      const { before, after } = row;
+      const patch = new Map<string, unknown>();
+      for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+        const [was, is, now] = [own(before, name), own(after, name), own(current, name)];
+        const value = row.counters.includes(name)
+          ? uncounted(was, is, now)
+          : without(was, is, now, row.texts.includes(name));
+        if (value !== GONE) patch.set(name, value);
+      }
+      if (patch.size > 0) await database.patch(row.id, Object.fromEntries(patch));
+    }
   }
 
-  #after<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#work.then(work);
+  /** Those who have other stacks take it for a mutation like others. */
+  async #write<T>(action: (scope: Scope) => Promise<T> | T): Promise<T> {
+    return mutate(this.#bridge, action, { name: "undo", timeoutMs: undefined, isNotFollowed: this });
+  }
+
+  #after<T>(first: Promise<void>, work: () => Promise<T>): Promise<T> {
+    const done = this.#work.then(() => first).then(work);
     this.#work = done.catch(() => undefined);
     return done;
   }
@@ -247,7 +333,7 @@ export class UndoManager implements MutationFollower {
   /** A name that sorts behind those before. */
   #newName(): Uint8Array {
     this.#last = Math.max(this.#last + 1, Date.now() * 1000);
-    const name = new Uint8Array(this.#stack.length + 12);
+    const name = new Uint8Array(this.#stack.length + TAIL_BYTES);
     name.set(this.#stack);
     const view = new DataView(name.buffer, this.#stack.length);
     view.setBigUint64(0, BigInt(this.#last));
@@ -260,30 +346,52 @@ export class UndoManager implements MutationFollower {
     if (this.#engine.note(transaction, name, value) === Status.Failed) throw this.#bridge.error();
   }
 
+  /** Whether an entry is still there. */
+  async #isNoted(scope: Scope, name: Uint8Array): Promise<boolean> {
+    for (;;) {
+      scope.check();
+      const found = this.#engine.notes(name) as unknown[] | number;
+      if (typeof found !== "number") return found.length > 0;
+      if (found === (Status.Failed as number)) throw this.#bridge.error();
+      if (found !== (Status.Missing as number)) scope.lost();
+      await this.#bridge.ready(this.#bridge.read());
+    }
+  }
+
   /** Reads what is noted, and deletes stacks that were left behind. */
   async #load(): Promise<void> {
     const notes = (await askEngine(this.#bridge, (engine) => engine.notes(new Uint8Array()))) as [
       Uint8Array,
       Uint8Array,
     ][];
-    const forgotten: Uint8Array[] = [];
-    const found: Entry[] = [];
-    for (const [name, value] of notes) {
-      const view = new DataView(name.buffer, name.byteOffset + name.length - 12);
-      const sequence = Number(view.getBigUint64(0));
-      if (name.length === this.#stack.length + 12 && this.#stack.every((byte, at) => name[at] === byte)) {
-        const { isRedo, rows } = splitText(new TextDecoder().decode(value));
-        found.push({ name, isRedo, rows });
-        this.#last = Math.max(this.#last, sequence);
-      } else if (sequence / 1000 < Date.now() - FORGOTTEN_MS) forgotten.push(name);
+    // By stacks, when each was touched last: names of notes end with that.
+    const touched = new Map<string, number>();
+    for (const [name] of notes) {
+      const stack = keyOf(name.subarray(0, -TAIL_BYTES));
+      touched.set(stack, Math.max(touched.get(stack) ?? 0, orderOf(name)));
     }
-    // What was written meanwhile is later.
-    this.#undo = [...found.filter(({ isRedo }) => !isRedo), ...this.#undo];
+    const ours = keyOf(this.#stack);
+    const known = new Set([...this.#undo, ...this.#redo].map(({ name }) => keyOf(name)));
+    const [found, gone]: [Entry[], Uint8Array[]] = [[], []];
+    for (const [name, value] of notes) {
+      const stack = keyOf(name.subarray(0, -TAIL_BYTES));
+      if (stack !== ours) {
+        if (touched.get(stack)! / 1000 < Date.now() - FORGOTTEN_MS) gone.push(name);
+      } else if (!known.has(keyOf(name))) {
+        const entry = { name, ...splitText(new TextDecoder().decode(value)) };
+        this.#last = Math.max(this.#last, orderOf(name));
+        // What has been written meanwhile is of another past than what was taken back.
+        if (entry.isRedo && this.#undo.length > 0) gone.push(name);
+        else found.push(entry);
+      }
+    }
+    const undo = found.filter(({ isRedo }) => !isRedo);
+    const isTooMuch = Math.max(0, undo.length + this.#undo.length - this.#limit);
+    gone.push(...undo.slice(0, isTooMuch).map(({ name }) => name));
+    this.#undo = [...undo.slice(isTooMuch), ...this.#undo];
     this.#redo = [...found.filter(({ isRedo }) => isRedo), ...this.#redo];
     if (found.length > 0) this.#changed();
-    if (forgotten.length > 0) {
-      await this.#write((scope) => forgotten.forEach((name) => this.#note(scope.transaction, name)));
-    }
+    if (gone.length > 0) await this.#write((scope) => gone.forEach((name) => this.#note(scope.transaction, name)));
   }
 }
 
@@ -302,8 +410,14 @@ function stackOf(name: string): Uint8Array {
   return stack;
 }
 
-function unlessGone(error: unknown): void {
-  if (!(error instanceof HoldfastError && error.code === "NonexistentDocument")) throw error;
+/** When a note was made, in microseconds or a little more. */
+function orderOf(name: Uint8Array): number {
+  return Number(new DataView(name.buffer, name.byteOffset + name.length - TAIL_BYTES).getBigUint64(0));
+}
+
+/** The table that a row's text names. */
+function tableOf(text: string): string {
+  return (decodeText(text) as unknown as WrittenRow).table;
 }
 
 /** A name that this tab has kept since it was opened, and no other one has. */

@@ -19,7 +19,7 @@ onmessage = async ({ data }: MessageEvent<HubCall>) => {
     answer({ outputs });
     for (const output of outputs) if (output[0] === "merge") merging = output[1];
     isAhead = true;
-    hub.workAhead();
+    if (merging !== undefined) hub.workAhead(merging);
   } catch (error) {
     const fault = error instanceof Error ? error.message : String(error);
     // What it works ahead on belongs to the merge that is under way.

@@ -122,7 +122,9 @@ impl Device {
         for _ in 0..10_000 {
             self.tell_news(sequences);
             if self.writer.below(4) == 0 {
-                self.hub.handle(doc::Input::Waiting);
+                for id in self.roots.keys().copied().collect::<Vec<_>>() {
+                    self.hub.handle(doc::Input::Waiting { id });
+                }
             }
             if self.writer.below(8) == 0 {
                 self.hub.handle(doc::Input::Quiet);

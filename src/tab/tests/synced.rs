@@ -180,11 +180,14 @@ impl Writer {
             self.with_pages(tab, |tab| tab.replace(transaction, definition.id, row, &text, &mut bytes));
         } else {
             let keeps_home = what > 5 || !self.moves;
-            let changes: std::collections::BTreeMap<String, Option<Value>> = fields
+            let mut changes: std::collections::BTreeMap<String, Option<Value>> = fields
                 .into_iter()
                 .filter(|(name, _)| !(keeps_home && name == "projectId"))
                 .map(|(name, value)| (name, Some(value)))
                 .collect();
+            if name == "tasks" && self.below(3) == 0 {
+                changes.insert(["note", "votes", "tags", "meta"][self.below(4)].into(), None);
+            }
             let mut bytes = document::encode_patch(&changes, &schema.names);
             self.with_pages(tab, |tab| tab.patch(transaction, definition.id, row, &text, &mut bytes));
         }

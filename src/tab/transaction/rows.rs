@@ -3,7 +3,7 @@
 use super::{Transaction, TransactionId};
 use crate::bytes::Bytes;
 use crate::crdt::IS_BUILT_IN;
-use crate::document::{self, Document, Purpose, ValueRef};
+use crate::document::{self, Document, Purpose};
 use crate::error::{Code, Error, Result};
 use crate::id;
 use crate::keyspace::{self, Place, RowId, TableId};
@@ -17,7 +17,6 @@ use crate::tab::state::State;
 use crate::tab::synced::Bases;
 use crate::tab::verify;
 use crate::value::show::{Brief, Quoted};
-use std::cmp::Ordering;
 
 /// A document as a read gives it.
 pub struct Row {
@@ -244,21 +243,15 @@ impl Tab {
             return Ok(None);
         };
         let known = |malformed| damaged(schema, old.table, malformed);
-        let document = Document::new(&old.document).object().map_err(known)?;
-        let mut settled = Vec::new();
-        for field in Document::new(patch).object().map_err(known)?.fields(&schema.names) {
-            let (name, value) = field.map_err(known)?;
-            let is_same = |shown: ValueRef<'_>| shown.compare(&value, &schema.names) == Ordering::Equal;
-            if document.get(name, &schema.names).is_some_and(is_same) {
-                settled.push(name.to_string());
-            }
-        }
+        let document = Document::new(&old.document);
+        let settled = document::unchanged(document, patch, &schema.names).map_err(known)?;
         if settled.is_empty() {
             return Ok(None);
         }
         let shown = Some(&old.document[..]);
         let bases = self.prepare_synced(id, table, Some(old.place.id), [shown, shown])?;
-        Ok(bases.may_be_contested(document, &schema.names, &settled).then_some((bases, settled)))
+        let fields = Document::new(&old.document).object().map_err(known)?;
+        Ok(bases.may_be_contested(fields, &schema.names, &settled).then_some((bases, settled)))
     }
 
     /// Replaces all fields of a document.
