@@ -397,7 +397,8 @@ fn verify_sees_a_row_without_stamps() {
         writer.settle();
     }
     assert_eq!(writer.world.verify(tab).problems, Vec::<String>::new());
-    let (key, _) = entries(&mut writer.world, tab, &[0x40], false).swap_remove(0);
+    let is_shown = |(_, stored): &(Vec<u8>, Bytes)| StoredRow::decode(stored).is_ok_and(|row| row.hidden.is_none());
+    let (key, _) = entries(&mut writer.world, tab, &[0x40], false).into_iter().find(is_shown).expect("a row");
     writer.world.tabs[tab].committed.view.crdt.delete(&key, -1);
     let problems = writer.world.verify(tab).problems;
     assert_eq!(problems.len(), 1, "{problems:?}");
