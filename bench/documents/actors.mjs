@@ -12,6 +12,9 @@ const now = () => performance.now()
 const hex = bytes => Buffer.from(bytes).toString('hex')
 const actorOf = i => (0xa0000000 + i).toString(16).padStart(32, '0')
 
+/** So many changes the hub has the page save at once. */
+const AT_ONCE = 250
+
 /** A project with rows as a synced table makes it, taken over by stock automerge as a peer would. */
 async function makeBase(rows) {
   const { openDatabase, defineSchema, defineTable, v } = await from('dist/index.js')
@@ -82,20 +85,20 @@ export async function measureActors({ actors: count = 5000, rows = 1000 } = {}) 
     if (key) out.calls[key] = (out.calls[key] ?? 0) + now() - t
     return outputs
   }
-  const begin = (hub, key, chunks, actors) => {
+  const begin = (hub, key, chunks, actors, heads) => {
     tell(hub, null, 'connected', 1)
     tell(hub, null, 'known', id, true)
-    return tell(hub, key, 'loaded', id, chunks, actors)
+    return tell(hub, key, 'loaded', id, chunks, actors, heads.map(bytesOf).sort(Buffer.compare))
   }
   // All of it from storage.
-  const loaded = begin(hub, 'load', concat([...base, ...changes]), actors.map(bytesOf))
+  const loaded = begin(hub, 'load', concat([...base, ...changes]), actors.map(bytesOf), A.getHeads(A.applyChanges(A.clone(doc), changes)[0]))
   if (!loaded.some(([what]) => what === 'sync')) throw new Error(`WRONG: the hub says ${loaded.map(String).join('; ').slice(0, 200)}`)
   hub.free()
 
   // The changes from a peer that has them all.
   const other = new Docs()
   let [peer] = A.applyChanges(A.clone(doc), changes), state = A.initSyncState(), merge
-  let waiting = begin(other, null, concat(base), baseActors)
+  let waiting = begin(other, null, concat(base), baseActors, A.getHeads(doc))
   for (let i = 0; i < 50 && !merge; i++) {
     for (const o of waiting.filter(([what]) => what === 'sync')) [peer, state] = A.receiveSyncMessage(peer, state, o[3])
     let message
@@ -107,9 +110,17 @@ export async function measureActors({ actors: count = 5000, rows = 1000 } = {}) 
     if (refused) throw new Error(`WRONG: the hub refuses it: ${refused[3]}`)
   }
   if (!merge) throw new Error('WRONG: the hub has nothing to merge')
-  out.mergeBytes = merge[2].length
-  tell(other, 'saved', 'saved', id, concat(changes), actors.slice(-count).map(bytesOf))
-  const after = tell(other, 'saved', 'merged', id, 0, '')
+  // They are merged some at a time.
+  let after
+  out.mergeBytes = out.merges = 0
+  for (let done = 0; merge; out.merges++) {
+    out.mergeBytes += merge[2].length
+    const piece = changes.slice(done, done + AT_ONCE)
+    tell(other, 'saved', 'saved', id, concat(piece), actors.slice(-count).slice(done, done + AT_ONCE).map(bytesOf))
+    done += piece.length
+    after = tell(other, 'saved', 'merged', id, 0, '')
+    merge = after.find(([what]) => what === 'merge')
+  }
   const last = after.find(([what]) => what === 'sync')
   if (last) [peer, state] = A.receiveSyncMessage(peer, state, last[3])
   if (hex(bytesOf(state.theirHeads?.join('') ?? '')) !== A.getHeads(peer).join('')) throw new Error('WRONG: the heads are others')
