@@ -75,8 +75,13 @@ const TAIL_BYTES = 12;
 const FORGOTTEN_MS = 7 * 24 * 3600_000;
 
 /** What mutations of this tab have written to synced tables, to be taken back and done again. */
-export class UndoManager implements MutationFollower {
+export class UndoManager {
   readonly #bridge: Bridge;
+  /** Hears of mutations. */
+  readonly #follower: MutationFollower = {
+    finishing: (transaction) => this.#finishing(transaction),
+    settled: (transaction, isSaved) => this.#settled(transaction, isSaved),
+  };
   readonly #database: Undoable;
   readonly #scope: ReadonlySet<string> | undefined;
   readonly #limit: number;
@@ -104,7 +109,7 @@ export class UndoManager implements MutationFollower {
     this.#scope = scope && new Set(scope);
     this.#limit = limit;
     this.#stack = stackOf(stack);
-    bridge.mutationsFollowed(this);
+    bridge.mutationsFollowed(this.#follower);
     this.ready = this.#load();
     this.#work = this.ready.catch(() => undefined);
   }
@@ -170,13 +175,12 @@ export class UndoManager implements MutationFollower {
   }
 
   #leave(): void {
-    if (this.isOver && this.#noted.size === 0) this.#bridge.mutationsLeft(this);
+    if (this.isOver && this.#noted.size === 0) this.#bridge.mutationsLeft(this.#follower);
   }
 
   // ---- mutations ----
 
-  /** @internal */
-  finishing(transaction: number): void {
+  #finishing(transaction: number): void {
     this.#noted.delete(transaction);
     if (this.isOver) return;
     const { rows, isAny } = this.#written(transaction);
@@ -194,8 +198,7 @@ export class UndoManager implements MutationFollower {
     this.#noted.set(transaction, { entry, dropped });
   }
 
-  /** @internal */
-  settled(transaction: number, isSaved: boolean): void {
+  #settled(transaction: number, isSaved: boolean): void {
     const noted = this.#noted.get(transaction);
     if (!this.#noted.delete(transaction) || noted === undefined) return;
     if (isSaved) {
@@ -311,7 +314,7 @@ export class UndoManager implements MutationFollower {
 
   /** Those who have other stacks take it for a mutation like others. */
   async #write<T>(action: (scope: Scope) => Promise<T> | T): Promise<T> {
-    return mutate(this.#bridge, action, { name: "undo", timeoutMs: undefined, isNotFollowed: this });
+    return mutate(this.#bridge, action, { name: "undo", timeoutMs: undefined, isNotFollowed: this.#follower });
   }
 
   #after<T>(first: Promise<void>, work: () => Promise<T>): Promise<T> {
