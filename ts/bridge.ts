@@ -2,18 +2,18 @@
  * Between JavaScript and the engine: arguments are written into the engine's memory, results are found through a few
  * words at a fixed place there. Nothing on the way of a read or write is a string or an object of wasm-bindgen.
  */
-import { bounded } from "./arguments.js";
 import type { GenericDocument } from "./data_model.js";
 import { type DocumentEncoder, encodeTrusted } from "./encode.js";
 import { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
 import { followFreezing } from "./freezing.js";
 import type { HeadStart } from "./head_start.js";
+import type { DocumentFollower, LiveFollower, MutationFollower } from "./followers.js";
+import { Input } from "./input.js";
 import { KeptRows } from "./kept_rows.js";
 import { Mailbox, Status, Word } from "./mailbox.js";
 import { Names } from "./names.js";
 import type { SchemaJson } from "./schema.js";
-import type { SerializedQuery } from "./serialized_query.js";
-import { heapSink, Sink } from "./sink.js";
+import { heapSink } from "./sink.js";
 import type { EngineUser } from "./outage.js";
 import { Turns } from "./turns.js";
 import { verify } from "./verify.js";
@@ -50,36 +50,6 @@ const TROUBLE: ReadonlySet<string> = new Set([
   "EngineFault",
 ]);
 
-/** Who follows live queries. */
-export interface LiveFollower {
-  /** The engine has news of some. */
-  takeNews(): void;
-  /** It is closed. */
-  end(error: HoldfastError): void;
-  /** There is another engine, which watches none. */
-  renew(): void;
-  /** Storage works again. */
-  healed(): void;
-}
-
-/** Who follows the mutations of this tab. */
-export interface MutationFollower {
-  /** One has run well and is about to be finished; it may run again. */
-  finishing(transaction: number): void;
-  /** It was saved, or never will be. */
-  settled(transaction: number, isSaved: boolean): void;
-}
-
-/** Who follows CRDT documents. */
-export interface DocumentFollower {
-  /** The engine has news of some. */
-  takeNews(): void;
-  /** There is another engine, which tells nobody of any. */
-  renew(): void;
-  /** It is closed. */
-  end(): void;
-}
-
 /** A time without an engine: it has trapped, and the next one opens what is stored. */
 interface Outage {
   /** What the engine was about to save, as src/tab/afterwards.rs has it. */
@@ -91,10 +61,6 @@ interface Outage {
 
 /** Where a note says how many transactions were saved before; they follow, and then those that it speaks of. */
 const NOTE_SAVED = 6;
-
-const utf8 = new TextEncoder();
-// Every byte is a letter of its own.
-const latin1 = new TextDecoder("latin1");
 
 function errorOf(code: string, message: string): HoldfastError {
   return new HoldfastError(code as ErrorCode, message);
@@ -116,10 +82,6 @@ function errorIn(mailbox: Mailbox): HoldfastError {
   return new HoldfastError(ERROR_CODES[mailbox.word(Word.Code)] ?? "EngineFault", mailbox.text(Word.Text), details);
 }
 
-function limited({ source, operators }: SerializedQuery, limit: number | undefined) {
-  return { source, operators: limit === undefined ? operators : [...operators, { limit }] };
-}
-
 /** Ends an engine that nobody needs. */
 function discard(engine: Engine): void {
   void engine.close();
@@ -133,7 +95,7 @@ export class Bridge implements EngineUser {
   /** Who hears of what has no caller to tell; the console, when there is nobody. */
   readonly listeners = new Set<(error: HoldfastError) => void>();
   /** Where arguments are written. */
-  readonly input: Sink;
+  readonly input: Input;
   readonly #wasm: Wasm;
   readonly #options: EngineOptions;
   readonly #schema: Uint8Array;
@@ -167,7 +129,6 @@ export class Bridge implements EngineUser {
   #connection: IDBDatabase | undefined;
   #outage: Outage | undefined;
   #ended: HoldfastError | undefined;
-  #keys: Sink | undefined;
   #endClosing: () => void = () => undefined;
   /** What the engine has last failed of. */
   fault: HoldfastError | undefined;
@@ -196,7 +157,7 @@ export class Bridge implements EngineUser {
       () => this.#engine?.freeze(),
       () => this.#engine?.resume(),
     );
-    this.input = new Sink((minimum, used) => {
+    this.input = new Input((minimum, used) => {
       const address = this.engine.reserve(minimum, used);
       return this.#mailbox.region(address);
     });
@@ -597,59 +558,7 @@ export class Bridge implements EngineUser {
     });
   }
 
-  // ---- arguments ----
-
-  /** Writes an id or a name at the beginning of the input and answers its length. */
-  writeText(value: string): number {
-    this.input.clear();
-    return this.appendText(bounded(value));
-  }
-
-  /** Writes a text behind what is in the input and answers its length. The caller has made sure that it is not endless. */
-  appendText(value: string): number {
-    const { input } = this;
-    const length = value.length;
-    input.ensure(length);
-    const { bytes, position } = input;
-    for (let index = 0; index < length; index += 1) {
-      const code = value.charCodeAt(index);
-      if (code > 0x7f) {
-        input.ensure(length * 3);
-        const { written } = utf8.encodeInto(value, input.bytes.subarray(position));
-        input.position += written;
-        return written;
-      }
-      bytes[position + index] = code;
-    }
-    input.position += length;
-    return length;
-  }
-
-  /** Writes a query at the beginning of the input and answers its length. */
-  writeQuery(query: SerializedQuery, limit: number | undefined): number {
-    const { input } = this;
-    input.clear();
-    encodeTrusted(input, limited(query, limit));
-    return input.position;
-  }
-
-  /** A value as something to find it by. Needs no engine. */
-  keyOf(value: unknown): string {
-    const keys = (this.#keys ??= heapSink());
-    keys.clear();
-    encodeTrusted(keys, value);
-    return latin1.decode(keys.bytes.subarray(0, keys.position));
-  }
-
-  /** A query as something to find it by. */
-  queryKey(query: SerializedQuery, limit?: number): string {
-    return this.keyOf(limited(query, limit));
-  }
-
-  /** What is in the input, as something to find it by. */
-  inputKey(length: number): string {
-    return latin1.decode(this.input.bytes.subarray(0, length));
-  }
+  // ---- tables ----
 
   /** The engine's number of a table's name. */
   table(name: string): number {

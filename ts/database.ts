@@ -182,7 +182,7 @@ export class Database<DataModel extends GenericDataModel> {
     const [tableName, text] = target("get", tableOrId, id);
     const start = () => {
       const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
-      const status = bridge.engine.get(bridge.writeText(text), table);
+      const status = bridge.engine.get(bridge.input.writeText(text), table);
       if (status === Status.Failed) throw notFound(bridge, tableName, text);
       return status;
     };

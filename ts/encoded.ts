@@ -103,7 +103,7 @@ function appendDocument(bridge: Bridge, encoder: DocumentEncoder, value: unknown
       const message = `The _id of a document must be an id, but got ${describe(id)}.`;
       throw new HoldfastError("InvalidId", message, { details: { path: "._id" } });
     }
-    idLength = bridge.appendText(bounded(id));
+    idLength = bridge.input.appendText(bounded(id));
   }
   input.ensure(0);
   const { bytes } = input;

@@ -48,7 +48,7 @@ export class Names {
     const name = bounded(given);
     let table = this.#tables.get(name);
     if (table === undefined) {
-      table = this.#bridge.engine.table(this.#bridge.writeText(name));
+      table = this.#bridge.engine.table(this.#bridge.input.writeText(name));
       this.#tables.set(name, table);
     }
     return table;

@@ -22,7 +22,7 @@ export class PendingChanges {
     const bridge = this.#bridge;
     // While the engine starts again, nothing is shown that is not saved.
     if (bridge.isClosed || bridge.isDown) return false;
-    return bridge.pending > 0 && bridge.engine.isUnsaved(bridge.writeText(id));
+    return bridge.pending > 0 && bridge.engine.isUnsaved(bridge.input.writeText(id));
   }
 
   /**

@@ -172,7 +172,7 @@ export class Executor implements QueryExecutor {
   count(query: SerializedQuery): Promise<number> {
     const bridge = this.#bridge;
     return drive(bridge, this.#reader, {
-      start: () => bridge.engine.count(this.#reader.transaction, bridge.writeQuery(query, undefined)),
+      start: () => bridge.engine.count(this.#reader.transaction, bridge.input.writeQuery(query, undefined)),
       take: nothing,
       discard: nothing,
       finish: () => bridge.count(),
@@ -187,15 +187,15 @@ export class Executor implements QueryExecutor {
     let key = "";
     return drive(bridge, this.#reader, {
       start: () => {
-        const length = bridge.writeQuery(query, undefined);
-        const cursor = request.cursor === null ? 0 : bridge.appendText(request.cursor);
+        const length = bridge.input.writeQuery(query, undefined);
+        const cursor = request.cursor === null ? 0 : bridge.input.appendText(request.cursor);
         let { endCursor } = request;
         if (journal !== undefined) {
-          key = `${request.numItems} ${bridge.inputKey(length + cursor)}`;
+          key = `${request.numItems} ${bridge.input.inputKey(length + cursor)}`;
           const noted = journal.pages[position];
           if (noted?.key === key) endCursor ??= noted.endCursor;
         }
-        const end = endCursor === null ? 0 : bridge.appendText(endCursor);
+        const end = endCursor === null ? 0 : bridge.input.appendText(endCursor);
         const items = Math.min(request.numItems, WORD_MAX);
         const rows = Math.min(request.maximumRowsRead ?? 0, WORD_MAX);
         return bridge.engine.paginate(this.#reader.transaction, length, cursor, end, items, rows);
@@ -231,7 +231,7 @@ export class Executor implements QueryExecutor {
     const bridge = this.#bridge;
     const rows: GenericDocument[] = [];
     return drive(bridge, this.#reader, {
-      start: () => bridge.engine.query(this.#reader.transaction, bridge.writeQuery(query, limit)),
+      start: () => bridge.engine.query(this.#reader.transaction, bridge.input.writeQuery(query, limit)),
       take: () => this.#take(rows),
       discard: () => (rows.length = 0),
       finish: () => rows,
@@ -296,7 +296,7 @@ class RowIterator implements AsyncIterator<GenericDocument, undefined> {
     if (isFirst) this.#fault = bridge.fault;
     else if (this.#fault !== bridge.fault) throw bridge.fault!;
     const status = isFirst
-      ? bridge.engine.query(this.#reader.transaction, bridge.writeQuery(this.#query, undefined))
+      ? bridge.engine.query(this.#reader.transaction, bridge.input.writeQuery(this.#query, undefined))
       : bridge.engine.step(this.#run);
     this.#take(this.#rows);
     switch (status) {

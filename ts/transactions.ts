@@ -62,7 +62,7 @@ export class TransactionReader {
     return drive(bridge, scope, {
       start: () => {
         const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
-        const status = bridge.engine.getIn(scope.transaction, bridge.writeText(id), table);
+        const status = bridge.engine.getIn(scope.transaction, bridge.input.writeText(id), table);
         if (status === Status.Failed) throw notFound(bridge, tableName, id);
         return status;
       },
@@ -201,7 +201,7 @@ export class TransactionDatabase extends TransactionReader {
     };
     const takeBack = () => {
       if (this.scope.isOver || !bridge.holds(transaction)) return;
-      for (const id of ids) bridge.engine.change(transaction, METHODS.delete, bridge.writeText(id), 0, 0);
+      for (const id of ids) bridge.engine.change(transaction, METHODS.delete, bridge.input.writeText(id), 0, 0);
     };
     const waiting = this.#call(call);
     return waiting === undefined
@@ -225,7 +225,7 @@ export class TransactionDatabase extends TransactionReader {
     const bridge = this.bridge;
     const call = () => {
       const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
-      const length = bridge.writeText(id);
+      const length = bridge.input.writeText(id);
       const { input } = bridge;
       input.ensure(bytes.length);
       input.bytes.set(bytes, length);
@@ -354,7 +354,7 @@ export function normalizeId(bridge: Bridge, tableName: string, id: string): stri
   requireArgument(id, "normalizeId", "id", 2);
   if (typeof id !== "string") return null;
   const table = bridge.table(tableName);
-  return bridge.engine.isIdOf(bridge.writeText(id), table) ? id : null;
+  return bridge.engine.isIdOf(bridge.input.writeText(id), table) ? id : null;
 }
 
 /** An id that no document has yet, of a transaction's stream or, without one, of fresh randomness. */

@@ -87,7 +87,6 @@ impl Stamp {
         Stamp { id, rivals: Vec::new(), map: 0, parts: Parts::None }
     }
 
-    /// The operations that hold the value in one of its row's maps.
     /// Whether others have written something else there, or inside of it.
     pub(crate) fn is_contested(&self) -> bool {
         !self.rivals.is_empty()
@@ -98,6 +97,7 @@ impl Stamp {
             }
     }
 
+    /// The operations that hold the value in one of its row's maps.
     pub(crate) fn holders(&self, map: u32) -> Vec<OpId> {
         let rivals = self.rivals.iter().map(|rival| (rival.map, rival.id));
         let all = std::iter::once((self.map, self.id)).chain(rivals);

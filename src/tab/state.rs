@@ -98,12 +98,7 @@ pub(crate) struct Pending {
 impl Pending {
     /// Whether it writes nothing, and only waits for what it has read to be saved.
     pub(crate) fn is_idle(&self) -> bool {
-        self.changes.is_empty()
-            && self.system.is_none()
-            && self.merge.is_none()
-            && self.synced.is_empty()
-            && self.adopted.is_empty()
-            && self.notes.is_empty()
+        self.changes.is_empty() && self.system.is_none() && self.is_without_crdt()
     }
 
     /// Whether it writes nothing beside rows that are not synced.

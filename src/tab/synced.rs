@@ -338,8 +338,7 @@ impl Tab {
 
     /// Makes the changes of the first mutations of the queue, which go out as the record of this number.
     pub(super) fn draft_changes(&mut self, count: usize, sequence: u64) -> (Vec<CrdtEntry>, Vec<(Root, Document)>) {
-        let is_local = |pending: &Pending| pending.is_without_crdt();
-        if !IS_BUILT_IN || self.queue.iter().take(count).all(is_local) {
+        if !IS_BUILT_IN || self.queue.iter().take(count).all(Pending::is_without_crdt) {
             return (Vec::new(), Vec::new());
         }
         let mut drafts = Drafts::new(&self.documents.known, &self.committed, &mut self.random, self.now_ms);

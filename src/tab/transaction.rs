@@ -332,8 +332,8 @@ impl Tab {
         let is_adopted = |tab: &Tab, table: TableId| tab.committed.view.crdt.get(&adopted_key(table)).is_some();
         adopted.retain(|&table| !is_adopted(self, table));
         let transaction = &self.transactions[id];
-        let is_adopting = !adopted.is_empty() || !synced.is_empty() || !transaction.notes.is_empty();
-        if changes.is_empty() && !is_adopting && system.is_none() && merge.is_none() && transaction.needs_nothing() {
+        let writes_beside = !adopted.is_empty() || !synced.is_empty() || !transaction.notes.is_empty();
+        if changes.is_empty() && !writes_beside && system.is_none() && merge.is_none() && transaction.needs_nothing() {
             self.forget(id);
             return Ok(Finished::Done);
         }

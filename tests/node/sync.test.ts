@@ -2,56 +2,14 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { defineSchema, defineTable, openDatabase, v } from "../../ts/index.js";
-import { counter, linkInMemory, root, text, within, workspace } from "../../ts/sync/index.js";
+import { linkInMemory, root, within } from "../../ts/sync/index.js";
 import { met, until } from "../fixtures/sync.js";
-
-const schema = defineSchema({
-  projects: defineTable({ name: v.string() }),
-  tasks: defineTable({
-    projectId: v.id("projects"),
-    title: v.string(),
-    notes: v.optional(v.string()),
-    votes: v.optional(v.number()),
-    tags: v.optional(v.array(v.string())),
-    meta: v.optional(v.record(v.string(), v.any())),
-  }).index("by_project", ["projectId"]),
-  settings: defineTable({ theme: v.string() }),
-  drafts: defineTable({ text: v.string() }),
-});
-
-let count = 0;
-
-async function device(t: TestContext, name = `device ${(count += 1)}`) {
-  const db = await openDatabase({
-    name,
-    schema,
-    sync: {
-      projects: root(),
-      tasks: within("projectId", { notes: text(), votes: counter() }),
-      settings: workspace(),
-    },
-    onProblem: (error) => {
-      throw error;
-    },
-  });
-  t.after(() => db.close());
-  return db;
-}
-
-type Device = Awaited<ReturnType<typeof device>>;
+import { type Device, device, deviceWithTask, schema } from "../fixtures/synced_database.js";
 
 /** Two devices that have met, and have a task. */
 async function pair(t: TestContext) {
-  const [one, two] = [await device(t), await device(t)];
-  const project = await one.insert("projects", { name: "house" });
-  const task = await one.insert("tasks", {
-    projectId: project,
-    title: "paint",
-    notes: "the wall",
-    votes: 1,
-    tags: ["a", "b"],
-    meta: { color: "white", coats: 1 },
-  });
+  const { db: one, project, task } = await deviceWithTask(t, { tags: ["a", "b"], meta: { color: "white", coats: 1 } });
+  const two = await device(t);
   const link = linkInMemory(one, two);
   await met(link);
   return { one, two, link, project, task };
@@ -250,6 +208,24 @@ test("a patch with the value that is shown settles a conflict, everywhere", asyn
     assert.deepEqual([row.title, row.meta, row.notes, row.votes], [title, meta, "the walls", 3]);
     assert.deepEqual((await db.verify()).problems, []);
   }
+});
+
+test("long changes are compressed when it is quiet, and go on to others", async (t) => {
+  const { db, project } = await deviceWithTask(t);
+  await db.sync.settled;
+  const rows = Array.from({ length: 200 }, (_, at) => ({ projectId: project, title: `a title of some length ${at}` }));
+  await db.insertMany("tasks", rows);
+  const before = db.stats().sequence;
+  // Nobody else writes: nobody is there to talk to.
+  await until("they were written again", () => db.stats().sequence > before);
+  const after = db.stats();
+  assert.equal(after.sequence, before + 1);
+  assert.ok(after.recentCommits[0]!.bytes < after.recentCommits[1]!.bytes / 3, "in less space");
+  const two = await device(t);
+  linkInMemory(db, two);
+  await until("the other one has them", async () => (await two.query("tasks").collect()).length === 201);
+  assert.deepEqual(await two.query("tasks").collect(), await db.query("tasks").collect());
+  for (const one of [db, two]) assert.deepEqual((await one.verify()).problems, []);
 });
 
 test("placements that are none are refused", async () => {

@@ -2,52 +2,17 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { defineSchema, defineTable, type HoldfastError, openDatabase, v } from "../../ts/index.js";
-import { counter, linkInMemory, root, text, within } from "../../ts/sync/index.js";
+import type { HoldfastError } from "../../ts/index.js";
+import { linkInMemory } from "../../ts/sync/index.js";
 import { GONE, uncounted, without } from "../../ts/sync/three_way.js";
 import { met, until } from "../fixtures/sync.js";
-
-const schema = defineSchema({
-  projects: defineTable({ name: v.string() }),
-  tasks: defineTable({
-    projectId: v.id("projects"),
-    title: v.string(),
-    notes: v.optional(v.string()),
-    votes: v.optional(v.number()),
-    tags: v.optional(v.array(v.string())),
-    meta: v.optional(v.record(v.string(), v.any())),
-  }),
-  drafts: defineTable({ text: v.string() }),
-});
-
-let count = 0;
-
-async function device(t: TestContext, name = `undo ${(count += 1)}`) {
-  const db = await openDatabase({
-    name,
-    schema,
-    sync: { projects: root(), tasks: within("projectId", { notes: text(), votes: counter() }) },
-    onProblem: (error) => {
-      throw error;
-    },
-  });
-  t.after(() => db.close());
-  return db;
-}
+import { device, deviceWithTask } from "../fixtures/synced_database.js";
 
 async function withTask(t: TestContext) {
-  const db = await device(t);
-  const project = await db.insert("projects", { name: "house" });
-  const task = await db.insert("tasks", {
-    projectId: project,
-    title: "paint",
-    notes: "the wall",
-    votes: 1,
-    tags: ["a"],
-  });
-  const undo = db.sync.undoManager();
+  const device = await deviceWithTask(t);
+  const undo = device.db.sync.undoManager();
   await undo.ready;
-  return { db, project, task, undo };
+  return { ...device, undo };
 }
 
 const plain = (row: object | null) => {
@@ -206,6 +171,7 @@ test("a scope leaves the rest alone, and there is a limit", async (t) => {
   assert.equal((await db.get(elsewhere))?.name, "yard");
   tasks.end();
   const house = db.sync.undoManager({ scope: [project] });
+  await house.ready;
   assert.equal(house.canUndo || house.canRedo, false, "another scope is another stack");
   await db.patch(elsewhere, { name: "garden" });
   await db.patch(project, { name: "home" });

@@ -62,7 +62,7 @@ export class LiveQueries implements EntryOwner {
     const limit = limitOf(terminal);
     // With a filter, rows have to be looked at to be counted.
     const kind = terminal === "count" && query.operators.length === 0 ? WATCH.count : WATCH.rows;
-    const key = `${typeof terminal === "object" ? "take" : terminal} ${bridge.queryKey(query, limit)}`;
+    const key = `${typeof terminal === "object" ? "take" : terminal} ${bridge.input.queryKey(query, limit)}`;
     const known = this.#shared.get(key);
     if (known !== undefined) return renewed(known);
     const entry = new Entry<unknown>(this, key);
@@ -71,7 +71,7 @@ export class LiveQueries implements EntryOwner {
       if (terminal === "count") return rows.length;
       return terminal === "first" ? (rows[0] ?? null) : rows;
     };
-    const watch = () => bridge.engine.watch(bridge.writeQuery(query, limit), kind);
+    const watch = () => bridge.engine.watch(bridge.input.writeQuery(query, limit), kind);
     this.#follow(
       kind === WATCH.count
         ? new CountFollower(bridge, entry, watch)

@@ -55,7 +55,7 @@ export class LiveSource {
     if (!isQuery(what)) return (options) => this.entry(what, { ...given, paginationOpts: options });
     const bridge = this.#bridge;
     const query = serializedQuery(what);
-    const own = bridge.queryKey(query);
+    const own = bridge.input.queryKey(query);
     return ({ numItems, cursor, endCursor = null }) => {
       this.#queries ??= new LiveQueries(bridge);
       return this.#queries.function(`page ${numItems} ${cursor} ${endCursor} ${own}`, (scope) =>
@@ -82,14 +82,14 @@ export class LiveSource {
   /** The same of what is read page by page. */
   keyOfPages(what: unknown, given: Record<string, unknown>): string | undefined {
     if (!isQuery(what)) return this.#keyOf(what, copyOfArguments(given));
-    return this.#bridge.queryKey(serializedQuery(what));
+    return this.#bridge.input.queryKey(serializedQuery(what));
   }
 
   /** The same function with the same arguments is one live query. */
   #keyOf(what: unknown, given: ReturnType<typeof copyOfArguments>): string | undefined {
     const name = this.keyOf(what);
     try {
-      return `${name} ${this.#bridge.keyOf(given())}`;
+      return `${name} ${this.#bridge.input.keyOf(given())}`;
     } catch {
       return undefined; // The call will say what is wrong with them.
     }
@@ -101,7 +101,7 @@ export class LiveSource {
     const [tableName, text] = target("get", tableOrId, id);
     if (bridge.isDown) throw restarting();
     const table = tableName === undefined ? 0 : bridge.table(tableName) + 1;
-    const status = bridge.engine.get(bridge.writeText(text), table);
+    const status = bridge.engine.get(bridge.input.writeText(text), table);
     if (status === Status.Done) return bridge.takeKeptRow();
     if (status === Status.Nothing) return null;
     throw status === Status.Failed ? notFound(bridge, tableName, text) : this.#notCached(status);
@@ -113,7 +113,7 @@ export class LiveSource {
     const terminal = terminalOf(second);
     const serialized = serializedQuery(query);
     if (bridge.isDown) throw restarting();
-    const length = bridge.writeQuery(serialized, limitOf(terminal));
+    const length = bridge.input.writeQuery(serialized, limitOf(terminal));
     const rows: GenericDocument[] = [];
     let status = terminal === "count" ? bridge.engine.count(0, length) : bridge.engine.query(0, length);
     for (;;) {

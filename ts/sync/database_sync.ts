@@ -108,7 +108,7 @@ export class DatabaseSync {
     const [table, text] = target("conflicts", tableOrId, id);
     const answer = await askEngine(this.#bridge, (engine) => {
       const number = table === undefined ? 0 : this.#bridge.table(table) + 1;
-      return engine.conflicts(this.#bridge.writeText(text), number);
+      return engine.conflicts(this.#bridge.input.writeText(text), number);
     }).catch((error: unknown) => {
       throw error instanceof HoldfastError && error.code === "InvalidId" ? notFound(this.#bridge, table, text) : error;
     });
@@ -196,7 +196,7 @@ export class DatabaseSync {
   async #ask(method: string, id: string, question: Question): Promise<string> {
     const [, text] = target(method, id, undefined);
     const bridge = this.#bridge;
-    const root = await askEngine(bridge, (engine) => engine.rootOf(bridge.writeText(text), 0)).catch(() => {
+    const root = await askEngine(bridge, (engine) => engine.rootOf(bridge.input.writeText(text), 0)).catch(() => {
       throw notFound(bridge, undefined, text);
     });
     const table = bridge.tableOf(text);
@@ -219,7 +219,7 @@ export class DatabaseSync {
       scope.check();
       const number = table === undefined ? 0 : this.#bridge.table(table) + 1;
       const engine = this.#bridge.engine as SyncEngine;
-      const status = engine.restore(scope.transaction, this.#bridge.writeText(id), number);
+      const status = engine.restore(scope.transaction, this.#bridge.input.writeText(id), number);
       if (status === Status.Done) return;
       if (status === Status.Failed) throw notFound(this.#bridge, table, id);
       if (status !== Status.Missing) scope.lost();

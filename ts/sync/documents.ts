@@ -1,8 +1,9 @@
 /**
  * Between the engine, which has documents as bytes, and the docs worker, which merges them.
  */
-import type { Bridge, DocumentFollower } from "../bridge.js";
+import type { Bridge } from "../bridge.js";
 import { HoldfastError } from "../errors.js";
+import type { DocumentFollower } from "../followers.js";
 import { Status } from "../mailbox.js";
 import { mutate } from "../transactions.js";
 import type { Waiter } from "../waiting.js";

@@ -4,9 +4,10 @@
  * What a mutation has changed is noted in its own commit: a stack survives what the mutations survive.
  */
 import { call } from "../live/entry.js";
-import type { Bridge, MutationFollower } from "../bridge.js";
+import type { Bridge } from "../bridge.js";
 import { decodeText } from "../decode.js";
 import { HoldfastError } from "../errors.js";
+import type { MutationFollower } from "../followers.js";
 import { Status } from "../mailbox.js";
 import type { Scope } from "../scope.js";
 import { mutate, TransactionDatabase } from "../transactions.js";
@@ -423,7 +424,7 @@ function tableOf(text: string): string {
   return (decodeText(text) as unknown as WrittenRow).table;
 }
 
-/** A name that this tab has kept since it was opened, and no other one has. */
+/** A name that this tab has kept since it was opened; a tab that is duplicated has the same. */
 export function nameOfTab(database: string): string {
   const key = `holdfast undo ${database}`;
   try {

@@ -195,7 +195,7 @@ class OwnIds {
     const isOf = (name: string) => {
       // First: a name that is new to the engine goes through the same place as the id.
       const table = bridge.table(name);
-      return bridge.engine.isIdOf(bridge.writeText(id), table);
+      return bridge.engine.isIdOf(bridge.input.writeText(id), table);
     };
     const table = bridge.tableNames.find(isOf);
     return table === undefined ? undefined : this.#tables.get(table);

@@ -217,7 +217,7 @@ async function replace(
     const lines = names.map((name) => `${name} ${numbers.get(name) ?? ""}`).join("\n");
     return take(BEGIN, () => {
       bridge.input.clear();
-      return bridge.appendText(lines);
+      return bridge.input.appendText(lines);
     });
   };
   // What is replaced takes the file's numbers. Tables that are not keep theirs, and rows may refer to them.
