@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Bridge } from "../../ts/bridge.js";
+import type { Input } from "../../ts/input.js";
 import { Status } from "../../ts/mailbox.js";
 import { Executor, type Reader } from "../../ts/reads.js";
 import type { SerializedQuery } from "../../ts/serialized_query.js";
@@ -15,7 +16,7 @@ function ending() {
   const bridge = {
     isClosed: false,
     engine: { query: () => Status.Missing, dropRun: (run: number) => dropped.push(run) },
-    writeQuery: () => 0,
+    input: { writeQuery: () => 0 } satisfies Partial<Input>,
     takeFresh: () => undefined,
     run: () => 7,
     read: () => 1,
@@ -23,7 +24,8 @@ function ending() {
       isOver = true;
       return Promise.resolve();
     },
-  };
+    // A member that has moved out of the bridge is an error here.
+  } satisfies { [Member in keyof Bridge]?: unknown };
   const reader: Reader = {
     transaction: 1,
     check() {
