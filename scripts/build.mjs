@@ -21,7 +21,7 @@ import { licenses } from "./licenses.mjs";
 import { alone } from "./lock.mjs";
 import { orderFunctions } from "./order.mjs";
 import { silencePanics } from "./panics.mjs";
-import { attempt, main, patiently, Problem, root, run, say, tail, time } from "./run.mjs";
+import { ask, attempt, main, patiently, Problem, root, run, say, tail, time } from "./run.mjs";
 import { cache, ensureBuildTools, wasmBindgenVersion, wasmTarget } from "./setup.mjs";
 import { shortenNames } from "./shorten.mjs";
 import { noticeTraps } from "./traps.mjs";
@@ -94,17 +94,38 @@ const newDist = join(root, ".dist-new");
 const oldDist = join(root, ".dist-old");
 const newPkg = join(cache, "pkg-new");
 
-/** Compiles the crate and answers the file of the raw binary. */
-async function compile({ features }) {
+/** What rustc is told beside what Cargo.toml says. */
+function rustFlags() {
   const cargoHome = process.env.CARGO_HOME ?? join(homedir(), ".cargo");
-  // Panic messages name source files: without the place where this machine keeps them.
-  const flags = [
+  const inherited = process.env.CARGO_ENCODED_RUSTFLAGS?.split("\x1f") ?? process.env.RUSTFLAGS?.split(" ") ?? [];
+  return [
+    ...inherited.filter(Boolean),
+    // Panic messages name source files: without the place where this machine keeps them.
     `--remap-path-prefix=${join(cargoHome, "registry", "src")}=registry`,
     `--remap-path-prefix=${root}=holdfast`,
     // Inline half as much as opt-level "s" would: 2 percent of the size, for at most as much of the speed.
     "-Cllvm-args=-inline-threshold=25",
   ];
-  const inherited = process.env.CARGO_ENCODED_RUSTFLAGS?.split("\x1f") ?? process.env.RUSTFLAGS?.split(" ") ?? [];
+}
+
+/**
+ * What a binary is made from, in short. Cargo can't be asked whether anything has changed: it gives the file the same name
+ * whatever the features are, and compiles each binary anew because another one has taken its place.
+ */
+function keyOf(binary) {
+  const sources = readdirSync(join(root, "src"), { recursive: true }).map((file) => join("src", file));
+  const scripts = ["build", "panics", "order", "shorten", "traps"].map((name) => join("scripts", `${name}.mjs`));
+  const others = ["Cargo.toml", "Cargo.lock", join("node_modules", "binaryen", "package.json")];
+  const hash = createHash("sha256");
+  hash.update(JSON.stringify([binary, ask("rustc", ["-vV"]), wasmBindgenVersion(), rustFlags()]));
+  for (const file of [...sources, ...scripts, ...others].sort()) {
+    if (statSync(join(root, file)).isFile()) hash.update(file).update(readFileSync(join(root, file)));
+  }
+  return hash.digest("hex");
+}
+
+/** Compiles the crate and answers the file of the raw binary. */
+async function compile({ name, features }) {
   const args = [
     "build",
     "--quiet",
@@ -115,7 +136,7 @@ async function compile({ features }) {
     "--message-format=json-render-diagnostics",
   ];
   const result = await attempt("cargo", [...args, ...(features.length ? ["--features", features.join(",")] : [])], {
-    env: { CARGO_ENCODED_RUSTFLAGS: [...inherited.filter(Boolean), ...flags].join("\x1f") },
+    env: { CARGO_ENCODED_RUSTFLAGS: rustFlags().join("\x1f") },
   });
   const lines = result.output.split("\n");
   if (!result.ok) {
@@ -127,7 +148,11 @@ async function compile({ features }) {
     .flatMap((line) => JSON.parse(line).filenames)
     .findLast((name) => name.endsWith(".wasm"));
   if (!file) throw new Problem("cargo built no .wasm file: the crate's [lib] must have the type cdylib.");
-  return file;
+  // The next binary takes its place.
+  const raw = join(cache, `${name}.wasm`);
+  mkdirSync(cache, { recursive: true });
+  copyFileSync(file, raw);
+  return raw;
 }
 
 /** The binary may import from its own glue alone: anything else means that a crate expects a C library or a host. */
@@ -142,29 +167,21 @@ function checkImports(name, bytes) {
   );
 }
 
-/** wasm-bindgen and wasm-opt, into pkg/. Skipped when nothing changed. */
-async function bind(binary) {
+const stampOf = ({ name }) => join(pkg, `.${name}.stamp`);
+const wasmOf = ({ name }) => join(pkg, `${name}_bg.wasm`);
+
+/** Whether pkg/ has the binary as it would be made now. */
+function isMade(binary) {
+  const made = [wasmOf(binary), stampOf(binary), ...inlinedFiles(binary).map((file) => join(pkg, file))];
+  return made.every(existsSync) && readFileSync(stampOf(binary), "utf8") === keyOf(binary);
+}
+
+/** wasm-bindgen and wasm-opt, from the raw binary into pkg/. */
+async function bind(binary, raw, key) {
   const started = Date.now();
+  const wasm = wasmOf(binary);
+  const stamp = stampOf(binary);
   const passes = binary.isLarge ? optimizeLarge : optimize;
-  if (!existsSync(join(pkg, `.${binary.name}.stamp`)))
-    say("compiling the crate for WebAssembly (a minute or two, once)");
-  const raw = await patiently("compiling the crate for WebAssembly", () => compile(binary));
-  const compiled = Date.now() - started;
-  const wasm = join(pkg, `${binary.name}_bg.wasm`);
-  const stamp = join(pkg, `.${binary.name}.stamp`);
-  const key = createHash("sha256")
-    .update(readFileSync(raw))
-    .update(JSON.stringify([wasmBindgenVersion(), bindgen, passes]))
-    .update(readFileSync(join(root, "node_modules", "binaryen", "package.json")))
-    .update(readFileSync(join(root, "scripts", "panics.mjs")))
-    .update(readFileSync(join(root, "scripts", "order.mjs")))
-    .update(readFileSync(join(root, "scripts", "shorten.mjs")))
-    .update(readFileSync(join(root, "scripts", "traps.mjs")))
-    .digest("hex");
-  const made = [wasm, stamp, ...inlinedFiles(binary).map((file) => join(pkg, file))];
-  if (made.every(existsSync) && readFileSync(stamp, "utf8") === key) return;
-  if (compiled > 2_000) say(`compiled the crate for WebAssembly in ${time(compiled)}`);
-  const bound = Date.now();
   rmSync(newPkg, { recursive: true, force: true });
   await run("wasm-bindgen", [...bindgen, "--out-dir", newPkg, "--out-name", binary.name, raw], {
     failure: "wasm-bindgen failed.",
@@ -188,7 +205,7 @@ async function bind(binary) {
   writeFileSync(stamp, key);
   const kb = (bytes) => `${Math.round(bytes / 1000)} KB`;
   say(
-    `bound and optimized ${binary.name}_bg.wasm in ${time(Date.now() - bound)}: ${kb(before)} to ${kb(statSync(wasm).size)}`,
+    `bound and optimized ${binary.name}_bg.wasm in ${time(Date.now() - started)}: ${kb(before)} to ${kb(statSync(wasm).size)}`,
   );
 }
 
@@ -253,9 +270,21 @@ async function bundle() {
 
 const buildAlone = (body) => alone("build", "a build", body);
 
-const bindAll = async () => {
-  for (const binary of binaries) await bind(binary);
-};
+/** All binaries that pkg/ lacks. While one core optimizes a binary, the next one is compiled. */
+async function bindAll() {
+  let [compiled, bound] = [Promise.resolve(), Promise.resolve()];
+  for (const binary of binaries.filter((one) => !isMade(one))) {
+    let key;
+    compiled = compiled.then(() => {
+      // Sources that change meanwhile are compiled again next time.
+      key = keyOf(binary);
+      say(`compiling ${binary.name} for WebAssembly (a minute)`);
+      return patiently(`compiling ${binary.name}`, () => compile(binary));
+    });
+    bound = Promise.all([compiled, bound]).then(([raw]) => bind(binary, raw, key));
+  }
+  await bound;
+}
 
 /** So long a script may be that no bundler warns of it. */
 const SCRIPT_LETTERS = 480_000;
