@@ -3,6 +3,12 @@
 //! A run of the core with the same seed and the same inputs is the same run. The seed comes from the
 //! browser's cryptographic source; the stream itself only has to make collisions of ids improbable.
 
+#[cfg(test)]
+mod seeds;
+
+#[cfg(test)]
+pub(crate) use seeds::{kept_seeds, on_all_processors, seeds};
+
 /// A stream of random numbers.
 #[derive(Clone, Debug)]
 pub struct Random {
@@ -68,13 +74,6 @@ impl Random {
         }
         Random::from_seed(seed)
     }
-}
-
-/// So many seeds for a property test; with `HOLDFAST_LONG=1` thirty times as many.
-#[cfg(test)]
-pub(crate) fn seeds(count: u64) -> std::ops::Range<u64> {
-    let is_long = std::env::var_os("HOLDFAST_LONG").is_some_and(|long| long == "1");
-    0..if is_long { count * 30 } else { count }
 }
 
 fn split_mix(number: u64) -> u64 {

@@ -179,7 +179,7 @@ impl Engine {
         self.shared.freeze();
     }
 
-    /// The page goes on.
+    /// The page goes on, or is looked at again.
     pub fn resume(&self) {
         self.shared.resume();
     }

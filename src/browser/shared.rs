@@ -352,9 +352,9 @@ impl Shared {
         }
     }
 
-    /// The page goes on, and catches up.
+    /// The page goes on, or is looked at again, and catches up.
     pub(crate) fn resume(self: &Rc<Self>) {
-        let Some(held) = self.held.take() else { return };
+        let held = self.held.take().unwrap_or_default();
         self.enter(|inner| {
             for effect in held {
                 if let Some(input) = self.perform(inner, effect) {

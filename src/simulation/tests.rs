@@ -3,6 +3,7 @@
 use super::live::FIRST_LIVE_SEED;
 use super::trace::Trace;
 use super::world::World;
+use crate::random::kept_seeds;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -68,11 +69,6 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
 
 thread_local! {
     static PLACES: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
-}
-
-fn kept_seeds() -> Vec<u64> {
-    let lines = KEPT_SEEDS.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
-    lines.map(|line| line.split_whitespace().next().and_then(|seed| seed.parse().ok()).expect("a seed")).collect()
 }
 
 fn number_from(variable: &str) -> Option<u64> {
@@ -144,7 +140,7 @@ fn a_simulation_of_tabs_over_a_faulty_store() {
         let (number, most_time) = if is_long { (SEEDS_LONG, MOST_TIME_LONG) } else { (SEEDS, MOST_TIME) };
         let wanted = number_from("HOLDFAST_SEEDS");
         let first = number_from("HOLDFAST_FIRST_SEED").unwrap_or(1);
-        let mut seeds = kept_seeds();
+        let mut seeds = kept_seeds(KEPT_SEEDS);
         let number = wanted.unwrap_or(number);
         // Half of them with live queries, in turn, so that whatever time there is serves both.
         let pairs = (first..first + number / 2).flat_map(|seed| [seed, FIRST_LIVE_SEED + seed]);

@@ -256,3 +256,26 @@ for (const order of ["the older one first", "the newer one first"]) {
     }
   });
 }
+
+test("what a tab saved that could not announce it any more shows when another one is looked at", async ({ context }) => {
+  const [ended, other] = [await tab(context), await tab(context)];
+  await open(ended);
+  await open(other);
+  await ended.evaluate(() => {
+    BroadcastChannel.prototype.postMessage = () => undefined;
+    return db.insert("tasks", { title: "the last", n: 1 });
+  });
+  await ended.close();
+  const titles = await other.evaluate(async () => {
+    const live = db.live(db.query("tasks"));
+    live.subscribe(() => undefined);
+    const titles = () => live.value?.map(({ title }) => title as string);
+    await until(() => live.status === "ready");
+    const before = titles();
+    // A page in front that comes to the front again.
+    document.dispatchEvent(new Event("visibilitychange"));
+    await until(() => titles()!.length > 0);
+    return [before, titles()];
+  });
+  expect(titles).toEqual([[], ["the last"]]);
+});

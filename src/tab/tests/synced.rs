@@ -215,6 +215,8 @@ impl Writer {
                     match outcome {
                         Outcome::Saved => {}
                         Outcome::RunAgain => self.world.tabs[tab].abandon(transaction),
+                        // The store went on meanwhile, until nobody could tell.
+                        Outcome::Rejected(error) if error.code == Code::OutcomeUnknown => {}
                         Outcome::Rejected(error) => panic!("{error:?}"),
                     }
                 }

@@ -43,7 +43,36 @@ pub(super) struct World {
     pub(super) held: Option<(Filter, Vec<(usize, Effect)>)>,
     pub(super) lock: Option<usize>,
     lock_queue: Vec<usize>,
+    /// What happens to a tab at one of its next effects.
+    pub(super) mishap: Option<Mishap>,
+    /// The tab in whose name things are done now: they don't go on without it.
+    pub(super) acting: Option<usize>,
+    /// Tabs that were killed.
+    pub(super) killed: Vec<usize>,
+    /// What the seeds of tabs begin with: those of two worlds must not be the same.
+    pub(super) number: u8,
 }
+
+/// What happens to a tab when it has asked for so many effects more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mishap {
+    pub(super) tab: usize,
+    pub(super) after_effects: u64,
+    pub(super) what: What,
+    /// Whether the store has done what it was asked for.
+    pub(super) is_done: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum What {
+    /// The tab is killed.
+    Killed,
+    /// The answer is lost, if it is one about a commit, together with the connection.
+    AnswerLost,
+}
+
+/// What unwinds the work of a tab that is killed.
+pub(super) struct Killed;
 
 pub(super) fn object(fields: &[(&str, Value)]) -> Value {
     Value::Object(fields.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect())
@@ -142,12 +171,17 @@ impl World {
             held: None,
             lock: None,
             lock_queue: Vec::new(),
+            mishap: None,
+            acting: None,
+            killed: Vec::new(),
+            number: 0,
         }
     }
 
     pub(super) fn open(&mut self, options: Options, wanted: impl Into<WantedSchema>) -> usize {
         let mut seed = [7; 32];
         seed[..2].copy_from_slice(&(self.tabs.len() as u16).to_le_bytes());
+        seed[2] ^= self.number;
         self.tabs.push(Tab::new(options, wanted, seed));
         self.events.push(Vec::new());
         self.tick(self.tabs.len() - 1);
@@ -163,7 +197,11 @@ impl World {
             for index in 0..self.tabs.len() {
                 for effect in self.tabs[index].take_effects() {
                     is_quiet = false;
-                    self.perform(index, effect);
+                    match self.meets_mishap(index, &effect) {
+                        None => self.perform(index, effect),
+                        Some(What::AnswerLost) => {}
+                        Some(What::Killed) => break,
+                    }
                 }
                 while let Some(event) = self.tabs[index].next_event() {
                     self.events[index].push(event);
@@ -174,6 +212,66 @@ impl World {
             }
         }
         panic!("busy without end");
+    }
+
+    /// Lets happen to a tab at this effect what is to happen, if it is time. The effect has been dealt with then.
+    fn meets_mishap(&mut self, index: usize, effect: &Effect) -> Option<What> {
+        let mishap = self.mishap.as_mut().filter(|mishap| mishap.tab == index)?;
+        let is_commit = matches!(effect, Effect::Append { .. } | Effect::Rebase { .. });
+        if mishap.what == What::AnswerLost && !is_commit {
+            return None;
+        }
+        if mishap.after_effects > 0 {
+            mishap.after_effects -= 1;
+            return None;
+        }
+        let Mishap { what, is_done, .. } = self.mishap.take().expect("it is there");
+        match what {
+            What::Killed => {
+                if is_done {
+                    self.perform(index, effect.clone());
+                }
+                self.kill(index);
+                if self.acting == Some(index) {
+                    // Without the message of a panic.
+                    std::panic::resume_unwind(Box::new(Killed));
+                }
+            }
+            What::AnswerLost => {
+                let now = self.now_ms;
+                match effect {
+                    Effect::Append { sequence, record } if is_done => {
+                        self.storage.append(*sequence, record.clone());
+                    }
+                    Effect::Rebase { generation, after } if is_done => {
+                        let tail = self.storage.read_log(*generation, *after, false);
+                        if let Some((sequence, record)) = self.tabs[index].rebase(now, tail) {
+                            assert!(self.storage.append(sequence, record), "a rebase always finds its number free");
+                        }
+                    }
+                    _ => {}
+                }
+                self.tabs[index].handle(now, Input::OutcomeUnknown);
+            }
+        }
+        Some(what)
+    }
+
+    /// Ends a tab as the browser does it: nothing is asked for any more, and its lock is free.
+    pub(super) fn kill(&mut self, index: usize) {
+        self.tabs[index].close();
+        self.tabs[index].take_effects();
+        while self.tabs[index].next_event().is_some() {}
+        self.events[index].clear();
+        self.alarms[index] = None;
+        self.killed.push(index);
+        self.lock_queue.retain(|&waiting| waiting != index);
+        if self.lock == Some(index) {
+            self.lock = self.lock_queue.pop();
+            if let Some(next) = self.lock {
+                self.tabs[next].handle(self.now_ms, Input::LockGranted);
+            }
+        }
     }
 
     pub(super) fn perform(&mut self, index: usize, effect: Effect) {
