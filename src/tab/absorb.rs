@@ -164,9 +164,8 @@ impl Tab {
         }
         if manifest.has_forgotten_sessions_of(flight.sequence) {
             let count = flight.count;
-            if let Some(flight) = self.flight.take() {
-                self.documents.retire(flight.documents);
-            }
+            // Whatever numbers its changes have, its actors write no more: with the gap they are forgotten.
+            self.flight = None;
             let removed: Vec<Pending> = self.queue.drain(..count).collect();
             for pending in &removed {
                 self.settle(pending.author, Outcome::Rejected(unknown_outcome()));

@@ -185,18 +185,6 @@ impl Documents {
         self.known.clear();
         self.news.lose();
     }
-
-    /// Nobody knows whether changes of these were saved: their actors are not used again.
-    pub(crate) fn retire(&mut self, drafted: Vec<(Root, Document)>) {
-        if !IS_BUILT_IN {
-            return;
-        }
-        for (root, _) in drafted {
-            if let Some(known) = self.known.get_mut(&root) {
-                known.own = None;
-            }
-        }
-    }
 }
 
 /// In whose document a row lies. `None` where the field that says so has no id.

@@ -126,3 +126,66 @@ fn connections_that_were_lost_while_nothing_was_written_count_for_no_write() {
     lose(&mut world);
     assert_eq!(world.heard(alice).0, [(interrupted, None)], "it is tried again");
 }
+
+/// It may have been saved with a number that the next change of the actor would have.
+#[cfg(not(target_arch = "wasm32"))] // beside automerge
+#[test]
+fn the_actor_of_a_commit_with_an_unknown_outcome_is_not_used_again() {
+    use super::synced::{check_documents, entries, synced};
+    use crate::keyspace::Root;
+
+    let mut world = World::new();
+    let alice = world.open(Options::default(), synced());
+    let schema = world.tabs[alice].current.schema.clone();
+    let projects = schema.table("projects").expect("it").clone();
+    let named = |name: &str| document::encode(&object(&[("name", string(name))]), &schema.names);
+    let now_ms = world.now_ms;
+    let begun = world.tabs[alice].begin(now_ms, false).expect("open");
+    let row = world.tabs[alice].insert(begun, "projects", None, &mut named("first")).expect("inserted");
+    world.tabs[alice].finish(now_ms, begun).expect("finished");
+    world.settle();
+    let text = crate::id::encode(projects.number, &row);
+    let rename = |world: &mut World, name: &str| {
+        world.tick(alice);
+        let begun = world.tabs[alice].begin(world.now_ms, false).expect("open");
+        while let Err(obstacle) = world.tabs[alice].replace(begun, projects.id, row, &text, &mut named(name)) {
+            let Obstacle::Missing(pages) = obstacle else { panic!("{obstacle:?}") };
+            world.tabs[alice].load(pages);
+            world.settle();
+        }
+        assert_eq!(world.tabs[alice].finish(world.now_ms, begun), Ok(Finished::Queued));
+    };
+    // One is not saved, and its record is never seen; others write more than a manifest remembers.
+    world.is_deaf = Some(alice);
+    rename(&mut world, "lost");
+    assert!(matches!(&world.tabs[alice].take_effects()[..], [Effect::Append { .. }]));
+    for _ in 0..crate::store::MANIFEST_SESSIONS + 9 {
+        let other = world.open(small(), synced());
+        let begun = world.tabs[other].begin(world.now_ms, false).expect("open");
+        let mut note = document::encode(&object(&[("text", string("a"))]), &schema.names);
+        world.tabs[other].insert(begun, "notes", None, &mut note).expect("inserted");
+        world.tabs[other].finish(world.now_ms, begun).expect("finished");
+        world.settle();
+    }
+    for _ in 0..3 {
+        world.sleep(61_000.0);
+        (alice + 1..world.tabs.len()).for_each(|tab| world.wake(tab));
+    }
+    world.heard(alice);
+    let now_ms = world.now_ms;
+    world.tabs[alice].handle(now_ms, Input::OutcomeUnknown);
+    world.settle();
+    let settled = world.heard(alice).0;
+    assert!(matches!(settled[..], [(_, Some(Code::OutcomeUnknown))]), "{settled:?}");
+    rename(&mut world, "second");
+    world.settle();
+    check_documents(&mut world, alice, "alice");
+    let root = Root { table: projects.id, id: row };
+    let mut saved = automerge::Automerge::new();
+    for (_, chunk) in entries(&mut world, alice, &root.changes_prefix(), false) {
+        saved.load_incremental(&chunk).expect("applied");
+    }
+    let changes = saved.get_changes(&[]);
+    let [.., first, second] = &changes[..] else { panic!("{changes:?}") };
+    assert_ne!(first.actor_id(), second.actor_id());
+}
