@@ -2,6 +2,7 @@
  * Checking everything that is stored, without standing in the way of others.
  */
 import type { Bridge } from "./bridge.js";
+import { giveWay } from "./give_way.js";
 import { Status } from "./mailbox.js";
 
 /** Work behind the scenes gives way to others after this long. */
@@ -29,7 +30,7 @@ export async function verify(bridge: Bridge, onProgress: (pages: number, rows: n
       case Status.Paused:
         if (performance.now() - resumed > SLICE_MS) {
           onProgress(pages, rows);
-          await new Promise((resolve) => setTimeout(resolve));
+          await giveWay();
           resumed = performance.now();
         }
         break;

@@ -70,9 +70,9 @@ impl Docs {
         self.hub.handle(Input::Quiet);
     }
 
-    /// There is a connection to a peer.
-    pub fn connected(&mut self, peer: u32) {
-        self.hub.handle(Input::Connected { peer });
+    /// There is a connection to a device, by a name that it has as long as it runs.
+    pub fn connected(&mut self, peer: u32, device: String) {
+        self.hub.handle(Input::Connected { peer, device });
     }
 
     /// The connection has ended.

@@ -47,8 +47,10 @@ pub(crate) enum Input {
     },
     /// Nobody knows any more what was saved: documents have to be loaded again.
     Reset,
+    /// There is a connection to a device, whatever it is called.
     Connected {
         peer: PeerId,
+        device: String,
     },
     Disconnected {
         peer: PeerId,
@@ -161,6 +163,8 @@ pub(crate) struct Hub {
     known: FlatMap<DocumentId, Known>,
     library: Library,
     peers: FlatMap<PeerId, Peer>,
+    /// What is known of devices that were connected: what they have of documents.
+    met: FlatMap<String, FlatMap<DocumentId, Vec<u8>>>,
     /// Bytes of documents that are kept loaded though nobody needs them now.
     budget_bytes: usize,
     /// Counts uses of documents.
@@ -190,8 +194,8 @@ enum Waiting {
     Question { request: u32, table: String, row: String, question: Question },
 }
 
-#[derive(Default)]
 struct Peer {
+    device: String,
     /// Documents that both have, or one wants to give the other.
     sessions: FlatMap<DocumentId, Session>,
 }
@@ -210,6 +214,9 @@ struct Session {
 /// After so many merges in a row that came too late the document is loaded again.
 const TRIES: u32 = 10;
 
+/// What is known of so many devices is kept.
+const DEVICES: usize = 64;
+
 /// Documents that nobody needs are kept loaded up to so many bytes of changes.
 const BUDGET_BYTES: usize = 16 << 20;
 
@@ -219,6 +226,7 @@ impl Default for Hub {
             known: FlatMap::new(),
             library: Library::default(),
             peers: FlatMap::new(),
+            met: FlatMap::new(),
             budget_bytes: BUDGET_BYTES,
             clock: 0,
             outputs: VecDeque::new(),
@@ -246,8 +254,8 @@ impl Hub {
                 }
             }
             Input::Reset => self.reset(),
-            Input::Connected { peer } => self.connected(peer),
-            Input::Disconnected { peer } => drop(self.peers.remove(&peer)),
+            Input::Connected { peer, device } => self.connected(peer, device),
+            Input::Disconnected { peer } => self.disconnected(peer),
             Input::Received { peer, frame } => self.received(peer, frame),
             Input::Waiting { id } => self.work_ahead(id),
             Input::Quiet => self.shrink(),
@@ -277,8 +285,8 @@ impl Hub {
         }
     }
 
-    fn connected(&mut self, peer: PeerId) {
-        self.peers.insert(peer, Peer::default());
+    fn connected(&mut self, peer: PeerId, device: String) {
+        self.peers.insert(peer, Peer { device, sessions: FlatMap::new() });
         let shared: Vec<DocumentId> =
             self.known.iter().filter(|(_, known)| known.is_shared).map(|(id, _)| *id).collect();
         self.outputs.push_back(Output::Send { peer, frame: Frame::Documents(shared.clone()) });
@@ -287,11 +295,24 @@ impl Hub {
         }
     }
 
+    fn disconnected(&mut self, peer: PeerId) {
+        let Some(Peer { device, sessions }) = self.peers.remove(&peer) else { return };
+        let trusted = sessions.iter().filter(|(_, session)| !session.is_refused);
+        let heads = trusted.map(|(id, session)| (*id, session.state.encode())).collect();
+        self.met.insert(device, heads);
+        while self.met.len() > DEVICES {
+            let first = self.met.keys().next().cloned();
+            first.map(|device| self.met.remove(&device));
+        }
+    }
+
     /// Begins to talk with a peer about a document.
     fn begin(&mut self, peer: PeerId, id: DocumentId) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
         if !known.sessions.contains_key(&id) {
-            known.sessions.insert(id, Session::default());
+            let before = self.met.get(&known.device).and_then(|documents| documents.get(&id));
+            let state = before.and_then(|state| SyncState::decode(state).ok()).unwrap_or_default();
+            known.sessions.insert(id, Session { state, ..Session::default() });
         }
         self.need(id);
         self.advance(id);
@@ -412,6 +433,7 @@ impl Hub {
 
     fn reset(&mut self) {
         self.library = Library::default();
+        self.met = FlatMap::new();
         for known in self.known.values_mut() {
             known.is_merging = false;
             known.is_shrinking = false;

@@ -7,10 +7,13 @@ use super::row::read_row;
 use super::touched::Places;
 use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, chunk_length, mark};
 use crate::flat_map::FlatMap;
-use automerge::sync::{ChunkList, Message, State as SyncState, SyncDoc};
+use automerge::sync::{Capability, ChunkList, Message, MessageVersion, State as SyncState, SyncDoc};
 use automerge::{Automerge, Change, ObjId, ReadDoc};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
 
 /// Documents in memory.
 #[derive(Default)]
@@ -262,7 +265,24 @@ impl Loaded {
 
     /// What is to be said to a peer.
     pub(crate) fn message(&self, state: &mut SyncState) -> Option<Vec<u8>> {
-        let mut message = self.document.generate_sync_message(state)?;
+        if !state.shared_heads.iter().all(|head| self.document.get_change_meta_by_hash(head).is_some()) {
+            state.shared_heads.clear(); // what is stored has been set back since
+        }
+        // Automerge sends all of a document when a third of its changes is lacking, even if the others are most of it.
+        let capabilities = state.their_capabilities.clone();
+        let has_some = state.their_heads.as_ref().is_some_and(|heads| !heads.is_empty());
+        if has_some && let Some(capabilities) = &mut state.their_capabilities {
+            capabilities.retain(|capability| *capability != Capability::MessageV2);
+        }
+        let message = self.document.generate_sync_message(state);
+        let takes_whole = capabilities.as_ref().is_some_and(|known| known.contains(&Capability::MessageV2));
+        state.their_capabilities = capabilities;
+        let mut message = message?;
+        let bytes: usize = message.changes.iter().map(<[u8]>::len).sum();
+        if has_some && takes_whole && bytes > self.bytes / 3 {
+            message.changes = ChunkList::from(self.document.save());
+            message.version = MessageVersion::V2;
+        }
         if let Some(gate) = &self.gate {
             // Of changes that wait at the gate, what they wait for is needed, and not they.
             let mut need: Vec<_> =

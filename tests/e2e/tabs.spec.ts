@@ -257,7 +257,9 @@ for (const order of ["the older one first", "the newer one first"]) {
   });
 }
 
-test("what a tab saved that could not announce it any more shows when another one is looked at", async ({ context }) => {
+test("what a tab saved that could not announce it any more shows when another one is looked at", async ({
+  context,
+}) => {
   const [ended, other] = [await tab(context), await tab(context)];
   await open(ended);
   await open(other);

@@ -193,6 +193,7 @@ test("of a change that comes without those that it follows, the database asks fo
 
   const needs: string[][] = [];
   const end = db.sync.attach({
+    device: "another",
     send: (frame) => {
       if (frame.type === "sync") needs.push(Automerge.decodeSyncMessage(frame.message).need);
     },

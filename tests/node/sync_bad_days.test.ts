@@ -25,6 +25,7 @@ async function device(t: TestContext, name = freshName()) {
 function stranger(db: Awaited<ReturnType<typeof device>>) {
   const heard: Frame[] = [];
   const end = db.sync.attach({
+    device: "stranger",
     send: (frame) => heard.push(frame),
     restart: () => undefined,
     status: () => undefined,

@@ -90,6 +90,9 @@ export class DatabaseSync {
   /** Documents of peers that can't be taken in. */
   readonly #refused = new Map<string, Problem>();
 
+  /** @internal What peers know it by. */
+  readonly device = keyOf(crypto.getRandomValues(new Uint8Array(16)));
+
   /** Settles when rows of tables that have become synced have their documents, and those of others have none. */
   readonly settled: Promise<void>;
 

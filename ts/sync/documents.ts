@@ -4,6 +4,7 @@
 import type { Bridge } from "../bridge.js";
 import { HoldfastError } from "../errors.js";
 import type { DocumentFollower } from "../followers.js";
+import { giveWay } from "../give_way.js";
 import { Status } from "../mailbox.js";
 import { mutate } from "../transactions.js";
 import type { Waiter } from "../waiting.js";
@@ -14,6 +15,8 @@ import type { SyncEngine } from "./engine.js";
 
 /** A connection to another database. */
 export interface Peer {
+  /** A name of the other end, the same as long as its database is open. */
+  readonly device: string;
   /** Passes something on. */
   send(frame: Frame): void;
   /** All that was said is void: the connection has to be made anew. */
@@ -40,7 +43,7 @@ const SLICE_MS = 6;
 const PAUSE_MS = 1000;
 
 /** After so long without anything to do documents are made smaller. */
-const QUIET_MS = 500;
+const QUIET_MS = 3000;
 
 /** Changes that one commit has written to a document are long from so many bytes on, as in src/tab/synced/drafts.rs. */
 const LONG_BYTES = 4096;
@@ -168,7 +171,7 @@ export class SyncedDocuments implements DocumentFollower {
     const number = this.#nextPeer++;
     this.#peers.set(number, peer);
     if (this.#hub === undefined) this.#begin();
-    else this.#tell(["connected", number]);
+    else this.#tell(["connected", number, peer.device]);
     return number;
   }
 
@@ -225,7 +228,7 @@ export class SyncedDocuments implements DocumentFollower {
     this.#hub = hub;
     this.#later(hub, async () => {
       await this.#tellAll(hub);
-      for (const number of this.#peers.keys()) this.#tell(["connected", number], hub);
+      for (const [number, { device }] of this.#peers) this.#tell(["connected", number, device], hub);
     });
   }
 
@@ -409,7 +412,7 @@ export class SyncedDocuments implements DocumentFollower {
       } else if (status !== Status.Paused) {
         throw new Outdated();
       } else if (isPatient && performance.now() - resumed > SLICE_MS) {
-        await new Promise((resolve) => setTimeout(resolve));
+        await giveWay();
         resumed = performance.now();
       }
     }

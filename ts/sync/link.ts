@@ -2,8 +2,9 @@
  * Two databases of one page that talk with each other, as if they were on two devices.
  */
 import { invalidArgument } from "../arguments.js";
+import { giveWay } from "../give_way.js";
 import type { DatabaseSync, PeerEnd } from "./database_sync.js";
-import { keyOf } from "./frames.js";
+import { type Frame, keyOf } from "./frames.js";
 
 /** A database whose tables are synced. */
 export interface SyncedDatabase {
@@ -84,24 +85,27 @@ class Link implements MemoryLink {
 
   #end(side: 0 | 1, ends: PeerEnd[]): Parameters<DatabaseSync["attach"]>[0] {
     const isCurrent = () => this.#ends === ends;
+    const underWay: Frame[] = [];
     return {
+      device: this.#databases[1 - side]!.device,
       send: (frame) => {
         if (!isCurrent()) return;
         if (frame.type === "documents") this.#introduced += 1;
         for (const id of frame.type === "documents" ? frame.ids : [frame.id]) this.#standing(id);
         this.#underWay += 1;
-        // As between devices: never on the sender's stack.
-        setTimeout(() => {
+        // As between devices: never on the sender's stack, and in order.
+        underWay.push(frame);
+        void giveWay().then(() => {
           if (!isCurrent()) return;
           this.#underWay -= 1;
-          ends[1 - side]!.receive(frame);
+          ends[1 - side]!.receive(underWay.shift()!);
           this.#changed();
         });
       },
       restart: () => {
         if (!isCurrent()) return;
         this.disconnect();
-        setTimeout(() => this.connect());
+        void giveWay().then(() => this.connect());
       },
       status: (id, isSynced) => {
         if (!isCurrent()) return;

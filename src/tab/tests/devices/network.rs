@@ -83,9 +83,9 @@ impl Network {
         }
         link.is_up = is_up;
         link.under_way = Default::default();
-        for at in link.ends {
-            let peer = number as PeerId;
-            let input = if is_up { doc::Input::Connected { peer } } else { doc::Input::Disconnected { peer } };
+        for (at, other) in [(link.ends[0], link.ends[1]), (link.ends[1], link.ends[0])] {
+            let (peer, device) = (number as PeerId, format!("device {other}"));
+            let input = if is_up { doc::Input::Connected { peer, device } } else { doc::Input::Disconnected { peer } };
             self.devices[at].hub.handle(input);
             self.devices[at].counts.cuts += 1;
         }
