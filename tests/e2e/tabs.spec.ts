@@ -271,7 +271,7 @@ test("what a tab saved that could not announce it any more shows when another on
   const titles = await other.evaluate(async () => {
     const live = db.live(db.query("tasks"));
     live.subscribe(() => undefined);
-    const titles = () => live.value?.map(({ title }) => title as string);
+    const titles = () => live.value?.map(({ title }) => title);
     await until(() => live.status === "ready");
     const before = titles();
     // A page in front that comes to the front again.
