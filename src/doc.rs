@@ -5,6 +5,7 @@
 
 mod actors;
 mod admission;
+pub(crate) mod fuzz;
 mod history;
 mod hub;
 mod library;

@@ -181,7 +181,13 @@ pub fn crdt(bytes: &[u8]) {
     }
 }
 
-#[cfg(test)]
+/// Bytes as what a peer sends of a document.
+#[cfg(any(all(test, not(target_arch = "wasm32")), feature = "docs"))]
+pub fn gate(bytes: &[u8]) {
+    crate::doc::fuzz::gate(bytes);
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
     use crate::random::Random;
@@ -202,7 +208,7 @@ mod tests {
             .collect();
         let rounds = if std::env::var_os("HOLDFAST_LONG").is_some_and(|long| long == "1") { 200_000 } else { 2_000 };
         let mut random = Random::from_number(11);
-        let targets: [fn(&[u8]); 7] = [document, key, schema, query, record, page, crdt];
+        let targets: [fn(&[u8]); 8] = [document, key, schema, query, record, page, crdt, gate];
         for round in 0..rounds {
             let mut bytes = corpus[random.below(corpus.len() as u64) as usize].clone();
             mutate(&mut bytes, &mut random);

@@ -7,9 +7,9 @@ mod mutated;
 
 use crate::bytes::Write;
 use crate::doc::admission::Admitted;
+use crate::doc::fuzz::chunk;
 use crate::doc::{Gate, Limits, verified_save};
 use crate::random::Random;
-use crate::sha256::sha256;
 use automerge::marks::{ExpandMark, Mark};
 use automerge::transaction::{CommitOptions, Transactable, Transaction};
 use automerge::{ActorId, Automerge, Change, ExpandedChange, ObjId, ObjType, ROOT, ReadDoc, ScalarValue};
@@ -148,14 +148,6 @@ fn edit(transaction: &mut Transaction<'_>, random: &mut Random) {
 
 fn chunks<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Vec<u8> {
     changes.into_iter().flat_map(|change| change.raw_bytes().to_vec()).collect()
-}
-
-/// A change's chunk, with the checksum that it has to have.
-fn chunk(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut hashed = vec![kind];
-    hashed.put_bytes(body);
-    let checksum = sha256(&hashed);
-    [&[0x85, 0x6f, 0x4a, 0x83][..], &checksum[..4], &hashed].concat()
 }
 
 /// What lies in a chunk.
