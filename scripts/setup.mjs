@@ -151,11 +151,14 @@ async function ensureWasmBindgen() {
   ensureRust();
   // Without --locked: its lock file names a release of a dependency that is not to be had any more.
   const args = ["install", "wasm-bindgen-cli", "--version", version, "--root", tools, "--force", "--quiet"];
+  args.push("--bin", "wasm-bindgen", "--bin", "wasm-bindgen-test-runner");
+  // It runs for a second: to optimize it would take two minutes more.
+  const quick = { CARGO_PROFILE_RELEASE_OPT_LEVEL: "0", CARGO_PROFILE_RELEASE_CODEGEN_UNITS: "16" };
   const options = {
     failure: `wasm-bindgen could not be installed. Run "cargo install wasm-bindgen-cli --version ${version}" and see what it says.`,
-    env: { CARGO_TARGET_DIR: join(cache, "tools-target") },
+    env: { ...quick, CARGO_TARGET_DIR: join(cache, "tools-target") },
   };
-  const note = " into .cache/tools (2 minutes, or 10 on a slow computer, once)";
+  const note = " into .cache/tools (a minute, or 5 on a slow computer, once)";
   await installing(`wasm-bindgen ${version}`, () => run("cargo", args, options), note);
   rmSync(join(cache, "tools-target"), { recursive: true, force: true });
 }

@@ -26,7 +26,7 @@ fn devices_that_meet_have_the_same_rows() {
         return;
     }
     let mut wanted = kept_seeds(KEPT_SEEDS);
-    wanted.extend(seeds(2_000));
+    wanted.extend(seeds(1_000));
     let total = Mutex::new(Counts::default());
     on_all_processors(&wanted, |seed| {
         let counts = network::live(seed);
