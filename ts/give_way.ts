@@ -8,6 +8,8 @@
  */
 export function giveWay(): Promise<void> {
   return new Promise((resolve) => {
+    // Where a browser is played, it may be missing.
+    if (typeof MessageChannel === "undefined") return void setTimeout(resolve);
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
       port1.close(); // with it open Node would not end
