@@ -36,6 +36,7 @@ pub(crate) use stored_row::{HiddenRow, Marks, Rest, StoredRow, Why, is_noted};
 #[cfg(any(test, feature = "docs"))]
 #[allow(unused_imports)] // by tests in WebAssembly, which have no automerge beside them
 pub(crate) use {
+    align::{Step, align},
     column::{DeltaColumn, FlagColumn, RunColumn, put_signed},
     edit::mark,
     encoder::{Encoded, chunk_length},

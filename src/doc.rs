@@ -8,10 +8,12 @@ mod admission;
 pub(crate) mod fuzz;
 mod history;
 mod hub;
+mod late;
 mod library;
 mod row;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
+mod three_way;
 mod touched;
 
 pub(crate) use actors::Actors;

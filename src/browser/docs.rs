@@ -22,9 +22,9 @@ impl Docs {
         Docs { hub: Hub::default() }
     }
 
-    /// The page has this document.
-    pub fn known(&mut self, id: &[u8], is_shared: bool) {
-        self.with(id, |id| Input::Known { id, is_shared });
+    /// The page has this document, of the row of this id.
+    pub fn known(&mut self, id: &[u8], root: String, is_shared: bool) {
+        self.with(id, |id| Input::Known { id, root, is_shared });
     }
 
     /// All that is saved of a document.

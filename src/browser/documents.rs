@@ -17,14 +17,15 @@ impl Engine {
         self.shared.look(|inner| inner.tab.follow_documents(true));
     }
 
-    /// What was saved of documents since this was asked last: a list of `[root, id, isShared, changes, actors]`, or null, if
+    /// What was saved of documents since this was asked last: a list of
+    /// `[root, id, root's id, isShared, changes, actors]`, or null, if
     /// all has to be looked at again.
     #[wasm_bindgen(js_name = documentNews)]
     pub fn document_news(&self) -> JsValue {
         self.shared.look(|inner| {
             let Some(list) = inner.tab.take_document_news() else { return JsValue::NULL };
             let news = list.into_iter().map(|news| {
-                let entry = known(&news.root, &news.id);
+                let entry = known(&inner.tab, news.root, &news.id);
                 entry.push(&bytes(&news.chunks));
                 entry.push(&list_of(news.actors.iter().map(|actor| bytes(actor))));
                 entry.into()
@@ -33,12 +34,12 @@ impl Engine {
         })
     }
 
-    /// The documents that are here: a list of `[root, id, isShared, missing tables]`, or a status.
+    /// The documents that are here: a list of `[root, id, root's id, isShared, missing tables]`, or a status.
     pub fn documents(&self) -> JsValue {
         self.asked(|inner| {
             let documents = inner.tab.known_documents()?;
             Ok(list_of(documents.into_iter().map(|document| {
-                let entry = known(&document.root, &document.id);
+                let entry = known(&inner.tab, document.root, &document.id);
                 entry.push(&list_of(document.missing_tables.iter().map(|name| name.as_str().into())));
                 entry.into()
             })))
@@ -214,10 +215,10 @@ impl Inner {
     }
 }
 
-fn known(root: &Root, id: &[u8]) -> Array {
+fn known(tab: &Tab, root: Root, id: &[u8]) -> Array {
     // What belongs to the person alone is not for others.
     let is_shared = root.table.0 > 0;
-    Array::of3(&bytes(&root.state_key()[1..]), &bytes(id), &is_shared.into())
+    Array::of4(&bytes(&root.state_key()[1..]), &bytes(id), &tab.text_of_root(root).into(), &is_shared.into())
 }
 
 fn bytes(bytes: &[u8]) -> JsValue {

@@ -2,7 +2,7 @@
 
 /// A step, with places in the sequence before and in the one after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Keep(usize, usize),
     /// Another item in the place of this one.
     Replace(usize, usize),
@@ -15,7 +15,7 @@ const PAIRS: usize = 1 << 18;
 
 /// Steps from a sequence of `old` items to one of `new`, in their order. As many items as can be are kept; of those that
 /// are not, first ones take each other's places.
-pub(super) fn align(old: usize, new: usize, is_equal: impl Fn(usize, usize) -> bool) -> Vec<Step> {
+pub(crate) fn align(old: usize, new: usize, is_equal: impl Fn(usize, usize) -> bool) -> Vec<Step> {
     let shorter = old.min(new);
     let head = (0..shorter).take_while(|&i| is_equal(i, i)).count();
     let tail = (0..shorter - head).take_while(|&i| is_equal(old - 1 - i, new - 1 - i)).count();

@@ -33,6 +33,8 @@ pub(crate) struct Head<'a> {
     pub(crate) first_op: u32,
     /// Seconds since 1970.
     pub(crate) time: i64,
+    /// What it says of itself; nothing, as a rule.
+    pub(crate) message: &'a str,
     /// The changes that this one follows: the document's heads.
     pub(crate) dependencies: &'a [ChangeHash],
 }
@@ -222,7 +224,7 @@ impl ChangeEncoder {
         data.put_varint(head.sequence);
         data.put_varint(u64::from(head.first_op));
         put_signed(&mut data, head.time);
-        data.put_bytes(&[]);
+        data.put_bytes(head.message.as_bytes());
         data.put_varint(places.others.len() as u64);
         for &other in &places.others {
             data.put_bytes(&actors[other as usize]);

@@ -120,8 +120,15 @@ pub(crate) fn genesis(id: &DocumentId, table: &str, root: Option<&str>) -> (Acto
     if let Some(root) = root {
         editor.name_root(root);
     }
-    let head =
-        Head { actors: std::slice::from_ref(&actor), author: 0, sequence: 1, first_op: 1, time: 0, dependencies: &[] };
+    let head = Head {
+        actors: std::slice::from_ref(&actor),
+        author: 0,
+        sequence: 1,
+        first_op: 1,
+        time: 0,
+        message: "",
+        dependencies: &[],
+    };
     let change = encoder.finish(&head);
     (actor, change)
 }

@@ -3,13 +3,16 @@
 //! The page tells it what was saved; it asks the page for documents when it needs them, and to save what has come. Only
 //! what is saved is spoken of to peers: a document of which something is not saved yet is silent.
 
+mod leaving;
 mod messages;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
+use leaving::LeavingRows;
 pub(crate) use messages::{Answer, Frame, Input, Outcome, Output, PeerId, Question};
 
 use super::history::row_at;
+use super::late::LeftRow;
 use super::library::{Library, Loaded};
 use crate::crdt::{ActorId, ChangeHash, DocumentId};
 use crate::flat_map::FlatMap;
@@ -28,10 +31,23 @@ pub(crate) struct Hub {
     /// Counts uses of documents.
     clock: u64,
     outputs: VecDeque<Output>,
+    leaving: LeavingRows,
+    /// Merges that wait until documents are loaded to which rows have gone.
+    held: FlatMap<DocumentId, Held>,
+    /// How many rows have got what was written to them late.
+    #[cfg(test)]
+    pub(crate) late_rows: usize,
+}
+
+struct Held {
+    merge: Vec<u8>,
+    waits_for: Vec<DocumentId>,
 }
 
 #[derive(Default)]
 struct Known {
+    /// The row that it belongs to, if it is known; empty if it is the person's own.
+    root: String,
     is_shared: bool,
     /// How often the page was asked for it and has not answered: what it answers to the last is the newest.
     loads: u32,
@@ -88,6 +104,10 @@ impl Default for Hub {
             budget_bytes: BUDGET_BYTES,
             clock: 0,
             outputs: VecDeque::new(),
+            leaving: LeavingRows::default(),
+            held: FlatMap::new(),
+            #[cfg(test)]
+            late_rows: 0,
         }
     }
 }
@@ -101,7 +121,10 @@ impl Hub {
     /// Takes in what has happened.
     pub(crate) fn handle(&mut self, input: Input) {
         match input {
-            Input::Known { id, is_shared } => self.document_known(id, is_shared),
+            Input::Known { id, root, is_shared } => {
+                self.known.or_default(id).root = root;
+                self.document_known(id, is_shared);
+            }
             Input::Loaded { id, chunks, actors, heads } => self.loaded(id, &chunks, &actors, &heads),
             Input::Saved { id, chunks, actors } => self.saved(id, &chunks, &actors),
             Input::Merged { id, outcome } => self.merged(id, outcome),
@@ -227,10 +250,12 @@ impl Hub {
                 }
             }
             self.set_aside(None, id, error.0);
+            self.release(id);
             return;
         }
         self.work_off(id);
         self.advance(id);
+        self.release(id);
     }
 
     fn saved(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) {
@@ -292,6 +317,7 @@ impl Hub {
     fn reset(&mut self) {
         self.library = Library::default();
         self.met = FlatMap::new();
+        self.held = FlatMap::new();
         for known in self.known.values_mut() {
             known.is_merging = false;
             known.is_shrinking = false;
@@ -406,11 +432,12 @@ impl Hub {
             return;
         }
         loop {
+            self.bring_late(id);
             let Some(loaded) = self.library.get_mut(&id) else { return };
             if let Some(merge) = loaded.merge(id, &wanted) {
-                let merge = merge.encode();
+                let left = loaded.late_edits(&merge);
                 self.known.or_default(id).is_merging = true;
-                self.outputs.push_back(Output::Merge { id, merge });
+                self.save(id, merge.encode(), left);
                 return;
             }
             if !self.apply_some(id) {
@@ -437,6 +464,72 @@ impl Hub {
                 session.is_synced = is_synced;
                 self.outputs.push_back(Output::Status { peer: *peer, id, is_synced });
             }
+        }
+    }
+
+    /// Has the page save a merge: after those of documents to which rows have gone that were edited late. Should all end
+    /// in between, the late edits come again, and so does what is made of them.
+    fn save(&mut self, id: DocumentId, merge: Vec<u8>, left: Vec<(String, LeftRow)>) {
+        let mut targets: Vec<String> = left.iter().map(|(target, _)| target.clone()).collect();
+        targets.dedup();
+        for (target, row) in left {
+            self.leaving.put(id, target, row);
+        }
+        let mut waits_for = Vec::new();
+        for target in targets {
+            let is_it = |known: &Known| known.root == target;
+            let Some(to) = self.known.iter().find(|(_, known)| is_it(known)).map(|(to, _)| *to) else { continue };
+            if self.library.is_loaded(&to) {
+                self.advance(to);
+            } else if !waits_for.contains(&to) {
+                self.need(to);
+                waits_for.push(to);
+            }
+        }
+        if waits_for.is_empty() {
+            self.outputs.push_back(Output::Merge { id, merge });
+        } else {
+            self.held.insert(id, Held { merge, waits_for });
+        }
+    }
+
+    /// A document is loaded, or can't be: what has waited for it goes on.
+    fn release(&mut self, id: DocumentId) {
+        for held in self.held.values_mut() {
+            held.waits_for.retain(|awaited| *awaited != id);
+        }
+        let is_free = |(_, held): &(&DocumentId, &Held)| held.waits_for.is_empty();
+        let free: Vec<DocumentId> = self.held.iter().filter(is_free).map(|(id, _)| *id).collect();
+        for id in free {
+            if let Some(Held { merge, .. }) = self.held.remove(&id) {
+                self.outputs.push_back(Output::Merge { id, merge });
+            }
+        }
+    }
+
+    /// Makes late edits of rows again that have come into a document.
+    fn bring_late(&mut self, id: DocumentId) {
+        if self.leaving.is_empty() {
+            return;
+        }
+        let Some(loaded) = self.library.get_mut(&id) else { return };
+        let Some(root) = loaded.root() else { return };
+        let mut failure = None;
+        self.leaving.retain(&root, |row| match loaded.bring(id, row) {
+            Ok(is_here) => {
+                #[cfg(test)]
+                {
+                    self.late_rows += usize::from(is_here);
+                }
+                !is_here
+            }
+            Err(error) => {
+                failure = Some(error.0);
+                false
+            }
+        });
+        if let Some(reason) = failure {
+            self.set_aside(None, id, reason);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Actors;
 use super::admission::{Gate, Limits, Refused, verified_save};
 use super::history::{HistoryEntry, RowHistory};
+use super::late::{Arrival, Leaving, LeftRow, late_edits};
 use super::row::read_row;
 use super::touched::Places;
 use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, chunk_length, mark};
@@ -130,14 +131,7 @@ impl Library {
     pub(crate) fn saved(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) -> Result<(), Unreadable> {
         let Some(loaded) = self.loaded.get_mut(&id) else { return Ok(()) };
         let changes = read_changes(chunks)?;
-        if let Some(gate) = &mut loaded.gate
-            && gate.record(chunks).is_err()
-        {
-            loaded.gate = None; // another one is made when it is needed
-        }
-        if let Some(stored) = &mut loaded.stored {
-            stored.extend_from_slice(chunks);
-        }
+        loaded.pass(chunks);
         loaded.bytes += chunks.len();
         let mut unsaved: Vec<_> = loaded.unsaved.iter().map(Change::hash).collect();
         unsaved.sort_unstable();
@@ -170,6 +164,18 @@ impl Library {
 impl Loaded {
     pub(crate) fn document(&self) -> &Automerge {
         &self.document
+    }
+
+    /// Lets changes pass the gate that this device has made.
+    fn pass(&mut self, chunks: &[u8]) {
+        if let Some(gate) = &mut self.gate
+            && gate.record(chunks).is_err()
+        {
+            self.gate = None; // another one is made when it is needed
+        }
+        if let Some(stored) = &mut self.stored {
+            stored.extend_from_slice(chunks);
+        }
     }
 
     /// All of it in one piece, when that is worth the while: more has come since the last one than there was then. It
@@ -314,6 +320,49 @@ impl Loaded {
         let entries = history.page(&self.document, limit, before);
         self.history = Some((table.to_string(), row.to_string(), history));
         entries
+    }
+
+    /// The row that it says it belongs to.
+    pub(crate) fn root(&self) -> Option<String> {
+        root_text(&self.document)
+    }
+
+    /// Of rows that a merge is about and that have gone to other documents: what those have written to them here who did
+    /// not know that. With the row in whose document each is to be.
+    pub(super) fn late_edits(&mut self, merge: &Merge) -> Vec<(String, LeftRow)> {
+        let left = merge.rows.iter().filter_map(|touched| {
+            let row = touched.row.as_ref()?;
+            Some((touched, row, row.moved_to.as_ref()?, row.stamps.moved.as_ref()?.id))
+        });
+        let left: Vec<_> = left.collect();
+        if left.is_empty() {
+            return Vec::new();
+        }
+        let actors = [self.saved.actors.list(), &merge.actors].concat();
+        let leaving: Vec<_> = left
+            .iter()
+            .map(|(touched, _, _, moved)| Leaving { table: &touched.table, id_text: &touched.id_text, moved: *moved })
+            .collect();
+        let edits = late_edits(&self.document, &mut self.places, &actors, &leaving);
+        let found = left.into_iter().zip(edits).filter(|(_, edits)| !edits.is_empty());
+        let rows = found.filter_map(|((touched, row, target, _), edits)| {
+            let origin = row.origin.clone().or_else(|| merge.root.clone())?;
+            let (table, id_text) = (touched.table.clone(), touched.id_text.clone());
+            Some((target.clone(), LeftRow { table, id_text, origin, edits }))
+        });
+        rows.collect()
+    }
+
+    /// Makes late edits of a row again, which has come into this document. Answers whether it has.
+    pub(super) fn bring(&mut self, id: DocumentId, left: &LeftRow) -> Result<bool, Unreadable> {
+        let Some(mut arrival) = Arrival::find(&self.document, id, self.root(), left) else { return Ok(false) };
+        while let Some(chunk) = arrival.next(&self.document) {
+            self.pass(&chunk);
+            let change = Change::from_bytes(chunk).map_err(unreadable)?;
+            self.document.apply_changes([change.clone()]).map_err(unreadable)?;
+            self.unsaved.push(change);
+        }
+        Ok(true)
     }
 
     /// What it has beyond what was saved of it, and all rows of tables that are asked for; `None` if that is nothing.

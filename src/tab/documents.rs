@@ -79,6 +79,11 @@ impl Tab {
         Ok(documents)
     }
 
+    /// The id of the row that a document belongs to; empty for the person's own.
+    pub(crate) fn text_of_root(&self, root: Root) -> String {
+        text_of(&self.committed.schema, root)
+    }
+
     /// All that is saved of a document: its changes, its actors and its heads.
     pub(crate) fn stored_document(&mut self, root: Root) -> Result<StoredDocument, Obstacle> {
         let chunks = self.crdt_entries(&root.changes_prefix(), root.table)?;

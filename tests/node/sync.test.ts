@@ -37,6 +37,22 @@ test("what one device has the other gets, but for what is its own", async (t) =>
   assert.equal(await one.query("tasks").count(), 2);
 });
 
+test("a device that several are connected to gives each what the others have", async (t) => {
+  const { db: one, task } = await deviceWithTask(t);
+  const [two, three] = [await device(t), await device(t)];
+  // What one says waits until the other knows what it has itself.
+  await two.insertMany(
+    "projects",
+    Array.from({ length: 60 }, (_, number) => ({ name: `${number}` })),
+  );
+  const links = [linkInMemory(one, two), linkInMemory(three, one)];
+  await until("all have the same", () => links.every((link) => link.isSynced));
+  for (const db of [one, two, three]) {
+    assert.equal(await db.query("projects").count(), 61);
+    assert.equal((await db.get(task))!.title, "paint");
+  }
+});
+
 test("edits of different fields, items and letters all stay, and live queries follow", async (t) => {
   const { one, two, link, task } = await pair(t);
   const live = two.live(two.query("tasks"));

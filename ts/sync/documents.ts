@@ -60,6 +60,10 @@ export class SyncedDocuments implements DocumentFollower {
   readonly #roots = new Map<string, { readonly root: Uint8Array; readonly id: Uint8Array }>();
   readonly #peers = new Map<number, Peer>();
   #nextPeer = 1;
+  /** Peers of which the hub was not told yet, and what they have said. */
+  readonly #early = new Map<number, Frame[]>();
+  /** Whether the hub is still being told which documents there are. */
+  #isBeginning = false;
   #hub: HubPort | undefined;
   /** Documents of peers that the worker has failed of. */
   readonly #refused = new Set<string>();
@@ -170,19 +174,31 @@ export class SyncedDocuments implements DocumentFollower {
   attach(peer: Peer): number {
     const number = this.#nextPeer++;
     this.#peers.set(number, peer);
+    this.#early.set(number, []);
     if (this.#hub === undefined) this.#begin();
-    else this.#tell(["connected", number, peer.device]);
+    else if (!this.#isBeginning) this.#introduce(number, this.#hub);
     return number;
   }
 
   /** Ends that. */
   detach(number: number): void {
+    this.#early.delete(number);
     if (this.#peers.delete(number)) this.#tell(["disconnected", number]);
+  }
+
+  /** Tells the hub of a peer, and what that has said meanwhile. */
+  #introduce(number: number, hub: HubPort): void {
+    const said = this.#early.get(number) ?? [];
+    this.#early.delete(number);
+    this.#tell(["connected", number, this.#peers.get(number)!.device], hub);
+    for (const frame of said) this.receive(number, frame);
   }
 
   /** Takes in what a peer says. */
   receive(number: number, frame: Frame): void {
     if (!this.#peers.has(number)) return;
+    const early = this.#early.get(number);
+    if (early !== undefined) return void early.push(frame);
     if (frame.type === "documents") return this.#tell(["receivedDocuments", number, [...frame.ids]]);
     if (this.#refused.has(`${number} ${keyOf(frame.id)}`)) return;
     this.#tell(["receivedSync", number, frame.id, frame.message]);
@@ -195,6 +211,7 @@ export class SyncedDocuments implements DocumentFollower {
     this.#hub?.end();
     this.#hub = undefined;
     this.#peers.clear();
+    this.#early.clear();
     this.#endQuestions(this.#bridge.ended);
   }
 
@@ -226,9 +243,12 @@ export class SyncedDocuments implements DocumentFollower {
       fell: (reason, call) => this.#fell(hub, reason, call),
     });
     this.#hub = hub;
+    this.#isBeginning = true;
+    for (const number of this.#peers.keys()) this.#early.set(number, []);
     this.#later(hub, async () => {
       await this.#tellAll(hub);
-      for (const [number, { device }] of this.#peers) this.#tell(["connected", number, device], hub);
+      this.#isBeginning = false;
+      for (const number of [...this.#peers.keys()]) this.#introduce(number, hub);
     });
   }
 
@@ -266,28 +286,30 @@ export class SyncedDocuments implements DocumentFollower {
     const documents = (await askEngine(this.#bridge, (engine) => engine.documents())) as [
       Uint8Array,
       Uint8Array,
+      string,
       boolean,
       string[],
     ][];
-    for (const [root, id, isShared, missing] of documents) {
-      this.#know(hub, root, id, isShared);
+    for (const [root, id, rootId, isShared, missing] of documents) {
+      this.#know(hub, root, id, rootId, isShared);
       if (missing.length > 0) this.#tell(["takeTables", id, missing], hub);
     }
   }
 
-  #know(hub: HubPort, root: Uint8Array, id: Uint8Array, isShared: boolean): void {
+  #know(hub: HubPort, root: Uint8Array, id: Uint8Array, rootId: string, isShared: boolean): void {
     const key = keyOf(id);
     if (this.#roots.has(key)) return;
     this.#roots.set(key, { root, id });
-    this.#tell(["known", id, isShared], hub);
+    this.#tell(["known", id, rootId, isShared], hub);
   }
 
   /** Passes on what was saved. Called by the engine, in order with the ends of mutations. */
   takeNews(): void {
     const hub = this.#hub;
     this.#changed();
-    const news = this.#engine.documentNews() as [Uint8Array, Uint8Array, boolean, Uint8Array, Uint8Array[]][] | null;
-    if (news?.some(([, , , changes]) => changes.length >= LONG_BYTES)) {
+    const news = this.#engine.documentNews() as
+      [Uint8Array, Uint8Array, string, boolean, Uint8Array, Uint8Array[]][] | null;
+    if (news?.some(([, , , , changes]) => changes.length >= LONG_BYTES)) {
       this.#hasLong = true;
       if (this.#pending === 0) this.#wait(QUIET_MS, () => this.#quiet());
     }
@@ -296,8 +318,8 @@ export class SyncedDocuments implements DocumentFollower {
       this.#tell(["reset"], hub);
       return this.#later(hub, () => this.#tellAll(hub));
     }
-    for (const [root, id, isShared, changes, actors] of news) {
-      this.#know(hub, root, id, isShared);
+    for (const [root, id, rootId, isShared, changes, actors] of news) {
+      this.#know(hub, root, id, rootId, isShared);
       this.#tell(["saved", id, changes, actors], hub);
     }
   }

@@ -57,6 +57,7 @@ fn encoded_here(change: &Change) -> Encoded {
         sequence: change.seq(),
         first_op: change.start_op().get() as u32,
         time: change.timestamp(),
+        message: "",
         dependencies: &dependencies,
     })
 }

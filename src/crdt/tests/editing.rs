@@ -49,7 +49,7 @@ fn genesis() -> (Vec<u8>, ChangeHash) {
     let names = Names::new();
     let mut editor = Editor { encoder: &mut encoder, names: &names, kinds: &Kinds, author: 0, first_op: 1 };
     editor.make_table("tasks");
-    let head = Head { actors: &actors, author: 0, sequence: 1, first_op: 1, time: 0, dependencies: &[] };
+    let head = Head { actors: &actors, author: 0, sequence: 1, first_op: 1, time: 0, message: "", dependencies: &[] };
     let encoded = encoder.finish(&head);
     (encoded.bytes, encoded.hash)
 }
@@ -236,6 +236,7 @@ impl Device {
             sequence: self.sequence + 1,
             first_op: self.max_op + 1,
             time,
+            message: "",
             dependencies: &self.heads,
         });
         self.sequence += 1;

@@ -43,6 +43,7 @@ fn changes_and_what_is_stored_stay_as_they_are() {
         sequence: 1,
         first_op: 3,
         time: 1_700_000_000,
+        message: "",
         dependencies: &[change.hash],
     };
     let written = encoder.finish(&head);

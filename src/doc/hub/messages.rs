@@ -11,9 +11,11 @@ pub(crate) type PeerId = u32;
 /// What has happened.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Input {
-    /// The page has these documents; peers may have those that are shared.
+    /// The page has this document, which belongs to the row of this id; peers may have it if it is shared. The root is
+    /// empty for the person's own.
     Known {
         id: DocumentId,
+        root: String,
         is_shared: bool,
     },
     /// All that is saved of a document, as [`Output::Load`] has asked for. An empty one is not there.

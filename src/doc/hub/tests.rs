@@ -28,7 +28,7 @@ fn a_device_that_is_connected_again_is_known() {
     let chunks: Vec<u8> = document.get_changes(&[]).iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
 
     let mut hub = Hub::default();
-    hub.handle(Input::Known { id: ID, is_shared: true });
+    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true });
     hub.handle(Input::Connected { peer: 1, device: "laptop".into() });
     hub.handle(Input::Loaded { id: ID, chunks, actors: Vec::new(), heads });
     let first = said(&mut hub).expect("it begins to talk");

@@ -129,6 +129,7 @@ impl Draft {
             sequence: own.sequence,
             first_op: state.max_op + 1,
             time,
+            message: "",
             dependencies: &state.heads,
         });
         state.max_op += count;

@@ -44,12 +44,14 @@ pub(super) struct Counts {
     pub(super) compressed: usize,
     /// Frames whose changes were looked for in the store.
     pub(super) looked_for: usize,
+    /// Rows that had left and got what was written to them late.
+    pub(super) late: usize,
     /// Rows in the end.
     pub(super) rows: usize,
 }
 
 impl Counts {
-    pub(super) fn each(&self) -> [(&'static str, usize); 10] {
+    pub(super) fn each(&self) -> [(&'static str, usize); 11] {
         [
             ("merges", self.merges),
             ("outdated", self.outdated),
@@ -60,6 +62,7 @@ impl Counts {
             ("snapshots", self.snapshots),
             ("compressed", self.compressed),
             ("looked_for", self.looked_for),
+            ("late", self.late),
             ("rows", self.rows),
         ]
     }
@@ -74,6 +77,7 @@ impl Counts {
         self.snapshots += other.snapshots;
         self.compressed += other.compressed;
         self.looked_for += other.looked_for;
+        self.late += other.late;
         self.rows += other.rows;
     }
 }
@@ -193,7 +197,8 @@ impl Device {
     fn know(&mut self, id: DocumentId, root: Root) {
         if self.roots.insert(id, root).is_none() {
             // What is one's own is not for others.
-            self.hub.handle(doc::Input::Known { id, is_shared: root.table.0 > 0 });
+            let text = self.writer.world.tabs[self.tabs[0]].text_of_root(root);
+            self.hub.handle(doc::Input::Known { id, root: text, is_shared: root.table.0 > 0 });
         }
     }
 
@@ -216,6 +221,7 @@ impl Device {
     /// Does what the worker wants, until it wants nothing or, while there is time, something else comes first.
     pub(super) fn run(&mut self, evidence: &mut Evidence) {
         self.act(self.tabs[0], |device| device.work_off(evidence));
+        self.counts.late += std::mem::take(&mut self.hub.late_rows);
     }
 
     fn work_off(&mut self, evidence: &mut Evidence) {

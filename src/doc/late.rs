@@ -1,0 +1,343 @@
+//! Edits of a row in a document that it has left: who made them did not know yet that it had. They are made again where the
+//! row has gone, each as a change of its own.
+//!
+//! Whoever has both documents makes the very same changes, byte for byte, in whatever order things come: what such a change
+//! says follows from the edit, from the row as it came, and from the edits that the edit followed. So it does not matter
+//! how many devices do this, or how often.
+
+use super::Actors;
+use super::row::{RowReader, read_row_at};
+use super::three_way::brought;
+use super::touched::{Places, RowName};
+use crate::bytes::Bytes;
+use crate::crdt::{
+    ChangeEncoder, ChangeHash, DocumentId, Editor, FieldKind, FieldKinds, Head, MergedRow, OpId, Parts, mark,
+};
+use crate::document::{self, Document, Names};
+use crate::flat_map::FlatMap;
+use crate::sha256::sha256;
+use crate::value::Value;
+use automerge::{ActorId, Automerge, ObjId, ROOT, ReadDoc};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A row that has left a document, and what was written to it there by those who did not know that.
+#[derive(Clone)]
+pub(super) struct LeftRow {
+    pub(super) table: String,
+    pub(super) id_text: String,
+    /// In the document of which row it was made.
+    pub(super) origin: String,
+    /// Each after those that it follows.
+    pub(super) edits: Vec<LateEdit>,
+}
+
+/// What one change has written to a row.
+#[derive(Clone)]
+pub(super) struct LateEdit {
+    change: ChangeHash,
+    time: i64,
+    /// The change that it was at first, in the document that the row has left first.
+    original: ChangeHash,
+    /// The late edits of this row that its author knew.
+    follows: Vec<ChangeHash>,
+    before: FlatMap<String, Value>,
+    after: FlatMap<String, Value>,
+    kinds: Kinds,
+}
+
+/// Texts and counters among fields.
+#[derive(Clone, Default)]
+struct Kinds(FlatMap<String, FieldKind>);
+
+impl FieldKinds for Kinds {
+    fn kind_of(&self, field: &str) -> Option<FieldKind> {
+        self.0.get(field).copied()
+    }
+}
+
+impl Kinds {
+    /// Adds those of a row as a document has it.
+    fn add(&mut self, row: &MergedRow) {
+        for (name, stamp) in row.fields.keys().zip(&row.stamps.fields) {
+            let kind = match stamp.parts {
+                Parts::Text(_) => FieldKind::Text,
+                Parts::Counter => FieldKind::Counter,
+                _ => continue,
+            };
+            self.0.insert(name.clone(), kind);
+        }
+    }
+}
+
+/// So many of a row are made again; the others stay where they are, and in the history there.
+const EDITS: usize = 1_000;
+
+/// What came since so many moves is looked at for each of them.
+const FEW: usize = 4;
+
+/// A row that has left, and the operation that says so.
+pub(super) struct Leaving<'a> {
+    pub(super) table: &'a str,
+    pub(super) id_text: &'a str,
+    pub(super) moved: OpId,
+}
+
+/// The late edits of rows that have left a document, in the order of the rows. `actors` are those that operations name.
+pub(super) fn late_edits(
+    document: &Automerge,
+    places: &mut Places,
+    actors: &[Bytes],
+    rows: &[Leaving<'_>],
+) -> Vec<Vec<LateEdit>> {
+    let move_of = |row: &Leaving<'_>| {
+        let author = actors.get(row.moved.actor as usize).map(|actor| ActorId::from(&actor[..]))?;
+        document.hash_for_opid(&ObjId::Id(row.moved.counter.into(), author, 0))
+    };
+    let moves: Vec<_> = rows.iter().map(move_of).collect();
+    let beside: BTreeMap<_, _> = moves.iter().flatten().map(|move_| (*move_, beside(document, *move_))).collect();
+    let touched = touched_by(document, places, &beside);
+    let of = |(row, move_): (&Leaving<'_>, Option<automerge::ChangeHash>)| {
+        let beside = move_.and_then(|move_| beside.get(&move_)).map_or(&[][..], Vec::as_slice);
+        let name: RowName = (row.table.into(), row.id_text.into());
+        let is_about = |place: &usize| touched.get(&beside[*place].hash).is_some_and(|rows| rows.contains(&name));
+        let about: Vec<usize> = (0..beside.len()).filter(is_about).collect();
+        if about.is_empty() { Vec::new() } else { edits_of(document, row, beside, &about) }
+    };
+    rows.iter().zip(moves).map(of).collect()
+}
+
+/// The rows that changes are about which are beside moves.
+fn touched_by(
+    document: &Automerge,
+    places: &mut Places,
+    beside: &BTreeMap<automerge::ChangeHash, Vec<Concurrent>>,
+) -> BTreeMap<automerge::ChangeHash, BTreeSet<RowName>> {
+    let wanted: BTreeSet<_> = beside.values().flatten().map(|change| change.hash).collect();
+    let mut touched = BTreeMap::new();
+    let mut look = |since: &[automerge::ChangeHash]| {
+        // Automerge goes through the whole document for any number of changes.
+        for change in document.get_changes(since).into_iter().filter(|change| wanted.contains(&change.hash())) {
+            let hash = change.hash();
+            touched.entry(hash).or_insert_with(|| places.touched_rows(document, &[change], &[]));
+        }
+    };
+    let moves: Vec<_> = beside.iter().filter(|(_, beside)| !beside.is_empty()).map(|(move_, _)| *move_).collect();
+    if moves.len() > FEW {
+        look(&[]);
+    } else {
+        moves.iter().for_each(|move_| look(&[*move_]));
+    }
+    touched
+}
+
+/// The message of a change says which one it makes again, and of which row.
+const MESSAGE: &str = "late edit ";
+
+fn message(original: &ChangeHash, id_text: &str) -> String {
+    let original: String = original.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{MESSAGE}{original} of {id_text}")
+}
+
+fn read_message(message: &str) -> Option<(ChangeHash, &str)> {
+    let (text, id_text) = message.strip_prefix(MESSAGE)?.split_once(" of ")?;
+    let text: &[u8; 64] = text.as_bytes().try_into().ok()?;
+    let digit = |at: usize| char::from(text[at]).to_digit(16).map(|digit| digit as u8);
+    let mut original = ChangeHash::default();
+    for (place, byte) in original.iter_mut().enumerate() {
+        *byte = 16 * digit(2 * place)? + digit(2 * place + 1)?;
+    }
+    Some((original, id_text))
+}
+
+/// The changes that are made beside a move, neither before nor after it: each with what it follows of them.
+struct Concurrent {
+    hash: automerge::ChangeHash,
+    follows: Vec<automerge::ChangeHash>,
+    time: i64,
+    /// The change that it makes again, if it does.
+    again: Option<ChangeHash>,
+}
+
+/// The changes that are neither before a change nor after it, each after those that it follows.
+fn beside(document: &Automerge, move_: automerge::ChangeHash) -> Vec<Concurrent> {
+    let mut after = BTreeSet::from([move_]);
+    let mut beside = Vec::new();
+    for change in document.get_changes_meta(&[move_]) {
+        if change.deps.iter().any(|hash| after.contains(hash)) {
+            after.insert(change.hash);
+        } else if change.hash != move_ {
+            let again = change.message.as_deref().and_then(read_message).map(|(original, _)| original);
+            beside.push(Concurrent { hash: change.hash, follows: change.deps, time: change.timestamp, again });
+        }
+    }
+    beside
+}
+
+/// What some of the changes beside a move have written to a row.
+fn edits_of(document: &Automerge, row: &Leaving<'_>, beside: &[Concurrent], about: &[usize]) -> Vec<LateEdit> {
+    let places: FlatMap<_, _> = beside.iter().zip(0..).map(|(change, place)| (change.hash, place)).collect();
+    let read = |heads: &[automerge::ChangeHash]| {
+        let (_, map) = document.get_at(ROOT, row.table, heads).ok()??;
+        read_row_at(document, Some(heads), &map, row.id_text, &mut Actors::default())
+    };
+    let mut edits: Vec<LateEdit> = Vec::new();
+    for change in about.iter().map(|&place| &beside[place]).take(EDITS) {
+        let (Some(before), Some(after)) = (read(&change.follows), read(&[change.hash])) else { continue };
+        if before.fields == after.fields {
+            continue; // it has deleted it, or moved it elsewhere
+        }
+        let mut kinds = Kinds::default();
+        kinds.add(&after);
+        let below = below(beside, &places, change);
+        let follows = edits.iter().map(|edit| edit.change).filter(|hash| below.contains(hash)).collect();
+        let original = change.again.unwrap_or(change.hash.0);
+        let (change, time) = (change.hash.0, change.time);
+        edits.push(LateEdit { change, time, original, follows, before: before.fields, after: after.fields, kinds });
+    }
+    edits
+}
+
+/// What a change follows, and what that follows, as far as it is beside the move, too.
+fn below(
+    beside: &[Concurrent],
+    places: &FlatMap<automerge::ChangeHash, usize>,
+    change: &Concurrent,
+) -> BTreeSet<ChangeHash> {
+    let mut below = BTreeSet::new();
+    let mut next = vec![change];
+    while let Some(change) = next.pop() {
+        let follows = change.follows.iter().filter_map(|hash| places.get(hash)).map(|&place| &beside[place]);
+        next.extend(follows.filter(|change| below.insert(change.hash.0)));
+    }
+    below
+}
+
+/// A row that has come into a document, and its late edits, which come after it.
+pub(super) struct Arrival<'a> {
+    document: DocumentId,
+    /// The row to which the document belongs.
+    root: Option<String>,
+    left: &'a LeftRow,
+    /// The change that has brought it.
+    arrival: automerge::ChangeHash,
+    /// What was made again in the document, whatever way it came: a row may go in circles.
+    there: FlatMap<ChangeHash, automerge::ChangeHash>,
+    /// By edits, the changes that were made of them.
+    made: FlatMap<ChangeHash, automerge::ChangeHash>,
+    next: usize,
+}
+
+impl<'a> Arrival<'a> {
+    /// Of a row that is in a document; `None`, if it is not, or if it is another one that has the same id.
+    pub(super) fn find(
+        into: &Automerge,
+        document: DocumentId,
+        root: Option<String>,
+        left: &'a LeftRow,
+    ) -> Option<Self> {
+        let (_, table) = into.get(ROOT, &left.table).ok()??;
+        let mut actors = Actors::default();
+        let mut reader = RowReader { document: into, heads: None, actors: &mut actors };
+        let maps = reader.maps(&table, &left.id_text)?;
+        let origin = reader.entry(&maps, mark::ORIGIN);
+        let origin = origin.and_then(|(origin, _)| origin.as_str().map(str::to_string)).or_else(|| root.clone());
+        if origin.as_deref() != Some(&left.origin) {
+            return None;
+        }
+        let arrival = into.hash_for_opid(maps.first()?)?;
+        let since = into.get_changes_meta(&[arrival]);
+        let again = |change: &automerge::ChangeMetadata<'_>| {
+            let (original, id_text) = read_message(change.message.as_deref()?)?;
+            (id_text == left.id_text).then_some((original, change.hash))
+        };
+        // Two devices that did not know all of each other may have made one again in two ways: the same is taken for it.
+        let mut there: Vec<_> = since.iter().filter_map(again).collect();
+        there.sort_unstable();
+        there.dedup_by_key(|(original, _)| *original);
+        let there = there.into_iter().collect();
+        Some(Arrival { document, root, left, arrival, there, made: FlatMap::new(), next: 0 })
+    }
+
+    /// The next change that the document has not. It has to be put into it before the one after that is made.
+    pub(super) fn next(&mut self, into: &Automerge) -> Option<Vec<u8>> {
+        while let Some(edit) = self.left.edits.get(self.next) {
+            self.next += 1;
+            if let Some(hash) = self.there.get(&edit.original) {
+                self.made.insert(edit.change, *hash);
+            } else if into.get_change_meta_by_hash(&automerge::ChangeHash(edit.original)).is_none()
+                && let Some((hash, chunk)) = self.change(into, edit)
+            {
+                self.made.insert(edit.change, hash);
+                return Some(chunk);
+            }
+        }
+        None
+    }
+
+    fn change(&self, into: &Automerge, edit: &LateEdit) -> Option<(automerge::ChangeHash, Vec<u8>)> {
+        // Of those that it follows, the last ones; some may have come to nothing.
+        let is_made = |other: &&LateEdit| edit.follows.contains(&other.change) && self.made.contains_key(&other.change);
+        let made: Vec<&LateEdit> = self.left.edits.iter().filter(is_made).collect();
+        let is_last = |one: &&&LateEdit| made.iter().all(|other| !other.follows.contains(&one.change));
+        let mut heads: Vec<_> = made.iter().filter(is_last).map(|last| self.made[&last.change]).collect();
+        heads.sort_unstable();
+        if heads.is_empty() {
+            heads.push(self.arrival);
+        }
+        let mut actors = Actors::default();
+        let (_, table) = into.get_at(ROOT, &self.left.table, &heads).ok()??;
+        let row = read_row_at(into, Some(&heads), &table, &self.left.id_text, &mut actors)?;
+        let fields = self.fields(&row, edit);
+        if fields == row.fields {
+            return None;
+        }
+        let below = heads.iter().map(|head| into.get_change_meta_by_hash(head)).collect::<Option<Vec<_>>>()?;
+        let max_op = below.iter().map(|change| change.max_op).max()?;
+        let first_op = u32::try_from(max_op).ok()?.checked_add(1)?;
+        let dependencies: Vec<ChangeHash> = heads.iter().map(|head| head.0).collect();
+        let mut name = [b"holdfast late edit ", &self.document[..], &edit.change].concat();
+        name.extend(dependencies.iter().flatten());
+        name.extend_from_slice(self.left.id_text.as_bytes());
+        let author = actors.place(&sha256(&name)[..16]);
+        let mut kinds = edit.kinds.clone();
+        kinds.add(&row);
+        let names = Names::new();
+        let [before, after] = [&row.fields, &fields].map(|it| document::encode(&Value::Object(it.clone()), &names));
+        let mut stamps = row.stamps;
+        let mut encoder = ChangeEncoder::default();
+        let mut editor = Editor { encoder: &mut encoder, names: &names, kinds: &kinds, author, first_op };
+        let (before, after) = (Document::new(&before).object().ok()?, Document::new(&after).object().ok()?);
+        editor.update_row(&mut stamps, before, after, &[]).ok()?;
+        let message = message(&edit.original, &self.left.id_text);
+        let head = Head {
+            actors: actors.list(),
+            author,
+            sequence: 1,
+            first_op,
+            time: edit.time,
+            message: &message,
+            dependencies: &dependencies,
+        };
+        let change = encoder.finish(&head);
+        Some((automerge::ChangeHash(change.hash), change.bytes))
+    }
+
+    /// The fields of a row with what the edit has changed.
+    fn fields(&self, row: &MergedRow, edit: &LateEdit) -> FlatMap<String, Value> {
+        let mut fields = row.fields.clone();
+        let names: BTreeSet<&String> = edit.before.keys().chain(edit.after.keys()).collect();
+        for name in names {
+            let ours = row.fields.get(name);
+            // Where it lies is not for others to say.
+            if self.root.is_some() && ours.and_then(Value::as_str) == self.root.as_deref() {
+                continue;
+            }
+            let kind = edit.kinds.kind_of(name);
+            match brought(edit.before.get(name), edit.after.get(name), ours, kind) {
+                Some(value) => drop(fields.insert(name.clone(), value)),
+                None => drop(fields.remove(name)),
+            }
+        }
+        fields
+    }
+}
