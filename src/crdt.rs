@@ -30,7 +30,7 @@ pub(crate) use op::{Action, ActorId, Key, Object, Op, OpId};
 pub(crate) use rest::WholeRow;
 pub(crate) use stamp::{Item, Parts, RowStamps, Stamp};
 pub(crate) use state::{DocumentId, DocumentState, TableMap, genesis, table_map};
-pub(crate) use stored_row::{HiddenRow, Marks, Rest, StoredRow, Why, is_noted};
+pub(crate) use stored_row::{HiddenRow, Marks, Rest, StoredRow, Why, is_judged, is_noted};
 
 // What only the docs worker needs, and tests.
 #[cfg(any(test, feature = "docs"))]

@@ -311,6 +311,11 @@ pub fn long_of_changes(key: &[u8]) -> Vec<u8> {
 /// What all such keys start with.
 pub const NOTED_PREFIX: &[u8] = &[NOTED];
 
+/// What those start with that speak of rows of a table.
+pub fn noted_prefix(table: TableId) -> [u8; PREFIX_LENGTH] {
+    prefix(NOTED, table.0)
+}
+
 /// The row id that an id key names.
 pub fn id_of(key: &[u8]) -> Option<RowId> {
     let tail: &[u8; 16] = key.get(PREFIX_LENGTH..)?.try_into().ok()?;

@@ -5,7 +5,7 @@ use super::inner::Inner;
 use super::mailbox::{Status, Word};
 use crate::bytes::Bytes;
 use crate::keyspace::Root;
-use crate::tab::{Obstacle, Tab, TransactionId, conflicts_json, problems_json};
+use crate::tab::{Obstacle, Tab, TransactionId, conflicts_json, deleted_json, problems_json};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
@@ -32,6 +32,13 @@ impl Engine {
             });
             list_of(news)
         })
+    }
+
+    /// Whether of a row that is kept and not shown something else was saved since this was asked last. To be asked before
+    /// `documentNews`.
+    #[wasm_bindgen(js_name = hiddenNews)]
+    pub fn hidden_news(&self) -> bool {
+        self.shared.look(|inner| inner.tab.take_hidden_news())
     }
 
     /// The documents that are here: a list of `[root, id, root's id, isShared, missing tables]`, or a status.
@@ -176,6 +183,16 @@ impl Engine {
     /// The rows that are kept and not shown: JSON text, or a status.
     pub fn problems(&self) -> JsValue {
         self.asked(|inner| Ok(problems_json(&inner.tab.problems()?).into()))
+    }
+
+    /// The rows of a table that were deleted and can come back: JSON text, or a status.
+    pub fn deleted(&self, table: u32) -> JsValue {
+        self.asked(|inner| {
+            let schema = inner.tab.schema().clone();
+            let table = inner.tables.get(table as usize).and_then(|name| schema.table(name));
+            let rows = table.map_or_else(|| Ok(Vec::new()), |table| inner.tab.deleted_rows(table.id))?;
+            Ok(deleted_json(&rows).into())
+        })
     }
 
     /// The root of the document in which a row of this id lies: its bytes, null, or a status.

@@ -137,8 +137,14 @@ fn read_slice(bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Bytes, Malformed
     Ok(bytes.slice(end - length..end))
 }
 
-/// Whether people want to know of what is stored, or a new schema: a row that is hidden for another reason than that it is
-/// deleted, and one of whose fields some are not known. Such ones have a key of their own.
+/// Whether people want to know of what is stored, or a new schema: one that [`is_judged`], and a row that is deleted and has
+/// not left. Such ones have a key of their own.
 pub(crate) fn is_noted(stored: &[u8]) -> bool {
+    is_judged(stored) || stored.first().is_some_and(|kind| kind & (VISIBILITY | MOVED_TO) == 1)
+}
+
+/// Whether a new schema may say something else of what is stored: of a row that is hidden for another reason than that it is
+/// deleted, and of one of whose fields some are not known.
+pub(crate) fn is_judged(stored: &[u8]) -> bool {
     stored.first().is_some_and(|kind| kind & VISIBILITY > 1 || kind & REST > 0)
 }

@@ -1,6 +1,6 @@
 //! What the page tells the docs worker of CRDT documents, and people of rows in them.
 
-use super::merging::{MergeDraft, MergedKey};
+use super::merging::{MergeDraft, MergedKey, fits};
 use super::synced::{Before, DocumentNews, home};
 use super::transaction::{Obstacle, Row, find_row};
 use super::{Tab, TransactionId};
@@ -43,6 +43,15 @@ pub(crate) struct Problem {
     pub(crate) fields: Value,
 }
 
+/// A row that was deleted and can come back.
+pub(crate) struct DeletedRow {
+    pub(crate) id_text: String,
+    /// The row whose document it lies in.
+    pub(crate) root_text: String,
+    /// The fields that it would come back with.
+    pub(crate) fields: Value,
+}
+
 /// A place in a row that was written at the same time elsewhere.
 pub(crate) struct Conflict {
     /// Names of fields, and positions in arrays.
@@ -63,6 +72,11 @@ impl Tab {
     /// What was saved of documents since this was asked last; `None`: all has to be looked at again.
     pub(crate) fn take_document_news(&mut self) -> Option<Vec<DocumentNews>> {
         self.documents.news.take()
+    }
+
+    /// Whether of a row that is kept and not shown something else was saved since this was asked last.
+    pub(crate) fn take_hidden_news(&mut self) -> bool {
+        self.documents.news.take_hidden()
     }
 
     /// The documents that are here.
@@ -159,21 +173,13 @@ impl Tab {
     pub(crate) fn problems(&mut self) -> Result<Vec<Problem>, Obstacle> {
         let schema = self.committed.schema.clone();
         let mut problems = Vec::new();
-        for (key, _) in self.crdt_entries(keyspace::NOTED_PREFIX, TableId(0))? {
-            let Some(stored_key) = keyspace::stored_key(&key) else { continue };
+        for (key, judged_by) in self.crdt_entries(keyspace::NOTED_PREFIX, TableId(0))? {
             let (Some(Kind::Noted(table)), Some(row)) = (keyspace::kind(&key), key.get(..21).and_then(keyspace::id_of))
             else {
                 continue;
             };
-            let Some(table) = schema.table_by_id(table) else { continue };
-            let generation = self.generation();
-            let stored = self.committed.view.get(&mut self.cache, &stored_key);
-            let stored = stored.map_err(|error| self.obstacle(error, generation, table.id))?;
-            let Some(StoredRow { hidden: Some(hidden), .. }) =
-                stored.and_then(|stored| StoredRow::decode(&stored).ok())
-            else {
-                continue;
-            };
+            let Some(table) = schema.table_by_id(table).filter(|_| !judged_by.is_empty()) else { continue };
+            let Some(StoredRow { hidden: Some(hidden), .. }) = self.noted_row(&key, table.id)? else { continue };
             let (kind, message) = match hidden.why {
                 Why::Deleted => continue,
                 Why::Duplicate => {
@@ -203,6 +209,34 @@ impl Tab {
             });
         }
         Ok(problems)
+    }
+
+    /// The rows of a table that were deleted and can come back: which have not left, and fit the schema as it is now.
+    pub(crate) fn deleted_rows(&mut self, table: TableId) -> Result<Vec<DeletedRow>, Obstacle> {
+        let schema = self.committed.schema.clone();
+        let mut deleted = Vec::new();
+        let Some(table) = schema.table_by_id(table) else { return Ok(deleted) };
+        for (key, _) in self.crdt_entries(&keyspace::noted_prefix(table.id), table.id)? {
+            // Longer ones speak of copies that it has left elsewhere.
+            let Some(row) = keyspace::id_of(&key) else { continue };
+            let Some(StoredRow { hidden: Some(hidden), marks, .. }) = self.noted_row(&key, table.id)? else { continue };
+            let is_gone = hidden.why == Why::Deleted && marks.moved_to.is_none();
+            if !is_gone || !fits(&schema, table, &hidden.document) {
+                continue;
+            }
+            deleted.push(DeletedRow {
+                id_text: id::encode(table.number, &row),
+                root_text: text_of(&schema, hidden.root),
+                fields: Document::new(&hidden.document).to_value(&schema.names).unwrap_or(Value::Null),
+            });
+        }
+        Ok(deleted)
+    }
+
+    /// The row that such a key speaks of.
+    fn noted_row(&mut self, noted: &[u8], table: TableId) -> Result<Option<StoredRow>, Obstacle> {
+        let Some(key) = keyspace::stored_key(noted) else { return Ok(None) };
+        Ok(self.crdt_entry(&key, table)?.and_then(|stored| StoredRow::decode(&stored).ok()))
     }
 
     /// What was written to a row at the same time as what it shows.
@@ -339,6 +373,15 @@ pub(crate) fn problems_json(problems: &[Problem]) -> String {
             ("message", text(&problem.message)),
             ("fields", problem.fields.clone()),
         ])
+    });
+    json(Value::Array(entries.collect()))
+}
+
+/// Deleted rows as JSON text: `[{ id, root, fields }]`.
+pub(crate) fn deleted_json(rows: &[DeletedRow]) -> String {
+    let entries = rows.iter().map(|row| {
+        let text = |text: &str| Value::from(text);
+        object(&[("id", text(&row.id_text)), ("root", text(&row.root_text)), ("fields", row.fields.clone())])
     });
     json(Value::Array(entries.collect()))
 }

@@ -196,7 +196,7 @@ impl Tab {
             else {
                 continue;
             };
-            if *judged_by != version.to_be_bytes() && rows.last() != Some(&(table, row)) {
+            if !judged_by.is_empty() && *judged_by != version.to_be_bytes() && rows.last() != Some(&(table, row)) {
                 rows.push((table, row));
             }
         }
@@ -338,8 +338,8 @@ impl Tab {
         }
         for (key, stored) in next {
             let before = stored_before(&key);
-            // What is noted says by which schema it was judged.
-            if before != Some(&stored) || crdt::is_noted(&stored) {
+            // What is noted of it says by which schema it was judged.
+            if before != Some(&stored) || crdt::is_judged(&stored) {
                 draft.rows.push(MergedKey { before: Before::of(before), key, stored: Some(stored) });
             }
         }
@@ -416,6 +416,13 @@ impl Copy {
     }
 }
 
+/// Whether a document could be inserted.
+pub(super) fn fits(schema: &Schema, table: &Table, document: &Bytes) -> bool {
+    let mut copy = document.to_vec();
+    document::canonicalize(&mut copy, &schema.names, Purpose::Insert).is_ok()
+        && schema.check(table, &Document::new(document)).is_ok()
+}
+
 /// A row that came from elsewhere as one of its table, if it fits: without the fields that the table does not know.
 fn fitting(
     schema: &Schema,
@@ -426,11 +433,7 @@ fn fitting(
     if !(creation_time > 0.0 && creation_time.is_finite()) {
         return None;
     }
-    let fits = |document: &Bytes| {
-        let mut copy = document.to_vec();
-        document::canonicalize(&mut copy, &schema.names, Purpose::Insert).is_ok()
-            && schema.check(table, &Document::new(document)).is_ok()
-    };
+    let fits = |document: &Bytes| fits(schema, table, document);
     let document = whole.document(&schema.names);
     if fits(&document) {
         return Some((document, whole, None));

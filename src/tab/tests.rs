@@ -6,6 +6,7 @@ mod afterwards;
 mod checkpoints;
 mod connection;
 mod damage;
+mod deleted;
 #[cfg(not(target_arch = "wasm32"))] // beside automerge
 mod devices;
 mod failing;

@@ -8,7 +8,7 @@ use super::{Base, Document, Own, SyncedChange, home, value_of};
 use crate::bytes::{Bytes, Malformed};
 use crate::crdt::{
     Action, ActorId, ChangeEncoder, ChangeHash, DocumentId, DocumentState, Editor, Head, Key, Marks, Object, Op, OpId,
-    StoredRow, TableMap, genesis, is_noted, table_map,
+    StoredRow, TableMap, genesis, is_judged, is_noted, table_map,
 };
 use crate::flat_map::FlatMap;
 use crate::id;
@@ -342,10 +342,11 @@ impl<'a> Drafts<'a> {
     pub(super) fn finish(self, sequence: u64) -> (Vec<CrdtEntry>, Vec<(Root, Document)>) {
         let mut entries = self.notes;
         for DraftRow { key, stored, before } in self.rows {
-            let is_noted = stored.as_ref().is_some_and(|stored| is_noted(stored));
-            if is_noted || before.is_noted {
-                let version = self.committed.schema.version;
-                let value = is_noted.then(|| Bytes::from(&version.to_be_bytes()[..]));
+            let noted = stored.as_ref().filter(|stored| is_noted(stored));
+            if noted.is_some() || before.is_noted {
+                let version = self.committed.schema.version.to_be_bytes();
+                // No schema says anything else of what is deleted.
+                let value = noted.map(|stored| Bytes::from(if is_judged(stored) { &version[..] } else { &[] }));
                 let is_new = !before.is_noted;
                 entries.push(CrdtEntry { key: Bytes::new(keyspace::noted_key(&key)), value, is_new });
             }

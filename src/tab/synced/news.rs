@@ -2,7 +2,7 @@
 
 use crate::bytes::Bytes;
 use crate::crdt::{ActorId, DocumentId, DocumentState};
-use crate::keyspace::Root;
+use crate::keyspace::{self, Root};
 use crate::log::Record;
 
 /// What was saved of a document.
@@ -23,6 +23,8 @@ pub(crate) struct News {
     list: Vec<DocumentNews>,
     /// Something was saved that nobody could tell of.
     is_lost: bool,
+    /// Whether it was also of rows that are kept and not shown.
+    has_hidden: bool,
     /// Whether whoever follows was told that there are some.
     is_told: bool,
 }
@@ -37,6 +39,7 @@ impl News {
         if !self.is_followed {
             return;
         }
+        self.has_hidden |= record.crdt.iter().any(|entry| entry.key.starts_with(keyspace::NOTED_PREFIX));
         for entry in &record.crdt {
             let (Some(root), Some(value)) = (Root::of(&entry.key), &entry.value) else { continue };
             if !entry.key.starts_with(&root.changes_prefix()) {
@@ -55,13 +58,20 @@ impl News {
     /// Others have saved what this tab has not seen.
     pub(crate) fn lose(&mut self) {
         self.is_lost = self.is_followed;
+        self.has_hidden = self.is_followed;
         self.list.clear();
     }
 
     /// Whether there are some that nobody was told of yet.
     pub(crate) fn tell(&mut self) -> bool {
-        let is_any = self.is_lost || !self.list.is_empty();
+        let is_any = self.is_lost || self.has_hidden || !self.list.is_empty();
         is_any && !std::mem::replace(&mut self.is_told, true)
+    }
+
+    /// Whether there are some of rows that are kept and not shown, since this was asked last. To be asked before
+    /// [`Self::take`].
+    pub(crate) fn take_hidden(&mut self) -> bool {
+        std::mem::take(&mut self.has_hidden)
     }
 
     /// Takes the news; `None`: all has to be looked at again.

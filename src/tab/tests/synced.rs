@@ -12,19 +12,21 @@ use crate::keyspace::{self, Kind, Root, RowId, TableId};
 use crate::random::{Random, seeds};
 use crate::schema::SchemaDefinition;
 use crate::store::{Direction, ReadError};
+use crate::tab::documents::DeletedRow;
 use crate::tab::synced::home;
 use crate::value::Value;
 use automerge::{Automerge, ReadDoc};
+use std::collections::BTreeSet;
 
-fn typed(kind: &str) -> Value {
+pub(super) fn typed(kind: &str) -> Value {
     object(&[("type", string(kind))])
 }
 
-fn reference(table: &str) -> Value {
+pub(super) fn reference(table: &str) -> Value {
     object(&[("type", string("id")), ("tableName", string(table))])
 }
 
-fn table(name: &str, fields: &[(&str, Value, bool)], indexes: &[&str]) -> Value {
+pub(super) fn table(name: &str, fields: &[(&str, Value, bool)], indexes: &[&str]) -> Value {
     let fields: Vec<_> = fields
         .iter()
         .map(|(name, kind, is_optional)| {
@@ -250,6 +252,20 @@ pub(super) fn entries(world: &mut World, tab: usize, prefix: &[u8], is_current: 
     }
 }
 
+/// What a tab lists as deleted.
+pub(super) fn deleted_rows(world: &mut World, tab: usize, table: TableId) -> Vec<DeletedRow> {
+    loop {
+        match world.tabs[tab].deleted_rows(table) {
+            Ok(rows) => return rows,
+            Err(Obstacle::Missing(pages)) => {
+                world.tabs[tab].load(pages);
+                world.settle();
+            }
+            Err(obstacle) => panic!("{obstacle:?}"),
+        }
+    }
+}
+
 pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usize {
     let schema = world.tabs[tab].committed.schema.clone();
     let mut rows: FlatMap<(TableId, RowId), (f64, Bytes)> = FlatMap::new();
@@ -273,6 +289,8 @@ pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usiz
     let mut seen = 0;
     let mut copies: FlatMap<(TableId, RowId), Vec<crdt::Copy>> = FlatMap::new();
     let mut homes: FlatMap<(TableId, RowId), Root> = FlatMap::new();
+    // What was deleted, and has not left.
+    let mut deleted: FlatMap<TableId, BTreeSet<String>> = FlatMap::new();
     let roots: Vec<_> = entries(world, tab, &[0x50], false);
     for (key, value) in roots {
         let root = Root::of(&key).expect("a root");
@@ -307,6 +325,9 @@ pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usiz
                     }
                     Some(hidden) => hidden.root == root,
                 };
+                if at_home && theirs.stamps.deleted.is_some() && theirs.moved_to.is_none() {
+                    deleted.or_default(table.id).insert(id_text.clone());
+                }
                 let left = &remains.get(&(table.id, id, root));
                 assert_eq!(at_home, left.is_none(), "{hint}: it is in one document, and has left others");
                 let is_gone = theirs.stamps.deleted.is_some() || theirs.stamps.moved.is_some();
@@ -337,6 +358,12 @@ pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usiz
                 seen += 1;
             }
         }
+    }
+    for table in schema.tables() {
+        let listed = deleted_rows(world, tab, table.id);
+        let ids: BTreeSet<String> = listed.iter().map(|row| row.id_text.clone()).collect();
+        assert_eq!(listed.len(), ids.len(), "{hint}: once");
+        assert_eq!(ids, deleted.get(&table.id).cloned().unwrap_or_default(), "{hint}: deleted {}", table.name);
     }
     for (row, copies) in &copies {
         let home = homes[row];
