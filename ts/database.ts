@@ -34,7 +34,6 @@ import { currentReader, Executor, goOn } from "./reads.js";
 import type { DatabaseStats, RepairReport, VerifyOptions, VerifyReport } from "./reports.js";
 import type { MutationOptions } from "./run.js";
 import type { Scope } from "./scope.js";
-import type { DatabaseSync } from "./sync/database_sync.js";
 import { notSynced } from "./sync_part.js";
 import { systemReader } from "./system.js";
 import {
@@ -74,6 +73,16 @@ export interface MutateOptions {
   timeoutMs?: number;
 }
 
+/** What a database is made of. */
+export type DatabaseParts = [
+  wasm: Wasm,
+  bridge: Bridge,
+  contexts: Contexts,
+  options: EngineOptions,
+  /** How long one run of a mutation's function may last. */
+  timeoutMs: number,
+];
+
 /**
  * An open database. Made by `openDatabase`.
  *
@@ -94,7 +103,6 @@ export class Database<DataModel extends GenericDataModel> {
   readonly #executor: Executor;
   readonly #contexts: Contexts;
   readonly #timeoutMs: number;
-  readonly #sync: DatabaseSync | undefined;
   /** @internal What makes live queries. */
   readonly source: LiveSource;
   /**
@@ -132,15 +140,7 @@ export class Database<DataModel extends GenericDataModel> {
   #closing: Promise<void> | undefined;
 
   /** @internal Use `openDatabase`. */
-  constructor(
-    wasm: Wasm,
-    bridge: Bridge,
-    contexts: Contexts,
-    options: EngineOptions,
-    timeoutMs: number,
-    sync: DatabaseSync | undefined,
-  ) {
-    this.#sync = sync;
+  constructor(...[wasm, bridge, contexts, options, timeoutMs]: DatabaseParts) {
     this.name = options.name;
     this.#wasm = wasm;
     this.#bridge = bridge;
@@ -408,10 +408,9 @@ export class Database<DataModel extends GenericDataModel> {
 
   // ---- synced tables ----
 
-  /** What a database with synced tables can do beyond others. Throws `NotSupported` if it has none. */
-  get sync(): DatabaseSync {
-    if (this.#sync === undefined) throw notSynced();
-    return this.#sync;
+  /** What a database with synced tables has, a `SyncedDatabase`. Throws `NotSupported` here. */
+  protected get sync(): unknown {
+    throw notSynced();
   }
 
   // ---- files ----

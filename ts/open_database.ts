@@ -13,6 +13,7 @@ import { headStart } from "./head_start.js";
 import { readOptions, readSizes } from "./options.js";
 import { type DataModelOf, type ExportableSchema, toDefinition } from "./schema.js";
 import { checkedTimeout } from "./transactions.js";
+import type { SyncedDatabase } from "./sync/synced_database.js";
 import { placeTables, type SyncOption } from "./sync_part.js";
 import { loadWasm, type Wasm, type WasmSource } from "./wasm.js";
 
@@ -99,15 +100,26 @@ const OPTIONS = [
 ] as const;
 
 /**
+ * Opens a database with synced tables, and creates it if there is none. It is ready when the promise is fulfilled.
+ *
+ * ```ts
+ * const db = await openDatabase({ name: "app", schema, sync: { projects: root() } });
+ * ```
+ */
+export function openDatabase<Schema extends ExportableSchema>(
+  options: OpenDatabaseOptions<Schema> & { sync: SyncOption<Schema> },
+): Promise<SyncedDatabase<DataModelOf<Schema>>>;
+/**
  * Opens a database, and creates it if there is none. It is ready when the promise is fulfilled.
  *
  * ```ts
  * const db = await openDatabase({ name: "app", schema });
  * ```
  */
-export async function openDatabase<Schema extends ExportableSchema>(
-  given: OpenDatabaseOptions<Schema>,
-): Promise<Database<DataModelOf<Schema>>> {
+export function openDatabase<Schema extends ExportableSchema>(
+  options: OpenDatabaseOptions<Schema>,
+): Promise<Database<DataModelOf<Schema>>>;
+export async function openDatabase(given: OpenDatabaseOptions<ExportableSchema>): Promise<Database<any>> {
   const options = readOptions(given, "The options of `openDatabase`", OPTIONS);
   const { name, storage = defaultStorage(), durability = "relaxed", mutationTimeoutMs = MUTATION_TIMEOUT_MS } = options;
   if (typeof name !== "string" || name === "" || loneSurrogate(name) >= 0) {
@@ -160,14 +172,8 @@ export async function openDatabase<Schema extends ExportableSchema>(
   }
   endImports(bridge, engineOptions);
   const contexts = new Contexts(bridge, functions, identity);
-  return new Database(
-    wasm,
-    bridge,
-    contexts,
-    engineOptions,
-    timeoutMs,
-    part?.begin(bridge, name, definition.sync ?? {}),
-  );
+  const parts = [wasm, bridge, contexts, engineOptions, timeoutMs] as const;
+  return part?.open(definition.sync!, ...parts) ?? new Database(...parts);
 }
 
 /** IndexedDB where there is a browser; in Node and the like there is none to be missed. */

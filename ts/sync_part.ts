@@ -1,20 +1,20 @@
 /**
  * What the package knows of its part that syncs: `holdfast/sync` brings it along with the placements of tables.
  */
-import type { Bridge } from "./bridge.js";
 import { HoldfastError } from "./errors.js";
 import { entriesOf, invalidSchema } from "./validators.js";
 import type { GenericId } from "./data_model.js";
 import type { DataModelOf, ExportableSchema, SchemaJson } from "./schema.js";
-import type { DatabaseSync } from "./sync/database_sync.js";
+import type { DatabaseParts } from "./database.js";
+import type { SyncedDatabase } from "./sync/synced_database.js";
 import type { Wasm, WasmSource } from "./wasm.js";
 
 /** The part of the package that syncs. */
 export interface SyncPart {
   /** The engine that can. */
   loadWasm(source?: WasmSource): Promise<Wasm>;
-  /** Begins to follow the documents of a database of this name, whose tables are placed so. */
-  begin(bridge: Bridge, name: string, placed: Placed): DatabaseSync;
+  /** A database whose tables are placed so; begins to follow its documents. */
+  open(placed: Placed, ...parts: DatabaseParts): SyncedDatabase<any>;
 }
 
 /** Where the tables of a database lie. */

@@ -125,7 +125,7 @@ test("what Holdfast changes is changed in stock automerge", async (t) => {
   assert.equal(typeof deleted._deleted, "number");
   assert.equal(deleted.notes, "again");
   await assertSameRows(db, peer);
-  await db.sync.restore(task);
+  await db.restore(task);
   await met(peer);
   await assertSameRows(db, peer);
   for (const document of peer.documents) savedAndLoaded(document);
@@ -245,7 +245,7 @@ test("rows that JavaScript adds, replaces and deletes", async (t) => {
   await met(peer);
   assert.equal(await db.get(added), null);
   assert.equal(await db.get(other), null);
-  await db.sync.restore(other);
+  await db.restore(other);
   assert.equal((await db.get(other))!.title, "kept with the deleted");
   // An id that is free again.
   await db.insert("tasks", { _id: task, projectId: project, title: "back" });
@@ -260,7 +260,7 @@ test("what JavaScript marks as deleted is deleted, and can be restored", async (
   await edit((task) => (task._deleted = new Float64(Date.now())));
   assert.equal(await db.get(task), null);
   await assertSameRows(db, peer);
-  await db.sync.restore(task);
+  await db.restore(task);
   await met(peer);
   assert.equal((await row()).title, "paint");
   await edit((task) => (task._deleted = Date.now()));
@@ -293,7 +293,7 @@ test("both write at the same time: one value is shown everywhere, and the other 
     const { title, meta, tags, votes, notes } = await row();
     assert.ok(title === here || title === there);
     const color = meta!.color as string;
-    assert.deepEqual(await db.sync.conflicts(task), [
+    assert.deepEqual(await db.conflicts(task), [
       { path: ["meta", "color"], others: [color === here ? there : here] },
       { path: ["title"], others: [title === here ? there : here] },
     ]);
@@ -312,7 +312,7 @@ test("both write at the same time: one value is shown everywhere, and the other 
       });
     }
     await met(peer);
-    assert.deepEqual(await db.sync.conflicts(task), []);
+    assert.deepEqual(await db.conflicts(task), []);
     await assertSameRows(db, peer);
   }
 });
@@ -342,12 +342,12 @@ test("a row that both begin at the same time is one row", async (t) => {
 
 test("a row that does not fit the schema is told of, and returns when JavaScript mends it", async (t) => {
   const { db, task, peer, edit, row } = await pair(t);
-  const problems = async () => (await db.sync.problems.current()).map(({ kind, table, id }) => ({ kind, table, id }));
+  const problems = async () => (await db.problems().current()).map(({ kind, table, id }) => ({ kind, table, id }));
   const misfit = [{ kind: "misfit" as const, table: "tasks", id: task }];
   await edit((task) => (task.done = "perhaps"));
   assert.equal(await db.get(task), null);
   assert.deepEqual(await problems(), misfit);
-  const { fields, message } = (await db.sync.problems.current())[0]!;
+  const { fields, message } = (await db.problems().current())[0]!;
   assert.equal(fields.done, "perhaps");
   assert.match(message, /done/);
   await edit((task) => (task.done = true));
@@ -388,11 +388,11 @@ test("what no schema knows is not shown, and survives what Holdfast does beside 
   const { _id, _creationTime, ...fields } = await row();
   assert.deepEqual(Object.keys(fields).sort(), ["meta", "notes", "projectId", "tags", "title", "votes"]);
   assert.equal(await db.query("tasks").count(), 1);
-  assert.deepEqual(await db.sync.problems.current(), []);
+  assert.deepEqual(await db.problems().current(), []);
   await db.patch(task, { title: "t", notes: "n", tags: undefined });
   await db.replace(task, { projectId: project, title: "whole", votes: 5 });
   await db.delete(task);
-  await db.sync.restore(task);
+  await db.restore(task);
   await met(peer);
   const document = savedAndLoaded(peer.of(project));
   const { color, _private, $price, größe, list } = document.tasks[task];

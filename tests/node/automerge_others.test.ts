@@ -32,7 +32,7 @@ test("a document that does not say whose it is, or of somebody unknown, is refus
     );
     other.connect(db);
     await until("it is refused", async () => {
-      const problems = await db.sync.problems.current();
+      const problems = await db.problems().current();
       return problems.some(
         ({ kind, id: of, message }) => kind === "refused" && of === keyOf(id) && reason.test(message),
       );
@@ -152,9 +152,9 @@ test("the root of a document may be a string as JavaScript sets it", async (t) =
   peer.connect(db);
   t.after(() => peer.disconnect());
   await until("it is taken in or refused", async () => {
-    return (await db.get(project)) !== null || (await db.sync.problems.current()).length > 0;
+    return (await db.get(project)) !== null || (await db.problems().current()).length > 0;
   });
-  assert.deepEqual(await db.sync.problems.current(), []);
+  assert.deepEqual(await db.problems().current(), []);
   assert.equal((await db.get(project))!.name, "made in JavaScript");
 });
 
@@ -216,7 +216,7 @@ test("a row that does not fit is told of with what is wrong with it", async (t) 
     addRow(document, "tasks", large, { projectId: project, title: "large", file: new Uint8Array(2 ** 20) });
   });
   await met(peer);
-  const problems = new Map((await db.sync.problems.current()).map(({ id, message }) => [id, message]));
+  const problems = new Map((await db.problems().current()).map(({ id, message }) => [id, message]));
   assert.deepEqual([...problems.keys()].sort(), [timeless, large].sort());
   assert.match(problems.get(timeless)!, /_creationTime/);
   assert.match(problems.get(large)!, /large/);

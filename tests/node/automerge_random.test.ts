@@ -198,7 +198,7 @@ for (let seed = 1; seed <= 30; seed += 1) {
     await met(peer);
     await assertSameRows(db, peer);
     assert.deepEqual(
-      (await db.sync.problems.current()).filter(({ kind }) => kind !== "duplicate"),
+      (await db.problems().current()).filter(({ kind }) => kind !== "duplicate"),
       [],
     );
     for (const document of peer.documents) savedAndLoaded(document);
@@ -207,7 +207,7 @@ for (let seed = 1; seed <= 30; seed += 1) {
     const link = linkInMemory(db, newcomer);
     await until("the other database has it", () => link.isSynced);
     // Of copies of which neither speaks of the other each database shows the one that it has known first.
-    const duplicates = [...(await db.sync.problems.current()), ...(await newcomer.sync.problems.current())];
+    const duplicates = [...(await db.problems().current()), ...(await newcomer.problems().current())];
     const hasOneCopy = ({ _id }: { _id: string }) => duplicates.every(({ id }) => id !== _id);
     const rowsById = async (db: Device) =>
       (await db.query("tasks").collect()).filter(hasOneCopy).sort((one, two) => (one._id < two._id ? -1 : 1));

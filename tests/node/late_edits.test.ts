@@ -111,7 +111,7 @@ test("a task that is deleted where it has gone comes back with what was written 
   links[0]!.connect();
   await all();
   assert.equal(await two.get(task), null);
-  await two.sync.restore(task);
+  await two.restore(task);
   await all();
   assert.equal((await one.get(task))!.title, "late");
 });

@@ -78,7 +78,7 @@ test("edits of different fields, items and letters all stay, and live queries fo
   });
   assert.deepEqual(await two.get(task), { _id, _creationTime, projectId, ...fields });
   assert.equal(live.value![0]!.title, "paint it");
-  assert.deepEqual(await one.sync.conflicts(task), []);
+  assert.deepEqual(await one.conflicts(task), []);
   live.stop();
 });
 
@@ -93,11 +93,11 @@ test("of the same field one value wins everywhere, and the other is a conflict u
   assert.equal((await two.get(task))!.title, title);
   const other = title === "one" ? "two" : "one";
   for (const db of [one, two]) {
-    assert.deepEqual(await db.sync.conflicts(task), [{ path: ["title"], others: [other] }]);
+    assert.deepEqual(await db.conflicts(task), [{ path: ["title"], others: [other] }]);
   }
   await two.patch(task, { title: "both" });
   await met(link);
-  assert.deepEqual(await one.sync.conflicts(task), []);
+  assert.deepEqual(await one.conflicts(task), []);
 });
 
 test("an edit of a deleted row is there when it comes back", async (t) => {
@@ -109,11 +109,11 @@ test("an edit of a deleted row is there when it comes back", async (t) => {
   await met(link);
   assert.equal(await one.get(task), null);
   assert.equal(await two.get(task), null);
-  await one.sync.restore(task);
+  await one.restore(task);
   await met(link);
   assert.equal((await one.get(task))!.title, "not lost");
   assert.deepEqual(await two.get(task), await one.get(task));
-  await assert.rejects(one.sync.restore(task), /not deleted/);
+  await assert.rejects(one.restore(task), /not deleted/);
 });
 
 test("a task that two move at once is in one project, the same everywhere, and the other is told of", async (t) => {
@@ -133,8 +133,8 @@ test("a task that two move at once is in one project, the same everywhere, and t
   assert.equal((await two.get(task))!.projectId, projectId);
   const other = projectId === garden ? cellar : garden;
   for (const db of [one, two]) {
-    assert.deepEqual(await db.sync.conflicts(task), [{ path: ["projectId"], others: [other] }]);
-    const problems = await db.sync.problems.current();
+    assert.deepEqual(await db.conflicts(task), [{ path: ["projectId"], others: [other] }]);
+    const problems = await db.problems().current();
     assert.deepEqual(
       problems.map(({ kind, id, root }) => ({ kind, id, root })),
       [{ kind: "duplicate", id: task, root: other }],
@@ -151,7 +151,7 @@ test("a document's history is told, and any of its states can come back", async 
   });
   await one.delete(task);
   await met(link);
-  const history = await two.sync.history(task);
+  const history = await two.history(task);
   assert.deepEqual(
     history.map(({ kind }) => kind),
     ["deleted", "updated", "updated", "inserted"],
@@ -164,14 +164,14 @@ test("a document's history is told, and any of its states can come back", async 
   assert.equal(third!.actor, history[0]!.actor, "one has made both");
   assert.notEqual(third!.actor, second!.actor);
   assert.ok(Math.abs(third!.time - Date.now()) < 60_000);
-  assert.deepEqual(await two.sync.history(task, { limit: 1, before: third! }), [second]);
-  await two.sync.revert(task, second!);
+  assert.deepEqual(await two.history(task, { limit: 1, before: third! }), [second]);
+  await two.revert(task, second!);
   await met(link);
   const { title, votes } = (await one.get(task))!;
   assert.deepEqual({ title, votes }, { title: "two", votes: 1 });
-  assert.equal((await one.sync.history(task))[0]!.kind, "restored");
-  assert.deepEqual(await one.sync.history(one.newId("tasks")), []);
-  await assert.rejects(one.sync.history("nonsense"), /nonsense/);
+  assert.equal((await one.history(task))[0]!.kind, "restored");
+  assert.deepEqual(await one.history(one.newId("tasks")), []);
+  await assert.rejects(one.history("nonsense" as never), /nonsense/);
 });
 
 test("many tabs of a device see what has come", async (t) => {
@@ -186,6 +186,7 @@ test("many tabs of a device see what has come", async (t) => {
 test("a database without synced tables says so", async (t) => {
   const db = await openDatabase({ name: "plain", schema });
   t.after(() => db.close());
+  // @ts-expect-error: only a database that was opened with `sync` has it
   assert.throws(() => db.sync, /no `sync`/);
   const id = await db.insert("projects", { name: "x" });
   await assert.rejects(
@@ -204,7 +205,7 @@ test("a patch with the value that is shown settles a conflict, everywhere", asyn
   await two.patch(task, { title: "blue", tags: ["b"], meta: { color: "blue" } });
   link.connect();
   await met(link);
-  const contested = async (db: Device) => (await db.sync.conflicts(task)).map(({ path }) => path.join("."));
+  const contested = async (db: Device) => (await db.conflicts(task)).map(({ path }) => path.join("."));
   for (const db of both) assert.deepEqual(await contested(db), ["meta.color", "title"]);
   const { title, meta, notes } = (await two.get(task))!;
   await two.patch(task, { notes: notes! }); // nothing that is contested

@@ -53,7 +53,7 @@ test("rubbish from a peer is set aside, named and listed, and everything else go
   }
   end.receive({ type: "documents", ids: [new Uint8Array(3), new Uint8Array(0)] });
   end.receive({ type: "sync", id, message: Uint8Array.of(0x42, 1, 2, 3) });
-  const problems = one.sync.problems;
+  const problems = one.problems();
   await until("they are listed", () => problems.value?.some(({ kind }) => kind === "refused") ?? false);
   for (const { message, id } of problems.value!) {
     assert.match(message, /can't be taken in: ./);
@@ -75,7 +75,7 @@ test("a document that claims somebody's project hides nothing", async (t) => {
   await theirs.insert("projects", { _id: project, name: "theirs" });
   const link = linkInMemory(mine, theirs);
   await until("both have refused", async () => {
-    const lists = await Promise.all([mine, theirs].map((db) => db.sync.problems.current()));
+    const lists = await Promise.all([mine, theirs].map((db) => db.problems().current()));
     return lists.every((list) => list.some(({ kind }) => kind === "refused"));
   });
   assert.equal((await mine.get(project))!.name, "mine");

@@ -10,7 +10,7 @@ import { device, deviceWithTask } from "../fixtures/synced_database.js";
 
 async function withTask(t: TestContext) {
   const device = await deviceWithTask(t);
-  const undo = device.db.sync.undoManager();
+  const undo = device.db.undoManager();
   await undo.ready;
   return { ...device, undo };
 }
@@ -131,14 +131,14 @@ test("what others have written stays", async (t) => {
 
 test("the next manager of its name knows all, also what was taken back", async (t) => {
   const { db, project } = await withTask(t);
-  const undo = db.sync.undoManager({ name: "editor" });
+  const undo = db.undoManager({ name: "editor" });
   await undo.ready;
   for (const to of ["two", "three", "four"]) await db.patch(project, { name: to });
   await undo.undo();
   undo.end();
 
-  const other = db.sync.undoManager({ name: "other" });
-  const again = db.sync.undoManager({ name: "editor" });
+  const other = db.undoManager({ name: "other" });
+  const again = db.undoManager({ name: "editor" });
   await Promise.all([other.ready, again.ready]);
   assert.deepEqual([other.canUndo, again.canUndo, again.canRedo], [false, true, true]);
   await again.redo();
@@ -151,7 +151,7 @@ test("the next manager of its name knows all, also what was taken back", async (
   await again.clear();
   assert.deepEqual([again.canUndo, again.canRedo], [false, false]);
   again.end();
-  const last = db.sync.undoManager({ name: "editor" });
+  const last = db.undoManager({ name: "editor" });
   await last.ready;
   assert.deepEqual([last.canUndo, last.canRedo], [false, false]);
   assert.deepEqual((await db.verify()).problems, []);
@@ -161,7 +161,7 @@ test("a scope leaves the rest alone, and there is a limit", async (t) => {
   const { db, project, task, undo } = await withTask(t);
   undo.end();
   const elsewhere = await db.insert("projects", { name: "garden" });
-  const tasks = db.sync.undoManager({ scope: "tasks" });
+  const tasks = db.undoManager({ scope: "tasks" });
   await db.mutate(async (ctx) => {
     await ctx.db.patch(task, { title: "both" });
     await ctx.db.patch(elsewhere, { name: "yard" });
@@ -170,7 +170,7 @@ test("a scope leaves the rest alone, and there is a limit", async (t) => {
   assert.equal((await db.get(task))?.title, "paint");
   assert.equal((await db.get(elsewhere))?.name, "yard");
   tasks.end();
-  const house = db.sync.undoManager({ scope: [project] });
+  const house = db.undoManager({ scope: [project] });
   await house.ready;
   assert.equal(house.canUndo || house.canRedo, false, "another scope is another stack");
   await db.patch(elsewhere, { name: "garden" });
@@ -183,12 +183,12 @@ test("a scope leaves the rest alone, and there is a limit", async (t) => {
   assert.equal((await db.get(elsewhere))?.name, "garden");
   house.end();
 
-  const two = db.sync.undoManager({ limit: 2, name: "two" });
+  const two = db.undoManager({ limit: 2, name: "two" });
   await Promise.all(["1", "2", "3"].map((name) => db.patch(project, { name })));
   assert.deepEqual([await two.undo(), await two.undo(), await two.undo()], [true, true, false]);
   assert.equal((await db.get(project))?.name, "1");
   two.end();
-  const one = db.sync.undoManager({ limit: 1, name: "two" });
+  const one = db.undoManager({ limit: 1, name: "two" });
   await one.ready;
   await one.redo();
   await one.redo();
@@ -197,8 +197,8 @@ test("a scope leaves the rest alone, and there is a limit", async (t) => {
 
 test("what one manager takes back no other takes back again", async (t) => {
   const { db, task, undo } = await withTask(t);
-  const same = db.sync.undoManager();
-  const other = db.sync.undoManager({ name: "other" });
+  const same = db.undoManager();
+  const other = db.undoManager({ name: "other" });
   await Promise.all([same.ready, other.ready]);
   await db.mutate((ctx) => ctx.db.increment(task, "votes", 5));
   assert.equal(await undo.undo(), true);
@@ -233,7 +233,7 @@ test("a project that is deleted with its tasks comes back with them", async (t) 
 test("what can't be taken back does not stand in the way of the rest", async (t) => {
   const { db, project, task, undo } = await withTask(t);
   undo.end();
-  const tasks = db.sync.undoManager({ scope: "tasks" });
+  const tasks = db.undoManager({ scope: "tasks" });
   await tasks.ready;
   await db.patch(task, { title: "first" });
   await db.delete(task);
@@ -315,7 +315,7 @@ test("wrong options are told", async (t) => {
   const db = await device(t);
   const wrong = (options: object) => {
     assert.throws(
-      () => db.sync.undoManager(options),
+      () => db.undoManager(options),
       (error: HoldfastError) => error.code === "InvalidArgument",
       JSON.stringify(options),
     );

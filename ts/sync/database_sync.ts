@@ -1,72 +1,14 @@
 /**
- * What a database with synced tables can do beyond others.
+ * What is about syncing itself: `db.sync`.
  */
-import { invalidArgument } from "../arguments.js";
 import type { Bridge } from "../bridge.js";
-import type { Value } from "../data_model.js";
-import { decodeText } from "../decode.js";
-import { describe } from "../describe.js";
-import { HoldfastError } from "../errors.js";
+import type { HoldfastError } from "../errors.js";
 import { Status } from "../mailbox.js";
-import { readOptions } from "../options.js";
-import { mutate, notFound, target, TransactionDatabase } from "../transactions.js";
 import type { Scope } from "../scope.js";
-import type { Placed } from "../sync_part.js";
-import { askEngine, type Peer, SyncedDocuments } from "./documents.js";
+import { mutate } from "../transactions.js";
+import { type Peer, SyncedDocuments } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
-import { type Frame, keyOf, type Question } from "./frames.js";
-import { LiveValue } from "./live_value.js";
-import { nameOfTab, UndoManager, type UndoOptions } from "./undo.js";
-
-/** A place in a document that was written at the same time elsewhere, too. */
-export interface Conflict {
-  /** Names of fields, and positions in arrays. */
-  readonly path: readonly (string | number)[];
-  /** The values that were not chosen, and are not shown. */
-  readonly others: readonly unknown[];
-}
-
-/** A row that is kept and not shown, or a document that can't be taken in. */
-export interface Problem {
-  /**
-   * - `misfit`: the schema does not accept it. It returns when schema or row allow;
-   * - `duplicate`: a row of the same id in another document is shown;
-   * - `refused`: what a peer sends of a document can't be taken in.
-   */
-  readonly kind: "misfit" | "duplicate" | "refused";
-  /** Its table; empty for `refused`. */
-  readonly table: string;
-  /** Its id, or that of the document that is refused. */
-  readonly id: string;
-  /** The row in whose document it lies. */
-  readonly root: string;
-  /** What is wrong, for people. */
-  readonly message: string;
-  /** Its fields. */
-  readonly fields: Readonly<Record<string, unknown>>;
-}
-
-/** A change of a document. */
-export interface HistoryEntry {
-  /** Names it. */
-  readonly change: string;
-  /** When it was made, in milliseconds since 1970 and whole seconds, by the clock of the device that made it. */
-  readonly time: number;
-  /** Which session of which device has made it: the same for its changes of one document. */
-  readonly actor: string;
-  /** What it was to the document as a whole. */
-  readonly kind: "inserted" | "updated" | "deleted" | "restored" | "movedAway" | "arrived";
-  /** The fields that it has written, as they were before and are after it; without a value where there was none. */
-  readonly fields: readonly { readonly name: string; readonly before?: unknown; readonly after?: unknown }[];
-}
-
-/** Options of {@link DatabaseSync.history}. */
-export interface HistoryOptions {
-  /** At most so many entries. Default: 100. */
-  readonly limit?: number;
-  /** Only what is older than this entry. */
-  readonly before?: HistoryEntry;
-}
+import { type Frame, keyOf } from "./frames.js";
 
 /** @internal An end of a connection. */
 export interface PeerEnd {
@@ -78,18 +20,16 @@ export interface PeerEnd {
   end(): void;
 }
 
-/** Synced tables of one database. `db.sync`. */
+/** How a database is synced. `db.sync`. */
 export class DatabaseSync {
   readonly #bridge: Bridge;
-  readonly #name: string;
-  readonly #placed: Placed;
-  readonly #documents: SyncedDocuments;
-  readonly #problems: LiveValue<Problem[]>;
-  /** What can be taken back, by names and scopes. */
-  readonly #undo = new Map<string, UndoManager>();
-  /** Documents of peers that can't be taken in. */
-  readonly #refused = new Map<string, Problem>();
+  /** Hears that other rows may be kept and not shown than before, or other documents be refused. */
+  readonly #hiddenChanged: () => void;
 
+  /** @internal Its documents. */
+  readonly documents: SyncedDocuments;
+  /** @internal Why documents of peers can't be taken in, by their ids. */
+  readonly refused = new Map<string, string>();
   /** @internal What peers know it by. */
   readonly device = keyOf(crypto.getRandomValues(new Uint8Array(16)));
 
@@ -97,162 +37,29 @@ export class DatabaseSync {
   readonly settled: Promise<void>;
 
   /** @internal */
-  constructor(bridge: Bridge, name: string, placed: Placed) {
+  constructor(bridge: Bridge, hiddenChanged: () => void) {
     this.#bridge = bridge;
-    this.#name = name;
-    this.#placed = placed;
-    this.#problems = new LiveValue(() => this.#readProblems());
-    this.#documents = new SyncedDocuments(bridge, () => this.#problems.changed());
+    this.#hiddenChanged = hiddenChanged;
+    this.documents = new SyncedDocuments(bridge, hiddenChanged);
     this.settled = this.#settleTables();
-  }
-
-  /** What was written to a document at the same time as what it shows; empty, if nothing was. */
-  async conflicts(tableOrId: string, id?: string): Promise<Conflict[]> {
-    const [table, text] = target("conflicts", tableOrId, id);
-    const answer = await askEngine(this.#bridge, (engine) => {
-      const number = table === undefined ? 0 : this.#bridge.table(table) + 1;
-      return engine.conflicts(this.#bridge.input.writeText(text), number);
-    }).catch((error: unknown) => {
-      throw error instanceof HoldfastError && error.code === "InvalidId" ? notFound(this.#bridge, table, text) : error;
-    });
-    return decodeText(answer as string) as unknown as Conflict[];
-  }
-
-  /** The rows that are kept and not shown, and documents that can't be taken in: a value that follows them. */
-  get problems(): LiveValue<Problem[]> {
-    return this.#problems;
-  }
-
-  /**
-   * What has become of a document, the newest change first, in the document in which it lies now. It takes as long as it
-   * takes to load that: the docs worker does it.
-   */
-  async history(id: string, options: HistoryOptions = {}): Promise<HistoryEntry[]> {
-    const { limit = 100, before } = readOptions(options, "The options of `history`", ["limit", "before"]);
-    if (!Number.isInteger(limit) || limit < 1) {
-      throw invalidArgument(`\`limit\` must be a number of entries, at least 1. Received ${describe(limit)}.`);
-    }
-    const question = { kind: "history", limit, ...(before !== undefined && { before: before.change }) } as const;
-    const text = await this.#ask("history", id, question);
-    return text === "null" ? [] : (decodeText(text) as unknown as HistoryEntry[]);
-  }
-
-  /** Gives a document the fields that it had right after a change, as a new change; one that was deleted comes back. */
-  async revert(id: string, entry: HistoryEntry): Promise<void> {
-    const change = (entry as HistoryEntry | undefined)?.change;
-    if (typeof change !== "string")
-      throw invalidArgument("`revert` takes an entry of `history` as its second argument.");
-    const text = await this.#ask("revert", id, { kind: "at", change });
-    const fields = text === "null" ? null : (decodeText(text) as unknown as Record<string, Value>);
-    if (fields === null) {
-      throw new HoldfastError("NonexistentDocument", `The document ${id} has no such change.`, { details: { id } });
-    }
-    await mutate(
-      this.#bridge,
-      async (scope) => {
-        const database = new TransactionDatabase(this.#bridge, scope);
-        if ((await database.get(id)) === null) await this.restoreIn(scope, undefined, id);
-        await database.replace(id, fields);
-      },
-      { name: "revert", timeoutMs: undefined },
-    );
-  }
-
-  /**
-   * What mutations of this tab write to synced tables from now on, to be taken back one by one, with what such a manager has
-   * noted before the page was loaded again.
-   */
-  undoManager(options: UndoOptions = {}): UndoManager {
-    const known = readOptions(options, "The options of `undoManager`", ["scope", "limit", "name"]);
-    const { scope, limit = 100, name = nameOfTab(this.#name) } = known;
-    if (!Number.isInteger(limit) || limit < 1) {
-      throw invalidArgument(`\`limit\` must be a number of mutations, at least 1. Received ${describe(limit)}.`);
-    }
-    if (typeof name !== "string") throw invalidArgument(`\`name\` must be a string. Received ${describe(name)}.`);
-    const list: readonly unknown[] = scope === undefined ? [] : Array.isArray(scope) ? scope : [scope];
-    const homeOf = (table: unknown) =>
-      typeof table === "string" && Object.hasOwn(this.#placed, table) ? this.#placed[table]!.home : "local";
-    for (const one of list) {
-      const isRow = typeof one === "string" && homeOf(this.#bridge.tableOf(one)) === "root";
-      if (homeOf(one) === "local" && !isRow) {
-        throw invalidArgument(`\`scope\` names synced tables, or rows of \`root()\`. Received ${describe(one)}.`);
-      }
-    }
-    const stack = JSON.stringify([name, ...[...(list as string[])].sort()]);
-    const running = this.#undo.get(stack);
-    if (running?.isOver === false) return running.shared();
-    const database = {
-      restore: (inside: Scope, table: string, id: string) => this.restoreIn(inside, table, id),
-      isRoot: (table: string) => homeOf(table) === "root",
-    };
-    const manager = new UndoManager(
-      this.#bridge,
-      database,
-      stack,
-      list.length > 0 ? (list as string[]) : undefined,
-      limit,
-    );
-    this.#undo.set(stack, manager);
-    return manager;
-  }
-
-  async #ask(method: string, id: string, question: Question): Promise<string> {
-    const [, text] = target(method, id, undefined);
-    const bridge = this.#bridge;
-    const root = await askEngine(bridge, (engine) => engine.rootOf(bridge.input.writeText(text), 0)).catch(() => {
-      throw notFound(bridge, undefined, text);
-    });
-    const table = bridge.tableOf(text);
-    if (root === null || table === undefined) return "null";
-    return this.#documents.ask(root as Uint8Array, table, text, question);
-  }
-
-  /** Brings a document back that was deleted, with what others have changed of it since. */
-  async restore(tableOrId: string, id?: string): Promise<void> {
-    const [table, text] = target("restore", tableOrId, id);
-    await mutate(this.#bridge, (scope) => this.restoreIn(scope, table, text), {
-      name: "restore",
-      timeoutMs: undefined,
-    });
-  }
-
-  /** @internal The same in a mutation. */
-  async restoreIn(scope: Scope, table: string | undefined, id: string): Promise<void> {
-    for (;;) {
-      scope.check();
-      const number = table === undefined ? 0 : this.#bridge.table(table) + 1;
-      const engine = this.#bridge.engine as SyncEngine;
-      const status = engine.restore(scope.transaction, this.#bridge.input.writeText(id), number);
-      if (status === Status.Done) return;
-      if (status === Status.Failed) throw notFound(this.#bridge, table, id);
-      if (status !== Status.Missing) scope.lost();
-      await this.#bridge.ready(this.#bridge.read());
-    }
   }
 
   /** @internal Begins to talk with another database; answers how to pass on what it says, and how to end that. */
   attach(peer: Omit<Peer, "setAside">): PeerEnd {
-    const number = this.#documents.attach({
+    const number = this.documents.attach({
       ...peer,
       setAside: (id, reason) => this.#setAside(id, reason),
     });
     return {
-      receive: (frame) => this.#documents.receive(number, frame),
-      isIdle: () => this.#documents.isIdle,
-      end: () => this.#documents.detach(number),
+      receive: (frame) => this.documents.receive(number, frame),
+      isIdle: () => this.documents.isIdle,
+      end: () => this.documents.detach(number),
     };
   }
 
   #setAside(id: Uint8Array, reason: string): void {
-    const text = keyOf(id);
-    const message = `What a peer sends of a document can't be taken in: ${reason}`;
-    this.#refused.set(text, { kind: "refused", table: "", id: text, root: "", message, fields: {} });
-    this.#problems.changed();
-  }
-
-  async #readProblems(): Promise<Problem[]> {
-    const answer = (await askEngine(this.#bridge, (engine) => engine.problems())) as string;
-    return [...(decodeText(answer) as unknown as Problem[]), ...this.#refused.values()];
+    this.refused.set(keyOf(id), reason);
+    this.#hiddenChanged();
   }
 
   /**

@@ -54,8 +54,8 @@ const ALONE_MS = 30_000;
 /** The documents of a database. The docs worker is begun when there is something to merge. */
 export class SyncedDocuments implements DocumentFollower {
   readonly #bridge: Bridge;
-  /** Hears that something was saved. */
-  readonly #changed: () => void;
+  /** Hears that something else was saved of rows that are kept and not shown. */
+  readonly #hiddenChanged: () => void;
   /** In whose documents are which, by their ids. */
   readonly #roots = new Map<string, { readonly root: Uint8Array; readonly id: Uint8Array }>();
   readonly #peers = new Map<number, Peer>();
@@ -84,9 +84,9 @@ export class SyncedDocuments implements DocumentFollower {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
 
-  constructor(bridge: Bridge, changed: () => void) {
+  constructor(bridge: Bridge, hiddenChanged: () => void) {
     this.#bridge = bridge;
-    this.#changed = changed;
+    this.#hiddenChanged = hiddenChanged;
     bridge.documentsFollowed(this);
     this.#engine.followDocuments();
     this.#wait(QUIET_MS, () => this.#quiet());
@@ -223,7 +223,7 @@ export class SyncedDocuments implements DocumentFollower {
   /** The engine is another one, which has told nobody of anything. */
   renew(): void {
     this.#engine.followDocuments();
-    this.#changed();
+    this.#hiddenChanged();
     if (this.#hub === undefined) return;
     this.#hub.end();
     this.#endQuestions(this.#bridge.fault ?? this.#bridge.ended);
@@ -306,7 +306,7 @@ export class SyncedDocuments implements DocumentFollower {
   /** Passes on what was saved. Called by the engine, in order with the ends of mutations. */
   takeNews(): void {
     const hub = this.#hub;
-    this.#changed();
+    if (this.#engine.hiddenNews()) this.#hiddenChanged();
     const news = this.#engine.documentNews() as
       [Uint8Array, Uint8Array, string, boolean, Uint8Array, Uint8Array[]][] | null;
     if (news?.some(([, , , , changes]) => changes.length >= LONG_BYTES)) {

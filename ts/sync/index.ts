@@ -12,11 +12,11 @@
  * ```
  */
 import type { SyncPart } from "../sync_part.js";
-import { DatabaseSync } from "./database_sync.js";
 import { loadSyncWasm } from "./engine.js";
 import { placementsOf } from "./placement.js";
+import { SyncedDatabase } from "./synced_database.js";
 
-const part: SyncPart = { loadWasm: loadSyncWasm, begin: (...about) => new DatabaseSync(...about) };
+const part: SyncPart = { loadWasm: loadSyncWasm, open: (placed, ...parts) => new SyncedDatabase(placed, parts) };
 const placements = placementsOf(part);
 
 /**
@@ -35,9 +35,10 @@ export { counter, text } from "./placement.js";
 export type { FieldKind, FieldKinds } from "./placement.js";
 export type { TablePlacement } from "../sync_part.js";
 export { linkInMemory } from "./link.js";
-export type { MemoryLink, SyncedDatabase } from "./link.js";
+export type { MemoryLink } from "./link.js";
+export { SyncedDatabase } from "./synced_database.js";
+export type { Conflict, HistoryEntry, HistoryOptions, Problem } from "./synced_database.js";
 export { DatabaseSync } from "./database_sync.js";
-export type { Conflict, HistoryEntry, HistoryOptions, Problem } from "./database_sync.js";
 export { LiveValue } from "./live_value.js";
 export { UndoManager } from "./undo.js";
 export type { UndoOptions } from "./undo.js";

@@ -5,12 +5,7 @@ import { invalidArgument } from "../arguments.js";
 import { giveWay } from "../give_way.js";
 import type { DatabaseSync, PeerEnd } from "./database_sync.js";
 import { type Frame, keyOf } from "./frames.js";
-
-/** A database whose tables are synced. */
-export interface SyncedDatabase {
-  /** What it can do beyond others. */
-  readonly sync: DatabaseSync;
-}
+import type { SyncedDatabase } from "./synced_database.js";
 
 /** What joins two databases. Made by {@link linkInMemory}. */
 export interface MemoryLink {
@@ -36,7 +31,7 @@ export interface MemoryLink {
  * link.connect(); // and meet
  * ```
  */
-export function linkInMemory(first: SyncedDatabase, second: SyncedDatabase): MemoryLink {
+export function linkInMemory(first: SyncedDatabase<any>, second: SyncedDatabase<any>): MemoryLink {
   if (first === second)
     throw invalidArgument("A database can't be linked with itself: open another one under another name.");
   return new Link([first.sync, second.sync]);

@@ -16,7 +16,7 @@ import type { SyncEngine } from "./engine.js";
 import { keyOf } from "./frames.js";
 import { GONE, own, uncounted, without } from "./three_way.js";
 
-/** Options of {@link DatabaseSync.undoManager}. */
+/** Options of {@link SyncedDatabase.undoManager}. */
 export interface UndoOptions {
   /**
    * What is taken back: what was written to these tables, or to documents of rows with these ids, with the rows that lie

@@ -32,7 +32,7 @@ export async function authorsOf(db: Db, projectId: Id<"projects">): Promise<Read
   const authors = new Map<string, string>();
   await Promise.all(
     signatures.map(async ({ _id, device }) => {
-      const actor = actors.get(_id) ?? (await db.sync.history(_id, { limit: 1 }))[0]?.actor;
+      const actor = actors.get(_id) ?? (await db.history(_id, { limit: 1 }))[0]?.actor;
       if (actor === undefined) return;
       actors.set(_id, actor);
       authors.set(actor, device);

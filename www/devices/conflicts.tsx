@@ -22,7 +22,7 @@ function useConflicts({ db }: Device, task: Task, news: number): readonly Confli
   const [conflicts, setConflicts] = useState(none);
   useEffect(() => {
     let isAsked = true;
-    db.sync.conflicts(task._id).then(
+    db.conflicts(task._id).then(
       (found) => isAsked && setConflicts(found.length === 0 ? none : found),
       // A database that is gone says so elsewhere.
       (error: unknown) => isAsked && !isEnd(error) && fail(error, "Conflicts could not be looked up."),

@@ -170,7 +170,7 @@ function Bin({ device, project, projects, news }: TasksProps) {
       [project._id],
       `“${title}” was not restored.`,
       async () => undefined,
-      () => device.db.sync.restore(_id),
+      () => device.db.restore(_id),
     );
     if (isBack) say(`“${title}” is back.`);
   };
@@ -212,7 +212,7 @@ function useLiveValue<T>(live: LiveValue<T>) {
 }
 
 function Problems({ device }: { device: Device }) {
-  const { value = [] } = useLiveValue(device.db.sync.problems);
+  const { value = [] } = useLiveValue(device.db.problems());
   if (value.length === 0) return null;
   return (
     <div className="trouble" role="status">

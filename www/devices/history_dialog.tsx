@@ -35,7 +35,7 @@ export function HistoryDialog({ device, task, now, projects, news, close }: Prop
   useEffect(() => {
     let isAsked = true;
     // One more, to know whether there is more.
-    Promise.all([db.sync.history(_id, { limit: limit + 1 }), authorsOf(db, projectId)]).then(
+    Promise.all([db.history(_id, { limit: limit + 1 }), authorsOf(db, projectId)]).then(
       ([entries, authors]) => {
         if (!isAsked) return;
         setError(undefined);
@@ -54,7 +54,7 @@ export function HistoryDialog({ device, task, now, projects, news, close }: Prop
       [projectId],
       `“${title}” was not changed.`,
       async () => undefined,
-      () => db.sync.revert(_id, entry),
+      () => db.revert(_id, entry),
     );
     if (!isBack) return;
     say(`“${title}” is as it was at ${clockOf(entry.time)}.`);

@@ -1,6 +1,5 @@
 /** What both devices keep, and how it is merged. */
 import {
-  type Database,
   type DataModelFromSchemaDefinition,
   defineSchema,
   defineTable,
@@ -9,7 +8,7 @@ import {
   type Id as AnyId,
   v,
 } from "holdfast";
-import { counter, root, text, within } from "holdfast/sync";
+import { counter, root, type SyncedDatabase, text, within } from "holdfast/sync";
 
 export const schema = defineSchema({
   projects: defineTable({ name: v.string() }),
@@ -40,7 +39,7 @@ export const sync = {
 };
 
 export type Model = DataModelFromSchemaDefinition<typeof schema>;
-export type Db = Database<Model>;
+export type Db = SyncedDatabase<Model>;
 export type Writer = GenericMutationCtx<Model>["db"];
 export type Project = Doc<typeof schema, "projects">;
 export type Task = Doc<typeof schema, "tasks">;

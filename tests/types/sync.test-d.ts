@@ -1,0 +1,92 @@
+// Databases with synced tables and without, and what must not compile.
+import { type Database, defineSchema, defineTable, type Id, openDatabase, v } from "../../ts/index.js";
+import { livePages } from "../../ts/pages.js";
+import { HoldfastProvider } from "../../ts/react/index.js";
+import {
+  type Conflict,
+  type DatabaseSync,
+  type HistoryEntry,
+  linkInMemory,
+  type LiveValue,
+  local,
+  type Problem,
+  root,
+  type SyncedDatabase,
+  type UndoManager,
+  within,
+} from "../../ts/sync/index.js";
+import { openTestDatabase } from "../../ts/testing.js";
+import type { DataModelOf } from "../../ts/index.js";
+import { assertType, type IsExact } from "./helpers.js";
+
+const schema = defineSchema({
+  projects: defineTable({ name: v.string() }),
+  tasks: defineTable({ projectId: v.id("projects"), title: v.string(), notes: v.optional(v.string()) }),
+  shapes: defineTable(
+    v.union(v.object({ kind: v.literal("dot") }), v.object({ kind: v.literal("line"), length: v.number() })),
+  ),
+});
+type Model = DataModelOf<typeof schema>;
+const sync = { projects: root(), tasks: within("projectId"), shapes: local() };
+
+declare const task: Id<"tasks">;
+declare const project: Id<"projects">;
+declare const user: Id<"users">;
+declare const entry: HistoryEntry;
+
+/** What `openDatabase` answers with depends on whether there is `sync`. */
+export async function opened(): Promise<void> {
+  const synced = await openDatabase({ name: "synced", schema, sync });
+  assertType<IsExact<typeof synced, SyncedDatabase<Model>>>();
+  const plain = await openDatabase({ name: "plain", schema });
+  assertType<IsExact<typeof plain, Database<Model>>>();
+  const forTests = await openTestDatabase({ schema, sync });
+  assertType<IsExact<typeof forTests, SyncedDatabase<Model>>>();
+  const plainForTests = await openTestDatabase({ schema });
+  assertType<IsExact<typeof plainForTests, Database<Model>>>();
+  // @ts-expect-error: a table that the schema does not have
+  await openDatabase({ name: "synced", schema, sync: { nowhere: 1 } });
+  // @ts-expect-error: a field that holds no id
+  await openDatabase({ name: "synced", schema, sync: { ...sync, tasks: within("title") } });
+  // @ts-expect-error: a misspelt option
+  await openDatabase({ name: "synced", schema, sync, durabilty: "strict" });
+
+  // Whatever takes a database takes one with synced tables.
+  const database: Database<Model> = synced;
+  HoldfastProvider({ database: synced, children: null });
+  livePages(synced, synced.query("tasks"), { initialNumItems: 3 });
+  linkInMemory(synced, forTests);
+  // @ts-expect-error: nothing of it is synced
+  linkInMemory(synced, database);
+  // @ts-expect-error: nothing of it is synced
+  void plain.sync;
+  // @ts-expect-error: nothing of it is synced
+  await plain.restore(task);
+}
+
+export async function ofRows(db: SyncedDatabase<Model>): Promise<void> {
+  assertType<IsExact<typeof db.sync, DatabaseSync>>();
+  assertType<IsExact<typeof db.sync.settled, Promise<void>>>();
+  const conflicts = await db.conflicts(task);
+  assertType<IsExact<typeof conflicts, Conflict[]>>();
+  await db.conflicts("projects", project);
+  const problems = db.problems();
+  assertType<IsExact<typeof problems, LiveValue<Problem[]>>>();
+  const history = await db.history(task, { limit: 3, before: entry });
+  assertType<IsExact<typeof history, HistoryEntry[]>>();
+  await db.revert(project, entry);
+  await db.restore(task);
+  await db.restore("tasks", task);
+  const undo = db.undoManager({ scope: ["tasks", project] });
+  assertType<IsExact<typeof undo, UndoManager>>();
+  // @ts-expect-error: an id of a table that is not here
+  await db.conflicts(user);
+  // @ts-expect-error: an id of another table
+  await db.restore("tasks", project);
+  // @ts-expect-error: a text is no id
+  await db.history("abc");
+  // @ts-expect-error: no entry of its history
+  await db.revert(task, 3);
+  // @ts-expect-error: it is about rows
+  void db.sync.restore;
+}
