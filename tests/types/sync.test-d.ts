@@ -62,6 +62,8 @@ export async function opened(): Promise<void> {
   void plain.sync;
   // @ts-expect-error: nothing of it is synced
   await plain.restore(task);
+  // @ts-expect-error: nothing of it is synced
+  plain.deleted("tasks");
 }
 
 export async function ofRows(db: SyncedDatabase<Model>): Promise<void> {
@@ -89,4 +91,20 @@ export async function ofRows(db: SyncedDatabase<Model>): Promise<void> {
   await db.revert(task, 3);
   // @ts-expect-error: it is about rows
   void db.sync.restore;
+}
+
+export function deleted(db: SyncedDatabase<Model>): void {
+  const [row] = db.deleted("tasks").value!;
+  const { id, root, fields } = row!;
+  assertType<IsExact<typeof id, Id<"tasks">>>();
+  assertType<IsExact<typeof root, string>>();
+  assertType<IsExact<typeof fields.title, string>>();
+  assertType<IsExact<typeof fields.notes, string | undefined>>();
+  assertType<IsExact<typeof fields.projectId, Id<"projects">>>();
+  // @ts-expect-error: no field of its own
+  void fields._creationTime;
+  const shape = db.deleted("shapes").value![0]!.fields;
+  if (shape.kind === "line") assertType<IsExact<typeof shape.length, number>>();
+  // @ts-expect-error: a table that the schema does not have
+  db.deleted("nowhere");
 }

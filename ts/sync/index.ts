@@ -37,7 +37,7 @@ export type { TablePlacement } from "../sync_part.js";
 export { linkInMemory } from "./link.js";
 export type { MemoryLink } from "./link.js";
 export { SyncedDatabase } from "./synced_database.js";
-export type { Conflict, HistoryEntry, HistoryOptions, Problem } from "./synced_database.js";
+export type { Conflict, DeletedRow, HistoryEntry, HistoryOptions, Problem } from "./synced_database.js";
 export { DatabaseSync } from "./database_sync.js";
 export { LiveValue } from "./live_value.js";
 export { UndoManager } from "./undo.js";

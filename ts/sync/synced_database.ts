@@ -1,10 +1,17 @@
 /**
  * A database with synced tables: what it can do beyond others.
  */
-import { invalidArgument } from "../arguments.js";
+import { invalidArgument, requireText } from "../arguments.js";
 import type { Bridge } from "../bridge.js";
 import type { NonUnion } from "../context.js";
-import type { GenericDataModel, GenericId, TableNamesInDataModel, Value } from "../data_model.js";
+import type {
+  DocumentByName,
+  GenericDataModel,
+  GenericId,
+  TableNamesInDataModel,
+  Value,
+  WithoutSystemFields,
+} from "../data_model.js";
 import { Database, type DatabaseParts } from "../database.js";
 import { decodeText } from "../decode.js";
 import { describe } from "../describe.js";
@@ -63,6 +70,16 @@ export interface HistoryEntry {
   readonly fields: readonly { readonly name: string; readonly before?: unknown; readonly after?: unknown }[];
 }
 
+/** A row that was deleted and can come back. */
+export interface DeletedRow<TableName extends string = string, Fields = Readonly<Record<string, unknown>>> {
+  /** Its id, for `restore`, `history` and `revert`. `history` tells when it was deleted. */
+  readonly id: GenericId<TableName>;
+  /** The id of the row in whose document it lies: its own for `root()`, empty for `workspace()`. */
+  readonly root: string;
+  /** The fields that it would come back with: those that it was deleted with, and what others have changed of it since. */
+  readonly fields: Fields;
+}
+
 /** Options of {@link SyncedDatabase.history}. */
 export interface HistoryOptions {
   /** At most so many entries. Default: 100. */
@@ -82,6 +99,8 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
   readonly #placed: Placed;
   readonly #sync: DatabaseSync;
   readonly #problems = new LiveValue(() => this.#readProblems());
+  /** Those that were asked for, by their tables. */
+  readonly #deleted = new Map<string, LiveValue<DeletedRow[]>>();
   /** What can be taken back, by names and scopes. */
   readonly #undo = new Map<string, UndoManager>();
 
@@ -91,7 +110,10 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     const [, bridge] = parts;
     this.#bridge = bridge;
     this.#placed = placed;
-    this.#sync = new DatabaseSync(bridge, () => this.#problems.changed());
+    this.#sync = new DatabaseSync(bridge, () => {
+      this.#problems.changed();
+      for (const deleted of this.#deleted.values()) deleted.changed();
+    });
   }
 
   /** What is about syncing itself. */
@@ -123,6 +145,39 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
    */
   problems(): LiveValue<Problem[]> {
     return this.#problems;
+  }
+
+  /**
+   * The rows of a synced table that were deleted, here or elsewhere, and that `restore` brings back: a value that follows
+   * them, the same one whenever it is asked for. A row is listed once its deletion is saved. One that the schema does not
+   * accept any more is kept and not listed. The rows are in no order that means anything.
+   *
+   * Throws `TableNotFound` for a table that the schema does not have, `NotSupported` for one that is not synced.
+   *
+   * ```ts
+   * const bin = db.deleted("tasks");
+   * bin.subscribe(() => show(bin.value));
+   * await db.restore(bin.value[0].id);
+   * ```
+   */
+  deleted<TableName extends TableNamesInDataModel<DataModel>>(
+    table: TableName,
+  ): LiveValue<DeletedRow<TableName, WithoutSystemFields<DocumentByName<DataModel, TableName>>>[]>;
+  deleted(table: string): LiveValue<DeletedRow[]> {
+    requireText(table, "deleted", "table");
+    let deleted = this.#deleted.get(table);
+    if (deleted === undefined) {
+      if (!this.#bridge.tableNames.includes(table)) {
+        throw new HoldfastError("TableNotFound", `Table ${describe(table)} is not in the schema.`);
+      }
+      if (this.#homeOf(table) === "local") {
+        const message = `Table ${describe(table)} is not synced: what is deleted there does not come back.`;
+        throw new HoldfastError("NotSupported", message);
+      }
+      deleted = new LiveValue(() => this.#readDeleted(table));
+      this.#deleted.set(table, deleted);
+    }
+    return deleted;
   }
 
   /**
@@ -251,5 +306,10 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
       return { kind: "refused", table: "", id, root: "", message, fields: {} };
     });
     return [...(decodeText(answer) as unknown as Problem[]), ...refused];
+  }
+
+  async #readDeleted(table: string): Promise<DeletedRow[]> {
+    const answer = await askEngine(this.#bridge, (engine) => engine.deleted(this.#bridge.table(table)));
+    return decodeText(answer as string) as unknown as DeletedRow[];
   }
 }

@@ -8,9 +8,8 @@ import { type Store, useStore } from "../store";
 import { ActionButton } from "../views/parts";
 import { change, type Device, type LinkState, takeBack, useLinkState } from "./devices";
 import { HistoryDialog } from "./history_dialog";
-import type { Id, Model, Project } from "./schema";
+import type { Id, Project } from "./schema";
 import { TaskView } from "./task_view";
-import type { GenericQueryCtx } from "holdfast";
 
 export function DeviceView({ device, link, news }: { device: Device; link: MemoryLink; news: Store<number> }) {
   const state = useLinkState(link);
@@ -151,19 +150,10 @@ function AddTask({ device, project }: { device: Device; project: Project }) {
 /** Tasks that were deleted, from whichever device. */
 function Bin({ device, project, projects, news }: TasksProps) {
   const [shown, show] = useState<{ _id: Id<"tasks">; title: string }>();
-  const deleted = useQuery(
-    async ({ db }: GenericQueryCtx<Model>) => {
-      const rows = await db
-        .query("bin")
-        .withIndex("by_project", (q) => q.eq("projectId", project._id))
-        .collect();
-      // Both may have deleted a task at once, and one that came back is in no bin.
-      const titles = new Map<Id<"tasks">, string>();
-      for (const { taskId, title } of rows) if ((await db.get(taskId)) === null) titles.set(taskId, title);
-      return [...titles].map(([_id, title]) => ({ _id, title }));
-    },
-    [project._id],
-  );
+  const { value = [] } = useLiveValue(device.db.deleted("tasks"));
+  const deleted = value
+    .filter(({ root }) => root === project._id)
+    .map(({ id, fields }) => ({ _id: id, title: fields.title }));
   const restore = async ({ _id, title }: { _id: Id<"tasks">; title: string }): Promise<void> => {
     const isBack = await change(
       device,
@@ -176,7 +166,7 @@ function Bin({ device, project, projects, news }: TasksProps) {
   };
   return (
     <>
-      {deleted !== undefined && deleted.length > 0 && (
+      {deleted.length > 0 && (
         <details className="bin">
           <summary>Deleted tasks ({deleted.length})</summary>
           <ul>

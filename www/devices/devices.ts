@@ -66,7 +66,7 @@ export async function start(): Promise<void> {
 
 /** Notes what is done from now on: the samples stay, and so do signatures. */
 function followed(device: Unfollowed): Device {
-  return { ...device, undo: device.db.undoManager({ scope: ["projects", "tasks", "bin"] }) };
+  return { ...device, undo: device.db.undoManager({ scope: ["projects", "tasks"] }) };
 }
 
 /** So long news are gathered: a link has much to tell. */

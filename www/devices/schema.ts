@@ -19,10 +19,6 @@ export const schema = defineSchema({
     notes: v.string(),
     votes: v.number(),
   }).index("by_project", ["projectId"]),
-  /** What was deleted: only who knows the id of a task can bring it back. */
-  bin: defineTable({ projectId: v.id("projects"), taskId: v.id("tasks"), title: v.string() })
-    .index("by_project", ["projectId"])
-    .index("by_task", ["taskId"]),
   /** Which device a session belongs to, told once in each project that it writes to: see authors.ts. */
   signatures: defineTable({ projectId: v.id("projects"), device: v.string(), session: v.string() }).index(
     "by_project_and_session",
@@ -34,7 +30,6 @@ export const schema = defineSchema({
 export const sync = {
   projects: root(),
   tasks: within("projectId", { notes: text(), votes: counter() }),
-  bin: within("projectId"),
   signatures: within("projectId"),
 };
 

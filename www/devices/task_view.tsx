@@ -32,15 +32,7 @@ export function TaskView({ device, task, projects, news }: Props) {
       db.patch(_id, { projectId: to as Id<"projects"> }),
     );
   const remove = async (): Promise<void> => {
-    const isDeleted = await change(device, [projectId], `“${title}” was not deleted.`, async (db) => {
-      const rows = await db
-        .query("bin")
-        .withIndex("by_task", (q) => q.eq("taskId", _id))
-        .collect();
-      for (const row of rows) await db.delete(row._id);
-      await db.insert("bin", { projectId, taskId: _id, title });
-      await db.delete(_id);
-    });
+    const isDeleted = await change(device, [projectId], `“${title}” was not deleted.`, (db) => db.delete(_id));
     if (isDeleted) say(`Deleted “${title}”. It can be restored from “Deleted tasks”.`);
   };
 
