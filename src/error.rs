@@ -1,6 +1,7 @@
 //! The one error of the public API: a stable code, a sentence for people, and nothing has changed.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
@@ -102,9 +103,14 @@ codes! {
     EngineFault,
 }
 
-/// An error with its stable code.
+/// An error with its stable code. It is one word: results that hold it are returned, moved and dropped all over the crate,
+/// and an error is made once, if at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Details>);
+
+/// What an error says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Details {
     /// What programs compare.
     pub code: Code,
     /// What people read: it names the field, table or index.
@@ -115,14 +121,35 @@ pub struct Error {
 }
 
 impl Error {
-    /// Makes an error.
+    /// Makes an error. Whatever leads here is rare, and so compiled for size.
+    #[cold]
+    #[inline(never)]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: message.into(), path: None }
+        Error(Box::new(Details { code, message: message.into(), path: None }))
     }
 
     /// Says where in the document it is.
-    pub(crate) fn at(self, path: String) -> Self {
-        Error { path: Some(path.into()), ..self }
+    pub(crate) fn at(mut self, path: String) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// What people read, by itself.
+    pub(crate) fn into_message(self) -> String {
+        self.0.message
+    }
+}
+
+impl Deref for Error {
+    type Target = Details;
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
     }
 }
 

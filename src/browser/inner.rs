@@ -99,9 +99,9 @@ impl Inner {
     pub(crate) fn fail(&mut self, error: Error) -> Status {
         let code = Code::ALL.iter().position(|code| *code == error.code).unwrap_or(0);
         self.mailbox.set(Word::Code, code as u32);
-        self.text = error.message.into_bytes();
+        self.path = error.path.as_deref().unwrap_or_default().as_bytes().to_vec();
+        self.text = error.into_message().into_bytes();
         self.mailbox.set_bytes(Word::Text, &self.text);
-        self.path = error.path.map_or_else(Vec::new, |path| path.into_string().into_bytes());
         self.mailbox.set_bytes(Word::Path, &self.path);
         Status::Failed
     }

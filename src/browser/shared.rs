@@ -466,7 +466,7 @@ impl Shared {
                         // To create it again would hide that all data is gone.
                         OpenFailure::Gone => Input::Deleted { by: "by another tab or with the site's data" },
                         OpenFailure::Newer | OpenFailure::Foreign | OpenFailure::Blocked => {
-                            Input::ReopenFailed { message: open_error(&shared.name, &failure).message }
+                            Input::ReopenFailed { message: open_error(&shared.name, &failure).into_message() }
                         }
                     });
                 }

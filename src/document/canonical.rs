@@ -25,7 +25,7 @@ pub(crate) enum Purpose {
 pub(crate) fn check_stored_form(document: &[u8], names: &Names) -> std::result::Result<(), String> {
     let mut copy = document.to_vec();
     match canonicalize(&mut copy, names, Purpose::Stored) {
-        Err(error) => Err(error.message),
+        Err(error) => Err(error.into_message()),
         Ok(()) if copy != document => Err("Malformed document: a value in another form than it is written in".into()),
         Ok(()) => Ok(()),
     }

@@ -25,7 +25,7 @@ fn message(value: &Value) -> String {
     let names = names();
     match canonicalize(&mut encode(value, &names), &names, Purpose::Insert) {
         Ok(()) => "fine".to_string(),
-        Err(error) => error.message,
+        Err(error) => error.into_message(),
     }
 }
 
@@ -108,7 +108,7 @@ fn only_canonical_bytes_are_let_in() {
     let names = names();
     let check = |bytes: &[u8], expected: &str| {
         let result = canonicalize(&mut bytes.to_vec(), &names, Purpose::Insert);
-        let message = result.map_or_else(|error| error.message, |()| "fine".to_string());
+        let message = result.map_or_else(Error::into_message, |()| "fine".to_string());
         assert_eq!(message, format!("Malformed document: {expected}"), "{bytes:02x?}");
     };
     check(&[], "cut short");

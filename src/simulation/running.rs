@@ -2,7 +2,7 @@
 
 use super::program::{Answer, Call, Database, Fields, Program, Query, Row, Stop};
 use crate::document;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use crate::id;
 use crate::keyspace::{Place, RowId, TableId};
 use crate::query;
@@ -297,7 +297,7 @@ impl Attempt<'_> {
     fn done(&mut self, done: std::result::Result<(), Obstacle>) -> std::result::Result<Answer, Stop> {
         match done {
             Ok(()) => Ok(Answer::Done(true)),
-            Err(Obstacle::Error(Error { code: Code::NonexistentDocument, .. })) => Ok(Answer::Done(false)),
+            Err(Obstacle::Error(error)) if error.code == Code::NonexistentDocument => Ok(Answer::Done(false)),
             Err(obstacle) => Err(self.overcome(obstacle)),
         }
     }

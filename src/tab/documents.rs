@@ -191,8 +191,9 @@ impl Tab {
                     let misfit = schema.check(table, &Document::new(&hidden.document)).err();
                     let no_time = "`_creationTime` is missing, or no number of milliseconds.";
                     let message = misfit
-                        .map(|mismatch| mismatch.write_error(&table.name).message)
-                        .or(malformed.map(|error| error.message))
+                        .map(|mismatch| mismatch.write_error(&table.name))
+                        .or(malformed)
+                        .map(Error::into_message)
                         .or((hidden.creation_time <= 0.0).then(|| no_time.to_string()));
                     let elsewhere = "What it belongs to is another document than the one that it lies in.";
                     ("misfit", message.unwrap_or_else(|| elsewhere.to_string()))

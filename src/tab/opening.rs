@@ -163,7 +163,7 @@ impl Tab {
                     let outcome = check.run(&mut self.cache).and_then(|()| check.finish_empty_tables(&mut self.cache));
                     match outcome {
                         Ok(()) if !check.offenders.is_empty() => {
-                            let error = does_not_fit(check.offenders);
+                            let error = does_not_fit(&check.offenders);
                             opening.stage = Stage::Comparing;
                             self.opening = Some(opening);
                             self.fail(error);
@@ -286,7 +286,7 @@ fn unchecked(page: PageId) -> Error {
 }
 
 /// The error that names offenders, with the place of the first.
-fn does_not_fit(offenders: Vec<Error>) -> Error {
+fn does_not_fit(offenders: &[Error]) -> Error {
     let mut message = String::from("The schema does not fit documents that are stored:");
     for offender in offenders.iter().take(OFFENDERS) {
         message.push('\n');
@@ -295,8 +295,9 @@ fn does_not_fit(offenders: Vec<Error>) -> Error {
     if offenders.len() > OFFENDERS {
         message.push_str("\nAnd more.");
     }
-    let path = offenders.into_iter().next().and_then(|first| first.path);
-    Error { path, ..Error::new(Code::SchemaDoesNotFit, message) }
+    let mut error = Error::new(Code::SchemaDoesNotFit, message);
+    error.path = offenders.first().and_then(|first| first.path.clone());
+    error
 }
 
 impl Check {

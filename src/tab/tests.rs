@@ -189,7 +189,7 @@ fn whoever_waits_hears_that_the_database_was_deleted() {
     tab.handle(now, Input::Appended);
     let events: Vec<Event> = std::iter::from_fn(|| tab.next_event()).collect();
     let gone = Error::new(Code::DatabaseClosed, "The database was deleted by another tab.");
-    let rejected = Error { message: format!("{} Nothing of this mutation is saved.", gone.message), ..gone.clone() };
+    let rejected = Error::new(gone.code, format!("{} Nothing of this mutation is saved.", gone.message));
     for transaction in [running, finished] {
         let outcome = Outcome::Rejected(rejected.clone());
         assert!(events.contains(&Event::Settled { transaction, outcome }), "{events:?}");

@@ -260,7 +260,7 @@ fn verify_log(run: &mut VerifyRun, upto: u64, tail: LogTail) {
                 }
             }
             // Where the log begins is not known either.
-            Err(error) => return run.problem(error.message),
+            Err(error) => return run.problem(error.into_message()),
         },
         None if known.generation > 0 => return run.problem("The manifest is missing.".into()),
         None => {}
@@ -271,7 +271,7 @@ fn verify_log(run: &mut VerifyRun, upto: u64, tail: LogTail) {
         }
         last = number;
         if let Err(error) = decode_record(number, bytes) {
-            run.problem(error.message);
+            run.problem(error.into_message());
         }
     }
     if last < upto {
@@ -323,7 +323,7 @@ fn verify_row(run: &mut VerifyRun, key: &[u8], document: &Bytes) {
     };
     let declared = schema.table_by_id(table).filter(|table| table.declared);
     if let Some(Err(error)) = declared.map(|table| check_stored(&schema, table, document, &place.id)) {
-        run.problem(error.message);
+        run.problem(error.into_message());
     }
     if IS_BUILT_IN && schema.table_by_id(table).is_some_and(|table| table.placement.is_some()) {
         let key = keyspace::stamps_key(table, &place.id);

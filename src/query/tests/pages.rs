@@ -27,7 +27,7 @@ fn some_plan(order: &str) -> (Schema, Plan) {
 fn garbage_is_told_from_a_cursor_of_another_query() {
     let (_, whole) = some_plan("asc");
     let (_, other) = some_plan("desc");
-    let message = |text: &str| page_cursor::decode(&whole, text).expect_err("no cursor of the query").message;
+    let message = |text: &str| page_cursor::decode(&whole, text).expect_err("no cursor of the query").into_message();
     assert_eq!(message("nonsense"), NO_CURSOR);
     let theirs = page_cursor::encode(&other, &Position::After([&other.key_prefix()[..], b"abc"].concat()));
     assert_eq!(message(&theirs), OTHER_QUERY);

@@ -123,7 +123,7 @@ pub(crate) fn rejection(value: &Value) -> String {
         Ok(_) => panic!("accepted"),
         Err(error) => {
             assert_eq!(error.code, crate::error::Code::InvalidSchema);
-            error.message
+            error.into_message()
         }
     }
 }

@@ -459,7 +459,7 @@ fn placements_that_contradict_themselves_are_refused() {
     let sync = |name: &str, placement: Value| {
         let Value::Object(mut schema) = synced_value() else { panic!("an object") };
         schema.insert("sync".into(), object(&[(name, placement)]));
-        SchemaDefinition::from_value(&Value::Object(schema)).expect_err("refused").message
+        SchemaDefinition::from_value(&Value::Object(schema)).expect_err("refused").into_message()
     };
     let within = |field: &str| object(&[("home", string("within")), ("field", string(field))]);
     assert!(sync("nowhere", object(&[("home", string("root"))])).contains("\"nowhere\", which is not in the schema"));
