@@ -79,15 +79,19 @@ pub enum Direction {
 pub enum ReadError {
     /// These pages are not in the cache. Load them together and ask again.
     Missing(Vec<PageId>),
-    /// This page is damaged; it holds the keys from `start` up to `end`.
-    Corrupt {
-        /// The page.
-        page: PageId,
-        /// The smallest key that it may hold.
-        start: Vec<u8>,
-        /// The smallest key above it, if any.
-        end: Option<Vec<u8>>,
-    },
+    /// A page is damaged. Nearly all reads go well, so that their results have no room for the bounds of one that does not.
+    Corrupt(Box<DamagedPage>),
+}
+
+/// A damaged page: it holds the keys from `start` up to `end`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedPage {
+    /// The page.
+    pub page: PageId,
+    /// The smallest key that it may hold.
+    pub start: Vec<u8>,
+    /// The smallest key above it, if any.
+    pub end: Option<Vec<u8>>,
 }
 
 /// The keys of a leaf; `None` for other pages.

@@ -8,7 +8,7 @@ use super::cursor::Scan;
 use super::manifest::Manifest;
 use super::overlay::{Entries, Entry, Overlay};
 use super::page::{Interior, Leaf, Page};
-use super::{Direction, PageId, ReadError};
+use super::{DamagedPage, Direction, PageId, ReadError};
 use crate::bytes::Bytes;
 use crate::crdt::IS_BUILT_IN;
 use crate::keyspace::CRDT_KEYS;
@@ -32,7 +32,8 @@ pub(super) struct Bounds<'a> {
 
 impl Bounds<'_> {
     pub(super) fn corrupt(&self, page: PageId) -> ReadError {
-        ReadError::Corrupt { page, start: self.start.to_vec(), end: self.end.map(<[u8]>::to_vec) }
+        let (start, end) = (self.start.to_vec(), self.end.map(<[u8]>::to_vec));
+        ReadError::Corrupt(Box::new(DamagedPage { page, start, end }))
     }
 }
 

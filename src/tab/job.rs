@@ -111,7 +111,7 @@ impl IndexJob {
                     self.started = Some((state, scan, range));
                     return JobStep::Missing(pages);
                 }
-                Err(ReadError::Corrupt { page, .. }) => return JobStep::Corrupt(page),
+                Err(ReadError::Corrupt(damaged)) => return JobStep::Corrupt(damaged.page),
             }
         };
         crate::sort::sort_by(&mut self.keys, |a, b| a[..].cmp(&b[..]));

@@ -195,10 +195,10 @@ impl Tab {
                                 }
                             }
                         }
-                        Err(ReadError::Corrupt { page, .. }) => {
+                        Err(ReadError::Corrupt(damaged)) => {
                             opening.stage = Stage::Comparing;
                             self.opening = Some(opening);
-                            self.fail(unchecked(page));
+                            self.fail(unchecked(damaged.page));
                             return;
                         }
                     }

@@ -15,7 +15,9 @@ use crate::change::Operations;
 use crate::keyspace::{self, Kind};
 use crate::log::{ChangeKind, Record, RowChange};
 use crate::schema::{IndexState, Schema};
-use crate::store::{Checkpoint, Direction, Manifest, Overlay, PageCache, PageId, ReadError, Scan, Session, Step, View};
+use crate::store::{
+    Checkpoint, DamagedPage, Direction, Manifest, Overlay, PageCache, PageId, ReadError, Scan, Session, Step, View,
+};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -239,7 +241,8 @@ impl Repair {
                         return Ok(());
                     }
                 },
-                Err(ReadError::Corrupt { page, start, end }) => {
+                Err(ReadError::Corrupt(damaged)) => {
+                    let DamagedPage { page, start, end } = *damaged;
                     let lost = describe(&self.base.schema, &start, end.as_deref());
                     // The pages above it know how much it held, and not what the log has taken away or written anew.
                     let tree = View::of(self.base.view.manifest.clone());

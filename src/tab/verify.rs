@@ -17,7 +17,7 @@ use crate::flat_map::FlatMap;
 use crate::keyspace::{self, IndexId, Kind, Place, TableId};
 use crate::log::{ChangeKind, RowChange};
 use crate::schema::{IndexState, Schema, Standing};
-use crate::store::{Direction, PageId, ReadError, Scan, Verify};
+use crate::store::{DamagedPage, Direction, PageId, ReadError, Scan, Verify};
 use crate::value::show::Number;
 
 /// Pages that are asked for at once.
@@ -211,7 +211,8 @@ impl Tab {
                         _ => return self.restart_verify(run),
                     }
                 }
-                Err(ReadError::Corrupt { page, start, end }) => {
+                Err(ReadError::Corrupt(damaged)) => {
+                    let DamagedPage { page, start, end } = *damaged;
                     if !std::mem::replace(&mut run.is_damaged, true) {
                         let range = describe(&run.state.schema, &start, end.as_deref());
                         run.problem(format!("Page {page} is damaged: {range}."));

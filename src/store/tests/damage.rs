@@ -61,7 +61,7 @@ proptest! {
                 match scan.next(&mut store.cache) {
                     Ok(Some(_)) => {}
                     Ok(None) => { prop_assert!(sealed || view.manifest.height > 1); break }
-                    Err(ReadError::Corrupt { page, .. }) => { prop_assert!(page == id || sealed); break }
+                    Err(ReadError::Corrupt(damaged)) => { prop_assert!(damaged.page == id || sealed); break }
                     Err(ReadError::Missing(pages)) => for page in pages {
                         match store.stored.get(&page) {
                             Some(bytes) => { let _ = store.cache.insert(page, bytes.clone()); }
@@ -116,7 +116,7 @@ proptest! {
                 let view = View::of(Rc::new(manifest));
                 for _ in 0..100 {
                     match view.count(&mut store.cache, &[3], Some(&[0, 0, 9])).and_then(|_| view.get(&mut store.cache, &[0, 0, 5])) {
-                        Ok(_) | Err(ReadError::Corrupt { .. }) => break,
+                        Ok(_) | Err(ReadError::Corrupt(_)) => break,
                         Err(ReadError::Missing(pages)) => for page in pages {
                             match store.stored.get(&page) {
                                 Some(bytes) => { let _ = store.cache.insert(page, bytes.clone()); }
@@ -157,7 +157,8 @@ fn damage_names_the_page_and_its_keys() {
             match view.get(&mut store.cache, key) {
                 Ok(found) => break found,
                 Err(error @ ReadError::Missing(_)) => store.load(error),
-                Err(ReadError::Corrupt { page, start, end }) => {
+                Err(ReadError::Corrupt(damaged)) => {
+                    let DamagedPage { page, start, end } = *damaged;
                     assert_eq!(page, victim);
                     lost.push(key.clone());
                     range = Some((start, end));
@@ -183,7 +184,7 @@ fn damage_names_the_page_and_its_keys() {
             Err(error) => break error,
         }
     };
-    assert_eq!(error, ReadError::Corrupt { page: victim, start, end: end.clone() });
+    assert_eq!(error, ReadError::Corrupt(Box::new(DamagedPage { page: victim, start, end: end.clone() })));
     let rest = store.scan(&view, &end.clone().expect("not the last page"), None, Direction::Ascending, 8);
     assert!(rest.iter().eq(keys.iter().filter(|(key, _)| Some(key) >= end.as_ref())));
     // Writes elsewhere go on, checkpoints stop.
@@ -194,7 +195,7 @@ fn damage_names_the_page_and_its_keys() {
             Ok(Step::Pages(_)) => {}
             Ok(Step::Done { .. }) => break false,
             Err(ReadError::Missing(_)) => panic!("only the damaged page is needed"),
-            Err(ReadError::Corrupt { page, .. }) => break page == victim,
+            Err(ReadError::Corrupt(damaged)) => break damaged.page == victim,
         }
     };
     assert!(stopped);
@@ -228,7 +229,7 @@ fn a_tree_that_loops_ends() {
         for _ in 0..10 {
             match scan.next(&mut store.cache) {
                 Err(error @ ReadError::Missing(_)) => store.load(error),
-                Err(ReadError::Corrupt { page, .. }) => assert_eq!(page, root),
+                Err(ReadError::Corrupt(damaged)) => assert_eq!(damaged.page, root),
                 Ok(_) => panic!("nothing can be read"),
             }
         }

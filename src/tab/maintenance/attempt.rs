@@ -132,7 +132,7 @@ impl Tab {
                     self.maintenance.stage = Stage::LoadingForCheckpoint(read);
                 }
             }
-            Err(ReadError::Corrupt { page, .. }) => self.stop_checkpoints(page),
+            Err(ReadError::Corrupt(damaged)) => self.stop_checkpoints(damaged.page),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::id;
 use crate::keyspace::{self, Place, RowId, TableId};
 use crate::schema::{Schema, Table};
-use crate::store::{PageCache, PageId, ReadError};
+use crate::store::{DamagedPage, PageCache, PageId, ReadError};
 use crate::tab::Tab;
 use crate::tab::changed_rows::ChangedRow;
 use crate::tab::checks::{blame_version, check, damaged, writable_table};
@@ -104,12 +104,13 @@ impl Tab {
     pub(crate) fn obstacle(&mut self, error: ReadError, generation: u64, table: TableId) -> Obstacle {
         match error {
             ReadError::Missing(pages) => Obstacle::Missing(pages),
-            ReadError::Corrupt { page, .. } if generation < self.generation() => {
+            ReadError::Corrupt(damaged) if generation < self.generation() => {
                 // Found missing, it makes the state a stale one.
-                self.damaged.insert(page, ());
-                Obstacle::Missing(vec![page])
+                self.damaged.insert(damaged.page, ());
+                Obstacle::Missing(vec![damaged.page])
             }
-            ReadError::Corrupt { page, start, end } => {
+            ReadError::Corrupt(damaged) => {
+                let DamagedPage { page, start, end } = *damaged;
                 let range = verify::describe(&self.current.schema, &start, end.as_deref());
                 Obstacle::Error(self.damaged_page(page, table, Some(range)))
             }
