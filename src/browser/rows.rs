@@ -47,7 +47,7 @@ impl Rows {
     }
 
     /// The handle of a row.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&mut self, table: TableId, id: &RowId) -> Option<u32> {
         let position = self.position(table, id).ok()?;
         let handle = self.index[position] - 1;

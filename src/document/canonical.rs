@@ -248,7 +248,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn u8(&mut self) -> Checked<u8> {
         match self.bytes.get(self.at) {
             Some(&byte) => {
@@ -259,7 +259,7 @@ impl Check<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Checked<u64> {
         match self.bytes.get(self.at) {
             Some(&byte) if byte < 0x80 => {

@@ -211,7 +211,7 @@ fn nested<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<Reader<'a>,
 /// The length of the value that bytes start with, tag included; `None` when it isn't all there.
 ///
 /// Finding a field means stepping over those before it, so this does without a [`Reader`].
-#[inline]
+#[inline(always)]
 pub(super) fn value_length(bytes: &[u8]) -> Option<usize> {
     let (&tag, rest) = bytes.split_first()?;
     let length = match tag {

@@ -26,12 +26,12 @@ impl Keys {
         self.bytes.len()
     }
 
-    #[inline]
+    #[inline(always)]
     fn start(&self, index: usize) -> usize {
         if index == 0 { 0 } else { self.ends[index - 1] as usize }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, index: usize) -> &[u8] {
         &self.bytes[self.start(index)..self.ends[index] as usize]
     }
@@ -40,7 +40,7 @@ impl Keys {
         self.len().checked_sub(1).map(|index| self.get(index))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, key: &[u8]) {
         self.bytes.extend_from_slice(key);
         self.ends.push(self.bytes.len() as u32);
@@ -128,7 +128,7 @@ pub(super) fn common(a: &[u8], b: &[u8]) -> usize {
     position
 }
 
-#[inline]
+#[inline(always)]
 fn word(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
 }

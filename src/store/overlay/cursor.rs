@@ -45,7 +45,7 @@ impl Cursor {
     }
 
     /// Moves one entry on. At the end it stays there.
-    #[inline]
+    #[inline(always)]
     pub fn advance(&mut self) {
         if self.window.is_empty() {
             return;
@@ -117,7 +117,7 @@ impl Entries {
     }
 
     /// Moves one entry on. At the end it stays there.
-    #[inline]
+    #[inline(always)]
     pub fn advance(&mut self) {
         self.cursor.advance();
         if self.next.is_some() {

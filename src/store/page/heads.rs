@@ -81,7 +81,7 @@ impl Heads {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn word(key: &[u8], start: usize) -> u64 {
     if let Some(word) = key.get(start..start + 8) {
         return u64::from_be_bytes(word.try_into().expect("eight bytes"));

@@ -138,7 +138,7 @@ impl Leaf {
 
 impl Group {
     /// The key of an entry of the page, which must be in this group, and the place of its value.
-    #[inline]
+    #[inline(always)]
     pub(in crate::store) fn get(&self, index: usize) -> (&[u8], Range<usize>) {
         let span = &self.spans[index % RESTART];
         (&self.keys[span.key_start as usize..span.key_end as usize], span.value_start as usize..span.value_end as usize)
@@ -150,7 +150,7 @@ impl Group {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn restart(bytes: &[u8], group: usize) -> usize {
     let at = HEADER + group * 4;
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as usize
@@ -166,7 +166,7 @@ pub(super) fn entry(bytes: &[u8], mut at: usize) -> Entry {
     Entry { shared, suffix, value }
 }
 
-#[inline]
+#[inline(always)]
 fn length(bytes: &[u8], at: &mut usize) -> usize {
     let byte = bytes[*at];
     *at += 1;
