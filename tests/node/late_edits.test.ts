@@ -101,6 +101,24 @@ test("a task that is moved twice takes along what is written where it was first"
   }
 });
 
+test("what is written to a task while it goes back to where it was made goes along", async (t) => {
+  const { one, others, links, all, project, garden, task } = await devices(t, 2);
+  const [two] = others as [typeof one];
+  await one.patch(task, { projectId: garden, title: "in the garden" });
+  await all();
+  links[0]!.disconnect();
+  await one.patch(task, { projectId: project, tags: [] });
+  await two.patch(task, { meta: { color: "red", coats: 1 } });
+  await two.mutate(({ db }) => db.splice(task, "notes", 8, 0, "s"));
+  links[0]!.connect();
+  await all();
+  for (const db of [one, two]) {
+    const { projectId, title, notes, tags, meta } = (await db.get(task))!;
+    assert.deepEqual({ projectId, title, tags }, { projectId: project, title: "in the garden", tags: [] });
+    assert.deepEqual({ notes, meta }, { notes: "the walls", meta: { color: "red", coats: 1 } });
+  }
+});
+
 test("a task that is deleted where it has gone comes back with what was written late", async (t) => {
   const { one, others, links, all, garden, task } = await devices(t, 2);
   const [two] = others as [typeof one];

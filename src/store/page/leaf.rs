@@ -156,7 +156,7 @@ pub(super) fn restart(bytes: &[u8], group: usize) -> usize {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as usize
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn entry(bytes: &[u8], mut at: usize) -> Entry {
     let shared = length(bytes, &mut at);
     let suffix_length = length(bytes, &mut at);
