@@ -35,7 +35,7 @@ pub(crate) use import::{IDS, ROWS};
 pub use index_keys::IndexKeys;
 pub use mismatch::Mismatch;
 pub use numbers::TableNumbers;
-pub(crate) use placement::{Home, Placement};
+pub(crate) use placement::{Home, Moving, Placement};
 #[cfg(test)]
 use validator::Field;
 pub use validator::Validator;
@@ -87,6 +87,8 @@ pub struct Table {
     pub(crate) standing: Standing,
     /// Where its rows are synced, if they are.
     pub(crate) placement: Option<Rc<Placement>>,
+    /// What is not done yet of its becoming synced, or local.
+    pub(crate) moving: Option<Moving>,
     indexes: Vec<Index>,
     /// Follows from `indexes`.
     plan: IndexPlan,

@@ -120,7 +120,7 @@ impl Engine {
     pub fn settle_tables(&self, transaction: u32) -> u32 {
         self.shared.enter(|inner| {
             let id = TransactionId(transaction);
-            for settle in [Tab::drop_stamps, Tab::adopt_rows, Tab::judge_rows] {
+            for settle in [Tab::drop_stamps, Tab::arrive, Tab::adopt_rows, Tab::judge_rows] {
                 match settle(&mut inner.tab, id) {
                     Ok(None) => {}
                     Ok(Some(_)) => return Status::Paused,

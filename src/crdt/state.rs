@@ -5,7 +5,7 @@
 //!           counter:varint taken:u8)*
 //! ```
 //! `actor` and `counter` name the operation that has made a table's map; `taken` is 0 for a table whose rows are in the document alone,
-//! because the schema does not know it, and 1 otherwise.
+//! because the schema does not know it or it is not synced here, and 1 otherwise.
 
 use super::edit::Editor;
 use super::encoder::{ChangeEncoder, ChangeHash, Encoded, Head};

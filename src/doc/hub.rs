@@ -61,6 +61,8 @@ struct Known {
     /// What waits for the document to be loaded.
     waiting: Vec<Waiting>,
     wanted_tables: Vec<String>,
+    /// Those of them whose rows the page was given last.
+    given_tables: Vec<String>,
 }
 
 enum Waiting {
@@ -284,7 +286,9 @@ impl Hub {
         known.is_merging = false;
         match outcome {
             Outcome::Saved => {
-                known.wanted_tables.clear();
+                // Others may be wanted since then.
+                let given = std::mem::take(&mut known.given_tables);
+                known.wanted_tables.retain(|table| !given.contains(table));
                 known.tries = 0;
             }
             Outcome::Outdated => {
@@ -436,7 +440,9 @@ impl Hub {
             let Some(loaded) = self.library.get_mut(&id) else { return };
             if let Some(merge) = loaded.merge(id, &wanted) {
                 let left = loaded.late_edits(&merge);
-                self.known.or_default(id).is_merging = true;
+                let known = self.known.or_default(id);
+                known.is_merging = true;
+                known.given_tables = wanted;
                 self.save(id, merge.encode(), left);
                 return;
             }

@@ -7,7 +7,8 @@
 //! tables    := count:varint table*                                 ascending by id
 //! table     := id:varint name:string number:varint aliases flags:u8 [placement] validator indexes
 //! aliases   := count:varint (number:varint)*                       ascending
-//! flags     := bit 0 enforced, bit 1 declared, bit 2 incoming, bit 3 leaving; at most one of 1 to 3; bit 4 synced
+//! flags     := bit 0 enforced, bit 1 declared, bit 2 incoming, bit 3 leaving; at most one of 1 to 3; bit 4 synced,
+//!              bit 5 what it had for documents is to go, and then it is synced, if bit 4 says so; bit 6 documents' rows are to come
 //! placement := (00 | 01 field:string root:string | 02) kinds:varint (name:string kind:u8)*    root, within, workspace
 //! indexes   := count:varint index*                                 ascending by id
 //! index     := id:varint name:string staged:u8 fields state
@@ -31,7 +32,7 @@ use crate::schema::index_keys::IndexPlan;
 use crate::schema::parse::MAX_DEPTH;
 use crate::schema::placement::{read_stored_placement, write_placement};
 use crate::schema::validator::{Field, Validator};
-use crate::schema::{Index, IndexState, Schema, Standing, Table};
+use crate::schema::{Index, IndexState, Moving, Schema, Standing, Table};
 use crate::value::Value;
 use std::rc::Rc;
 
@@ -42,6 +43,8 @@ const DECLARED: u8 = 2;
 const INCOMING: u8 = 4;
 const LEAVING: u8 = 8;
 const SYNCED: u8 = 16;
+const DEPARTING: u8 = 32;
+const ARRIVING: u8 = 64;
 
 type Decoded<T> = Result<T, Malformed>;
 
@@ -120,9 +123,14 @@ fn write_table(out: &mut Vec<u8>, table: &Table) {
         Standing::Incoming => INCOMING,
         Standing::Leaving => LEAVING,
     };
-    let synced = u8::from(table.placement.is_some()) * SYNCED;
+    let (moving, placement) = match &table.moving {
+        Some(Moving::Leaving(next)) if IS_BUILT_IN => (DEPARTING, next),
+        Some(Moving::Arriving) if IS_BUILT_IN => (ARRIVING, &table.placement),
+        _ => (0, &table.placement),
+    };
+    let synced = u8::from(placement.is_some()) * SYNCED + moving;
     out.put_u8(u8::from(table.enforced) * ENFORCED + u8::from(table.declared) * DECLARED + standing + synced);
-    if let Some(placement) = table.placement.as_ref().filter(|_| IS_BUILT_IN) {
+    if let Some(placement) = placement.as_ref().filter(|_| IS_BUILT_IN) {
         write_placement(out, placement);
     }
     write_validator(out, &table.validator);
@@ -239,7 +247,10 @@ fn read_table(reader: &mut Reader<'_>) -> Decoded<Table> {
         aliases.push(alias);
     }
     let flags = reader.u8("schema: table flags")?;
-    let standing = match flags & !(ENFORCED | SYNCED) {
+    if !IS_BUILT_IN && flags & (DEPARTING | ARRIVING) != 0 {
+        return Err(Schema::NEWER_FORMAT);
+    }
+    let standing = match flags & !(ENFORCED | SYNCED | DEPARTING | ARRIVING) {
         0 | DECLARED => Standing::Settled,
         INCOMING => Standing::Incoming,
         LEAVING => Standing::Leaving,
@@ -249,6 +260,12 @@ fn read_table(reader: &mut Reader<'_>) -> Decoded<Table> {
         return Err(Malformed("schema: table number"));
     }
     let placement = if flags & SYNCED != 0 { Some(Rc::new(read_stored_placement(reader)?)) } else { None };
+    let (placement, moving) = match flags & (DEPARTING | ARRIVING) {
+        0 => (placement, None),
+        DEPARTING => (None, Some(Moving::Leaving(placement))),
+        ARRIVING if placement.is_some() => (placement, Some(Moving::Arriving)),
+        _ => return Err(Malformed("schema: table flags")),
+    };
     let validator = read_validator(reader, MAX_DEPTH)?;
     let mut indexes: Vec<Index> = Vec::new();
     for _ in 0..reader.length(reader.remaining(), "schema: indexes")? {
@@ -260,7 +277,7 @@ fn read_table(reader: &mut Reader<'_>) -> Decoded<Table> {
     }
     let plan = IndexPlan::new(&indexes);
     let (enforced, declared) = (flags & ENFORCED != 0, flags & DECLARED != 0);
-    Ok(Table { id, name, number, aliases, validator, enforced, declared, standing, placement, indexes, plan })
+    Ok(Table { id, name, number, aliases, validator, enforced, declared, standing, placement, moving, indexes, plan })
 }
 
 /// Of a name there are one settled table and one incoming one, at most.

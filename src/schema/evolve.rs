@@ -9,7 +9,7 @@ use crate::schema::index_keys::IndexPlan;
 use crate::schema::numbers::TableNumbers;
 use std::rc::Rc;
 
-use crate::schema::{Home, Index, IndexState, Placement, Schema, Standing, Table, Validator};
+use crate::schema::{Home, Index, IndexState, Moving, Placement, Schema, Standing, Table, Validator};
 
 /// What adopting a definition means.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,11 +53,8 @@ impl Schema {
                 collect_numbers(&next.tables).map_err(invalid)?
             }
         };
-        if IS_BUILT_IN && let Some(table) = self.leaving_documents(&next) {
-            return Err(invalid(format!(
-                "`sync` takes the table \"{table}\" out of documents that are synced further: make the others that lie \
-                 in them `local()`, too."
-            )));
+        if IS_BUILT_IN {
+            next.wait_for_roots();
         }
         if next.same_content(self) {
             return Ok(None);
@@ -69,22 +66,43 @@ impl Schema {
 }
 
 impl Schema {
-    /// A table whose rows lie in documents of others and are to be there no longer, while those are synced further.
-    fn leaving_documents(&self, next: &Schema) -> Option<String> {
-        let is_placed = |name: &str| next.table(name).is_some_and(|table| table.placement.is_some());
-        let has_workspace = next.tables.iter().any(
-            |table| matches!(table.placement.as_deref(), Some(Placement { home: Home::Workspace, .. }) if table.declared),
-        );
-        let mut leaving = self.tables.iter().filter(|table| {
-            let is_leaving = next.table(&table.name).is_some() && !is_placed(&table.name);
-            is_leaving
-                && match table.placement.as_deref().map(|placement| &placement.home) {
-                    Some(Home::Within { root, .. }) => is_placed(root),
-                    Some(Home::Workspace) => has_workspace,
-                    Some(Home::Root) | None => false,
-                }
-        });
-        leaving.next().map(|table| table.name.clone())
+    /// A table whose rows would lie in documents that are to go first waits, too.
+    fn wait_for_roots(&mut self) {
+        let is_leaving = |table: &Table| matches!(table.moving, Some(Moving::Leaving(_)));
+        let leaving: Vec<String> =
+            self.tables.iter().filter(|table| is_leaving(table)).map(|table| table.name.clone()).collect();
+        for table in &mut self.tables {
+            if let Some(Placement { home: Home::Within { root, .. }, .. }) = table.placement.as_deref()
+                && leaving.contains(root)
+            {
+                table.moving = Some(Moving::Leaving(table.placement.take()));
+            }
+        }
+    }
+
+    /// The schema when of no table anything is left of the time before: those that are to be synced are from now on.
+    pub(crate) fn departed(&self) -> Schema {
+        let mut next = self.clone();
+        next.version += 1;
+        for table in &mut next.tables {
+            if let Some(Moving::Leaving(placement)) = &mut table.moving {
+                table.placement = placement.take();
+                table.moving = table.placement.is_some().then_some(Moving::Arriving);
+            }
+        }
+        next
+    }
+
+    /// The schema when what documents have of some tables was read.
+    pub(crate) fn arrived(&self, tables: &[TableId]) -> Schema {
+        let mut next = self.clone();
+        next.version += 1;
+        for table in next.tables.iter_mut().filter(|table| tables.contains(&table.id)) {
+            if table.moving == Some(Moving::Arriving) {
+                table.moving = None;
+            }
+        }
+        next
     }
 }
 
@@ -107,6 +125,7 @@ fn new_table(id: TableId, name: &str, definition: &TableDefinition, enforced: bo
         declared: true,
         standing: Standing::Settled,
         placement: definition.placement.clone(),
+        moving: None,
         indexes: Vec::new(),
         plan: IndexPlan::default(),
     };
@@ -130,16 +149,33 @@ fn adopt(table: &mut Table, definition: &TableDefinition, enforced: bool) -> Res
             table.name, definition.number, table.number
         )));
     }
+    if IS_BUILT_IN {
+        place(table, &definition.placement)?;
+    }
+    Ok(!before.is_subset(table.effective_validator()))
+}
+
+/// Takes over where the rows are synced.
+fn place(table: &mut Table, wanted: &Option<Rc<Placement>>) -> Result<()> {
     let home = |placement: &Option<Rc<Placement>>| placement.as_ref().map(|placement| placement.home.clone());
-    let (before_home, home) = (home(&table.placement), home(&definition.placement));
-    if IS_BUILT_IN && before_home.is_some() && home.is_some() && before_home != home {
+    let (before, next) = (home(&table.placement), home(wanted));
+    if let Some(Moving::Leaving(waiting)) = &mut table.moving {
+        *waiting = wanted.clone();
+        return Ok(());
+    }
+    if before.is_some() && next.is_some() && before != next {
         return Err(invalid(format!(
             "`sync` places the table \"{}\" elsewhere than before. Make it `local()` first, and then what it is to be.",
             table.name
         )));
     }
-    table.placement = definition.placement.clone();
-    Ok(!before.is_subset(table.effective_validator()))
+    table.placement = wanted.clone();
+    match (before, next) {
+        (Some(_), None) => table.moving = Some(Moving::Leaving(None)),
+        (None, Some(_)) => table.moving = Some(Moving::Arriving),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    Ok(())
 }
 
 /// An index with other fields is another index: the old one goes, a new one is built. A dropping one can't be

@@ -17,6 +17,16 @@ pub(crate) struct Placement {
     kinds: FlatMap<String, FieldKind>,
 }
 
+/// What is not done yet of a table's becoming synced, or local.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Moving {
+    /// What its rows had for documents is not gone yet. Until it is, the table is local; then it is placed like this, if
+    /// anywhere: what is left of an earlier time would not agree with what was written since.
+    Leaving(Option<Rc<Placement>>),
+    /// Documents may have rows of it that were not read yet. Until they are, those that only this device has wait.
+    Arriving,
+}
+
 /// In which document a row lies.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Home {

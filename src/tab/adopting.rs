@@ -1,13 +1,18 @@
 //! Tables that become synced, or are no longer: their rows get stamps and documents, or lose them, some at a time. Whoever
 //! opens the database goes on with it.
+//!
+//! A table that is synced no longer leaves first what it had: until nothing is left, it is local, whatever the schema says
+//! next, so that nothing of that time is taken for what was written since. One that becomes synced waits until all that
+//! documents have of it was read, since the ids of its rows may be there already.
 
 use super::merging::{MergeDraft, MergedKey};
 use super::synced::{Bases, Before, SyncedChange, home};
 use super::transaction::Obstacle;
 use super::{Tab, TransactionId};
 use crate::bytes::Bytes;
-use crate::keyspace::{self, TableId};
-use crate::schema::{Home, Table};
+use crate::crdt::{DocumentState, StoredRow};
+use crate::keyspace::{self, Root, TableId};
+use crate::schema::{Home, Moving, Schema, Table};
 use crate::store::Direction;
 
 /// What a transaction does of it.
@@ -17,12 +22,34 @@ pub(crate) struct Adoption {
     pub(crate) rows: Vec<SyncedChange>,
     /// Tables all of whose rows have some.
     pub(crate) adopted: Vec<TableId>,
+    /// What becomes of tables that are on their way.
+    pub(crate) step: Option<MovingStep>,
+}
+
+/// An end of a way into documents, or out of them.
+pub(crate) enum MovingStep {
+    /// Nothing is left of what tables had.
+    Departed,
+    /// All that documents have of these tables was read.
+    Arrived(Vec<TableId>),
+}
+
+impl MovingStep {
+    /// The schema after it.
+    pub(crate) fn apply(&self, schema: &Schema) -> Schema {
+        match self {
+            MovingStep::Departed => schema.departed(),
+            MovingStep::Arrived(tables) => schema.arrived(tables),
+        }
+    }
 }
 
 /// So many rows get stamps in one commit, so many are looked at for that, and so many keys are deleted in one.
 const ROWS: usize = 500;
 const ROWS_SEEN: usize = 2_000;
 const KEYS: usize = 2_000;
+/// Of so many documents it is written down that their rows of a table are not those that are here.
+const DOCUMENTS: usize = 500;
 
 impl Tab {
     /// Gives rows of tables that have become synced their documents. Answers whether there is more to do, if there was
@@ -34,7 +61,7 @@ impl Tab {
         let mut reached = self.adopting.clone();
         let mut seen = 0;
         let mut is_waiting = false;
-        for table in schema.tables().iter().filter(|table| table.declared && table.placement.is_some()) {
+        for table in schema.tables().iter().filter(|table| is_placed(table)) {
             if self.crdt_entry(&keyspace::adopted_key(table.id), table.id)?.is_some() {
                 continue;
             }
@@ -61,7 +88,10 @@ impl Tab {
                 let Some(place) = keyspace::place_of(&key) else { continue };
                 let root = home(&schema, table, place.id, &document);
                 let stamps = self.crdt_entry(&keyspace::stamps_key(table.id, &place.id), table.id)?;
-                let Some(root) = root.filter(|_| stamps.is_none()) else {
+                let stored = stamps.as_ref().and_then(|stamps| StoredRow::decode(stamps).ok());
+                // What a document says of a row of this id, which is to meet it.
+                let hidden = stored.as_ref().and_then(|stored| stored.hidden.as_ref());
+                let Some(root) = root.filter(|_| stamps.is_none() || hidden.is_some()) else {
                     if first_without.is_none() {
                         reached.insert(table.id, key);
                     }
@@ -75,10 +105,19 @@ impl Tab {
                     is_waiting = true;
                     continue;
                 }
-                let found = self.load_document(root);
-                found.map_err(|error| self.obstacle(error, generation, table.id))?;
+                let from = hidden.map(|hidden| hidden.root).filter(|from| *from != root);
+                for root in [root].into_iter().chain(from) {
+                    let found = self.load_document(root);
+                    found.map_err(|error| self.obstacle(error, generation, table.id))?;
+                }
+                let remains = match from {
+                    Some(_) => {
+                        Some((root, self.crdt_entry(&keyspace::remains_key(table.id, &place.id, &root), table.id)?))
+                    }
+                    None => None,
+                };
                 let (before, after) = (None, Some(document));
-                let (bases, settled) = (Bases::default(), Vec::new());
+                let (bases, settled) = (Bases::stored(stamps, remains), Vec::new());
                 adoption.rows.push(SyncedChange { table: table.id, place, before, after, bases, settled });
             }
             if seen >= ROWS_SEEN || adoption.rows.len() >= ROWS {
@@ -116,13 +155,70 @@ impl Tab {
                 }));
             }
         }
-        if rows.is_empty() {
+        if !rows.is_empty() {
+            let draft = MergeDraft::of(rows, self);
+            self.transaction(id)?.begin_merge(draft);
+            return Ok(Some(true));
+        }
+        let is_leaving = |table: &&Table| matches!(table.moving, Some(Moving::Leaving(_)));
+        let names: Vec<&str> = schema.tables().iter().filter(is_leaving).map(|table| table.name.as_str()).collect();
+        if names.is_empty() {
             return Ok(None);
         }
-        let has_more = rows.len() >= KEYS;
-        let draft = MergeDraft::of(rows, self);
+        let mut left = self.documents_of(&names, true)?;
+        left.truncate(DOCUMENTS);
+        if left.is_empty() {
+            self.transaction(id)?.adoption = Some(Adoption { step: Some(MovingStep::Departed), ..Adoption::default() });
+            return Ok(Some(true));
+        }
+        let generation = self.generation();
+        for (root, _) in &left {
+            let found = self.load_document(*root);
+            found.map_err(|error| self.obstacle(error, generation, root.table))?;
+        }
+        let mut draft = MergeDraft::of(Vec::new(), self);
+        draft.left = left;
         self.transaction(id)?.begin_merge(draft);
-        Ok(Some(has_more))
+        Ok(Some(true))
+    }
+
+    /// Lets tables be synced whose rows in documents were all read. Answers whether there was such a one; while the docs
+    /// worker has to read some, there is nothing to do here.
+    pub(crate) fn arrive(&mut self, id: TransactionId) -> Result<Option<bool>, Obstacle> {
+        self.transaction(id)?;
+        let schema = self.transactions[id].state.schema.clone();
+        // One that the app does not name waits until it does: nobody reads its rows.
+        let is_arriving = |table: &&Table| table.declared && table.moving == Some(Moving::Arriving);
+        let arriving = || schema.tables().iter().filter(is_arriving);
+        let names: Vec<&str> = arriving().map(|table| table.name.as_str()).collect();
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let unread = self.documents_of(&names, false)?;
+        let is_unread = |table: &&Table| unread.iter().any(|(_, names)| names.contains(&table.name));
+        let ready: Vec<TableId> = arriving().filter(|table| !is_unread(table)).map(|table| table.id).collect();
+        if ready.is_empty() {
+            return Ok(None);
+        }
+        self.transaction(id)?.adoption =
+            Some(Adoption { step: Some(MovingStep::Arrived(ready)), ..Adoption::default() });
+        Ok(Some(true))
+    }
+
+    /// The documents that have rows of some tables, which are those here or are not, and of which.
+    fn documents_of(&mut self, names: &[&str], is_taken: bool) -> Result<Vec<(Root, Vec<String>)>, Obstacle> {
+        let mut found = Vec::new();
+        for (key, value) in self.crdt_entries(keyspace::STATES_PREFIX, TableId(0))? {
+            let (Some(root), Ok(state)) = (Root::of(&key), DocumentState::decode(&value)) else { continue };
+            let is_meant = |name: &&String| {
+                names.contains(&name.as_str()) && state.tables.get(*name).is_some_and(|map| map.is_taken == is_taken)
+            };
+            let tables: Vec<String> = state.tables.keys().filter(is_meant).cloned().collect();
+            if !tables.is_empty() {
+                found.push((root, tables));
+            }
+        }
+        Ok(found)
     }
 
     /// What is stored under a key that only documents need.
@@ -131,4 +227,9 @@ impl Tab {
         let found = self.committed.view.get(&mut self.cache, key);
         found.map_err(|error| self.obstacle(error, generation, table))
     }
+}
+
+/// Whether rows of a table are to have stamps.
+fn is_placed(table: &Table) -> bool {
+    table.declared && table.placement.is_some() && table.moving.is_none()
 }

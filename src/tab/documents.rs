@@ -217,11 +217,20 @@ impl Tab {
         let schema = self.committed.schema.clone();
         let mut deleted = Vec::new();
         let Some(table) = schema.table_by_id(table) else { return Ok(deleted) };
+        let is_adopted = self.crdt_entry(&keyspace::adopted_key(table.id), table.id)?.is_some();
         for (key, _) in self.crdt_entries(&keyspace::noted_prefix(table.id), table.id)? {
             // Longer ones speak of copies that it has left elsewhere.
             let Some(row) = keyspace::id_of(&key) else { continue };
             let Some(StoredRow { hidden: Some(hidden), marks, .. }) = self.noted_row(&key, table.id)? else { continue };
             let is_gone = hidden.why == Why::Deleted && marks.moved_to.is_none();
+            if !is_adopted {
+                // Another row of its id may be shown, which is about to be written over it.
+                let generation = self.generation();
+                let found = find_row(&self.committed, &mut self.cache, &mut self.places, table.id, row);
+                if found.map_err(|error| self.obstacle(error, generation, table.id))?.is_some() {
+                    continue;
+                }
+            }
             if !is_gone || !fits(&schema, table, &hidden.document) {
                 continue;
             }

@@ -27,6 +27,8 @@ pub(crate) struct MergeDraft {
     pub(crate) rows: Vec<MergedKey>,
     /// What has come for a document; nothing, if rows are judged anew by another schema.
     pub(crate) document: Option<MergedDocument>,
+    /// Documents whose rows of some tables are not those that are here any more.
+    pub(crate) left: Vec<(Root, Vec<String>)>,
     /// Whether another tab has written to the document since, or to one of the rows.
     pub(crate) is_outdated: bool,
     /// The record of the log that it stands on.
@@ -104,15 +106,26 @@ impl Tab {
             )));
         }
         let mut state = merge.state;
+        let mut taken = Vec::new();
         for (name, map) in state.tables.iter_mut() {
             let was_left_out = known.and_then(|known| known.tables.get(name)).is_some_and(|known| !known.is_taken);
             let is_all = merge.whole_tables.iter().any(|whole| whole == name);
             map.is_taken = is_synced(&schema, name) && (!was_left_out || is_all);
+            taken.extend(schema.table(name).filter(|_| map.is_taken && was_left_out).map(|table| table.id));
+        }
+        let mut again = Vec::new();
+        for table in taken {
+            // Its rows may meet others of their ids: they are looked at again.
+            let key = keyspace::adopted_key(table);
+            if self.crdt_entry(&key, table)?.is_some() {
+                let before = Before { is_new: false, is_noted: false };
+                again.push(MergedKey { key: key.to_vec(), stored: None, before });
+            }
         }
         let base = (merge.base_heads, merge.base_actors);
         let document = MergedDocument { root, state, actors: merge.actors, chunks: merge.chunks, base };
         let incoming = Some(Incoming { rows, postponed: Vec::new() });
-        let draft = MergeDraft { incoming, document: Some(document), ..MergeDraft::of(Vec::new(), self) };
+        let draft = MergeDraft { incoming, document: Some(document), ..MergeDraft::of(again, self) };
         if !self.stands(&draft) {
             return Err(Obstacle::Stale);
         }
@@ -237,6 +250,9 @@ impl Tab {
             (Some(row), _) => Some(row.place.creation_time),
             (None, incumbent) => incumbent.map(|known| known.copy.creation_time).filter(|time| *time > 0.0),
         };
+        // One that only this device has so far, or that is other than its document says, is to meet that.
+        let is_apart = |known: &StoredCopy| StoredRow::decode(&known.bytes).is_ok_and(|stored| stored.hidden.is_some());
+        let apart = shown.as_ref().filter(|_| incumbent.is_none_or(is_apart)).map(|row| row.document.clone());
         let incumbent = incumbent.map(|known| known.copy.said.root);
         let mut former = Vec::with_capacity(stored.len());
         let mut copies = Vec::with_capacity(stored.len() + 1);
@@ -251,7 +267,8 @@ impl Tab {
         let said: Vec<crdt::Copy> = copies.iter().map(|copy| copy.said).collect();
         let chosen = crdt::chosen(&said, incumbent);
 
-        let mut after = None;
+        // What no document has stays.
+        let mut after = apart.clone().filter(|_| chosen.is_none());
         let mut next: Vec<(Vec<u8>, Bytes)> = Vec::with_capacity(copies.len());
         let mut creation_time = known_time.unwrap_or_default();
         for (place, mut copy) in copies.into_iter().enumerate() {
@@ -266,7 +283,16 @@ impl Tab {
             copy.creation_time = known_time.unwrap_or(copy.creation_time);
             creation_time = copy.creation_time;
             let why = copy.said.is_gone.then_some(Why::Deleted);
-            let (stored, document) = copy.store(schema, table, row, why);
+            let beside = apart.as_ref().map(|_| copy.beside(schema, table));
+            // Where it has gone may not be read yet: what is shown goes after it.
+            let has_left = copy.whole.stamps.moved.is_some();
+            let (mut stored, mut document) = copy.store(schema, table, row, why);
+            let said = document.as_ref().or(stored.hidden.as_ref().map(|hidden| &hidden.document));
+            if let Some(apart) = apart.as_ref().filter(|apart| has_left || said != Some(apart))
+                && let Some(beside) = beside
+            {
+                (stored, document) = (beside, Some(apart.clone()));
+            }
             next.push((own_key.clone(), Bytes::new(stored.encode())));
             after = document;
         }
@@ -400,6 +426,20 @@ impl Copy {
         Some(Copy { said: crdt::Copy { root, marks, is_gone }, creation_time, whole })
     }
 
+    /// What is stored of it while this device shows another row of its id, which is to be written over it.
+    fn beside(&self, schema: &Schema, table: &Table) -> StoredRow {
+        let Copy { said: crdt::Copy { root, marks, .. }, creation_time, whole } = self;
+        let known = fitting(schema, table, whole.clone(), *creation_time).map(|(_, known, rest)| (known, rest));
+        let (known, rest) = known.unwrap_or_else(|| {
+            let shapes = table.effective_validator().objects();
+            let is_known = |name: &str| shapes.iter().any(|fields| fields.iter().any(|field| field.name == name));
+            whole.clone().split(|name| shapes.is_empty() || is_known(name))
+        });
+        let (document, stamps) = (known.document(&schema.names), Bytes::new(known.stamps.encode()));
+        let hidden = HiddenRow { why: Why::Deleted, root: *root, creation_time: *creation_time, document };
+        StoredRow { hidden: Some(hidden), marks: *marks, rest, stamps }
+    }
+
     /// What is stored of it, and what readers see, if it is shown.
     fn store(self, schema: &Schema, table: &Table, row: RowId, why: Option<Why>) -> (StoredRow, Option<Bytes>) {
         let Copy { said: crdt::Copy { root, marks, .. }, creation_time, whole } = self;
@@ -485,7 +525,14 @@ fn refused(why: String) -> Obstacle {
 impl MergeDraft {
     /// One that writes these keys.
     pub(crate) fn of(rows: Vec<MergedKey>, tab: &Tab) -> Self {
-        MergeDraft { incoming: None, rows, document: None, is_outdated: false, sequence: tab.sequence }
+        MergeDraft {
+            incoming: None,
+            rows,
+            document: None,
+            left: Vec::new(),
+            is_outdated: false,
+            sequence: tab.sequence,
+        }
     }
 
     /// Whether all rows are settled.

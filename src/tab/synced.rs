@@ -61,6 +61,18 @@ impl Default for Base {
 }
 
 impl Bases {
+    /// What is stored of a row that gets its stamps, and of it in the document into which it comes.
+    pub(crate) fn stored(row: Option<Bytes>, remains: Option<(Root, Option<Bytes>)>) -> Self {
+        let remains = remains.into_iter().map(|(root, stored)| (root, Base::Stored(stored))).collect();
+        Bases { row: Base::Stored(row), remains }
+    }
+
+    /// In which document a row lies that is not shown as that has it.
+    fn hidden_in(&self) -> Option<Root> {
+        let (Base::Stored(stored) | Base::Unsaved(stored)) = &self.row;
+        Some(StoredRow::decode(stored.as_ref()?).ok()?.hidden?.root)
+    }
+
     /// Whether others may have written something else to some of a row's fields, which its document shows.
     pub(crate) fn may_be_contested(&self, document: ObjectRef<'_>, names: &Names, fields: &[String]) -> bool {
         let stored = match &self.row {
@@ -298,8 +310,13 @@ impl Tab {
             Some(changed) => changed.bases.clone(),
             None => Bases { row: read(self, &keyspace::stamps_key(table.id, &row))?, remains: Vec::new() },
         };
-        if let Some(root) = after.filter(|root| before != after && bases.remains.iter().all(|(known, _)| known != root))
-        {
+        let hidden_in = bases.hidden_in();
+        if let Some(root) = hidden_in {
+            let found = self.load_document(root);
+            found.map_err(|error| self.obstacle(error, generation, table.id))?;
+        }
+        let is_move = before != after || hidden_in.is_some_and(|root| Some(root) != after);
+        if let Some(root) = after.filter(|root| is_move && bases.remains.iter().all(|(known, _)| known != root)) {
             let base = read(self, &keyspace::remains_key(table.id, &row, &root))?;
             bases.remains.push((root, base));
         }

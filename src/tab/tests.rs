@@ -17,6 +17,7 @@ mod live;
 mod narrowing;
 mod parts;
 mod repair;
+mod returning;
 mod rolled_back;
 mod set_back;
 #[cfg(not(target_arch = "wasm32"))] // beside automerge

@@ -303,7 +303,10 @@ impl Tab {
         }
         let system = match &transaction.import {
             Some(step) => Some(System::Schema(Rc::new(self.current.schema.import(step)?))),
-            None => None,
+            None => {
+                let step = transaction.adoption.as_ref().and_then(|adoption| adoption.step.as_ref());
+                step.filter(|_| IS_BUILT_IN).map(|step| System::Schema(Rc::new(step.apply(&self.current.schema))))
+            }
         };
         let is_next =
             system.is_none() && transaction.version == self.version && transaction.generation == self.generation();

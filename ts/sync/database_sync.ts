@@ -10,6 +10,9 @@ import { type Peer, SyncedDocuments } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
 import { type Frame, keyOf } from "./frames.js";
 
+/** So often the docs worker is asked for rows that documents have. */
+const TAKE_TRIES = 3;
+
 /** @internal An end of a connection. */
 export interface PeerEnd {
   /** Takes in what the other end says. */
@@ -33,15 +36,24 @@ export class DatabaseSync {
   /** @internal What peers know it by. */
   readonly device = keyOf(crypto.getRandomValues(new Uint8Array(16)));
 
-  /** Settles when rows of tables that have become synced have their documents, and those of others have none. */
+  /**
+   * Settles when rows of tables that have become synced have their documents, and those of others have none. Where documents
+   * have rows of such a table already, the docs worker reads them first.
+   */
   readonly settled: Promise<void>;
+  #settling: Promise<void>;
 
   /** @internal */
   constructor(bridge: Bridge, hiddenChanged: () => void) {
     this.#bridge = bridge;
     this.#hiddenChanged = hiddenChanged;
-    this.documents = new SyncedDocuments(bridge, hiddenChanged);
+    this.documents = new SyncedDocuments(
+      bridge,
+      hiddenChanged,
+      () => void (this.#settling = this.#settling.then(() => this.#settleTables())),
+    );
     this.settled = this.#settleTables();
+    this.#settling = this.settled;
   }
 
   /** @internal Begins to talk with another database; answers how to pass on what it says, and how to end that. */
@@ -79,8 +91,13 @@ export class DatabaseSync {
         await bridge.ready(bridge.read());
       }
     };
+    const options = { name: "settle tables", timeoutMs: undefined, isNotFollowed: true } as const;
     try {
-      while (await mutate(bridge, settle, { name: "settle tables", timeoutMs: undefined, isNotFollowed: true }));
+      for (let tries = 0; ; tries += 1) {
+        while (await mutate(bridge, settle, options));
+        // A worker that fails has been told of; it is asked again when there is a peer, or the database is opened.
+        if (tries === TAKE_TRIES || !(await this.documents.takeTables())) return;
+      }
     } catch (error) {
       if (!bridge.isOver && !bridge.isDown) bridge.tell(error as HoldfastError);
     }

@@ -56,6 +56,10 @@ export class SyncedDocuments implements DocumentFollower {
   readonly #bridge: Bridge;
   /** Hears that something else was saved of rows that are kept and not shown. */
   readonly #hiddenChanged: () => void;
+  /** Hears that rows were read which documents had all along. */
+  readonly #taken: () => void;
+  /** Whether whoever waits for that has asked for it. */
+  #isTaking = false;
   /** In whose documents are which, by their ids. */
   readonly #roots = new Map<string, { readonly root: Uint8Array; readonly id: Uint8Array }>();
   readonly #peers = new Map<number, Peer>();
@@ -80,13 +84,16 @@ export class SyncedDocuments implements DocumentFollower {
   #falls: number[] = [];
   /** How much is under way: what the hub was told, and what it wants done. */
   #pending = 0;
+  /** Who waits until nothing is. */
+  readonly #atRest: (() => void)[] = [];
   /** Runs while there is nothing to do. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
 
-  constructor(bridge: Bridge, hiddenChanged: () => void) {
+  constructor(bridge: Bridge, hiddenChanged: () => void, taken: () => void) {
     this.#bridge = bridge;
     this.#hiddenChanged = hiddenChanged;
+    this.#taken = taken;
     bridge.documentsFollowed(this);
     this.#engine.followDocuments();
     this.#wait(QUIET_MS, () => this.#quiet());
@@ -112,6 +119,28 @@ export class SyncedDocuments implements DocumentFollower {
     return answer;
   }
 
+  /**
+   * Has the docs worker read rows that documents have of tables which were not synced, or not known, until now. Resolves when
+   * it is at rest; answers whether there were any.
+   */
+  async takeTables(): Promise<boolean> {
+    const documents = (await askEngine(this.#bridge, (engine) => engine.documents())) as [
+      Uint8Array,
+      Uint8Array,
+      string,
+      boolean,
+      string[],
+    ][];
+    if (this.#isOver || documents.every(([, , , , missing]) => missing.length === 0)) return false;
+    const hub = this.#hub;
+    this.#isTaking = true;
+    if (hub === undefined) this.#begin();
+    else this.#later(hub, () => this.#tellAll(hub));
+    await new Promise<void>((resolve) => this.#atRest.push(resolve));
+    this.#isTaking = false;
+    return true;
+  }
+
   /** Whether nothing is under way. */
   get isIdle(): boolean {
     return this.#pending === 0;
@@ -126,7 +155,13 @@ export class SyncedDocuments implements DocumentFollower {
 
   #done(): void {
     this.#pending -= 1;
-    if (this.#pending === 0) for (const peer of [...this.#peers.values()]) peer.idle();
+    if (this.#pending > 0) return;
+    this.#rest();
+    for (const peer of [...this.#peers.values()]) peer.idle();
+  }
+
+  #rest(): void {
+    for (const resolve of this.#atRest.splice(0)) resolve();
   }
 
   #quiet(): void {
@@ -212,6 +247,7 @@ export class SyncedDocuments implements DocumentFollower {
     this.#hub = undefined;
     this.#peers.clear();
     this.#early.clear();
+    this.#rest();
     this.#endQuestions(this.#bridge.ended);
   }
 
@@ -256,6 +292,7 @@ export class SyncedDocuments implements DocumentFollower {
     if (hub !== this.#hub || this.#isOver) return;
     hub.end();
     this.#hub = undefined;
+    this.#rest();
     const message = `The docs worker has failed (${reason}). What is saved is safe; it begins anew.`;
     const fault = new HoldfastError("EngineFault", message, { retryable: true });
     this.#endQuestions(fault);
@@ -294,6 +331,7 @@ export class SyncedDocuments implements DocumentFollower {
       this.#know(hub, root, id, rootId, isShared);
       if (missing.length > 0) this.#tell(["takeTables", id, missing], hub);
     }
+    if (!this.#isTaking && documents.some(([, , , , missing]) => missing.length > 0)) this.#atRest.push(this.#taken);
   }
 
   #know(hub: HubPort, root: Uint8Array, id: Uint8Array, rootId: string, isShared: boolean): void {

@@ -7,15 +7,15 @@ use super::writer::RowWriter;
 use super::{Base, Document, Own, SyncedChange, home, value_of};
 use crate::bytes::{Bytes, Malformed};
 use crate::crdt::{
-    Action, ActorId, ChangeEncoder, ChangeHash, DocumentId, DocumentState, Editor, Head, Key, Marks, Object, Op, OpId,
-    StoredRow, TableMap, genesis, is_judged, is_noted, table_map,
+    Action, ActorId, ChangeEncoder, ChangeHash, DocumentId, DocumentState, Editor, Head, HiddenRow, Key, Marks, Object,
+    Op, OpId, StoredRow, TableMap, Why, genesis, is_judged, is_noted, table_map,
 };
 use crate::flat_map::FlatMap;
 use crate::id;
 use crate::keyspace::{self, Root};
 use crate::log::CrdtEntry;
 use crate::random::Random;
-use crate::schema::{Home, Placement, Schema, Table};
+use crate::schema::{Home, Moving, Placement, Schema, Table};
 use std::rc::Rc;
 
 /// Documents and rows as they will be when a commit is saved.
@@ -59,6 +59,8 @@ struct Draft {
     chunks: Vec<u8>,
     /// The change at hand.
     encoder: ChangeEncoder,
+    /// Whether its state was changed without a change: rows of a table are taken in, or left to it.
+    is_changed: bool,
     /// Bytes of the rows that it has written.
     written_bytes: usize,
 }
@@ -185,8 +187,20 @@ impl<'a> Drafts<'a> {
         for MergedKey { key, stored, before } in &merge.rows {
             self.rows.push(DraftRow { key: key.clone(), stored: stored.clone(), before: *before });
         }
+        for (root, tables) in &merge.left {
+            if !self.known.contains_key(root) {
+                continue; // it is gone
+            }
+            let draft = self.draft(*root, None);
+            for name in tables {
+                if let Some(map) = draft.document.state.tables.get_mut(name) {
+                    draft.is_changed |= std::mem::take(&mut map.is_taken);
+                }
+            }
+        }
         let Some(merged) = &merge.document else { return };
         let draft = self.draft(merged.root, Some(merged.state.id));
+        draft.is_changed |= draft.document.state.tables != merged.state.tables;
         draft.document.state = merged.state.clone();
         Rc::make_mut(&mut draft.document.actors).extend(merged.actors.iter().cloned());
         draft.chunks.extend_from_slice(&merged.chunks);
@@ -207,13 +221,17 @@ impl<'a> Drafts<'a> {
         if change.before.is_none() && stored.as_ref().is_some_and(|stored| stored.hidden.is_none()) {
             return; // another tab has given it stamps
         }
+        if table.moving == Some(Moving::Arriving) && self.waits(table, &key, change, (&base, stored.as_ref()), from, to)
+        {
+            return;
+        }
         // Where it is, and its fields there.
         let current = stored.and_then(|stored| match &stored.hidden {
             None => Some((from?, change.before.clone()?, stored)),
             Some(hidden) => Some((hidden.root, hidden.document.clone(), stored)),
         });
         let next = match (current, &change.after, to) {
-            (Some((from, before, stored)), None, _) if stored.hidden.is_none() => {
+            (Some((from, before, stored)), None, _) if stored.hidden.is_none() || change.before.is_some() => {
                 self.edit(from, &writer, |editor, _| writer.delete(editor, &stored, from, &before))
             }
             (Some((from, before, stored)), Some(after), Some(to)) if from == to => {
@@ -237,6 +255,40 @@ impl<'a> Drafts<'a> {
         };
         if let Some(next) = next {
             self.put(key, base, Some(next.encode()), was_unsaved);
+        }
+    }
+
+    /// Whether what is written to a row of a table that becomes synced stays on this device for now: of a row without
+    /// stamps a document may have another one of its id, and one that moves may have been there before.
+    fn waits(
+        &mut self,
+        table: &Table,
+        key: &[u8],
+        change: &SyncedChange,
+        (base, stored): (&Option<Bytes>, Option<&StoredRow>),
+        from: Option<Root>,
+        to: Option<Root>,
+    ) -> bool {
+        let Some(stored) = stored else { return true };
+        if change.after.is_none() {
+            return false;
+        }
+        let is_unread = to.is_some_and(|to| {
+            let draft = self.documents.get(&to).map(|draft| &draft.document);
+            let document = draft.or_else(|| self.known.get(&to));
+            document.and_then(|document| document.state.tables.get(&table.name)).is_some_and(|map| !map.is_taken)
+        });
+        match (&stored.hidden, from, &change.before) {
+            (Some(hidden), _, before) => before.is_some() || Some(hidden.root) != to && is_unread,
+            (None, Some(root), Some(before)) if to != Some(root) && is_unread => {
+                let (creation_time, document) = (change.place.creation_time, before.clone());
+                let hidden = HiddenRow { why: Why::Deleted, root, creation_time, document };
+                let waiting = StoredRow { hidden: Some(hidden), ..stored.clone() };
+                let was_unsaved = matches!(change.bases.row, Base::Unsaved(_));
+                self.put(key.to_vec(), base.clone(), Some(waiting.encode()), was_unsaved);
+                true
+            }
+            (None, ..) => false,
         }
     }
 
@@ -305,6 +357,7 @@ impl<'a> Drafts<'a> {
                 actors_before,
                 chunks: Vec::new(),
                 encoder: ChangeEncoder::default(),
+                is_changed: false,
                 written_bytes: 0,
             };
             self.documents.insert(root, draft);
@@ -354,8 +407,8 @@ impl<'a> Drafts<'a> {
         }
         let mut documents = Vec::new();
         for (root, draft) in self.documents {
-            let Draft { document, is_new, actors_before, chunks, .. } = draft;
-            if chunks.is_empty() {
+            let Draft { document, is_new, actors_before, chunks, is_changed, .. } = draft;
+            if chunks.is_empty() && !is_changed {
                 continue;
             }
             let mut put = |key: &[u8], value: Bytes, is_new| {
@@ -368,7 +421,9 @@ impl<'a> Drafts<'a> {
             if chunks.len() >= LONG_BYTES {
                 put(&root.long_key(sequence), Bytes::default(), true);
             }
-            put(&root.changes_key(sequence), Bytes::new(chunks), true);
+            if !chunks.is_empty() {
+                put(&root.changes_key(sequence), Bytes::new(chunks), true);
+            }
             documents.push((root, document));
         }
         (entries, documents)
