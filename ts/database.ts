@@ -34,7 +34,7 @@ import { currentReader, Executor, goOn } from "./reads.js";
 import type { DatabaseStats, RepairReport, VerifyOptions, VerifyReport } from "./reports.js";
 import type { MutationOptions } from "./run.js";
 import type { Scope } from "./scope.js";
-import { notSynced } from "./sync_part.js";
+import { notSynced, type Placed } from "./sync_part.js";
 import { systemReader } from "./system.js";
 import {
   checkedTimeout,
@@ -408,6 +408,11 @@ export class Database<DataModel extends GenericDataModel> {
 
   // ---- synced tables ----
 
+  /** @internal Where the tables lie that are synced. */
+  protected get placed(): Placed {
+    return {};
+  }
+
   /** What a database with synced tables has, a `SyncedDatabase`. Throws `NotSupported` here. */
   protected get sync(): unknown {
     throw notSynced();
@@ -426,7 +431,8 @@ export class Database<DataModel extends GenericDataModel> {
 
   /**
    * Imports a file: a snapshot of Convex or Holdfast, or rows of one table. Ids and creation times are kept. Either all
-   * of it is there in the end or nothing has changed; only `mode: "append"` adds batch by batch.
+   * of it is there in the end or nothing has changed; only `mode: "append"` adds batch by batch, and so do others to synced
+   * tables.
    */
   async import(source: ImportSource, options: ImportOptions = {}): Promise<ImportReport> {
     const { importInto } = await loadTransfer();
@@ -436,7 +442,13 @@ export class Database<DataModel extends GenericDataModel> {
   /** Where files come from and go to. */
   #end() {
     if (this.#closing !== undefined) throw closed();
-    return { bridge: this.#bridge, name: this.name, storage: this.storage.kind, tables: this.#bridge.tableNames };
+    return {
+      bridge: this.#bridge,
+      name: this.name,
+      storage: this.storage.kind,
+      tables: this.#bridge.tableNames,
+      placed: this.placed,
+    };
   }
 
   // ---- the database itself ----

@@ -116,6 +116,11 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     });
   }
 
+  /** @internal */
+  protected override get placed(): Placed {
+    return this.#placed;
+  }
+
   /** What is about syncing itself. */
   override get sync(): DatabaseSync {
     return this.#sync;

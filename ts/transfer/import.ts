@@ -1,6 +1,7 @@
 /**
  * Imports a file. Rows go into tables that nobody sees; when all are there, those take the places of the tables of their
- * names, in one commit. Until then nothing has changed, whatever happens.
+ * names, in one commit. Until then nothing has changed, whatever happens. What goes into synced tables is written like
+ * anything else (`./synced.ts`), before that commit.
  */
 import { invalidArgument } from "../arguments.js";
 import type { Bridge } from "../bridge.js";
@@ -11,6 +12,7 @@ import { readOptions } from "../options.js";
 import { Executor } from "../reads.js";
 import { queryTable } from "../query.js";
 import type { Scope } from "../scope.js";
+import type { Placed } from "../sync_part.js";
 import { mutate, newId } from "../transactions.js";
 import { Caller } from "./caller.js";
 import { tableNumberOf } from "./ids.js";
@@ -18,6 +20,7 @@ import { exclusively, type ImportPlace, whenAbandoned } from "./lock.js";
 import { checkFileOptions } from "./options.js";
 import { blobOf, type FileFormat, type ImportSource, readSource, type Source, type SourceTable } from "./sources.js";
 import { invalidImport, withSaved } from "./problems.js";
+import { SyncedReplacement } from "./synced.js";
 import { BEGIN, FINISH, GIVE_UP, unfinishedImport } from "./step.js";
 import { RowWriter, STEP } from "./writer.js";
 
@@ -35,7 +38,8 @@ export interface ImportOptions {
   /**
    * Without a mode a table that has documents already is an error. `"replace"` puts what is imported in their place,
    * `"replaceAll"` also empties the tables that are not in the file, and `"append"` adds to what is there: batch by
-   * batch, so that an error leaves those before it; its `details.saved` says how many documents they are.
+   * batch, so that an error leaves those before it; its `details.saved` says how many documents they are. The others do so
+   * in synced tables, where what is there is changed to what the file says; the same import again completes it.
    */
   mode?: ImportMode;
   /** Hears how far it is. One that throws, or whose promise is rejected, ends it. */
@@ -68,6 +72,8 @@ export interface ImportReport {
 export interface ImportTarget extends ImportPlace {
   /** The tables of the app's schema. */
   readonly tables: readonly string[];
+  /** Where those lie that are synced. */
+  readonly placed: Placed;
 }
 
 const MODES: readonly unknown[] = [undefined, "append", "replace", "replaceAll"];
@@ -94,7 +100,7 @@ export async function importInto(
   let finished = 0;
   const tell = (name: string, done: number) =>
     caller.tell({ table: name, rows: report.rows, done: Math.min(1, done / total) });
-  const copy = async (from: SourceTable, writer: RowWriter) => {
+  const copy = async (from: SourceTable, writer: Writer) => {
     report.tables[from.name] = 0;
     try {
       for await (const row of from.rows()) {
@@ -114,9 +120,7 @@ export async function importInto(
   };
   const numbers = await numbersOf(source, target);
   await exclusively(target, () =>
-    mode === "append"
-      ? append(target, chosen, numbers, copy)
-      : replace(target, chosen, mode, numbers, copy, () => caller.check()),
+    mode === "append" ? append(target, chosen, numbers, copy) : replace(target, chosen, mode, numbers, copy, caller),
   );
   return report;
 }
@@ -156,7 +160,8 @@ function requireAll(target: ImportTarget, source: Source, chosen: readonly Sourc
   );
 }
 
-type Copy = (from: SourceTable, writer: RowWriter) => Promise<void>;
+type Writer = Pick<RowWriter, "add" | "end" | "stop">;
+type Copy = (from: SourceTable, writer: Writer) => Promise<void>;
 
 /** The numbers in the ids of a file's tables. No two may have one. */
 async function numbersOf(source: Source, target: ImportTarget): Promise<ReadonlyMap<string, number>> {
@@ -196,17 +201,40 @@ async function replace(
   mode: ImportMode | undefined,
   numbers: ReadonlyMap<string, number>,
   copy: Copy,
-  check: () => void,
+  caller: Caller,
 ): Promise<void> {
   const { bridge } = target;
-  const names = tables.map(({ name }) => name);
-  if (mode === "replaceAll") names.push(...target.tables.filter((name) => !names.includes(name)));
+  const all = tables.map(({ name }) => name);
+  if (mode === "replaceAll") all.push(...target.tables.filter((name) => !all.includes(name)));
+  const synced = new SyncedReplacement(bridge, target.placed);
+  const syncedNames = all.filter((name) => synced.has(name));
+  const names = all.filter((name) => !synced.has(name));
   const isNew = mode === undefined;
+  await synced.check(tables, numbers, () => caller.rest());
+  if (isNew && syncedNames.length > 0) {
+    await mutate(
+      bridge,
+      async (scope) => {
+        for (const name of syncedNames) await requireEmpty(bridge, scope, name);
+      },
+      STEP,
+    );
+  }
+  /** What documents share is written last, and before that commit in which the others are replaced. */
+  const writeSynced = async (renumbered: ReadonlyMap<number, number>) => {
+    try {
+      for (const table of synced.sorted(tables)) await copy(table, synced.writer(table.name, renumbered));
+      await synced.deleteOthers(syncedNames, () => caller.check());
+    } catch (error) {
+      throw synced.failed(error);
+    }
+  };
+  if (names.length === 0 && all.length > 0) return writeSynced(ownNumbers(bridge, numbers, all));
   const take = (step: number, argument: () => number) =>
     mutate(
       bridge,
       async (scope) => {
-        if (step !== GIVE_UP) check();
+        if (step !== GIVE_UP) caller.check();
         // It has read them: what somebody adds meanwhile lets the step be taken again, and fail here.
         if (isNew && step !== GIVE_UP) for (const name of names) await requireEmpty(bridge, scope, name);
         if (bridge.engine.importStep(scope.transaction, step, argument()) === Status.Failed) throw bridge.error();
@@ -221,7 +249,7 @@ async function replace(
     });
   };
   // What is replaced takes the file's numbers. Tables that are not keep theirs, and rows may refer to them.
-  let renumbered = ownNumbers(bridge, numbers, names);
+  let renumbered = ownNumbers(bridge, numbers, all);
   try {
     await begin(numbers);
   } catch (error) {
@@ -232,7 +260,10 @@ async function replace(
   }
   const number = unfinishedImport(bridge)!;
   try {
-    for (const table of tables) await copy(table, new RowWriter(bridge, table.name, number, renumbered));
+    for (const table of tables) {
+      if (!synced.has(table.name)) await copy(table, new RowWriter(bridge, table.name, number, renumbered));
+    }
+    await writeSynced(renumbered);
     await take(FINISH, () => number);
   } catch (error) {
     // Else whoever opens the database next does it.

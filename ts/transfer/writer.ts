@@ -15,7 +15,7 @@ import { type FilePlace, refusedRow } from "./problems.js";
 import type { SourceRow } from "./sources.js";
 
 /** How many bytes and rows one mutation writes. */
-const BATCH_BYTES = 2 << 20;
+export const BATCH_BYTES = 2 << 20;
 const BATCH_ROWS = 4_000;
 
 /** Flags of a table's number, as in src/browser/writing.rs. */
@@ -26,13 +26,16 @@ const APPENDED = 0x40000000;
 export const STEP: MutationOptions = { name: "import", timeoutMs: 0 };
 
 /** What a batch of rows is. */
-interface Batch {
+export interface Batch {
   readonly sink: Sink;
   /** Where each row begins, and which one it is. */
   readonly starts: { at: number; row: number }[];
 }
 
 const utf8 = new TextEncoder();
+
+/** A batch without rows. */
+export const emptyBatch = (): Batch => ({ sink: heapSink(1 << 16), starts: [] });
 
 /** Takes the rows of one table. */
 export class RowWriter {
@@ -42,7 +45,7 @@ export class RowWriter {
   readonly #import: number | undefined;
   /** Numbers of ids, and what they are to become. */
   readonly #renumbered: ReadonlyMap<number, number>;
-  #batch: Batch = { sink: heapSink(1 << 16), starts: [] };
+  #batch = emptyBatch();
   /** Rows that are saved. */
   #saved = 0;
   /** The batch that is being saved while the next one is made. */
@@ -63,27 +66,7 @@ export class RowWriter {
   /** Takes a row. Resolves when there is room for the next. */
   async add({ value, row }: SourceRow): Promise<void> {
     const { sink, starts } = this.#batch;
-    try {
-      const document = this.#renumbered.size === 0 ? value : renumbered(value as Value, this.#renumbered);
-      const start = sink.position;
-      sink.ensure(8);
-      sink.position += 8;
-      const encoder = this.#bridge.encoder(this.#table);
-      encoder.encode(sink, document, "insert");
-      const length = sink.position - start - 8;
-      const id = utf8.encode(idOf(encoder.id));
-      sink.ensure(8 + id.length);
-      const { bytes, position } = sink;
-      const view = new DataView(bytes.buffer, bytes.byteOffset);
-      view.setUint32(start, 8 + id.length, true);
-      view.setUint32(start + 4, length, true);
-      view.setFloat64(position, timeOf(encoder.creationTime), true);
-      bytes.set(id, position + 8);
-      sink.position += 8 + id.length;
-      starts.push({ at: start, row });
-    } catch (error) {
-      throw refusedRow(error, { table: this.#table, row });
-    }
+    encodeRow(this.#bridge, this.#table, this.#batch, { value, row }, this.#renumbered);
     if (sink.position >= BATCH_BYTES || starts.length >= BATCH_ROWS) await this.#send();
   }
 
@@ -102,47 +85,93 @@ export class RowWriter {
     await this.#saving;
     const batch = this.#batch;
     if (batch.starts.length === 0) return;
-    this.#batch = { sink: heapSink(1 << 16), starts: [] };
-    const saving = mutate(this.#bridge, (scope) => this.#write(scope, batch), STEP).then(() => {
+    this.#batch = emptyBatch();
+    const saving = mutate(
+      this.#bridge,
+      (scope) => writeBatch(this.#bridge, scope, this.#table, batch, this.#import),
+      STEP,
+    ).then(() => {
       this.#saved += batch.starts.length;
     });
     // Whoever comes next waits for it.
     saving.catch(() => undefined);
     this.#saving = saving;
   }
+}
 
-  async #write(scope: Scope, { sink, starts }: Batch): Promise<void> {
-    const bridge = this.#bridge;
-    const bytes = sink.written();
-    for (let done = 0; done < bytes.length;) {
-      scope.check();
-      const table = bridge.table(this.#table);
-      const { input } = bridge;
-      input.clear();
-      const rest = bytes.subarray(done);
-      input.ensure(rest.length);
-      input.bytes.set(rest);
-      const flag = this.#import === undefined ? APPENDED : IMPORTED;
-      const status = bridge.engine.insert(scope.transaction, (table | flag) >>> 0, this.#import ?? 0, rest.length);
-      const reached = done + bridge.number();
-      switch (status) {
-        case Status.Done:
-          break;
-        case Status.Missing:
-          await bridge.ready(bridge.read());
-          break;
-        case Status.Stale:
-          scope.lost();
-          break;
-        default: {
-          const row = starts.find(({ at }) => at === reached)?.row;
-          const place: FilePlace = { table: this.#table, ...(row !== undefined && { row }) };
-          throw refusedRow(bridge.error(), place);
-        }
-      }
-      done = reached;
-    }
+/** Encodes a row behind those of a batch. */
+export function encodeRow(
+  bridge: Bridge,
+  table: string,
+  { sink, starts }: Batch,
+  { value, row }: Pick<SourceRow, "value" | "row">,
+  numbers: ReadonlyMap<number, number>,
+): void {
+  try {
+    const document = renumberedRow(value, numbers);
+    const start = sink.position;
+    sink.ensure(8);
+    sink.position += 8;
+    const encoder = bridge.encoder(table);
+    encoder.encode(sink, document, "insert");
+    const length = sink.position - start - 8;
+    const id = utf8.encode(idOf(encoder.id));
+    sink.ensure(8 + id.length);
+    const { bytes, position } = sink;
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    view.setUint32(start, 8 + id.length, true);
+    view.setUint32(start + 4, length, true);
+    view.setFloat64(position, timeOf(encoder.creationTime), true);
+    bytes.set(id, position + 8);
+    sink.position += 8 + id.length;
+    starts.push({ at: start, row });
+  } catch (error) {
+    throw refusedRow(error, { table, row });
   }
+}
+
+/** Writes a batch to the table that an import of this number fills, or to what is there. */
+export async function writeBatch(
+  bridge: Bridge,
+  scope: Scope,
+  name: string,
+  { sink, starts }: Batch,
+  number: number | undefined,
+): Promise<void> {
+  const bytes = sink.written();
+  for (let done = 0; done < bytes.length;) {
+    scope.check();
+    const table = bridge.table(name);
+    const { input } = bridge;
+    input.clear();
+    const rest = bytes.subarray(done);
+    input.ensure(rest.length);
+    input.bytes.set(rest);
+    const flag = number === undefined ? APPENDED : IMPORTED;
+    const status = bridge.engine.insert(scope.transaction, (table | flag) >>> 0, number ?? 0, rest.length);
+    const reached = done + bridge.number();
+    switch (status) {
+      case Status.Done:
+        break;
+      case Status.Missing:
+        await bridge.ready(bridge.read());
+        break;
+      case Status.Stale:
+        scope.lost();
+        break;
+      default: {
+        const row = starts.find(({ at }) => at === reached)?.row;
+        const place: FilePlace = { table: name, ...(row !== undefined && { row }) };
+        throw refusedRow(bridge.error(), place);
+      }
+    }
+    done = reached;
+  }
+}
+
+/** A row in which ids have other numbers. */
+export function renumberedRow(value: unknown, numbers: ReadonlyMap<number, number>): unknown {
+  return numbers.size === 0 ? value : renumbered(value as Value, numbers);
 }
 
 function idOf(id: unknown): string {
