@@ -520,22 +520,23 @@ impl Hub {
         }
         let Some(loaded) = self.library.get_mut(&id) else { return };
         let Some(root) = loaded.root() else { return };
-        let mut failure = None;
-        self.leaving.retain(&root, |row| match loaded.bring(id, row) {
-            Ok(is_here) => {
+        let waiting = self.leaving.to(&root);
+        if waiting.is_empty() {
+            return;
+        }
+        match loaded.bring(id, &waiting) {
+            Ok(are_here) => {
                 #[cfg(test)]
                 {
-                    self.late_rows += usize::from(is_here);
+                    self.late_rows += are_here.iter().filter(|is_here| **is_here).count();
                 }
-                !is_here
+                self.leaving.settle(&root, are_here);
             }
             Err(error) => {
-                failure = Some(error.0);
-                false
+                let count = waiting.len();
+                self.leaving.settle(&root, vec![true; count]);
+                self.set_aside(None, id, error.0);
             }
-        });
-        if let Some(reason) = failure {
-            self.set_aside(None, id, reason);
         }
     }
 

@@ -31,6 +31,13 @@ pub(super) struct LeftRow {
     pub(super) edits: Vec<LateEdit>,
 }
 
+impl LeftRow {
+    /// Its bytes, about.
+    pub(super) fn size(&self) -> usize {
+        self.edits.iter().map(|edit| edit.size).sum()
+    }
+}
+
 /// What one change has written to a row.
 #[derive(Clone)]
 pub(super) struct LateEdit {
@@ -43,6 +50,8 @@ pub(super) struct LateEdit {
     before: FlatMap<String, Value>,
     after: FlatMap<String, Value>,
     kinds: Kinds,
+    /// The bytes of all that, about.
+    size: usize,
 }
 
 /// Texts and counters among fields.
@@ -69,8 +78,11 @@ impl Kinds {
     }
 }
 
-/// So many of a row are made again; the others stay where they are, and in the history there.
+/// So many of a row are made again, and of rows together as many as have so many bytes before and after; the others stay
+/// where they are, and in the history there.
 const EDITS: usize = 1_000;
+const BYTES: usize = 16 << 20;
+const EDIT_BYTES: usize = 256;
 
 /// What came since so many moves is looked at for each of them.
 const FEW: usize = 4;
@@ -94,25 +106,25 @@ pub(super) fn late_edits(
         document.hash_for_opid(&ObjId::Id(row.moved.counter.into(), author, 0))
     };
     let moves: Vec<_> = rows.iter().map(move_of).collect();
-    let beside: BTreeMap<_, _> = moves.iter().flatten().map(|move_| (*move_, beside(document, *move_))).collect();
+    let mut beside: BTreeMap<_, _> =
+        moves.iter().flatten().map(|move_| (*move_, Beside::new(document, *move_))).collect();
     let touched = touched_by(document, places, &beside);
-    let of = |(row, move_): (&Leaving<'_>, Option<automerge::ChangeHash>)| {
-        let beside = move_.and_then(|move_| beside.get(&move_)).map_or(&[][..], Vec::as_slice);
-        let name: RowName = (row.table.into(), row.id_text.into());
-        let is_about = |place: &usize| touched.get(&beside[*place].hash).is_some_and(|rows| rows.contains(&name));
-        let about: Vec<usize> = (0..beside.len()).filter(is_about).collect();
-        if about.is_empty() { Vec::new() } else { edits_of(document, row, beside, &about) }
+    beside.values_mut().for_each(|beside| beside.index(&touched));
+    let mut room = BYTES;
+    let mut of = |(row, move_): (&Leaving<'_>, Option<automerge::ChangeHash>)| {
+        let beside = move_.and_then(|move_| beside.get(&move_));
+        beside.map(|beside| beside.edits_of(document, row, &mut room)).unwrap_or_default()
     };
-    rows.iter().zip(moves).map(of).collect()
+    rows.iter().zip(moves).map(&mut of).collect()
 }
 
 /// The rows that changes are about which are beside moves.
 fn touched_by(
     document: &Automerge,
     places: &mut Places,
-    beside: &BTreeMap<automerge::ChangeHash, Vec<Concurrent>>,
+    beside: &BTreeMap<automerge::ChangeHash, Beside>,
 ) -> BTreeMap<automerge::ChangeHash, BTreeSet<RowName>> {
-    let wanted: BTreeSet<_> = beside.values().flatten().map(|change| change.hash).collect();
+    let wanted: BTreeSet<_> = beside.values().flat_map(|beside| &beside.changes).map(|change| change.hash).collect();
     let mut touched = BTreeMap::new();
     let mut look = |since: &[automerge::ChangeHash]| {
         // Automerge goes through the whole document for any number of changes.
@@ -121,7 +133,8 @@ fn touched_by(
             touched.entry(hash).or_insert_with(|| places.touched_rows(document, &[change], &[]));
         }
     };
-    let moves: Vec<_> = beside.iter().filter(|(_, beside)| !beside.is_empty()).map(|(move_, _)| *move_).collect();
+    let moves: Vec<_> =
+        beside.iter().filter(|(_, beside)| !beside.changes.is_empty()).map(|(move_, _)| *move_).collect();
     if moves.len() > FEW {
         look(&[]);
     } else {
@@ -149,7 +162,14 @@ fn read_message(message: &str) -> Option<(ChangeHash, &str)> {
     Some((original, id_text))
 }
 
-/// The changes that are made beside a move, neither before nor after it: each with what it follows of them.
+/// The changes that are made beside a move, neither before nor after it, each after those that it follows.
+struct Beside {
+    changes: Vec<Concurrent>,
+    /// By rows, the places of those that are about them.
+    about: BTreeMap<RowName, Vec<usize>>,
+    places: FlatMap<automerge::ChangeHash, usize>,
+}
+
 struct Concurrent {
     hash: automerge::ChangeHash,
     follows: Vec<automerge::ChangeHash>,
@@ -158,58 +178,86 @@ struct Concurrent {
     again: Option<ChangeHash>,
 }
 
-/// The changes that are neither before a change nor after it, each after those that it follows.
-fn beside(document: &Automerge, move_: automerge::ChangeHash) -> Vec<Concurrent> {
-    let mut after = BTreeSet::from([move_]);
-    let mut beside = Vec::new();
-    for change in document.get_changes_meta(&[move_]) {
-        if change.deps.iter().any(|hash| after.contains(hash)) {
-            after.insert(change.hash);
-        } else if change.hash != move_ {
-            let again = change.message.as_deref().and_then(read_message).map(|(original, _)| original);
-            beside.push(Concurrent { hash: change.hash, follows: change.deps, time: change.timestamp, again });
+impl Beside {
+    fn new(document: &Automerge, move_: automerge::ChangeHash) -> Self {
+        let mut after = BTreeSet::from([move_]);
+        let mut changes = Vec::new();
+        for change in document.get_changes_meta(&[move_]) {
+            if change.deps.iter().any(|hash| after.contains(hash)) {
+                after.insert(change.hash);
+            } else if change.hash != move_ {
+                let again = change.message.as_deref().and_then(read_message).map(|(original, _)| original);
+                changes.push(Concurrent { hash: change.hash, follows: change.deps, time: change.timestamp, again });
+            }
+        }
+        let mut places: Vec<_> = changes.iter().zip(0..).map(|(change, place)| (change.hash, place)).collect();
+        places.sort_unstable();
+        Beside { changes, about: BTreeMap::new(), places: places.into_iter().collect() }
+    }
+
+    fn index(&mut self, touched: &BTreeMap<automerge::ChangeHash, BTreeSet<RowName>>) {
+        for (change, place) in self.changes.iter().zip(0..) {
+            for row in touched.get(&change.hash).into_iter().flatten() {
+                self.about.entry(row.clone()).or_default().push(place);
+            }
         }
     }
-    beside
-}
 
-/// What some of the changes beside a move have written to a row.
-fn edits_of(document: &Automerge, row: &Leaving<'_>, beside: &[Concurrent], about: &[usize]) -> Vec<LateEdit> {
-    let places: FlatMap<_, _> = beside.iter().zip(0..).map(|(change, place)| (change.hash, place)).collect();
-    let read = |heads: &[automerge::ChangeHash]| {
-        let (_, map) = document.get_at(ROOT, row.table, heads).ok()??;
-        read_row_at(document, Some(heads), &map, row.id_text, &mut Actors::default())
-    };
-    let mut edits: Vec<LateEdit> = Vec::new();
-    for change in about.iter().map(|&place| &beside[place]).take(EDITS) {
-        let (Some(before), Some(after)) = (read(&change.follows), read(&[change.hash])) else { continue };
-        if before.fields == after.fields {
-            continue; // it has deleted it, or moved it elsewhere
+    /// What they have written to a row, as far as there is room for it.
+    fn edits_of(&self, document: &Automerge, row: &Leaving<'_>, room: &mut usize) -> Vec<LateEdit> {
+        let read = |heads: &[automerge::ChangeHash]| {
+            let (_, map) = document.get_at(ROOT, row.table, heads).ok()??;
+            read_row_at(document, Some(heads), &map, row.id_text, &mut Actors::default())
+        };
+        let about = self.about.get(&(row.table.into(), row.id_text.into()));
+        let mut edits: Vec<LateEdit> = Vec::new();
+        for change in about.into_iter().flatten().map(|&place| &self.changes[place]).take(EDITS) {
+            let (Some(before), Some(after)) = (read(&change.follows), read(&[change.hash])) else { continue };
+            if before.fields == after.fields {
+                continue; // it has deleted it, or moved it elsewhere
+            }
+            let mut kinds = Kinds::default();
+            kinds.add(&after);
+            let below = if edits.is_empty() { BTreeSet::new() } else { self.below(change) };
+            let follows: Vec<_> = edits.iter().map(|edit| edit.change).filter(|hash| below.contains(hash)).collect();
+            let sizes = before.fields.iter().chain(&after.fields).map(|(name, value)| name.len() + value.size());
+            let size = EDIT_BYTES + 32 * follows.len() + sizes.sum::<usize>();
+            let Some(rest) = room.checked_sub(size) else { break };
+            *room = rest;
+            let original = change.again.unwrap_or(change.hash.0);
+            let (change, time) = (change.hash.0, change.time);
+            let (before, after) = (before.fields, after.fields);
+            edits.push(LateEdit { change, time, original, follows, before, after, kinds, size });
         }
-        let mut kinds = Kinds::default();
-        kinds.add(&after);
-        let below = below(beside, &places, change);
-        let follows = edits.iter().map(|edit| edit.change).filter(|hash| below.contains(hash)).collect();
-        let original = change.again.unwrap_or(change.hash.0);
-        let (change, time) = (change.hash.0, change.time);
-        edits.push(LateEdit { change, time, original, follows, before: before.fields, after: after.fields, kinds });
+        edits
     }
-    edits
+
+    /// What a change follows, and what that follows, as far as it is beside the move, too.
+    fn below(&self, change: &Concurrent) -> BTreeSet<ChangeHash> {
+        let mut below = BTreeSet::new();
+        let mut next = vec![change];
+        while let Some(change) = next.pop() {
+            let follows = change.follows.iter().filter_map(|hash| self.places.get(hash));
+            next.extend(follows.map(|&place| &self.changes[place]).filter(|change| below.insert(change.hash.0)));
+        }
+        below
+    }
 }
 
-/// What a change follows, and what that follows, as far as it is beside the move, too.
-fn below(
-    beside: &[Concurrent],
-    places: &FlatMap<automerge::ChangeHash, usize>,
-    change: &Concurrent,
-) -> BTreeSet<ChangeHash> {
-    let mut below = BTreeSet::new();
-    let mut next = vec![change];
-    while let Some(change) = next.pop() {
-        let follows = change.follows.iter().filter_map(|hash| places.get(hash)).map(|&place| &beside[place]);
-        next.extend(follows.filter(|change| below.insert(change.hash.0)));
+/// The late edits that were made again in a document, by whomever: of which rows and edits, and by which changes.
+pub(super) struct MadeAgain(BTreeMap<(String, ChangeHash), automerge::ChangeHash>);
+
+impl MadeAgain {
+    pub(super) fn of(document: &Automerge) -> Self {
+        let mut made = BTreeMap::new();
+        for change in document.get_changes_meta(&[]) {
+            let Some((original, id_text)) = change.message.as_deref().and_then(read_message) else { continue };
+            // Two devices that did not know all of each other may have made one in two ways: the same is taken for it.
+            let hash = made.entry((id_text.to_string(), original)).or_insert(change.hash);
+            *hash = (*hash).min(change.hash);
+        }
+        MadeAgain(made)
     }
-    below
 }
 
 /// A row that has come into a document, and its late edits, which come after it.
@@ -220,8 +268,6 @@ pub(super) struct Arrival<'a> {
     left: &'a LeftRow,
     /// The change that has brought it.
     arrival: automerge::ChangeHash,
-    /// What was made again in the document, whatever way it came: a row may go in circles.
-    there: FlatMap<ChangeHash, automerge::ChangeHash>,
     /// By edits, the changes that were made of them.
     made: FlatMap<ChangeHash, automerge::ChangeHash>,
     next: usize,
@@ -245,24 +291,15 @@ impl<'a> Arrival<'a> {
             return None;
         }
         let arrival = into.hash_for_opid(maps.first()?)?;
-        let since = into.get_changes_meta(&[arrival]);
-        let again = |change: &automerge::ChangeMetadata<'_>| {
-            let (original, id_text) = read_message(change.message.as_deref()?)?;
-            (id_text == left.id_text).then_some((original, change.hash))
-        };
-        // Two devices that did not know all of each other may have made one again in two ways: the same is taken for it.
-        let mut there: Vec<_> = since.iter().filter_map(again).collect();
-        there.sort_unstable();
-        there.dedup_by_key(|(original, _)| *original);
-        let there = there.into_iter().collect();
-        Some(Arrival { document, root, left, arrival, there, made: FlatMap::new(), next: 0 })
+        Some(Arrival { document, root, left, arrival, made: FlatMap::new(), next: 0 })
     }
 
     /// The next change that the document has not. It has to be put into it before the one after that is made.
-    pub(super) fn next(&mut self, into: &Automerge) -> Option<Vec<u8>> {
+    pub(super) fn next(&mut self, into: &Automerge, again: &MadeAgain) -> Option<Vec<u8>> {
         while let Some(edit) = self.left.edits.get(self.next) {
             self.next += 1;
-            if let Some(hash) = self.there.get(&edit.original) {
+            // Whatever way it came: a row may go in circles.
+            if let Some(hash) = again.0.get(&(self.left.id_text.clone(), edit.original)) {
                 self.made.insert(edit.change, *hash);
             } else if into.get_change_meta_by_hash(&automerge::ChangeHash(edit.original)).is_none()
                 && let Some((hash, chunk)) = self.change(into, edit)

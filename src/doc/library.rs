@@ -3,7 +3,7 @@
 use super::Actors;
 use super::admission::{Gate, Limits, Refused, verified_save};
 use super::history::{HistoryEntry, RowHistory};
-use super::late::{Arrival, Leaving, LeftRow, late_edits};
+use super::late::{Arrival, Leaving, LeftRow, MadeAgain, late_edits};
 use super::row::read_row;
 use super::touched::Places;
 use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, chunk_length, mark};
@@ -353,16 +353,26 @@ impl Loaded {
         rows.collect()
     }
 
-    /// Makes late edits of a row again, which has come into this document. Answers whether it has.
-    pub(super) fn bring(&mut self, id: DocumentId, left: &LeftRow) -> Result<bool, Unreadable> {
-        let Some(mut arrival) = Arrival::find(&self.document, id, self.root(), left) else { return Ok(false) };
-        while let Some(chunk) = arrival.next(&self.document) {
-            self.pass(&chunk);
-            let change = Change::from_bytes(chunk).map_err(unreadable)?;
-            self.document.apply_changes([change.clone()]).map_err(unreadable)?;
-            self.unsaved.push(change);
+    /// Makes late edits of rows again, as far as those have come into this document. Answers which have.
+    pub(super) fn bring(&mut self, id: DocumentId, rows: &[&LeftRow]) -> Result<Vec<bool>, Unreadable> {
+        let root = self.root();
+        let mut arrivals: Vec<_> =
+            rows.iter().map(|row| Arrival::find(&self.document, id, root.clone(), row)).collect();
+        let are_here = arrivals.iter().map(Option::is_some).collect();
+        let again = MadeAgain::of(&self.document);
+        loop {
+            // Those of different rows are put into the document together.
+            let next = arrivals.iter_mut().flatten().filter_map(|arrival| arrival.next(&self.document, &again));
+            let chunks: Vec<Vec<u8>> = next.collect();
+            if chunks.is_empty() {
+                return Ok(are_here);
+            }
+            self.pass(&chunks.concat());
+            let changes: Result<Vec<_>, _> = chunks.into_iter().map(Change::from_bytes).collect();
+            let changes = changes.map_err(unreadable)?;
+            self.document.apply_changes(changes.clone()).map_err(unreadable)?;
+            self.unsaved.extend(changes);
         }
-        Ok(true)
     }
 
     /// What it has beyond what was saved of it, and all rows of tables that are asked for; `None` if that is nothing.

@@ -29,6 +29,7 @@ export default {
         }
         const look = () => { if (introduced === 2 && standing.size && end.isIdle() && [...standing.values()].every(Boolean)) meet() }
         const end = db.sync.attach({
+          device: 'the other page',
           send(frame) { note(frame); wire.send(frame) },
           restart() { throw new Error('the connection had to be made anew') },
           status(id, isSynced) { standing.set(nameOf(id), isSynced); look() },

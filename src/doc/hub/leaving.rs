@@ -8,34 +8,45 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub(super) struct LeavingRows {
     by_target: BTreeMap<String, BTreeMap<(DocumentId, String, String), LeftRow>>,
-    count: usize,
+    bytes: usize,
 }
 
-/// For so many it is remembered: where rows have gone may never come. The edits are in the history of where they were.
-const ROWS: usize = 10_000;
+/// So much is remembered: where rows have gone may never come. The edits are in the history of where they were.
+const BYTES: usize = 32 << 20;
 
 impl LeavingRows {
     pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
+        self.by_target.is_empty()
     }
 
     /// A row has gone from a document to that of another row.
     pub(super) fn put(&mut self, from: DocumentId, target: String, row: LeftRow) {
-        if self.count >= ROWS {
+        let size = row.size();
+        if self.bytes + size > BYTES {
             return;
         }
-        let rows = self.by_target.entry(target).or_default();
+        self.bytes += size;
         let name = (from, row.table.clone(), row.id_text.clone());
         // What is known of a row now has all that was known before.
-        self.count += usize::from(rows.insert(name, row).is_none());
+        if let Some(before) = self.by_target.entry(target).or_default().insert(name, row) {
+            self.bytes -= before.size();
+        }
     }
 
-    /// Keeps those that have gone to a document for which it holds.
-    pub(super) fn retain(&mut self, target: &str, mut holds: impl FnMut(&LeftRow) -> bool) {
+    /// Those that have gone to the document of a row.
+    pub(super) fn to(&self, target: &str) -> Vec<&LeftRow> {
+        self.by_target.get(target).into_iter().flat_map(BTreeMap::values).collect()
+    }
+
+    /// Forgets those of them that are settled, in their order.
+    pub(super) fn settle(&mut self, target: &str, are_settled: Vec<bool>) {
         let Some(rows) = self.by_target.get_mut(target) else { return };
-        let before = rows.len();
-        rows.retain(|_, row| holds(row));
-        self.count -= before - rows.len();
+        let mut are_settled = are_settled.into_iter();
+        rows.retain(|_, row| {
+            let is_settled = are_settled.next().unwrap_or(false);
+            self.bytes -= if is_settled { row.size() } else { 0 };
+            !is_settled
+        });
         if rows.is_empty() {
             self.by_target.remove(target);
         }
