@@ -52,6 +52,7 @@ pub use verify::{VerifyReport, VerifyRun, VerifyStep};
 
 pub(crate) use stored::newer_format;
 
+use self::adopting::Adopting;
 use crate::change::Operations;
 use crate::crdt::IS_BUILT_IN;
 use crate::error::{Code, Error, Result};
@@ -167,7 +168,7 @@ pub struct Tab {
     places: Places,
     documents: Documents,
     /// How far rows of tables that have become synced have documents.
-    adopting: FlatMap<TableId, Vec<u8>>,
+    adopting: Adopting,
 
     /// What is in the log, up to and including `sequence`.
     committed: State,
@@ -318,7 +319,7 @@ impl Tab {
             damaged: FlatMap::new(),
             places: Places::default(),
             documents: Documents::default(),
-            adopting: FlatMap::new(),
+            adopting: Adopting::default(),
             committed: state.clone(),
             sequence: 0,
             tail: VecDeque::new(),

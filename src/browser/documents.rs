@@ -118,16 +118,10 @@ impl Engine {
     /// Nothing, if there was nothing.
     #[wasm_bindgen(js_name = settleTables)]
     pub fn settle_tables(&self, transaction: u32) -> u32 {
-        self.shared.enter(|inner| {
-            let id = TransactionId(transaction);
-            for settle in [Tab::drop_stamps, Tab::arrive, Tab::adopt_rows, Tab::judge_rows] {
-                match settle(&mut inner.tab, id) {
-                    Ok(None) => {}
-                    Ok(Some(_)) => return Status::Paused,
-                    Err(obstacle) => return inner.written(transaction, Err(obstacle)),
-                }
-            }
-            Status::Nothing
+        self.shared.enter(|inner| match inner.tab.settle_tables(TransactionId(transaction)) {
+            Ok(true) => Status::Paused,
+            Ok(false) => Status::Nothing,
+            Err(obstacle) => inner.written(transaction, Err(obstacle)),
         }) as u32
     }
 

@@ -45,8 +45,8 @@ pub(super) struct LateEdit {
     time: i64,
     /// The change that it was at first, in the document that the row has left first.
     original: ChangeHash,
-    /// The late edits of this row that its author knew.
-    follows: Vec<ChangeHash>,
+    /// The places of the late edits of this row that its author knew, but for those that these follow themselves.
+    follows: Vec<usize>,
     before: FlatMap<String, Value>,
     after: FlatMap<String, Value>,
     kinds: Kinds,
@@ -218,10 +218,9 @@ impl Beside {
             }
             let mut kinds = Kinds::default();
             kinds.add(&after);
-            let below = if edits.is_empty() { BTreeSet::new() } else { self.below(change) };
-            let follows: Vec<_> = edits.iter().map(|edit| edit.change).filter(|hash| below.contains(hash)).collect();
+            let follows = self.last_below(change, &edits);
             let sizes = before.fields.iter().chain(&after.fields).map(|(name, value)| name.len() + value.size());
-            let size = EDIT_BYTES + 32 * follows.len() + sizes.sum::<usize>();
+            let size = EDIT_BYTES + sizes.sum::<usize>();
             let Some(rest) = room.checked_sub(size) else { break };
             *room = rest;
             let original = change.again.unwrap_or(change.hash.0);
@@ -232,15 +231,43 @@ impl Beside {
         edits
     }
 
-    /// What a change follows, and what that follows, as far as it is beside the move, too.
-    fn below(&self, change: &Concurrent) -> BTreeSet<ChangeHash> {
-        let mut below = BTreeSet::new();
-        let mut next = vec![change];
+    /// Of edits of a row, the last ones below a change: none of them below another one.
+    fn last_below(&self, change: &Concurrent, edits: &[LateEdit]) -> Vec<usize> {
+        let places: FlatMap<ChangeHash, usize> = match edits {
+            [] => return Vec::new(),
+            edits => {
+                let mut places: Vec<_> = edits.iter().zip(0..).map(|(edit, place)| (edit.change, place)).collect();
+                places.sort_unstable();
+                places.into_iter().collect()
+            }
+        };
+        let mut last = BTreeSet::new();
+        let (mut seen, mut next) = (BTreeSet::new(), vec![change]);
         while let Some(change) = next.pop() {
-            let follows = change.follows.iter().filter_map(|hash| self.places.get(hash));
-            next.extend(follows.map(|&place| &self.changes[place]).filter(|change| below.insert(change.hash.0)));
+            for &below in change.follows.iter().filter_map(|hash| self.places.get(hash)) {
+                let below = &self.changes[below];
+                match places.get(&below.hash.0) {
+                    // What is below it is so by way of it.
+                    Some(place) => drop(last.insert(*place)),
+                    None if seen.insert(below.hash.0) => next.push(below),
+                    None => {}
+                }
+            }
         }
-        below
+        if last.len() < 2 {
+            return last.into_iter().collect();
+        }
+        // On another way one may be below another.
+        let mut above = BTreeSet::new();
+        for place in last.iter().rev() {
+            let mut next = edits[*place].follows.clone();
+            while let Some(place) = next.pop() {
+                if above.insert(place) {
+                    next.extend(&edits[place].follows);
+                }
+            }
+        }
+        last.difference(&above).copied().collect()
     }
 }
 
@@ -287,7 +314,9 @@ impl<'a> Arrival<'a> {
         let maps = reader.maps(&table, &left.id_text)?;
         let origin = reader.entry(&maps, mark::ORIGIN);
         let origin = origin.and_then(|(origin, _)| origin.as_str().map(str::to_string)).or_else(|| root.clone());
-        if origin.as_deref() != Some(&left.origin) {
+        // Nobody can tell whether a row that was made here has ever been where somebody says that it comes back from.
+        let is_made_here = root.as_deref() == Some(&left.origin);
+        if origin.as_deref() != Some(&left.origin) || is_made_here || crate::id::decode(&left.id_text).is_none() {
             return None;
         }
         let arrival = into.hash_for_opid(maps.first()?)?;
@@ -312,12 +341,18 @@ impl<'a> Arrival<'a> {
     }
 
     fn change(&self, into: &Automerge, edit: &LateEdit) -> Option<(automerge::ChangeHash, Vec<u8>)> {
-        // Of those that it follows, the last ones; some may have come to nothing.
-        let is_made = |other: &&LateEdit| edit.follows.contains(&other.change) && self.made.contains_key(&other.change);
-        let made: Vec<&LateEdit> = self.left.edits.iter().filter(is_made).collect();
-        let is_last = |one: &&&LateEdit| made.iter().all(|other| !other.follows.contains(&one.change));
-        let mut heads: Vec<_> = made.iter().filter(is_last).map(|last| self.made[&last.change]).collect();
+        // Some of those that it follows may have come to nothing: then it follows what they follow.
+        let mut heads = Vec::new();
+        let mut next = edit.follows.clone();
+        while let Some(place) = next.pop() {
+            let other = &self.left.edits[place];
+            match self.made.get(&other.change) {
+                Some(hash) => heads.push(*hash),
+                None => next.extend(&other.follows),
+            }
+        }
         heads.sort_unstable();
+        heads.dedup();
         if heads.is_empty() {
             heads.push(self.arrival);
         }

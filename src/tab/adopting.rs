@@ -11,6 +11,7 @@ use super::transaction::Obstacle;
 use super::{Tab, TransactionId};
 use crate::bytes::Bytes;
 use crate::crdt::{DocumentState, StoredRow};
+use crate::flat_map::FlatMap;
 use crate::keyspace::{self, Root, TableId};
 use crate::schema::{Home, Moving, Schema, Table};
 use crate::store::Direction;
@@ -25,6 +26,23 @@ pub(crate) struct Adoption {
     /// What becomes of tables that are on their way.
     pub(crate) step: Option<MovingStep>,
 }
+
+/// How far a tab has looked for rows without stamps.
+#[derive(Default)]
+pub(crate) struct Adopting {
+    /// The version of the schema by which it has: with another one tables may have been local meanwhile.
+    version: u64,
+    /// By tables, the first key that is to be looked at.
+    reached: FlatMap<TableId, Vec<u8>>,
+    /// The record of the log that the last look stood on, and what was found to be adopted.
+    last: Option<(u64, usize)>,
+    /// The record of the log that the last piece of work stood on, and how many have since it was written.
+    rounds: (u64, u32),
+}
+
+/// After so many pieces of work that have saved nothing the rest is left: until something else was saved, or for whoever opens
+/// the database next.
+const ROUNDS: u32 = 10_000;
 
 /// An end of a way into documents, or out of them.
 pub(crate) enum MovingStep {
@@ -52,13 +70,30 @@ const KEYS: usize = 2_000;
 const DOCUMENTS: usize = 500;
 
 impl Tab {
+    /// Brings what is stored of rows into line with the schema, a piece at a time. Answers whether there is more to do.
+    pub(crate) fn settle_tables(&mut self, id: TransactionId) -> Result<bool, Obstacle> {
+        for settle in [Tab::drop_stamps, Tab::arrive, Tab::adopt_rows, Tab::judge_rows] {
+            if settle(self, id)?.is_some() {
+                let (sequence, rounds) = self.adopting.rounds;
+                let rounds = if sequence == self.sequence { rounds + 1 } else { 0 };
+                self.adopting.rounds = (self.sequence, rounds);
+                return Ok(rounds < ROUNDS);
+            }
+        }
+        Ok(false)
+    }
+
     /// Gives rows of tables that have become synced their documents. Answers whether there is more to do, if there was
     /// anything.
     pub(crate) fn adopt_rows(&mut self, id: TransactionId) -> Result<Option<bool>, Obstacle> {
         self.transaction(id)?;
         let schema = self.transactions[id].state.schema.clone();
         let mut adoption = Adoption::default();
-        let mut reached = self.adopting.clone();
+        if self.adopting.version != schema.version {
+            let rounds = self.adopting.rounds;
+            self.adopting = Adopting { version: schema.version, rounds, ..Adopting::default() };
+        }
+        let mut reached = self.adopting.reached.clone();
         let mut seen = 0;
         let mut is_waiting = false;
         for table in schema.tables().iter().filter(|table| is_placed(table)) {
@@ -127,7 +162,15 @@ impl Tab {
         if seen == 0 && adoption.adopted.is_empty() {
             return Ok(None);
         }
-        self.adopting = reached;
+        // What could not be written the last time can't be now, if nothing else was saved since: it waits for that.
+        let look = Some((self.sequence, adoption.rows.len()));
+        let is_same = self.adopting.last == look && self.adopting.reached == reached;
+        let is_stuck = is_same && adoption.adopted.is_empty();
+        self.adopting.reached = reached;
+        self.adopting.last = look;
+        if is_stuck {
+            return Ok(None);
+        }
         self.transaction(id)?.adoption = Some(adoption);
         Ok(Some(true))
     }

@@ -8,6 +8,7 @@ import type { Scope } from "../scope.js";
 import { mutate } from "../transactions.js";
 import { type Peer, SyncedDocuments } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
+import { giveWay } from "../give_way.js";
 import { type Frame, keyOf } from "./frames.js";
 
 /** So often the docs worker is asked for rows that documents have. */
@@ -94,7 +95,7 @@ export class DatabaseSync {
     const options = { name: "settle tables", timeoutMs: undefined, isNotFollowed: true } as const;
     try {
       for (let tries = 0; ; tries += 1) {
-        while (await mutate(bridge, settle, options));
+        while (await mutate(bridge, settle, options)) await giveWay();
         // A worker that fails has been told of; it is asked again when there is a peer, or the database is opened.
         if (tries === TAKE_TRIES || !(await this.documents.takeTables())) return;
       }

@@ -112,10 +112,13 @@ export class SyncedDocuments implements DocumentFollower {
     const known = [...this.#roots.values()].find((known) => keyOf(known.root) === keyOf(root));
     if (known === undefined || hub === undefined) return "null";
     const number = this.#nextQuestion++;
-    const answer = new Promise<string>((resolve, reject) => this.#questions.set(number, { resolve, reject }));
     const { id } = known;
-    if (question.kind === "at") this.#tell(["rowAt", id, number, table, row, bytesOf(question.change)]);
-    else this.#tell(["history", id, number, table, row, question.limit, bytesOf(question.before ?? "")]);
+    const call: HubCall =
+      question.kind === "at"
+        ? ["rowAt", id, number, table, row, bytesOf(question.change)]
+        : ["history", id, number, table, row, question.limit, bytesOf(question.before ?? "")];
+    const answer = new Promise<string>((resolve, reject) => this.#questions.set(number, { resolve, reject }));
+    this.#tell(call);
     return answer;
   }
 
@@ -431,6 +434,8 @@ export class SyncedDocuments implements DocumentFollower {
     } catch (error) {
       if (error instanceof Outdated) {
         this.#late.add(key);
+        // Where hub and page are one thread, nobody else would have a turn between one try and the next.
+        await giveWay();
         return this.#tell(["merged", id, 1, ""], hub);
       }
       if (!(error instanceof HoldfastError) || this.#bridge.isOver) throw error;

@@ -2,8 +2,9 @@
  * Two databases of one page that talk with each other, as if they were on two devices.
  */
 import { invalidArgument } from "../arguments.js";
+import { describe } from "../describe.js";
 import { giveWay } from "../give_way.js";
-import type { DatabaseSync, PeerEnd } from "./database_sync.js";
+import { DatabaseSync, type PeerEnd } from "./database_sync.js";
 import { type Frame, keyOf } from "./frames.js";
 import type { SyncedDatabase } from "./synced_database.js";
 
@@ -32,6 +33,11 @@ export interface MemoryLink {
  * ```
  */
 export function linkInMemory(first: SyncedDatabase<any>, second: SyncedDatabase<any>): MemoryLink {
+  for (const one of [first, second] as unknown[]) {
+    if (!((one as { sync?: unknown } | null | undefined)?.sync instanceof DatabaseSync)) {
+      throw invalidArgument(`\`linkInMemory\` takes two databases with synced tables. Received ${describe(one)}.`);
+    }
+  }
   if (first === second)
     throw invalidArgument("A database can't be linked with itself: open another one under another name.");
   return new Link([first.sync, second.sync]);

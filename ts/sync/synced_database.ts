@@ -197,7 +197,11 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     if (!Number.isInteger(limit) || limit < 1) {
       throw invalidArgument(`\`limit\` must be a number of entries, at least 1. Received ${describe(limit)}.`);
     }
-    const question = { kind: "history", limit, ...(before !== undefined && { before: before.change }) } as const;
+    if (before !== undefined && typeof (before as HistoryEntry | null)?.change !== "string") {
+      throw invalidArgument(`\`before\` must be an entry of \`history\`. Received ${describe(before)}.`);
+    }
+    const most = Math.min(limit, 2 ** 32 - 1);
+    const question = { kind: "history", limit: most, ...(before && { before: before.change }) } as const;
     const text = await this.#ask("history", id, question);
     return text === "null" ? [] : (decodeText(text) as unknown as HistoryEntry[]);
   }
@@ -296,9 +300,12 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
   async #ask(method: string, id: string, question: Question): Promise<string> {
     const [, text] = target(method, id, undefined);
     const bridge = this.#bridge;
-    const root = await askEngine(bridge, (engine) => engine.rootOf(bridge.input.writeText(text), 0)).catch(() => {
-      throw notFound(bridge, undefined, text);
-    });
+    const root = await askEngine(bridge, (engine) => engine.rootOf(bridge.input.writeText(text), 0)).catch(
+      (error: unknown) => {
+        if (bridge.isOver || bridge.isDown) throw error;
+        throw notFound(bridge, undefined, text);
+      },
+    );
     const table = bridge.tableOf(text);
     if (root === null || table === undefined) return "null";
     return this.#sync.documents.ask(root as Uint8Array, table, text, question);

@@ -1,7 +1,7 @@
 /**
  * Imports a file. Rows go into tables that nobody sees; when all are there, those take the places of the tables of their
- * names, in one commit. Until then nothing has changed, whatever happens. What goes into synced tables is written like
- * anything else (`./synced.ts`), before that commit.
+ * names, in one commit. Until then nothing of them has changed, whatever happens. What goes into synced tables is written
+ * like anything else (`./synced.ts`), before that commit.
  */
 import { invalidArgument } from "../arguments.js";
 import type { Bridge } from "../bridge.js";
@@ -44,7 +44,7 @@ export interface ImportOptions {
   mode?: ImportMode;
   /** Hears how far it is. One that throws, or whose promise is rejected, ends it. */
   onProgress?: (progress: ImportProgress) => void;
-  /** Ends it: the import is rejected with the signal's reason, and nothing has changed. */
+  /** Ends it: the import is rejected with the signal's reason, and nothing has changed, but in synced tables. */
   signal?: AbortSignal;
 }
 
@@ -224,7 +224,8 @@ async function replace(
   const writeSynced = async (renumbered: ReadonlyMap<number, number>) => {
     try {
       for (const table of synced.sorted(tables)) await copy(table, synced.writer(table.name, renumbered));
-      await synced.deleteOthers(syncedNames, () => caller.check());
+      // What has come meanwhile into tables that were empty is nobody's to delete.
+      if (!isNew) await synced.deleteOthers(syncedNames, () => caller.check());
     } catch (error) {
       throw synced.failed(error);
     }

@@ -26,7 +26,7 @@ interface Row {
 export class SyncedReplacement {
   readonly #bridge: Bridge;
   readonly #placed: Placed;
-  /** The ids that a table is to have in the end: some ten bytes for each row of the file. */
+  /** The ids that a table is to have in the end: about a hundred bytes for each row of the file. */
   readonly #ids = new Map<string, Set<string>>();
   /** How many rows of the file are written. */
   #written = 0;
