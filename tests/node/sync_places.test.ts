@@ -129,3 +129,28 @@ test("one of several tables of the workspace becomes local, and comes back", asy
   assert.equal((await back.history(draft)).length, 2);
   assert.deepEqual((await back.verify()).problems, []);
 });
+
+test("versions of the app that come and go beside an open tab end what they began", async (t) => {
+  const name = "stale";
+  const alone = { ...sync, tasks: local() };
+  const first = await device(t, name, alone);
+  const project = await first.insert("projects", { name: "House" });
+  const task = await first.insert("tasks", { projectId: project, title: "Paint" });
+  const [tab, two] = [await device(t, name), await device(t)];
+  const link = linkInMemory(tab, two);
+  await met(link);
+  for (let round = 0; round < 8; round += 1) {
+    const old = await device(t, name, alone);
+    await old.patch(task, { title: `edited ${round}` });
+    // Every other one is closed while it begins.
+    const next = await openDatabase({ name, schema, sync });
+    if (round % 2 === 0) await next.sync.settled;
+    await old.close();
+    await next.close();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await met(link);
+    assert.equal((await tab.get(task))!.title, `edited ${round}`);
+    assert.equal((await two.get(task))!.title, `edited ${round}`);
+  }
+  assert.deepEqual((await tab.verify()).problems, []);
+});
