@@ -8,11 +8,10 @@ mod messages;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
-use leaving::LeavingRows;
+use leaving::{Held, LeavingRows};
 pub(crate) use messages::{Answer, Frame, Input, Outcome, Output, PeerId, Question};
 
 use super::history::row_at;
-use super::late::LeftRow;
 use super::library::{Library, Loaded};
 use crate::crdt::{ActorId, ChangeHash, DocumentId};
 use crate::flat_map::FlatMap;
@@ -37,11 +36,6 @@ pub(crate) struct Hub {
     /// How many rows have got what was written to them late.
     #[cfg(test)]
     pub(crate) late_rows: usize,
-}
-
-struct Held {
-    merge: Vec<u8>,
-    waits_for: Vec<DocumentId>,
 }
 
 #[derive(Default)]
@@ -469,73 +463,6 @@ impl Hub {
             if session.is_synced != is_synced {
                 session.is_synced = is_synced;
                 self.outputs.push_back(Output::Status { peer: *peer, id, is_synced });
-            }
-        }
-    }
-
-    /// Has the page save a merge: after those of documents to which rows have gone that were edited late. Should all end
-    /// in between, the late edits come again, and so does what is made of them.
-    fn save(&mut self, id: DocumentId, merge: Vec<u8>, left: Vec<(String, LeftRow)>) {
-        let mut targets: Vec<String> = left.iter().map(|(target, _)| target.clone()).collect();
-        targets.dedup();
-        for (target, row) in left {
-            self.leaving.put(id, target, row);
-        }
-        let mut waits_for = Vec::new();
-        for target in targets {
-            let is_it = |known: &Known| known.root == target;
-            let Some(to) = self.known.iter().find(|(_, known)| is_it(known)).map(|(to, _)| *to) else { continue };
-            if self.library.is_loaded(&to) {
-                self.advance(to);
-            } else if !waits_for.contains(&to) {
-                self.need(to);
-                waits_for.push(to);
-            }
-        }
-        if waits_for.is_empty() {
-            self.outputs.push_back(Output::Merge { id, merge });
-        } else {
-            self.held.insert(id, Held { merge, waits_for });
-        }
-    }
-
-    /// A document is loaded, or can't be: what has waited for it goes on.
-    fn release(&mut self, id: DocumentId) {
-        for held in self.held.values_mut() {
-            held.waits_for.retain(|awaited| *awaited != id);
-        }
-        let is_free = |(_, held): &(&DocumentId, &Held)| held.waits_for.is_empty();
-        let free: Vec<DocumentId> = self.held.iter().filter(is_free).map(|(id, _)| *id).collect();
-        for id in free {
-            if let Some(Held { merge, .. }) = self.held.remove(&id) {
-                self.outputs.push_back(Output::Merge { id, merge });
-            }
-        }
-    }
-
-    /// Makes late edits of rows again that have come into a document.
-    fn bring_late(&mut self, id: DocumentId) {
-        if self.leaving.is_empty() {
-            return;
-        }
-        let Some(loaded) = self.library.get_mut(&id) else { return };
-        let Some(root) = loaded.root() else { return };
-        let waiting = self.leaving.to(&root);
-        if waiting.is_empty() {
-            return;
-        }
-        match loaded.bring(id, &waiting) {
-            Ok(are_here) => {
-                #[cfg(test)]
-                {
-                    self.late_rows += are_here.iter().filter(|is_here| **is_here).count();
-                }
-                self.leaving.settle(&root, are_here);
-            }
-            Err(error) => {
-                let count = waiting.len();
-                self.leaving.settle(&root, vec![true; count]);
-                self.set_aside(None, id, error.0);
             }
         }
     }

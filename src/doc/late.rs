@@ -1,9 +1,9 @@
 //! Edits of a row in a document that it has left: who made them did not know yet that it had. They are made again where the
 //! row has gone, each as a change of its own.
 //!
-//! Whoever has both documents makes the very same changes, byte for byte, in whatever order things come: what such a change
-//! says follows from the edit, from the row as it came, and from the edits that the edit followed. So it does not matter
-//! how many devices do this, or how often.
+//! What such a change says, to the byte, follows from the edit, from the row as it came, and from what was made of the edits
+//! that the edit followed. So it does not matter how many devices do this, or how often. Only where rows have moved several
+//! times may two devices that did not know all of each other make one edit again in two ways.
 
 use super::Actors;
 use super::row::{RowReader, read_row_at};
@@ -21,7 +21,6 @@ use automerge::{ActorId, Automerge, ObjId, ROOT, ReadDoc};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A row that has left a document, and what was written to it there by those who did not know that.
-#[derive(Clone)]
 pub(super) struct LeftRow {
     pub(super) table: String,
     pub(super) id_text: String,
@@ -39,7 +38,6 @@ impl LeftRow {
 }
 
 /// What one change has written to a row.
-#[derive(Clone)]
 pub(super) struct LateEdit {
     change: ChangeHash,
     time: i64,
@@ -147,19 +145,12 @@ fn touched_by(
 const MESSAGE: &str = "late edit ";
 
 fn message(original: &ChangeHash, id_text: &str) -> String {
-    let original: String = original.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{MESSAGE}{original} of {id_text}")
+    format!("{MESSAGE}{} of {id_text}", automerge::ChangeHash(*original))
 }
 
 fn read_message(message: &str) -> Option<(ChangeHash, &str)> {
-    let (text, id_text) = message.strip_prefix(MESSAGE)?.split_once(" of ")?;
-    let text: &[u8; 64] = text.as_bytes().try_into().ok()?;
-    let digit = |at: usize| char::from(text[at]).to_digit(16).map(|digit| digit as u8);
-    let mut original = ChangeHash::default();
-    for (place, byte) in original.iter_mut().enumerate() {
-        *byte = 16 * digit(2 * place)? + digit(2 * place + 1)?;
-    }
-    Some((original, id_text))
+    let (original, id_text) = message.strip_prefix(MESSAGE)?.split_once(" of ")?;
+    Some((original.parse::<automerge::ChangeHash>().ok()?.0, id_text))
 }
 
 /// The changes that are made beside a move, neither before nor after it, each after those that it follows.
@@ -167,7 +158,7 @@ struct Beside {
     changes: Vec<Concurrent>,
     /// By rows, the places of those that are about them.
     about: BTreeMap<RowName, Vec<usize>>,
-    places: FlatMap<automerge::ChangeHash, usize>,
+    places: BTreeMap<automerge::ChangeHash, usize>,
 }
 
 struct Concurrent {
@@ -190,9 +181,8 @@ impl Beside {
                 changes.push(Concurrent { hash: change.hash, follows: change.deps, time: change.timestamp, again });
             }
         }
-        let mut places: Vec<_> = changes.iter().zip(0..).map(|(change, place)| (change.hash, place)).collect();
-        places.sort_unstable();
-        Beside { changes, about: BTreeMap::new(), places: places.into_iter().collect() }
+        let places = changes.iter().zip(0..).map(|(change, place)| (change.hash, place)).collect();
+        Beside { changes, about: BTreeMap::new(), places }
     }
 
     fn index(&mut self, touched: &BTreeMap<automerge::ChangeHash, BTreeSet<RowName>>) {
@@ -211,6 +201,7 @@ impl Beside {
         };
         let about = self.about.get(&(row.table.into(), row.id_text.into()));
         let mut edits: Vec<LateEdit> = Vec::new();
+        let mut known = BTreeMap::new();
         for change in about.into_iter().flatten().map(|&place| &self.changes[place]).take(EDITS) {
             let (Some(before), Some(after)) = (read(&change.follows), read(&[change.hash])) else { continue };
             if before.fields == after.fields {
@@ -218,12 +209,13 @@ impl Beside {
             }
             let mut kinds = Kinds::default();
             kinds.add(&after);
-            let follows = self.last_below(change, &edits);
+            let follows = self.last_below(change, &edits, &known);
             let sizes = before.fields.iter().chain(&after.fields).map(|(name, value)| name.len() + value.size());
             let size = EDIT_BYTES + sizes.sum::<usize>();
             let Some(rest) = room.checked_sub(size) else { break };
             *room = rest;
             let original = change.again.unwrap_or(change.hash.0);
+            known.insert(change.hash, edits.len());
             let (change, time) = (change.hash.0, change.time);
             let (before, after) = (before.fields, after.fields);
             edits.push(LateEdit { change, time, original, follows, before, after, kinds, size });
@@ -231,25 +223,25 @@ impl Beside {
         edits
     }
 
-    /// Of edits of a row, the last ones below a change: none of them below another one.
-    fn last_below(&self, change: &Concurrent, edits: &[LateEdit]) -> Vec<usize> {
-        let places: FlatMap<ChangeHash, usize> = match edits {
-            [] => return Vec::new(),
-            edits => {
-                let mut places: Vec<_> = edits.iter().zip(0..).map(|(edit, place)| (edit.change, place)).collect();
-                places.sort_unstable();
-                places.into_iter().collect()
-            }
-        };
+    /// Of edits of a row, whose places are known, the last ones below a change: none of them below another one.
+    fn last_below(
+        &self,
+        change: &Concurrent,
+        edits: &[LateEdit],
+        known: &BTreeMap<automerge::ChangeHash, usize>,
+    ) -> Vec<usize> {
+        if edits.is_empty() {
+            return Vec::new();
+        }
         let mut last = BTreeSet::new();
         let (mut seen, mut next) = (BTreeSet::new(), vec![change]);
         while let Some(change) = next.pop() {
             for &below in change.follows.iter().filter_map(|hash| self.places.get(hash)) {
                 let below = &self.changes[below];
-                match places.get(&below.hash.0) {
+                match known.get(&below.hash) {
                     // What is below it is so by way of it.
                     Some(place) => drop(last.insert(*place)),
-                    None if seen.insert(below.hash.0) => next.push(below),
+                    None if seen.insert(below.hash) => next.push(below),
                     None => {}
                 }
             }
@@ -295,9 +287,8 @@ pub(super) struct Arrival<'a> {
     left: &'a LeftRow,
     /// The change that has brought it.
     arrival: automerge::ChangeHash,
-    /// By edits, the changes that were made of them.
-    made: FlatMap<ChangeHash, automerge::ChangeHash>,
-    next: usize,
+    /// What was made of its edits so far, in their order; nothing of one that changes nothing here.
+    made: Vec<Option<automerge::ChangeHash>>,
 }
 
 impl<'a> Arrival<'a> {
@@ -314,27 +305,27 @@ impl<'a> Arrival<'a> {
         let maps = reader.maps(&table, &left.id_text)?;
         let origin = reader.entry(&maps, mark::ORIGIN);
         let origin = origin.and_then(|(origin, _)| origin.as_str().map(str::to_string)).or_else(|| root.clone());
-        // Nobody can tell whether a row that was made here has ever been where somebody says that it comes back from.
-        let is_made_here = root.as_deref() == Some(&left.origin);
-        if origin.as_deref() != Some(&left.origin) || is_made_here || crate::id::decode(&left.id_text).is_none() {
+        if origin.as_deref() != Some(&left.origin) {
             return None;
         }
         let arrival = into.hash_for_opid(maps.first()?)?;
-        Some(Arrival { document, root, left, arrival, made: FlatMap::new(), next: 0 })
+        Some(Arrival { document, root, left, arrival, made: Vec::new() })
     }
 
     /// The next change that the document has not. It has to be put into it before the one after that is made.
     pub(super) fn next(&mut self, into: &Automerge, again: &MadeAgain) -> Option<Vec<u8>> {
-        while let Some(edit) = self.left.edits.get(self.next) {
-            self.next += 1;
+        while let Some(edit) = self.left.edits.get(self.made.len()) {
             // Whatever way it came: a row may go in circles.
-            if let Some(hash) = again.0.get(&(self.left.id_text.clone(), edit.original)) {
-                self.made.insert(edit.change, *hash);
-            } else if into.get_change_meta_by_hash(&automerge::ChangeHash(edit.original)).is_none()
-                && let Some((hash, chunk)) = self.change(into, edit)
-            {
-                self.made.insert(edit.change, hash);
-                return Some(chunk);
+            let there = again.0.get(&(self.left.id_text.clone(), edit.original)).copied();
+            let is_own = into.get_change_meta_by_hash(&automerge::ChangeHash(edit.original)).is_some();
+            if there.is_some() || is_own {
+                self.made.push(there);
+                continue;
+            }
+            let (hash, chunk) = self.change(into, edit).unzip();
+            self.made.push(hash);
+            if chunk.is_some() {
+                return chunk;
             }
         }
         None
@@ -345,10 +336,9 @@ impl<'a> Arrival<'a> {
         let mut heads = Vec::new();
         let mut next = edit.follows.clone();
         while let Some(place) = next.pop() {
-            let other = &self.left.edits[place];
-            match self.made.get(&other.change) {
-                Some(hash) => heads.push(*hash),
-                None => next.extend(&other.follows),
+            match self.made[place] {
+                Some(hash) => heads.push(hash),
+                None => next.extend(&self.left.edits[place].follows),
             }
         }
         heads.sort_unstable();

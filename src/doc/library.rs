@@ -331,8 +331,11 @@ impl Loaded {
     /// not know that. With the row in whose document each is to be.
     pub(super) fn late_edits(&mut self, merge: &Merge) -> Vec<(String, LeftRow)> {
         let left = merge.rows.iter().filter_map(|touched| {
-            let row = touched.row.as_ref()?;
-            Some((touched, row, row.moved_to.as_ref()?, row.stamps.moved.as_ref()?.id))
+            let row = touched.row.as_ref().filter(|_| crate::id::decode(&touched.id_text).is_some())?;
+            let (target, moved) = (row.moved_to.as_ref()?, row.stamps.moved.as_ref()?.id);
+            let origin = row.origin.as_ref().or(merge.root.as_ref())?;
+            // Nobody could tell whether a row that was made there has ever been here, as somebody says.
+            (origin != target).then_some((touched, target, origin, moved))
         });
         let left: Vec<_> = left.collect();
         if left.is_empty() {
@@ -341,14 +344,13 @@ impl Loaded {
         let actors = [self.saved.actors.list(), &merge.actors].concat();
         let leaving: Vec<_> = left
             .iter()
-            .map(|(touched, _, _, moved)| Leaving { table: &touched.table, id_text: &touched.id_text, moved: *moved })
+            .map(|(touched, .., moved)| Leaving { table: &touched.table, id_text: &touched.id_text, moved: *moved })
             .collect();
         let edits = late_edits(&self.document, &mut self.places, &actors, &leaving);
         let found = left.into_iter().zip(edits).filter(|(_, edits)| !edits.is_empty());
-        let rows = found.filter_map(|((touched, row, target, _), edits)| {
-            let origin = row.origin.clone().or_else(|| merge.root.clone())?;
+        let rows = found.map(|((touched, target, origin, _), edits)| {
             let (table, id_text) = (touched.table.clone(), touched.id_text.clone());
-            Some((target.clone(), LeftRow { table, id_text, origin, edits }))
+            (target.clone(), LeftRow { table, id_text, origin: origin.clone(), edits })
         });
         rows.collect()
     }
@@ -358,7 +360,10 @@ impl Loaded {
         let root = self.root();
         let mut arrivals: Vec<_> =
             rows.iter().map(|row| Arrival::find(&self.document, id, root.clone(), row)).collect();
-        let are_here = arrivals.iter().map(Option::is_some).collect();
+        let are_here: Vec<bool> = arrivals.iter().map(Option::is_some).collect();
+        if !are_here.contains(&true) {
+            return Ok(are_here);
+        }
         let again = MadeAgain::of(&self.document);
         loop {
             // Those of different rows are put into the document together.

@@ -222,7 +222,9 @@ impl Tab {
             // Longer ones speak of copies that it has left elsewhere.
             let Some(row) = keyspace::id_of(&key) else { continue };
             let Some(StoredRow { hidden: Some(hidden), marks, .. }) = self.noted_row(&key, table.id)? else { continue };
-            let is_gone = hidden.why == Why::Deleted && marks.moved_to.is_none();
+            if hidden.why != Why::Deleted || marks.moved_to.is_some() || !fits(&schema, table, &hidden.document) {
+                continue;
+            }
             if !is_adopted {
                 // Another row of its id may be shown, which is about to be written over it.
                 let generation = self.generation();
@@ -230,9 +232,6 @@ impl Tab {
                 if found.map_err(|error| self.obstacle(error, generation, table.id))?.is_some() {
                     continue;
                 }
-            }
-            if !is_gone || !fits(&schema, table, &hidden.document) {
-                continue;
             }
             deleted.push(DeletedRow {
                 id_text: id::encode(table.number, &row),

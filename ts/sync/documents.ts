@@ -29,6 +29,9 @@ export interface Peer {
   idle(): void;
 }
 
+/** A document that is here, as src/browser/documents.rs lists it. */
+type ListedDocument = [root: Uint8Array, id: Uint8Array, rootId: string, isShared: boolean, missingTables: string[]];
+
 /** The document was another one than that which a merge stands on. */
 class Outdated extends Error {}
 
@@ -127,13 +130,7 @@ export class SyncedDocuments implements DocumentFollower {
    * it is at rest; answers whether there were any.
    */
   async takeTables(): Promise<boolean> {
-    const documents = (await askEngine(this.#bridge, (engine) => engine.documents())) as [
-      Uint8Array,
-      Uint8Array,
-      string,
-      boolean,
-      string[],
-    ][];
+    const documents = await this.#listed();
     if (this.#isOver || documents.every(([, , , , missing]) => missing.length === 0)) return false;
     const hub = this.#hub;
     this.#isTaking = true;
@@ -322,14 +319,13 @@ export class SyncedDocuments implements DocumentFollower {
     this.#peers.get(number)?.setAside(id, `the docs worker has failed of it: ${reason}`);
   }
 
+  /** The documents that there are. */
+  async #listed(): Promise<ListedDocument[]> {
+    return (await askEngine(this.#bridge, (engine) => engine.documents())) as ListedDocument[];
+  }
+
   async #tellAll(hub: HubPort): Promise<void> {
-    const documents = (await askEngine(this.#bridge, (engine) => engine.documents())) as [
-      Uint8Array,
-      Uint8Array,
-      string,
-      boolean,
-      string[],
-    ][];
+    const documents = await this.#listed();
     for (const [root, id, rootId, isShared, missing] of documents) {
       this.#know(hub, root, id, rootId, isShared);
       if (missing.length > 0) this.#tell(["takeTables", id, missing], hub);
