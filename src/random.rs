@@ -7,6 +7,7 @@
 mod seeds;
 
 #[cfg(test)]
+#[cfg_attr(target_arch = "wasm32", allow(unused_imports))] // some are for tests beside automerge
 pub(crate) use seeds::{kept_seeds, on_all_processors, seeds};
 
 /// A stream of random numbers.

@@ -6,7 +6,6 @@ use super::world::{Alive, World, check_code};
 use crate::error::{Code, Error};
 use crate::keyspace::{Place, TableId};
 use crate::live::mirror::{Mirror, ask_all, ask_one};
-use crate::query;
 use crate::random::Random;
 use crate::tab::{ReadId, RowSink, RunStep, Source, Tab};
 

@@ -6,6 +6,7 @@ mod afterwards;
 mod checkpoints;
 mod connection;
 mod damage;
+#[cfg(not(target_arch = "wasm32"))] // beside automerge
 mod deleted;
 #[cfg(not(target_arch = "wasm32"))] // beside automerge
 mod devices;
@@ -17,6 +18,7 @@ mod live;
 mod narrowing;
 mod parts;
 mod repair;
+#[cfg(not(target_arch = "wasm32"))] // beside automerge
 mod returning;
 mod rolled_back;
 mod set_back;
