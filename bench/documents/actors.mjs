@@ -26,6 +26,7 @@ async function makeBase(rows) {
   let doc = A.init(), state = A.initSyncState(), id, end
   await new Promise(resolve => {
     end = db.sync.attach({
+      device: 'automerge',
       send(frame) {
         if (frame.type === 'documents') return
         id = frame.id

@@ -189,14 +189,16 @@ impl Engine {
         })
     }
 
-    /// The root of the document in which a row of this id lies: its bytes, null, or a status.
-    #[wasm_bindgen(js_name = rootOf)]
-    pub fn root_of(&self, id_length: u32, table: u32) -> JsValue {
+    /// The documents that know of a row of this id, that in which it lies first: a list of
+    /// `[root, the id of the row that it belongs to]`, or a status.
+    #[wasm_bindgen(js_name = rootsOf)]
+    pub fn roots_of(&self, id_length: u32, table: u32) -> JsValue {
         self.asked(|inner| {
             let schema = inner.tab.schema().clone();
             let (table, row) = inner.target(&schema, id_length, table, 0)?;
-            let root = inner.tab.root_of(table, row)?;
-            Ok(root.map_or(JsValue::NULL, |root| bytes(&root.state_key()[1..])))
+            let roots = inner.tab.roots_of(table, row)?;
+            let roots = roots.iter().map(|(root, id)| Array::of2(&bytes(&root.state_key()[1..]), &id.into()).into());
+            Ok(list_of(roots))
         })
     }
 }

@@ -20,13 +20,15 @@ const METHODS: [&str; 4] = ["get", "patch", "replace", "delete"];
 
 #[wasm_bindgen]
 impl Engine {
-    /// Begins a transaction: a mutation (kind 0), a read (1) or a run of a watched function (2). Its number is in the
-    /// word `Number`.
+    /// Begins a transaction: a mutation (kind 0), a read (1), a run of a watched function (2) or a mutation of an import
+    /// (3). Its number is in the word `Number`.
     pub fn begin(&self, kind: u32) -> u32 {
-        self.shared.enter(|inner| match inner.tab.begin(now(), kind > 0) {
+        self.shared.enter(|inner| match inner.tab.begin(now(), kind == 1 || kind == 2) {
             Ok(transaction) => {
-                if kind == 2 {
-                    inner.tab.watch_run(transaction);
+                match kind {
+                    2 => inner.tab.watch_run(transaction),
+                    3 => inner.tab.let_dangle(transaction),
+                    _ => {}
                 }
                 inner.mailbox.set(Word::Number, transaction.0);
                 Status::Done

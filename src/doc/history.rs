@@ -8,6 +8,7 @@
 //! depends on. Where an entry stands follows from what it depends on alone, so that one which comes late moves no others.
 
 use super::Actors;
+use super::late::read_message;
 use super::row::{RowReader, read_row_at};
 use crate::bytes::{Bytes, Write};
 use crate::crdt::{ActorId as Actor, ChangeHash, mark};
@@ -28,6 +29,8 @@ pub(crate) struct HistoryEntry {
     pub(crate) time: i64,
     pub(crate) actor: Actor,
     pub(crate) kind: HistoryKind,
+    /// The change that it makes again, if it does: of somebody who wrote where the row had been before.
+    pub(crate) again: Option<ChangeHash>,
     /// The fields on top that the change has written, or written something inside of, by name.
     pub(crate) fields: Vec<FieldChange>,
 }
@@ -87,6 +90,7 @@ struct Found {
     depends_on: Vec<automerge::ChangeHash>,
     time: i64,
     actor: Bytes,
+    again: Option<ChangeHash>,
     touched: Touched,
 }
 
@@ -103,12 +107,14 @@ impl RowHistory {
             let rank = Rank::new(&change, &self.ranks);
             self.ranks.insert(rank.hash, rank);
             let Some(touched) = self.trace.follow(&change) else { continue };
+            let again = change.message().and_then(|message| read_message(message));
             self.found.push(Found {
                 rank,
                 change: [change.hash()],
                 depends_on: change.deps().to_vec(),
                 time: change.timestamp(),
                 actor: Bytes::from(change.actor_id().to_bytes()),
+                again: again.filter(|(_, row)| *row == self.trace.id_text).map(|(original, _)| original),
                 touched,
             });
         }
@@ -322,7 +328,8 @@ impl Found {
             (Standing::Shown, Standing::Shown) => HistoryKind::Updated,
             (_, Standing::Deleted | Standing::Absent) => HistoryKind::Deleted,
         };
-        Some(HistoryEntry { hash: self.rank.hash, time: self.time, actor: self.actor.clone(), kind, fields })
+        let (hash, time, actor, again) = (self.rank.hash, self.time, self.actor.clone(), self.again);
+        Some(HistoryEntry { hash, time, actor, kind, again, fields })
     }
 }
 

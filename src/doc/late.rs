@@ -148,7 +148,7 @@ fn message(original: &ChangeHash, id_text: &str) -> String {
     format!("{MESSAGE}{} of {id_text}", automerge::ChangeHash(*original))
 }
 
-fn read_message(message: &str) -> Option<(ChangeHash, &str)> {
+pub(super) fn read_message(message: &str) -> Option<(ChangeHash, &str)> {
     let (original, id_text) = message.strip_prefix(MESSAGE)?.split_once(" of ")?;
     Some((original.parse::<automerge::ChangeHash>().ok()?.0, id_text))
 }

@@ -284,6 +284,8 @@ impl Loaded {
         let takes_whole = capabilities.as_ref().is_some_and(|known| known.contains(&Capability::MessageV2));
         state.their_capabilities = capabilities;
         let mut message = message?;
+        // To whom may not know what a reset is, automerge says that there is nothing: what there is has to be said then.
+        state.last_sent_heads.clone_from(&message.heads);
         let bytes: usize = message.changes.iter().map(<[u8]>::len).sum();
         if has_some && takes_whole && bytes > self.bytes / 3 {
             message.changes = ChunkList::from(self.document.save());

@@ -13,7 +13,7 @@ use super::{Options, Tab};
 use crate::change::touches;
 use crate::crdt::IS_BUILT_IN;
 use crate::error::Result;
-use crate::keyspace::{Root, adopted_key};
+use crate::keyspace::Root;
 use crate::log::RowChange;
 use crate::schema::{IndexKeys, Schema};
 use crate::store::{Manifest, View};
@@ -128,8 +128,7 @@ impl Tab {
         }
         // A merge stands on its document as it was.
         for pending in &mut self.queue {
-            let crdt = &self.committed.view.crdt;
-            pending.adopted.retain(|&table| crdt.get(&adopted_key(table)).is_none());
+            pending.adopted.retain(|&table| !self.committed.has_adopted(table));
             if let Some(merge) = &mut pending.merge {
                 merge.is_outdated |=
                     roots.iter().any(|root| merge.writes_to(root)) || synced_rows.iter().any(|row| merge.is_about(row));

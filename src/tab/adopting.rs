@@ -12,7 +12,7 @@ use super::{Tab, TransactionId};
 use crate::bytes::Bytes;
 use crate::crdt::{DocumentState, StoredRow};
 use crate::flat_map::FlatMap;
-use crate::keyspace::{self, Root, TableId};
+use crate::keyspace::{self, Root, RowId, TableId};
 use crate::schema::{Home, Moving, Schema, Table};
 use crate::store::Direction;
 
@@ -36,13 +36,7 @@ pub(crate) struct Adopting {
     reached: FlatMap<TableId, Vec<u8>>,
     /// The record of the log that the last look stood on, and what was found to be adopted.
     last: Option<(u64, usize)>,
-    /// The record of the log that the last piece of work stood on, and how many have since it was written.
-    rounds: (u64, u32),
 }
-
-/// After so many pieces of work that have saved nothing the rest is left: until something else was saved, or for whoever opens
-/// the database next.
-const ROUNDS: u32 = 10_000;
 
 /// An end of a way into documents, or out of them.
 pub(crate) enum MovingStep {
@@ -72,15 +66,26 @@ const DOCUMENTS: usize = 500;
 impl Tab {
     /// Brings what is stored of rows into line with the schema, a piece at a time. Answers whether there is more to do.
     pub(crate) fn settle_tables(&mut self, id: TransactionId) -> Result<bool, Obstacle> {
-        for settle in [Tab::drop_stamps, Tab::arrive, Tab::adopt_rows, Tab::judge_rows] {
+        for settle in [Tab::await_schema, Tab::drop_stamps, Tab::arrive, Tab::adopt_rows, Tab::judge_rows] {
             if settle(self, id)?.is_some() {
-                let (sequence, rounds) = self.adopting.rounds;
-                let rounds = if sequence == self.sequence { rounds + 1 } else { 0 };
-                self.adopting.rounds = (self.sequence, rounds);
-                return Ok(rounds < ROUNDS);
+                return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Waits until the schema that the transaction sees is saved, if it is not: others may write by the one before until then,
+    /// and what they write would not be looked at.
+    pub(crate) fn await_schema(&mut self, id: TransactionId) -> Result<Option<bool>, Obstacle> {
+        let saved = self.committed.schema.version;
+        let transaction = self.transaction(id)?;
+        if transaction.state.schema.version == saved {
+            return Ok(None);
+        }
+        // Who has read anything of what is not saved waits for that.
+        transaction.reads.add_id(keyspace::stamps_key(TableId(0), &RowId([0; 16])));
+        transaction.adoption = Some(Adoption::default());
+        Ok(Some(true))
     }
 
     /// Gives rows of tables that have become synced their documents. Answers whether there is more to do, if there was
@@ -90,8 +95,7 @@ impl Tab {
         let schema = self.transactions[id].state.schema.clone();
         let mut adoption = Adoption::default();
         if self.adopting.version != schema.version {
-            let rounds = self.adopting.rounds;
-            self.adopting = Adopting { version: schema.version, rounds, ..Adopting::default() };
+            self.adopting = Adopting { version: schema.version, ..Adopting::default() };
         }
         let mut reached = self.adopting.reached.clone();
         let mut seen = 0;
@@ -165,7 +169,8 @@ impl Tab {
         // What could not be written the last time can't be now, if nothing else was saved since: it waits for that.
         let look = Some((self.sequence, adoption.rows.len()));
         let is_same = self.adopting.last == look && self.adopting.reached == reached;
-        let is_stuck = is_same && adoption.adopted.is_empty();
+        let is_again = self.transaction(id)?.reruns > 0;
+        let is_stuck = is_same && !is_again && adoption.adopted.is_empty();
         self.adopting.reached = reached;
         self.adopting.last = look;
         if is_stuck {

@@ -283,8 +283,18 @@ impl Tab {
         Ok(conflicts)
     }
 
+    /// The documents that know of a row: first that in which it lies, or lay when it was deleted; with the ids of the rows
+    /// that they belong to.
+    pub(crate) fn roots_of(&mut self, table: TableId, row: RowId) -> Result<Vec<(Root, String)>, Obstacle> {
+        let Some(own) = self.root_of(table, row)? else { return Ok(Vec::new()) };
+        let schema = self.committed.schema.clone();
+        let remains = self.crdt_entries(&keyspace::remains_prefix(table, &row), table)?;
+        let others = remains.iter().filter_map(|(key, _)| keyspace::remains_root(key)).filter(|root| *root != own);
+        Ok(std::iter::once(own).chain(others).map(|root| (root, text_of(&schema, root))).collect())
+    }
+
     /// In whose document a row lies, or lay when it was deleted.
-    pub(crate) fn root_of(&mut self, table: TableId, row: RowId) -> Result<Option<Root>, Obstacle> {
+    fn root_of(&mut self, table: TableId, row: RowId) -> Result<Option<Root>, Obstacle> {
         let schema = self.committed.schema.clone();
         let Some(definition) = schema.table_by_id(table) else { return Ok(None) };
         let generation = self.generation();

@@ -197,7 +197,10 @@ impl Tab {
                 self.settle_row(id, &schema, table, row, None)?;
             }
         }
-        Ok(Some(has_more))
+        // What can't be read stays as it is; `verify` tells of it.
+        let transaction = self.transaction(id)?;
+        transaction.merge = transaction.merge.take().filter(|draft| !draft.rows.is_empty());
+        Ok(transaction.merge.is_some().then_some(has_more))
     }
 
     /// The rows of which something is noted that was judged by another version of the schema.

@@ -3,11 +3,11 @@
 use crate::bytes::Bytes;
 use crate::change::{Operations, apply_record};
 use crate::crdt::IS_BUILT_IN;
-use crate::keyspace::{Root, TableId};
+use crate::keyspace::{self, Root, TableId};
 use crate::log::{ChangeKind, CommitId, Progress, Record, RowChange};
 use crate::read_set::ReadSet;
 use crate::schema::Schema;
-use crate::store::{Op, View};
+use crate::store::{Entry, Op, View};
 use crate::tab::TransactionId;
 use crate::tab::merging::MergeDraft;
 use crate::tab::notes::Note;
@@ -36,6 +36,11 @@ impl State {
             let op = entry.value.clone().map_or(Op::Delete, Op::Put);
             self.view.crdt.apply(&entry.key, op, entry.delta());
         }
+    }
+
+    /// Whether all rows of a table are known to have stamps, as far as what no checkpoint has taken in says so.
+    pub(crate) fn has_adopted(&self, table: TableId) -> bool {
+        matches!(self.view.crdt.get(&keyspace::adopted_key(table)), Some(Entry::Put(_)))
     }
 
     pub(crate) fn apply_rows(&mut self, rows: &[RowChange]) {

@@ -268,6 +268,14 @@ impl Tab {
         })
     }
 
+    /// Lets rows that a transaction writes belong to others that are not there: a backup may have tasks of a project that
+    /// was deleted.
+    pub(crate) fn let_dangle(&mut self, id: TransactionId) {
+        if let Some(transaction) = self.transactions.get_mut(id) {
+            transaction.may_dangle = true;
+        }
+    }
+
     /// Before a transaction writes to a row, or makes one with a new id: reads what the commit will need of its document,
     /// and of the row if this is the first write to it.
     pub(crate) fn prepare_synced(
@@ -290,9 +298,11 @@ impl Tab {
         let generation = self.generation();
         for root in [before, after].into_iter().flatten() {
             let found = self.load_document(root);
-            let is_there = found.map_err(|error| self.obstacle(error, generation, table.id))?;
+            found.map_err(|error| self.obstacle(error, generation, table.id))?;
+            // Where it lies already it may stay: a project that was deleted may have tasks.
             let is_moving_in = Some(root) == after && before != after;
-            if (is_there && !is_moving_in) || !matches!(placement.home, Home::Within { .. }) {
+            let must_exist = matches!(placement.home, Home::Within { .. }) && !self.transactions[id].may_dangle;
+            if !must_exist || !is_moving_in {
                 continue;
             }
             // A document that is not saved yet will be there when this is: its root is written before.

@@ -17,7 +17,7 @@ use super::{Tab, effect::Outcome};
 use crate::change::{Operations, touches};
 use crate::crdt::IS_BUILT_IN;
 use crate::error::{Code, Error, Result};
-use crate::keyspace::{RowId, TableId, adopted_key};
+use crate::keyspace::{RowId, TableId};
 use crate::random::Random;
 use crate::read_set::ReadSet;
 use crate::schema::{ImportStep, IndexKeys};
@@ -67,6 +67,8 @@ pub(crate) struct Transaction {
     /// What it was when each of its parts under way began, the innermost last.
     savepoints: Vec<Savepoint>,
     is_read_only: bool,
+    /// Whether its rows may belong to others that are not there, as a backup has them.
+    pub(crate) may_dangle: bool,
     /// Whether a live query asks what has become of what it read.
     pub(crate) is_watched: bool,
     /// The step of an import that it takes.
@@ -110,6 +112,7 @@ impl Tab {
             operations: Operations::default(),
             savepoints: Vec::new(),
             is_read_only,
+            may_dangle: false,
             is_watched: false,
             import: None,
             random: seed.clone(),
@@ -332,8 +335,7 @@ impl Tab {
             adopted = adoption.adopted;
             synced.extend(adoption.rows);
         }
-        let is_adopted = |tab: &Tab, table: TableId| tab.committed.view.crdt.get(&adopted_key(table)).is_some();
-        adopted.retain(|&table| !is_adopted(self, table));
+        adopted.retain(|&table| !self.committed.has_adopted(table));
         let transaction = &self.transactions[id];
         let writes_beside = !adopted.is_empty() || !synced.is_empty() || !transaction.notes.is_empty();
         if changes.is_empty() && !writes_beside && system.is_none() && merge.is_none() && transaction.needs_nothing() {

@@ -196,6 +196,26 @@ test("history tells who has changed what, and leads back", async ({ newTab }) =>
   await expect(phone.getByRole("button", { name: "History of Borrow a tent" })).toBeFocused();
 });
 
+test("a task that was moved has its history with it, and goes back to the project it was in", async ({ newTab }) => {
+  const page = await opened(newTab);
+  const [laptop, phone] = [laptopOf(page), phoneOf(page)];
+  await rename(laptop, "Borrow a tent", "Rent a tent");
+  await expect(titles(phone).nth(1)).toHaveText("Rent a tent");
+  await phone.getByLabel("Project of Rent a tent").selectOption("New kitchen");
+  await expect(titles(laptop)).toHaveText(["Invite the neighbours", "Choose the music"]);
+  await laptop.getByRole("button", { name: "New kitchen" }).click();
+  const dialog = await openHistory(laptop, "Rent a tent");
+  const entries = dialog.locator(".entries > li");
+  await expect(entries).toHaveText([
+    /^Phone.*Moved to New kitchennow$/,
+    /^Laptop \(this device\).*Title: “Borrow a tent” → “Rent a tent”Go back to this$/,
+    /^Laptop \(this device\).*Made as “Borrow a tent”Go back to this$/,
+  ]);
+  await entries.last().getByRole("button", { name: "Go back to this" }).click();
+  await expect(dialog).toBeHidden();
+  await expect(titles(phone)).toHaveText(samples);
+});
+
 test("a deleted task can be restored on either device, with what was changed meanwhile", async ({ newTab }) => {
   const page = await opened(newTab);
   const [laptop, phone] = [laptopOf(page), phoneOf(page)];

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { defineSchema, defineTable, openDatabase, v } from "../../ts/index.js";
 import { linkInMemory, root, within } from "../../ts/sync/index.js";
+import { LiveValue } from "../../ts/sync/live_value.js";
 import { met, until } from "../fixtures/sync.js";
 import { type Device, device, deviceWithTask, schema } from "../fixtures/synced_database.js";
 
@@ -169,4 +170,14 @@ test("a table that is unknown or not synced is told by its name", async (t) => {
   assert.throws(() => db.deleted("toString" as never), code("TableNotFound", /"toString"/));
   assert.throws(() => db.deleted("drafts"), code("NotSupported", /"drafts" is not synced/));
   assert.throws(() => db.deleted(undefined as never), code("InvalidArgument", /table/));
+});
+
+test("a list follows bytes, too", async () => {
+  let byte = 1;
+  const live = new LiveValue(() => Promise.resolve([new Uint8Array([byte]).buffer]));
+  const shown = () => live.value && new Uint8Array(live.value[0]!)[0];
+  await until("the first", () => shown() === 1);
+  byte = 2;
+  live.changed();
+  await until("the second", () => shown() === 2);
 });

@@ -86,6 +86,49 @@ test("`replaceAll` empties synced tables that are not in the file, and without a
   assert.equal((await db.get(project))!.name, "House");
 });
 
+test("tasks of a deleted project are restored as they were, here and on a new device, and the project may come later", async (t) => {
+  const [one, two, fresh] = [await device(t), await device(t), await device(t)];
+  const link = linkInMemory(one, two);
+  const project = await one.insert("projects", { name: "House" });
+  const [kept, deleted] = await one.insertMany(
+    "tasks",
+    ["kept", "deleted"].map((title) => ({ projectId: project, title })),
+  );
+  const whole = await one.export();
+  await one.delete(project);
+  const backup = await one.export();
+  const before = await rows(one);
+  assert.equal(before[1]!.length, 2);
+  await one.patch(kept!, { title: "changed" });
+  await one.delete(deleted!);
+  await met(link);
+  await one.import(backup, { mode: "replaceAll" });
+  await met(link);
+  for (const db of [one, two]) {
+    assert.deepEqual(await rows(db), before);
+    assert.deepEqual((await db.verify()).problems, []);
+  }
+
+  await fresh.import(backup);
+  assert.deepEqual(await rows(fresh), before);
+  // Others hear of such a document, too.
+  const last = await device(t);
+  const other = linkInMemory(fresh, last);
+  await met(other);
+  assert.deepEqual(await rows(last), before);
+  await fresh.import(whole, { mode: "replace" });
+  await met(other);
+  for (const db of [fresh, last]) {
+    assert.equal((await db.get(project))!.name, "House");
+    assert.equal(await db.query("tasks").count(), 2);
+    assert.deepEqual((await db.verify()).problems, []);
+    assert.deepEqual(await db.problems().current(), []);
+  }
+  // An app's own writes are checked as ever.
+  await one.delete(kept!);
+  assert.equal((await refused(one.insert("tasks", { projectId: project, title: "x" }))).code, "InvalidValue");
+});
+
 test("what can't be restored is refused before anything is written", async (t) => {
   const db = await device(t);
   const project = await db.insert("projects", { name: "House" });

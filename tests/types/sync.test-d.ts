@@ -1,7 +1,7 @@
 // Databases with synced tables and without, and what must not compile.
 import { type Database, defineSchema, defineTable, type Id, openDatabase, v } from "../../ts/index.js";
 import { livePages } from "../../ts/pages.js";
-import { HoldfastProvider } from "../../ts/react/index.js";
+import { HoldfastProvider, useDatabase } from "../../ts/react/index.js";
 import {
   type Conflict,
   type DatabaseSync,
@@ -91,6 +91,13 @@ export async function ofRows(db: SyncedDatabase<Model>): Promise<void> {
   await db.revert(task, 3);
   // @ts-expect-error: it is about rows
   void db.sync.restore;
+}
+
+export function ofReact(): void {
+  const plain = useDatabase<Model>();
+  assertType<IsExact<typeof plain, Database<Model>>>();
+  const synced = useDatabase<Model, SyncedDatabase<Model>>();
+  assertType<IsExact<typeof synced, SyncedDatabase<Model>>>();
 }
 
 export function deleted(db: SyncedDatabase<Model>): void {

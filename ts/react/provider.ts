@@ -27,8 +27,14 @@ export function HoldfastProvider({
   return createElement(DatabaseContext.Provider, { value: database }, children);
 }
 
-/** The database of the nearest {@link HoldfastProvider}. */
-export function useDatabase<DataModel extends GenericDataModel = any>(): Database<DataModel> {
+/**
+ * The database of the nearest {@link HoldfastProvider}. One with synced tables is named by the second type:
+ * `useDatabase<DataModel, SyncedDatabase<DataModel>>()`.
+ */
+export function useDatabase<
+  DataModel extends GenericDataModel = any,
+  Opened extends Database<DataModel> = Database<DataModel>,
+>(): Opened {
   const database = useContext(DatabaseContext);
   if (database === undefined) {
     throw new HoldfastError(
@@ -36,5 +42,5 @@ export function useDatabase<DataModel extends GenericDataModel = any>(): Databas
       "There is no database here: put the component below <HoldfastProvider database={database}>.",
     );
   }
-  return database as Database<DataModel>;
+  return database as Opened;
 }

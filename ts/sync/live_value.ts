@@ -5,6 +5,12 @@ import { requireFunction } from "../arguments.js";
 import { call, LOADING } from "../live/entry.js";
 import type { LiveSnapshot, LiveStatus } from "../live/live.js";
 
+/** What JSON leaves out, as something that it tells apart. */
+const plain = (_: string, part: unknown): unknown => {
+  if (part instanceof ArrayBuffer) return Array.from(new Uint8Array(part));
+  return typeof part === "bigint" ? `${part}n` : part;
+};
+
 /** A value that follows the database, as `Live` does. */
 export class LiveValue<T> implements LiveSnapshot<T> {
   readonly #read: () => Promise<T>;
@@ -80,7 +86,7 @@ export class LiveValue<T> implements LiveSnapshot<T> {
       this.#isOld = false;
       try {
         const value = await this.#read();
-        const text = JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? `${part}n` : part));
+        const text = JSON.stringify(value, plain);
         if (this.#snapshot.status === "ready" && text === this.#text) continue;
         this.#text = text;
         this.#show({ value, status: "ready", error: undefined });

@@ -9,7 +9,6 @@ import type {
   GenericDataModel,
   GenericId,
   TableNamesInDataModel,
-  Value,
   WithoutSystemFields,
 } from "../data_model.js";
 import { Database, type DatabaseParts } from "../database.js";
@@ -25,6 +24,7 @@ import { DatabaseSync } from "./database_sync.js";
 import { askEngine } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
 import type { Question } from "./frames.js";
+import { type HistoryEntry, joined, type Part, type ToldEntry, type ToldFields } from "./history.js";
 import { LiveValue } from "./live_value.js";
 import { nameOfTab, UndoManager, type UndoOptions } from "./undo.js";
 
@@ -54,20 +54,6 @@ export interface Problem {
   readonly message: string;
   /** Its fields. */
   readonly fields: Readonly<Record<string, unknown>>;
-}
-
-/** A change of a document. */
-export interface HistoryEntry {
-  /** Names it. */
-  readonly change: string;
-  /** When it was made, in milliseconds since 1970 and whole seconds, by the clock of the device that made it. */
-  readonly time: number;
-  /** Which session of which device has made it: the same for its changes of one document. */
-  readonly actor: string;
-  /** What it was to the document as a whole. */
-  readonly kind: "inserted" | "updated" | "deleted" | "restored" | "movedAway" | "arrived";
-  /** The fields that it has written, as they were before and are after it; without a value where there was none. */
-  readonly fields: readonly { readonly name: string; readonly before?: unknown; readonly after?: unknown }[];
 }
 
 /** A row that was deleted and can come back. */
@@ -186,8 +172,8 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
   }
 
   /**
-   * What has become of a document, the newest change first, in the document in which it lies now. It takes as long as it
-   * takes to load that: the docs worker does it.
+   * What has become of a document, the newest change first. It takes as long as it takes to load what it is synced with,
+   * that in which it was before a move, too: the docs worker does it.
    */
   async history(
     id: GenericId<TableNamesInDataModel<DataModel>>,
@@ -201,9 +187,21 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
       throw invalidArgument(`\`before\` must be an entry of \`history\`. Received ${describe(before)}.`);
     }
     const most = Math.min(limit, 2 ** 32 - 1);
-    const question = { kind: "history", limit: most, ...(before && { before: before.change }) } as const;
-    const text = await this.#ask("history", id, question);
-    return text === "null" ? [] : (decodeText(text) as unknown as HistoryEntry[]);
+    const places = await this.#placesOf("history", id);
+    const isWhole = places.length > 1;
+    const parts = await Promise.all(
+      places.map(async (place): Promise<Part> => {
+        const question = isWhole
+          ? ({ kind: "history", limit: 2 ** 32 - 1 } as const)
+          : ({ kind: "history", limit: most, ...(before && { before: before.change }) } as const);
+        const text = await this.#ask(id, place, question);
+        return { root: place.root, entries: text === "null" ? [] : (decodeText(text) as unknown as ToldEntry[]) };
+      }),
+    );
+    const entries = joined(parts);
+    if (!isWhole) return entries;
+    const begin = before === undefined ? 0 : entries.findIndex(({ change }) => change === before.change) + 1;
+    return before !== undefined && begin === 0 ? [] : entries.slice(begin, begin + most);
   }
 
   /** Gives a document the fields that it had right after a change, as a new change; one that was deleted comes back. */
@@ -211,9 +209,14 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     const change = (entry as HistoryEntry | undefined)?.change;
     if (typeof change !== "string")
       throw invalidArgument("`revert` takes an entry of `history` as its second argument.");
-    const text = await this.#ask("revert", id, { kind: "at", change });
-    const fields = text === "null" ? null : (decodeText(text) as unknown as Record<string, Value>);
-    if (fields === null) {
+    let fields: ToldFields | undefined;
+    for (const place of await this.#placesOf("revert", id)) {
+      const text = await this.#ask(id, place, { kind: "at", change });
+      if (text === "null") continue;
+      fields = decodeText(text) as unknown as ToldFields;
+      break;
+    }
+    if (fields === undefined) {
       throw new HoldfastError("NonexistentDocument", `The document ${id} has no such change.`, { details: { id } });
     }
     await mutate(
@@ -297,18 +300,23 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     return typeof table === "string" && Object.hasOwn(this.#placed, table) ? this.#placed[table]!.home : "local";
   }
 
-  async #ask(method: string, id: string, question: Question): Promise<string> {
+  /** The documents that know of a row, that in which it lies first. */
+  async #placesOf(method: string, id: string): Promise<{ key: Uint8Array; root: string }[]> {
     const [, text] = target(method, id, undefined);
     const bridge = this.#bridge;
-    const root = await askEngine(bridge, (engine) => engine.rootOf(bridge.input.writeText(text), 0)).catch(
+    const roots = await askEngine(bridge, (engine) => engine.rootsOf(bridge.input.writeText(text), 0)).catch(
       (error: unknown) => {
         if (bridge.isOver || bridge.isDown) throw error;
         throw notFound(bridge, undefined, text);
       },
     );
-    const table = bridge.tableOf(text);
-    if (root === null || table === undefined) return "null";
-    return this.#sync.documents.ask(root as Uint8Array, table, text, question);
+    return (roots as [Uint8Array, string][]).map(([key, root]) => ({ key, root }));
+  }
+
+  /** Asks the docs worker about a row in one of them. */
+  async #ask(id: string, { key }: { key: Uint8Array }, question: Question): Promise<string> {
+    const table = this.#bridge.tableOf(id);
+    return table === undefined ? "null" : this.#sync.documents.ask(key, table, id, question);
   }
 
   async #readProblems(): Promise<Problem[]> {

@@ -23,7 +23,7 @@ const IMPORTED = 0x80000000;
 const APPENDED = 0x40000000;
 
 /** How a mutation of an import is run: it waits for nobody else's code. */
-export const STEP: MutationOptions = { name: "import", timeoutMs: 0 };
+export const STEP: MutationOptions = { name: "import", timeoutMs: 0, isImport: true };
 
 /** What a batch of rows is. */
 export interface Batch {

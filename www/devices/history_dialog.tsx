@@ -6,7 +6,7 @@ import { type Store, useStore } from "../store";
 import { ActionButton, Dialog } from "../views/parts";
 import { authorsOf } from "./authors";
 import { change, type Device, explained } from "./devices";
-import type { Id, Project, Task } from "./schema";
+import type { Db, Id, Project, Task } from "./schema";
 import { nameOf, textOf } from "./words";
 
 interface Props {
@@ -35,23 +35,23 @@ export function HistoryDialog({ device, task, now, projects, news, close }: Prop
   useEffect(() => {
     let isAsked = true;
     // One more, to know whether there is more.
-    Promise.all([db.history(_id, { limit: limit + 1 }), authorsOf(db, projectId)]).then(
-      ([entries, authors]) => {
+    readHistory(db, _id, limit).then(
+      (found) => {
         if (!isAsked) return;
         setError(undefined);
-        setFound({ entries: entries.slice(0, limit), authors, hasMore: entries.length > limit });
+        setFound(found);
       },
       (error: unknown) => isAsked && setError(error),
     );
     return () => {
       isAsked = false;
     };
-  }, [db, _id, projectId, limit, version, tries]);
+  }, [db, _id, limit, version, tries]);
 
   const goBack = async (entry: HistoryEntry): Promise<void> => {
     const isBack = await change(
       device,
-      [projectId],
+      [...new Set([projectId, entry.root as Id<"projects">])],
       `“${title}” was not changed.`,
       async () => undefined,
       () => db.revert(_id, entry),
@@ -106,6 +106,16 @@ export function HistoryDialog({ device, task, now, projects, news, close }: Prop
   );
 }
 
+async function readHistory(db: Db, id: Id<"tasks">, limit: number): Promise<Found> {
+  // One more, to know whether there is more.
+  const read = await db.history(id, { limit: limit + 1 });
+  const entries = read.slice(0, limit);
+  // It may have been in other projects, and each has signatures of its own.
+  const roots = [...new Set(entries.map(({ root }) => root as Id<"projects">))];
+  const authors = (await Promise.all(roots.map((root) => authorsOf(db, root)))).flatMap((found) => [...found]);
+  return { entries, authors: new Map(authors), hasMore: read.length > limit };
+}
+
 const authorIn = ({ authors }: Found, { actor }: HistoryEntry, { device }: Device): string => {
   const author = authors.get(actor);
   return author === undefined ? "Unknown device" : author === device ? `${author} (this device)` : author;
@@ -117,11 +127,11 @@ const kinds: Record<HistoryEntry["kind"], string> = {
   deleted: "Deleted",
   restored: "Brought back",
   movedAway: "Moved to another project",
-  arrived: "Moved here from another project",
+  arrived: "Moved to",
 };
 
 function What({ entry, projects }: { entry: HistoryEntry; projects: readonly Project[] }) {
-  const { kind } = entry;
+  const { kind, root } = entry;
   const fields = kind === "updated" || kind === "restored" ? entry.fields : [];
   const madeAs = kind === "inserted" ? entry.fields.find(({ name }) => name === "title")?.after : undefined;
   return (
@@ -130,6 +140,7 @@ function What({ entry, projects }: { entry: HistoryEntry; projects: readonly Pro
         <li>
           {kinds[kind]}
           {madeAs !== undefined && ` as ${textOf(madeAs, projects)}`}
+          {kind === "arrived" && ` ${projects.find(({ _id }) => _id === root)?.name ?? "another project"}`}
         </li>
       )}
       {fields.map(({ name, before, after }) => (
@@ -145,19 +156,20 @@ function What({ entry, projects }: { entry: HistoryEntry; projects: readonly Pro
 const isShown = ({ fields }: HistoryEntry, now: Task | undefined): boolean =>
   now !== undefined && fields.every(({ name, after }) => now[name as keyof Task] === after);
 
-/** Whether the task was there after a change, in this project. */
+/** Whether the task was there after a change. */
 const isState = ({ kind }: HistoryEntry): boolean => kind !== "deleted" && kind !== "movedAway";
 
 /** Letters that were typed one after another, and votes: so many seconds apart they are still one change for people. */
 const pauseMs = 60_000;
 
-/** The entries with the letters of a text together: the newest of them stands for all. */
+/** The entries with the letters of a text together, and a move as one: the newest of them stands for all. */
 function grouped(entries: readonly HistoryEntry[]): HistoryEntry[] {
   const groups: HistoryEntry[] = [];
   const lone = ({ kind, fields }: HistoryEntry): string | undefined =>
     kind === "updated" && fields.length === 1 ? fields[0]!.name : undefined;
   for (const entry of entries) {
     const newer = groups.at(-1);
+    if (entry.kind === "movedAway" && newer?.kind === "arrived") continue;
     const name = lone(entry);
     const isMore =
       newer?.actor === entry.actor &&

@@ -51,3 +51,38 @@ fn a_device_that_is_connected_again_is_known() {
     hub.handle(Input::Reset);
     assert!(hub.met.is_empty());
 }
+
+#[test]
+fn who_begins_anew_with_what_it_had_says_so() {
+    let mut document = Automerge::new();
+    let mut transaction = document.transaction();
+    transaction.put(ROOT, "a", 1).expect("put");
+    transaction.commit();
+    let heads: Vec<ChangeHash> = document.get_heads().iter().map(|head| head.0).collect();
+    let chunks: Vec<u8> = document.get_changes(&[]).iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
+    let mut hub = Hub::default();
+    let loaded = || Input::Loaded { id: ID, chunks: chunks.clone(), actors: Vec::new(), heads: heads.clone() };
+    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true });
+    hub.handle(Input::Connected { peer: 1, device: "laptop".into() });
+    hub.handle(loaded());
+    let mut state = SyncState::new();
+    let mut talk = |hub: &mut Hub| {
+        for _ in 0..10 {
+            while let Some(output) = hub.take_output() {
+                if let Output::Send { frame: Frame::Sync { message, .. }, .. } = output {
+                    let message = Message::decode(&message).expect("a message");
+                    document.receive_sync_message(&mut state, message).expect("heard");
+                }
+            }
+            if let Some(message) = document.generate_sync_message(&mut state) {
+                hub.handle(Input::Received { peer: 1, frame: Frame::Sync { id: ID, message: message.encode() } });
+            }
+        }
+        state.their_heads.clone()
+    };
+    assert_eq!(talk(&mut hub), Some(vec![automerge::ChangeHash(heads[0])]));
+    // It does not know any more that the other one knows what a reset is.
+    hub.handle(Input::Reset);
+    hub.handle(loaded());
+    assert_eq!(talk(&mut hub), Some(vec![automerge::ChangeHash(heads[0])]));
+}

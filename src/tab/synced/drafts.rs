@@ -376,6 +376,13 @@ impl<'a> Drafts<'a> {
         let (time, size) = ((self.now_ms / 1000.0) as i64, writer.size);
         let draft = self.draft(root, None);
         let own = matches!(writer.placement.home, Home::Root).then_some(writer.id_text);
+        if let Home::Within { root: roots, .. } = &writer.placement.home
+            && draft.document.state.tables.is_empty()
+        {
+            // The row that it belongs to is not here; that table's map says which one it is.
+            let name = id_text_of(writer.schema, root);
+            draft.table(roots, name.as_deref(), random.clone());
+        }
         if draft.encoder.len() >= OPERATIONS || draft.written_bytes >= WRITTEN_BYTES {
             draft.end_change(time);
         }

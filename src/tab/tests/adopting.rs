@@ -3,6 +3,7 @@
 use super::synced::{Writer, check_documents, entries, synced, synced_value};
 use super::world::*;
 use super::*;
+use crate::keyspace;
 use crate::random::{Random, seeds};
 use crate::schema::SchemaDefinition;
 
@@ -36,13 +37,77 @@ pub(super) fn step(writer: &mut Writer, tab: usize, work: Step) -> bool {
 
 /// Takes the next step of whatever is to be done.
 pub(super) fn settle_step(writer: &mut Writer, tab: usize) -> bool {
-    let steps: [Step; 4] = [Tab::drop_stamps, Tab::arrive, Tab::adopt_rows, Tab::judge_rows];
+    let steps: [Step; 5] = [Tab::await_schema, Tab::drop_stamps, Tab::arrive, Tab::adopt_rows, Tab::judge_rows];
     steps.into_iter().any(|work| step(writer, tab, work))
 }
 
 fn crdt_keys(writer: &mut Writer, tab: usize) -> usize {
     let kinds = [0x40, 0x41, 0x42, 0x43, 0x50, 0x51, 0x52];
     kinds.iter().map(|kind| entries(&mut writer.world, tab, &[*kind], false).len()).sum()
+}
+
+#[test]
+fn a_table_comes_back_before_a_checkpoint() {
+    let mut writer = Writer { world: World::new(), random: Random::from_number(3), moves: true };
+    for round in 0..3 {
+        let tab = writer.world.open(Options::default(), synced());
+        for _ in 0..10 {
+            writer.mutate(tab);
+            writer.settle();
+        }
+        let mut steps = 0;
+        while settle_step(&mut writer, tab) {
+            writer.settle();
+            steps += 1;
+            assert!(steps < 50, "round {round}: it never ends");
+        }
+        assert_eq!(entries(&mut writer.world, tab, &[0x43], false).len(), 3, "round {round}");
+        check_documents(&mut writer.world, tab, &format!("round {round}"));
+        // What is marked lies in pages when the marks are deleted.
+        let tab = writer.world.open(small(), synced());
+        for _ in 0..20 {
+            writer.mutate(tab);
+            writer.settle();
+            writer.world.pass(5_000.0);
+        }
+        writer.world.kill(tab);
+        writer.world.killed.clear();
+        let tab = writer.world.open(Options::default(), local());
+        while settle_step(&mut writer, tab) {
+            writer.settle();
+        }
+        assert_eq!(crdt_keys(&mut writer, tab), 0, "round {round}");
+    }
+}
+
+#[test]
+fn a_row_of_a_project_that_is_gone_is_changed_before_it_has_stamps() {
+    let mut writer = Writer { world: World::new(), random: Random::from_number(5), moves: false };
+    let tab = writer.world.open(small(), local());
+    for _ in 0..30 {
+        writer.mutate(tab);
+        writer.settle();
+    }
+    let schema = writer.world.tabs[tab].current.schema.clone();
+    let [projects, tasks] = ["projects", "tasks"].map(|name| schema.table(name).expect("it").clone());
+    let delete_all = |writer: &mut Writer, tab: usize, table: &crate::schema::Table| {
+        let rows = entries(&mut writer.world, tab, &keyspace::row_prefix(table.id), false);
+        for (key, _) in &rows {
+            let row = keyspace::place_of(key).expect("a row").id;
+            let text = crate::id::encode(table.number, &row);
+            let now_ms = writer.world.now_ms;
+            let transaction = writer.world.tabs[tab].begin(now_ms, false).expect("open");
+            let deleted = writer.with_pages(tab, |tab| tab.delete(transaction, table.id, row, &text));
+            assert!(deleted.is_some(), "{text} is deleted");
+            writer.world.tabs[tab].finish(now_ms, transaction).expect("finished");
+            writer.settle();
+        }
+        rows.len()
+    };
+    assert!(delete_all(&mut writer, tab, &projects) > 0);
+    let tab = writer.world.open(small(), synced());
+    assert!(delete_all(&mut writer, tab, &tasks) > 0);
+    assert!(entries(&mut writer.world, tab, &keyspace::row_prefix(tasks.id), false).is_empty());
 }
 
 #[test]

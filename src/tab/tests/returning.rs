@@ -15,7 +15,7 @@ use crate::random::{Random, seeds};
 use crate::schema::SchemaDefinition;
 
 /// The same, with some tables on the device alone.
-fn without(names: &[&str]) -> SchemaDefinition {
+pub(super) fn without(names: &[&str]) -> SchemaDefinition {
     let Value::Object(mut schema) = synced_value() else { panic!("an object") };
     let Some(Value::Object(mut sync)) = schema.remove("sync") else { panic!("an object") };
     for name in names {

@@ -23,6 +23,8 @@ pub(super) struct Device {
     /// Documents that peers and this device have alike, as far as it knows.
     pub(super) synced: FlatMap<(PeerId, DocumentId), bool>,
     pub(super) counts: Counts,
+    /// Whether its tasks are not synced, as the version of the app has it that was opened last.
+    is_apart: bool,
     /// Whether nobody writes any more, and nothing goes wrong.
     pub(super) is_quiet: bool,
 }
@@ -46,12 +48,14 @@ pub(super) struct Counts {
     pub(super) looked_for: usize,
     /// Rows that had left and got what was written to them late.
     pub(super) late: usize,
+    /// Times that a table was taken out of documents, or put back.
+    pub(super) toggled: usize,
     /// Rows in the end.
     pub(super) rows: usize,
 }
 
 impl Counts {
-    pub(super) fn each(&self) -> [(&'static str, usize); 11] {
+    pub(super) fn each(&self) -> [(&'static str, usize); 12] {
         [
             ("merges", self.merges),
             ("outdated", self.outdated),
@@ -63,6 +67,7 @@ impl Counts {
             ("compressed", self.compressed),
             ("looked_for", self.looked_for),
             ("late", self.late),
+            ("toggled", self.toggled),
             ("rows", self.rows),
         ]
     }
@@ -78,6 +83,7 @@ impl Counts {
         self.compressed += other.compressed;
         self.looked_for += other.looked_for;
         self.late += other.late;
+        self.toggled += other.toggled;
         self.rows += other.rows;
     }
 }
@@ -107,6 +113,7 @@ impl Device {
             outbox: Vec::new(),
             synced: FlatMap::new(),
             counts: Counts::default(),
+            is_apart: false,
             is_quiet: false,
         };
         device.restart();
@@ -160,7 +167,8 @@ impl Device {
                 self.plan_mishap(next, What::Killed);
             }
             self.writer.world.acting = None;
-            if let Some(tab) = survive(|| self.act(next, |device| device.writer.world.open(small(), synced()))) {
+            let wanted = if self.is_apart { without(&["tasks"]) } else { synced() };
+            if let Some(tab) = survive(|| self.act(next, |device| device.writer.world.open(small(), wanted))) {
                 self.tabs.push(tab);
             }
         }
@@ -176,6 +184,36 @@ impl Device {
             self.writer.world.tabs[tab].refresh();
         }
         self.writer.settle();
+    }
+
+    /// A tab ends, and the one in its place has another version of the app: with tasks that are synced, or without.
+    pub(super) fn toggle(&mut self, tab: usize) {
+        self.is_apart = !self.is_apart;
+        self.counts.toggled += 1;
+        self.writer.world.mishap = None;
+        self.writer.world.kill(tab);
+    }
+
+    /// Whether the version that was opened last has all tables synced.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.is_apart
+    }
+
+    /// Takes a step of what is to be done after a change of the schema. Answers whether there was any.
+    pub(super) fn settle_tables(&mut self, tab: usize) -> bool {
+        let is_any = settle_step(&mut self.writer, tab);
+        if is_any || tab != self.tabs[0] {
+            return is_any;
+        }
+        let mut is_any = false;
+        for document in self.writer.with_pages(tab, Tab::known_documents).expect("readable") {
+            if !document.missing_tables.is_empty() {
+                is_any = true;
+                self.know(document.id, document.root);
+                self.hub.handle(doc::Input::TakeTables { id: document.id, tables: document.missing_tables });
+            }
+        }
+        is_any
     }
 
     fn lead(&mut self) {
@@ -394,12 +432,19 @@ impl Device {
         found.into_iter().map(read).filter(|(root, _)| root.table.0 > 0).collect()
     }
 
-    pub(super) fn rows(&mut self) -> Vec<(Vec<u8>, Bytes)> {
+    /// The rows that are shown, with their places or, where a row may have been made twice, with their ids alone.
+    pub(super) fn rows(&mut self, are_placed: bool) -> Vec<(Vec<u8>, Bytes)> {
         let schema = self.writer.world.tabs[self.tabs[0]].current.schema.clone();
         let mut rows = Vec::new();
         for name in ["projects", "tasks"] {
             let prefix = keyspace::row_prefix(schema.table(name).expect("it").id);
             rows.extend(entries(&mut self.writer.world, self.tabs[0], &prefix, false));
+        }
+        if !are_placed {
+            for (key, _) in &mut rows {
+                *key = keyspace::place_of(key).expect("a row").id.0.to_vec();
+            }
+            rows.sort_by(|(one, _), (other, _)| one.cmp(other));
         }
         rows
     }

@@ -31,6 +31,9 @@ pub(super) fn live(seed: u64) -> Counts {
     let mut network = Network::new(count, seed);
     for _ in 0..30 + 12 * count {
         network.step();
+        if seed >= FIRST_TOGGLING_SEED {
+            network.toggle();
+        }
     }
     let saved = network.quiet(&format!("seed {seed}"));
     network.check(&saved, seed)
@@ -115,6 +118,43 @@ impl Network {
         }
     }
 
+    /// Tables leave documents on a device, or come back, or are on their way.
+    fn toggle(&mut self) {
+        let at = self.random.below(self.devices.len() as u64) as usize;
+        let tab = self.devices[at].tabs[self.random.below(2) as usize];
+        match self.random.below(12) {
+            0 => self.on(at, |device, _| device.toggle(tab)),
+            1..5 => {
+                for _ in 0..=self.random.below(5) {
+                    if self.devices[at].tabs.contains(&tab) {
+                        self.on(at, |device, _| {
+                            device.act(tab, |device| device.settle_tables(tab));
+                        });
+                    }
+                }
+                self.run(at);
+            }
+            _ => {}
+        }
+    }
+
+    /// Brings all tables of a device into documents.
+    fn settle_tables(&mut self, at: usize, hint: &str) {
+        if !self.devices[at].is_whole() {
+            let tab = self.devices[at].tabs[1];
+            self.on(at, |device, _| device.toggle(tab));
+        }
+        for _ in 0..2_000 {
+            let tab = self.devices[at].tabs[0];
+            self.devices[at].refresh();
+            if !self.devices[at].settle_tables(tab) {
+                return;
+            }
+            self.run(at);
+        }
+        panic!("{hint}: tables that are never settled");
+    }
+
     fn step(&mut self) {
         let at = self.random.below(self.devices.len() as u64) as usize;
         let link = self.random.below(self.links.len() as u64) as usize;
@@ -163,6 +203,7 @@ impl Network {
             self.devices[at].writer.world.mishap = None;
             self.devices[at].refresh();
             self.run(at);
+            self.settle_tables(at, hint);
         }
         for device in &mut self.devices {
             for (id, changes) in stored_changes(&device.writer.world) {
@@ -188,7 +229,8 @@ impl Network {
     /// All devices have the same, and know it; all that was saved is there.
     fn check(&mut self, saved: &Changes, seed: u64) -> Counts {
         let documents = self.devices[0].documents();
-        let expected = self.devices[0].rows();
+        let are_placed = seed < FIRST_TOGGLING_SEED;
+        let expected = self.devices[0].rows(are_placed);
         let links: Vec<[usize; 2]> = self.links.iter().map(|link| link.ends).collect();
         let mut total = Counts { rows: expected.len(), ..Counts::default() };
         let count = self.devices.len();
@@ -203,7 +245,9 @@ impl Network {
             let hint = format!("seed {seed}, device {number} of {count}");
             let heads = heads_of(device.documents());
             assert_eq!(heads, expected_heads, "{hint}");
-            assert_eq!(device.rows(), expected, "{hint}: rows");
+            assert_eq!(device.rows(are_placed), expected, "{hint}: rows");
+            let tab = device.tabs[0];
+            assert!(!device.settle_tables(tab), "{hint}: all tables are settled");
             let stored = stored_changes(&device.writer.world);
             for (id, ..) in &heads {
                 let lost: Vec<_> = saved[id].difference(&stored[id]).collect();
