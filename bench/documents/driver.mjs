@@ -80,11 +80,15 @@ async function runEngine(ctx, out, n, phases) {
     rows.bulk = stat(times)
   })
   await step('patch', async () => {
-    for (const m of [small, n]) await fresh(async b => {
-      const { keys } = await insert(b, m)
-      const marks = await b.with(page => call(page, 'patches', m, keys, Math.min(300, m), CAP))
-      rows[m === n ? 'patch' : 'patchSmall'] = statOfMarks([marks], Math.min(300, m))
-    })
+    for (const m of [small, n]) {
+      // A browser's first second can be twice as fast as another one's: one of them says little.
+      const all = []
+      for (let i = 0; i < Math.min(reps, 3); i++) await fresh(async b => {
+        const { keys } = await insert(b, m)
+        all.push(await b.with(page => call(page, 'patches', m, keys, Math.min(300, m), CAP)))
+      })
+      rows[m === n ? 'patch' : 'patchSmall'] = statOfMarks(all, Math.min(300, m))
+    }
   })
   await step('cold', () => fresh(async b => {
     await insert(b, n)

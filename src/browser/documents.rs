@@ -34,6 +34,16 @@ impl Engine {
         })
     }
 
+    /// The same, where nobody wants to know what it was: how long the longest changes of one commit are. Bytes in
+    /// JavaScript cost more than all the rest of a small commit.
+    #[wasm_bindgen(js_name = skipDocumentNews)]
+    pub fn skip_document_news(&self) -> usize {
+        self.shared.look(|inner| {
+            let news = inner.tab.take_document_news().unwrap_or_default();
+            news.iter().map(|news| news.chunks.len()).max().unwrap_or_default()
+        })
+    }
+
     /// Whether of a row that is kept and not shown something else was saved since this was asked last. To be asked before
     /// `documentNews`.
     #[wasm_bindgen(js_name = hiddenNews)]

@@ -14,6 +14,9 @@ import { type Frame, keyOf } from "./frames.js";
 /** So often the docs worker is asked for rows that documents have. */
 const TAKE_TRIES = 3;
 
+/** So long after opening tables are settled, if nobody waits for that: what the page shows first comes before. */
+const SETTLE_MS = 100;
+
 /** @internal An end of a connection. */
 export interface PeerEnd {
   /** Takes in what the other end says. */
@@ -37,12 +40,9 @@ export class DatabaseSync {
   /** @internal What peers know it by. */
   readonly device = keyOf(crypto.getRandomValues(new Uint8Array(16)));
 
-  /**
-   * Settles when rows of tables that have become synced have their documents, and those of others have none. Where documents
-   * have rows of such a table already, the docs worker reads them first.
-   */
-  readonly settled: Promise<void>;
-  #settling: Promise<void>;
+  /** What is under way of tables that have become synced, or no longer are, and what was the first of it. */
+  #settling: Promise<void> | undefined;
+  #settled: Promise<void> | undefined;
 
   /** @internal */
   constructor(bridge: Bridge, hiddenChanged: () => void) {
@@ -51,14 +51,29 @@ export class DatabaseSync {
     this.documents = new SyncedDocuments(
       bridge,
       hiddenChanged,
-      () => void (this.#settling = this.#settling.then(() => this.#settleTables())),
+      () => void (this.#settling = this.#begun().then(() => this.#settleTables())),
     );
-    this.settled = this.#settleTables();
-    this.#settling = this.settled;
+    const timer: unknown = setTimeout(() => void this.#begun(), SETTLE_MS);
+    // A process need not wait for it: whoever opens the database next does it.
+    if (typeof timer === "object") (timer as { unref(): void }).unref();
+  }
+
+  /**
+   * Settles when rows of tables that have become synced have their documents, and those of others have none. Where documents
+   * have rows of such a table already, the docs worker reads them first.
+   */
+  get settled(): Promise<void> {
+    void this.#begun();
+    return this.#settled!;
+  }
+
+  #begun(): Promise<void> {
+    return (this.#settling ??= this.#settled = this.#settleTables());
   }
 
   /** @internal Begins to talk with another database; answers how to pass on what it says, and how to end that. */
   attach(peer: Omit<Peer, "setAside">): PeerEnd {
+    void this.#begun();
     const number = this.documents.attach({
       ...peer,
       setAside: (id, reason) => this.#setAside(id, reason),
@@ -81,6 +96,7 @@ export class DatabaseSync {
    */
   async #settleTables(): Promise<void> {
     const bridge = this.#bridge;
+    if (bridge.isOver) return;
     const settle = async (scope: Scope): Promise<boolean> => {
       for (;;) {
         scope.check();

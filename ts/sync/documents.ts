@@ -344,13 +344,10 @@ export class SyncedDocuments implements DocumentFollower {
   takeNews(): void {
     const hub = this.#hub;
     if (this.#engine.hiddenNews()) this.#hiddenChanged();
+    if (hub === undefined) return this.#noteLength(this.#engine.skipDocumentNews());
     const news = this.#engine.documentNews() as
       [Uint8Array, Uint8Array, string, boolean, Uint8Array, Uint8Array[]][] | null;
-    if (news?.some(([, , , , changes]) => changes.length >= LONG_BYTES)) {
-      this.#hasLong = true;
-      if (this.#pending === 0) this.#wait(QUIET_MS, () => this.#quiet());
-    }
-    if (hub === undefined) return;
+    this.#noteLength(Math.max(0, ...(news ?? []).map(([, , , , changes]) => changes.length)));
     if (news === null) {
       this.#tell(["reset"], hub);
       return this.#later(hub, () => this.#tellAll(hub));
@@ -359,6 +356,12 @@ export class SyncedDocuments implements DocumentFollower {
       this.#know(hub, root, id, rootId, isShared);
       this.#tell(["saved", id, changes, actors], hub);
     }
+  }
+
+  #noteLength(bytes: number): void {
+    if (bytes < LONG_BYTES) return;
+    this.#hasLong = true;
+    if (this.#pending === 0) this.#wait(QUIET_MS, () => this.#quiet());
   }
 
   #do(hub: HubPort, output: HubOutput): void {

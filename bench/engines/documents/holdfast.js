@@ -15,7 +15,6 @@ export default {
   label: 'Holdfast, synced table', packages: ['holdfast'], store: 'paged tree and log in IndexedDB; documents merged in a worker',
   async open({ name }) {
     const db = await openDatabase({ name, schema, sync: { projects: root(), tasks: within('projectId') } })
-    await db.sync.settled
     return {
       ...adapt(db), db,
       /** An end of a connection whose other end is elsewhere: the same rules as those of linkInMemory. */
