@@ -13,6 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { availableParallelism } from "node:os";
 import { basename, join, relative, sep } from "node:path";
 import { build } from "./build.mjs";
 import { browserTests, check, checks, prepareChecks } from "./check.mjs";
@@ -111,10 +112,11 @@ async function cargoTest(name, args, { env = {}, limit, show = [] }) {
   return { ...outcome(result, counts, limit), summarize: (output) => cargoFailure(output) };
 }
 
-async function nodeTest(name, files, { limit }) {
+async function nodeTest(name, files, { limit, filesAtOnce }) {
   const tap = join(cache, "logs", `${name}.tap`);
   rmSync(tap, { force: true });
   const args = ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-reporter-destination=stdout"];
+  if (filesAtOnce !== undefined) args.push(`--test-concurrency=${filesAtOnce}`);
   args.push("--test-reporter=tap", `--test-reporter-destination=${tap}`, ...rest, ...files);
   // A server of Vite in this process has set NODE_ENV, which other bundlers take for the caller's wish.
   const env = { NODE_TEST_CONTEXT: undefined, NODE_ENV: undefined };
@@ -329,7 +331,8 @@ const layers = [
         for (const folder of folders) copyFileSync(join(root, "pkg", wasm), join(folder, wasm));
       }
       const files = sources.map((file) => join(outdir, file.replace(/\.ts$/, ".mjs")));
-      return nodeTest("node", files, { limit: minutes(10) });
+      // Node would leave one of two cores to itself.
+      return nodeTest("node", files, { limit: minutes(10), filesAtOnce: availableParallelism() });
     },
   },
   {

@@ -46,6 +46,7 @@ pub use effect::{Announcement, Effect, Event, Failure, Input, LogTail, Outcome, 
 pub use live::{LiveId, LiveNews, NextRows};
 pub use read::{QueryRun, RowSink, RunStep, Source};
 pub use repair::RepairReport;
+pub(crate) use synced::Dangling;
 pub use transaction::{Finished, Obstacle, Row, TransactionId};
 pub use turns::LONGEST_TURN_MS;
 pub use verify::{VerifyReport, VerifyRun, VerifyStep};

@@ -50,7 +50,7 @@ export type SyncOption<Schema extends ExportableSchema> = {
       >;
 };
 
-/** Adds placements to a schema, and answers what does that; undefined if there are none. */
+/** Adds placements to a schema, and answers what does that; undefined without `sync`. */
 export function placeTables(schema: SchemaJson, sync: unknown): SyncPart | undefined {
   if (sync === undefined) return undefined;
   let part: SyncPart | undefined;
@@ -65,7 +65,8 @@ export function placeTables(schema: SchemaJson, sync: unknown): SyncPart | undef
     part = own;
     placed[name] = { home, ...(field !== undefined && { field }), kinds: { ...(kinds as Record<string, string>) } };
   }
-  if (part !== undefined) schema.sync = placed;
+  if (part === undefined) throw invalidSchema("`sync` names no table: leave it out, or name one that is `local()`.");
+  schema.sync = placed;
   return part;
 }
 

@@ -153,8 +153,8 @@ impl Docs {
     }
 }
 
-/// An answer as JSON text: a list of `{ change, time, actor, kind, again?, fields: [{ name, before?, after? }] }`, or the
-/// fields of a row, or null.
+/// An answer as JSON text: a list of `{ change, time, actor, kind, again?, other?, fields: [{ name, before?, after? }] }`,
+/// or the fields of a row, or null.
 fn answer_text(answer: &Answer) -> String {
     let value = match answer {
         Answer::History(entries) => Value::Array(entries.iter().map(entry_value).collect()),
@@ -181,7 +181,7 @@ fn entry_value(entry: &HistoryEntry) -> Value {
         let name = ("name".to_string(), Value::from(field.name.as_str()));
         Value::Object(std::iter::once(name).chain(there).collect())
     });
-    let again = entry.again;
+    let (again, other) = (entry.again, entry.other.clone());
     let entry = [
         ("change", Value::String(hex(&entry.hash))),
         ("time", Value::Float64(entry.time as f64 * 1000.0)),
@@ -190,7 +190,8 @@ fn entry_value(entry: &HistoryEntry) -> Value {
         ("fields", Value::Array(fields.collect())),
     ];
     let again = again.map(|original| ("again", Value::String(hex(&original))));
-    Value::Object(entry.into_iter().chain(again).map(|(name, value)| (name.to_string(), value)).collect())
+    let other = other.map(|id| ("other", Value::String(id)));
+    Value::Object(entry.into_iter().chain(again).chain(other).map(|(name, value)| (name.to_string(), value)).collect())
 }
 
 fn hex(bytes: &[u8]) -> String {

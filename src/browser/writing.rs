@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::id;
 use crate::keyspace::{RowId, TableId};
 use crate::schema::{ImportStep, Schema};
-use crate::tab::{Finished, Obstacle, TransactionId};
+use crate::tab::{Dangling, Finished, Obstacle, TransactionId};
 use wasm_bindgen::prelude::*;
 
 /// Flags of a table's number: its documents are imported.
@@ -20,14 +20,16 @@ const METHODS: [&str; 4] = ["get", "patch", "replace", "delete"];
 
 #[wasm_bindgen]
 impl Engine {
-    /// Begins a transaction: a mutation (kind 0), a read (1), a run of a watched function (2) or a mutation of an import
-    /// (3). Its number is in the word `Number`.
+    /// Begins a transaction: a mutation (kind 0), a read (1), a run of a watched function (2), or a mutation of an import
+    /// whose rows may lie in documents of rows that are gone (3), or in new ones of rows that are not there (4). Its number
+    /// is in the word `Number`.
     pub fn begin(&self, kind: u32) -> u32 {
         self.shared.enter(|inner| match inner.tab.begin(now(), kind == 1 || kind == 2) {
             Ok(transaction) => {
                 match kind {
                     2 => inner.tab.watch_run(transaction),
-                    3 => inner.tab.let_dangle(transaction),
+                    3 => inner.tab.let_dangle(transaction, Dangling::InDocuments),
+                    4 => inner.tab.let_dangle(transaction, Dangling::Anywhere),
                     _ => {}
                 }
                 inner.mailbox.set(Word::Number, transaction.0);

@@ -31,6 +31,8 @@ pub(crate) struct HistoryEntry {
     pub(crate) kind: HistoryKind,
     /// The change that it makes again, if it does: of somebody who wrote where the row had been before.
     pub(crate) again: Option<ChangeHash>,
+    /// The row to whose document it went, or in whose it was made.
+    pub(crate) other: Option<String>,
     /// The fields on top that the change has written, or written something inside of, by name.
     pub(crate) fields: Vec<FieldChange>,
 }
@@ -328,8 +330,13 @@ impl Found {
             (Standing::Shown, Standing::Shown) => HistoryKind::Updated,
             (_, Standing::Deleted | Standing::Absent) => HistoryKind::Deleted,
         };
+        let other = match kind {
+            HistoryKind::MovedAway => after.text(mark::MOVED_TO),
+            HistoryKind::Arrived => after.text(mark::ORIGIN),
+            _ => None,
+        };
         let (hash, time, actor, again) = (self.rank.hash, self.time, self.actor.clone(), self.again);
-        Some(HistoryEntry { hash, time, actor, kind, again, fields })
+        Some(HistoryEntry { hash, time, actor, kind, again, other, fields })
     }
 }
 
@@ -373,6 +380,12 @@ impl<'a> Past<'a> {
     fn has(&mut self, mark: &str) -> bool {
         let maps = self.row.clone();
         self.reader().entry(&maps, mark).is_some()
+    }
+
+    fn text(&mut self, mark: &str) -> Option<String> {
+        let maps = self.row.clone();
+        let (value, _) = self.reader().entry(&maps, mark)?;
+        value.as_str().map(str::to_string)
     }
 
     fn standing(&mut self) -> Standing {

@@ -101,6 +101,17 @@ impl SyncedChange {
     }
 }
 
+/// Where rows may be written that belong to others that are not there: a backup may have tasks of a project that was
+/// deleted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Dangling {
+    Nowhere,
+    /// Where a document is, as that of a row that was deleted here.
+    InDocuments,
+    /// In new documents, too: nobody else's document of that row can be taken in then.
+    Anywhere,
+}
+
 /// The documents that this tab has written to, or is about to.
 #[derive(Default)]
 pub(crate) struct Documents {
@@ -268,11 +279,10 @@ impl Tab {
         })
     }
 
-    /// Lets rows that a transaction writes belong to others that are not there: a backup may have tasks of a project that
-    /// was deleted.
-    pub(crate) fn let_dangle(&mut self, id: TransactionId) {
+    /// Lets rows that a transaction writes belong to others that are not there.
+    pub(crate) fn let_dangle(&mut self, id: TransactionId, dangling: Dangling) {
         if let Some(transaction) = self.transactions.get_mut(id) {
-            transaction.may_dangle = true;
+            transaction.dangling = dangling;
         }
     }
 
@@ -298,11 +308,15 @@ impl Tab {
         let generation = self.generation();
         for root in [before, after].into_iter().flatten() {
             let found = self.load_document(root);
-            found.map_err(|error| self.obstacle(error, generation, table.id))?;
+            let is_there = found.map_err(|error| self.obstacle(error, generation, table.id))?;
             // Where it lies already it may stay: a project that was deleted may have tasks.
             let is_moving_in = Some(root) == after && before != after;
-            let must_exist = matches!(placement.home, Home::Within { .. }) && !self.transactions[id].may_dangle;
-            if !must_exist || !is_moving_in {
+            let may_dangle = match self.transactions[id].dangling {
+                Dangling::Nowhere => false,
+                Dangling::InDocuments => is_there,
+                Dangling::Anywhere => true,
+            };
+            if may_dangle || !is_moving_in || !matches!(placement.home, Home::Within { .. }) {
                 continue;
             }
             // A document that is not saved yet will be there when this is: its root is written before.

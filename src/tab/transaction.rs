@@ -12,7 +12,7 @@ use super::changed_rows::{ChangedRow, ChangedRows};
 use super::merging::MergeDraft;
 use super::notes::Note;
 use super::state::{Author, Pending, State, System};
-use super::synced::SyncedChange;
+use super::synced::{Dangling, SyncedChange};
 use super::{Tab, effect::Outcome};
 use crate::change::{Operations, touches};
 use crate::crdt::IS_BUILT_IN;
@@ -67,8 +67,7 @@ pub(crate) struct Transaction {
     /// What it was when each of its parts under way began, the innermost last.
     savepoints: Vec<Savepoint>,
     is_read_only: bool,
-    /// Whether its rows may belong to others that are not there, as a backup has them.
-    pub(crate) may_dangle: bool,
+    pub(crate) dangling: Dangling,
     /// Whether a live query asks what has become of what it read.
     pub(crate) is_watched: bool,
     /// The step of an import that it takes.
@@ -112,7 +111,7 @@ impl Tab {
             operations: Operations::default(),
             savepoints: Vec::new(),
             is_read_only,
-            may_dangle: false,
+            dangling: Dangling::Nowhere,
             is_watched: false,
             import: None,
             random: seed.clone(),

@@ -261,6 +261,7 @@ test("questions that make no sense are told what is wrong", async (t) => {
 test("placements that are none are refused", async () => {
   const open = (sync: object) => openDatabase({ name: "refused", schema, sync: sync });
   await assert.rejects(open({ projects: {} }), /holdfast\/sync/);
+  await assert.rejects(open({}), /names no table/);
   await assert.rejects(open({ nowhere: root() }), /not in the schema/);
   await assert.rejects(open({ tasks: within("title"), projects: root() }), /v\.id/);
   assert.throws(() => within(1 as never), /field/);

@@ -113,17 +113,24 @@ test("tasks of a deleted project are restored as they were, here and on a new de
   assert.deepEqual(await rows(fresh), before);
   // Others hear of such a document, too.
   const last = await device(t);
-  const other = linkInMemory(fresh, last);
-  await met(other);
+  const toLast = linkInMemory(fresh, last);
+  await met(toLast);
   assert.deepEqual(await rows(last), before);
   await fresh.import(whole, { mode: "replace" });
-  await met(other);
+  await met(toLast);
   for (const db of [fresh, last]) {
     assert.equal((await db.get(project))!.name, "House");
     assert.equal(await db.query("tasks").count(), 2);
     assert.deepEqual((await db.verify()).problems, []);
     assert.deepEqual(await db.problems().current(), []);
   }
+  // What comes without its project may have one that has yet to come from another device.
+  const other = await device(t);
+  const alone = await one.export({ tables: ["tasks"] });
+  assert.equal((await refused(other.import(alone))).code, "InvalidValue");
+  const link2 = linkInMemory(other, last);
+  await met(link2);
+  assert.equal((await other.get(project))!.name, "House");
   // An app's own writes are checked as ever.
   await one.delete(kept!);
   assert.equal((await refused(one.insert("tasks", { projectId: project, title: "x" }))).code, "InvalidValue");

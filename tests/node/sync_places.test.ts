@@ -154,3 +154,17 @@ test("versions of the app that come and go beside an open tab end what they bega
   }
   assert.deepEqual((await tab.verify()).problems, []);
 });
+
+test("rows of a table that has become synced get into documents without being asked to", async (t) => {
+  const name = "by itself";
+  const apart = await device(t, name, { ...sync, tasks: local() });
+  const project = await apart.insert("projects", { name: "p" });
+  const task = await apart.insert("tasks", { projectId: project, title: "t" });
+  assert.deepEqual(await apart.history(task), []);
+  const db = await openDatabase({ name, schema, sync });
+  t.after(() => db.close());
+  for (let tries = 0; (await db.history(task)).length === 0; tries += 1) {
+    assert.ok(tries < 100, "it is in no document");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+});

@@ -5,10 +5,12 @@ import { requireFunction } from "../arguments.js";
 import { call, LOADING } from "../live/entry.js";
 import type { LiveSnapshot, LiveStatus } from "../live/live.js";
 
-/** What JSON leaves out, as something that it tells apart. */
+/** What JSON does not tell apart, as objects that no document has: names of fields don't begin so. */
 const plain = (_: string, part: unknown): unknown => {
-  if (part instanceof ArrayBuffer) return Array.from(new Uint8Array(part));
-  return typeof part === "bigint" ? `${part}n` : part;
+  if (part instanceof ArrayBuffer) return { $bytes: Array.from(new Uint8Array(part)) };
+  if (typeof part === "bigint") return { $integer: String(part) };
+  const isPlain = typeof part !== "number" || (Number.isFinite(part) && !Object.is(part, -0));
+  return isPlain ? part : { $float: Object.is(part, -0) ? "-0" : String(part) };
 };
 
 /** A value that follows the database, as `Live` does. */

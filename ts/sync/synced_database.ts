@@ -66,6 +66,14 @@ export interface DeletedRow<TableName extends string = string, Fields = Readonly
   readonly fields: Fields;
 }
 
+/** A document that knows of a row, and the id of the row that it belongs to. */
+interface Place {
+  readonly key: Uint8Array;
+  readonly root: string;
+}
+
+const isChange = (change: unknown): change is string => typeof change === "string" && /^[0-9a-f]{64}$/.test(change);
+
 /** Options of {@link SyncedDatabase.history}. */
 export interface HistoryOptions {
   /** At most so many entries. Default: 100. */
@@ -183,39 +191,44 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     if (!Number.isInteger(limit) || limit < 1) {
       throw invalidArgument(`\`limit\` must be a number of entries, at least 1. Received ${describe(limit)}.`);
     }
-    if (before !== undefined && typeof (before as HistoryEntry | null)?.change !== "string") {
+    if (before !== undefined && !isChange((before as HistoryEntry | null)?.change)) {
       throw invalidArgument(`\`before\` must be an entry of \`history\`. Received ${describe(before)}.`);
     }
     const most = Math.min(limit, 2 ** 32 - 1);
-    const places = await this.#placesOf("history", id);
-    const isWhole = places.length > 1;
-    const parts = await Promise.all(
-      places.map(async (place): Promise<Part> => {
-        const question = isWhole
-          ? ({ kind: "history", limit: 2 ** 32 - 1 } as const)
-          : ({ kind: "history", limit: most, ...(before && { before: before.change }) } as const);
-        const text = await this.#ask(id, place, question);
-        return { root: place.root, entries: text === "null" ? [] : (decodeText(text) as unknown as ToldEntry[]) };
-      }),
-    );
-    const entries = joined(parts);
-    if (!isWhole) return entries;
-    const begin = before === undefined ? 0 : entries.findIndex(({ change }) => change === before.change) + 1;
-    return before !== undefined && begin === 0 ? [] : entries.slice(begin, begin + most);
+    const [own, ...others] = await this.#placesOf("history", id);
+    if (own === undefined) return [];
+    const read = async (place: Place, limit: number, before?: string): Promise<Part> => {
+      const text = await this.#ask(id, place, { kind: "history", limit, ...(before !== undefined && { before }) });
+      return { root: place.root, entries: text === "null" ? [] : (decodeText(text) as unknown as ToldEntry[]) };
+    };
+    if (others.length === 0) return joined([await read(own, most, before?.change)]).entries;
+    // Where it was is told by the documents in which it was, from that on in which it lies: others may have a row of its id.
+    const parts = [await read(own, 2 ** 32 - 1)];
+    for (let at = 0; at < parts.length; at += 1) {
+      for (const { kind, other } of parts[at]!.entries) {
+        const place = others.find(({ root }) => root === other);
+        if (place === undefined || (kind !== "movedAway" && kind !== "arrived")) continue;
+        if (parts.every(({ root }) => root !== other)) parts.push(await read(place, 2 ** 32 - 1));
+      }
+    }
+    const { entries, instead } = joined(parts);
+    if (before === undefined) return entries.slice(0, most);
+    const wanted = instead.get(before.change) ?? before.change;
+    const begin = entries.findIndex(({ change }) => change === wanted) + 1;
+    return begin === 0 ? [] : entries.slice(begin, begin + most);
   }
 
   /** Gives a document the fields that it had right after a change, as a new change; one that was deleted comes back. */
   async revert(id: GenericId<TableNamesInDataModel<DataModel>>, entry: HistoryEntry): Promise<void> {
-    const change = (entry as HistoryEntry | undefined)?.change;
-    if (typeof change !== "string")
-      throw invalidArgument("`revert` takes an entry of `history` as its second argument.");
-    let fields: ToldFields | undefined;
-    for (const place of await this.#placesOf("revert", id)) {
-      const text = await this.#ask(id, place, { kind: "at", change });
-      if (text === "null") continue;
-      fields = decodeText(text) as unknown as ToldFields;
-      break;
+    const { change, root, kind } = (entry as HistoryEntry | undefined) ?? {};
+    if (!isChange(change)) throw invalidArgument("`revert` takes an entry of `history` as its second argument.");
+    if (kind === "movedAway") {
+      throw invalidArgument("`revert` can't go back to `movedAway`: take the entry `arrived` of the same move.");
     }
+    const places = await this.#placesOf("revert", id);
+    const place = places.find((place) => place.root === root);
+    const text = place === undefined ? "null" : await this.#ask(id, place, { kind: "at", change });
+    const fields = text === "null" ? undefined : (decodeText(text) as unknown as ToldFields);
     if (fields === undefined) {
       throw new HoldfastError("NonexistentDocument", `The document ${id} has no such change.`, { details: { id } });
     }
@@ -301,7 +314,7 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
   }
 
   /** The documents that know of a row, that in which it lies first. */
-  async #placesOf(method: string, id: string): Promise<{ key: Uint8Array; root: string }[]> {
+  async #placesOf(method: string, id: string): Promise<Place[]> {
     const [, text] = target(method, id, undefined);
     const bridge = this.#bridge;
     const roots = await askEngine(bridge, (engine) => engine.rootsOf(bridge.input.writeText(text), 0)).catch(
@@ -314,7 +327,7 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
   }
 
   /** Asks the docs worker about a row in one of them. */
-  async #ask(id: string, { key }: { key: Uint8Array }, question: Question): Promise<string> {
+  async #ask(id: string, { key }: Place, question: Question): Promise<string> {
     const table = this.#bridge.tableOf(id);
     return table === undefined ? "null" : this.#sync.documents.ask(key, table, id, question);
   }

@@ -22,7 +22,7 @@ import { blobOf, type FileFormat, type ImportSource, readSource, type Source, ty
 import { invalidImport, withSaved } from "./problems.js";
 import { SyncedReplacement } from "./synced.js";
 import { BEGIN, FINISH, GIVE_UP, unfinishedImport } from "./step.js";
-import { RowWriter, STEP } from "./writer.js";
+import { RowWriter, STEP, stepOf } from "./writer.js";
 
 /** What becomes of the documents that are there. */
 export type ImportMode = "append" | "replace" | "replaceAll";
@@ -206,7 +206,8 @@ async function replace(
   const { bridge } = target;
   const all = tables.map(({ name }) => name);
   if (mode === "replaceAll") all.push(...target.tables.filter((name) => !all.includes(name)));
-  const synced = new SyncedReplacement(bridge, target.placed);
+  const step = stepOf(target.placed, tables);
+  const synced = new SyncedReplacement(bridge, target.placed, step);
   const syncedNames = all.filter((name) => synced.has(name));
   const names = all.filter((name) => !synced.has(name));
   const isNew = mode === undefined;
@@ -262,7 +263,7 @@ async function replace(
   const number = unfinishedImport(bridge)!;
   try {
     for (const table of tables) {
-      if (!synced.has(table.name)) await copy(table, new RowWriter(bridge, table.name, number, renumbered));
+      if (!synced.has(table.name)) await copy(table, new RowWriter(bridge, table.name, number, renumbered, step));
     }
     await writeSynced(renumbered);
     await take(FINISH, () => number);
@@ -283,7 +284,7 @@ async function requireEmpty(bridge: Bridge, scope: Scope, name: string): Promise
 
 /** Adds to what is there. Ids get the numbers that the tables have here, and so does what refers to them. */
 async function append(
-  { bridge }: ImportTarget,
+  { bridge, placed }: ImportTarget,
   tables: SourceTable[],
   numbers: ReadonlyMap<string, number>,
   copy: Copy,
@@ -291,7 +292,7 @@ async function append(
   const renumbered = ownNumbers(bridge, numbers);
   let saved = 0;
   for (const table of tables) {
-    const writer = new RowWriter(bridge, table.name, undefined, renumbered);
+    const writer = new RowWriter(bridge, table.name, undefined, renumbered, stepOf(placed, tables));
     try {
       await copy(table, writer);
     } catch (error) {

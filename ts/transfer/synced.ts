@@ -7,12 +7,13 @@ import type { Bridge } from "../bridge.js";
 import { HoldfastError } from "../errors.js";
 import { queryTable } from "../query.js";
 import { Executor } from "../reads.js";
+import type { MutationOptions } from "../run.js";
 import type { Placed } from "../sync_part.js";
 import { mutate, newId, TransactionDatabase } from "../transactions.js";
 import { tableNumberOf } from "./ids.js";
 import { invalidImport, refusedRow } from "./problems.js";
 import type { SourceRow, SourceTable } from "./sources.js";
-import { BATCH_BYTES, emptyBatch, encodeRow, renumberedRow, STEP, writeBatch } from "./writer.js";
+import { BATCH_BYTES, emptyBatch, encodeRow, renumberedRow, writeBatch } from "./writer.js";
 
 /** So many rows are written in one mutation: each is compared with what is there. */
 const ROWS_AT_ONCE = 500;
@@ -26,15 +27,17 @@ interface Row {
 export class SyncedReplacement {
   readonly #bridge: Bridge;
   readonly #placed: Placed;
+  readonly #step: MutationOptions;
   /** The ids that a table is to have in the end: about a hundred bytes for each row of the file. */
   readonly #ids = new Map<string, Set<string>>();
   /** How many rows of the file are written. */
   #written = 0;
   #deleted = 0;
 
-  constructor(bridge: Bridge, placed: Placed) {
+  constructor(bridge: Bridge, placed: Placed, step: MutationOptions) {
     this.#bridge = bridge;
     this.#placed = placed;
+    this.#step = step;
   }
 
   /** Whether a table is one of those. */
@@ -130,7 +133,7 @@ export class SyncedReplacement {
         }
         if (batch.starts.length > 0) await writeBatch(bridge, scope, name, batch, undefined);
       },
-      STEP,
+      this.#step,
     );
   }
 
@@ -153,7 +156,7 @@ export class SyncedReplacement {
             for (const { _id } of others) await database.delete(name, _id as string);
             return { cursor: found.continueCursor, isDone: found.isDone, deleted: others.length };
           },
-          STEP,
+          this.#step,
         );
         ({ cursor, isDone } = step);
         this.#deleted += step.deleted;

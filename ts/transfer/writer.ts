@@ -9,6 +9,7 @@ import { HoldfastError } from "../errors.js";
 import type { Scope } from "../scope.js";
 import { heapSink, type Sink } from "../sink.js";
 import type { MutationOptions } from "../run.js";
+import type { Placed } from "../sync_part.js";
 import { mutate } from "../transactions.js";
 import { tableNumberOf, withTableNumber } from "./ids.js";
 import { type FilePlace, refusedRow } from "./problems.js";
@@ -23,7 +24,17 @@ const IMPORTED = 0x80000000;
 const APPENDED = 0x40000000;
 
 /** How a mutation of an import is run: it waits for nobody else's code. */
-export const STEP: MutationOptions = { name: "import", timeoutMs: 0, isImport: true };
+export const STEP: MutationOptions = { name: "import", timeoutMs: 0, kind: "imported" };
+
+/**
+ * How one is run that writes rows of such tables. A file that has the projects, too, says that a project is gone whose tasks
+ * it has; in one of tasks alone the project may be one that has yet to come from another device.
+ */
+export function stepOf(placed: Placed, tables: readonly { readonly name: string }[]): MutationOptions {
+  const roots = Object.keys(placed).filter((name) => placed[name]!.home === "root");
+  const hasAll = roots.every((name) => tables.some((table) => table.name === name));
+  return hasAll ? { ...STEP, kind: "restored" } : STEP;
+}
 
 /** What a batch of rows is. */
 export interface Batch {
@@ -45,17 +56,25 @@ export class RowWriter {
   readonly #import: number | undefined;
   /** Numbers of ids, and what they are to become. */
   readonly #renumbered: ReadonlyMap<number, number>;
+  readonly #step: MutationOptions;
   #batch = emptyBatch();
   /** Rows that are saved. */
   #saved = 0;
   /** The batch that is being saved while the next one is made. */
   #saving: Promise<void> = Promise.resolve();
 
-  constructor(bridge: Bridge, table: string, number: number | undefined, renumbered: ReadonlyMap<number, number>) {
+  constructor(
+    bridge: Bridge,
+    table: string,
+    number: number | undefined,
+    renumbered: ReadonlyMap<number, number>,
+    step: MutationOptions,
+  ) {
     this.#bridge = bridge;
     this.#table = table;
     this.#import = number;
     this.#renumbered = renumbered;
+    this.#step = step;
   }
 
   /** How many rows are saved so far: all that ever will be, when `stop` has resolved. */
@@ -89,7 +108,7 @@ export class RowWriter {
     const saving = mutate(
       this.#bridge,
       (scope) => writeBatch(this.#bridge, scope, this.#table, batch, this.#import),
-      STEP,
+      this.#step,
     ).then(() => {
       this.#saved += batch.starts.length;
     });

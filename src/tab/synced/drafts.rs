@@ -24,7 +24,8 @@ pub(super) struct Drafts<'a> {
     committed: &'a State,
     random: &'a mut Random,
     now_ms: f64,
-    documents: FlatMap<Root, Draft>,
+    /// Boxed, since a commit may make thousands, in no order.
+    documents: FlatMap<Root, Box<Draft>>,
     rows: Vec<DraftRow>,
     notes: Vec<CrdtEntry>,
 }
@@ -360,7 +361,7 @@ impl<'a> Drafts<'a> {
                 is_changed: false,
                 written_bytes: 0,
             };
-            self.documents.insert(root, draft);
+            self.documents.insert(root, Box::new(draft));
         }
         self.documents.get_mut(&root).expect("it was put there")
     }
@@ -414,7 +415,7 @@ impl<'a> Drafts<'a> {
         }
         let mut documents = Vec::new();
         for (root, draft) in self.documents {
-            let Draft { document, is_new, actors_before, chunks, is_changed, .. } = draft;
+            let Draft { document, is_new, actors_before, chunks, is_changed, .. } = *draft;
             if chunks.is_empty() && !is_changed {
                 continue;
             }

@@ -40,18 +40,21 @@ impl News {
             return;
         }
         self.has_hidden |= record.crdt.iter().any(|entry| entry.key.starts_with(keyspace::NOTED_PREFIX));
+        // Of a document a record has its state, then new actors, then changes.
+        let mut current: Option<(Root, DocumentId, Vec<ActorId>)> = None;
         for entry in &record.crdt {
             let (Some(root), Some(value)) = (Root::of(&entry.key), &entry.value) else { continue };
-            if !entry.key.starts_with(&root.changes_prefix()) {
+            if *entry.key == root.state_key() {
+                current = DocumentState::decode(value).ok().map(|state| (root, state.id, Vec::new()));
                 continue;
             }
-            let of = |key: &[u8]| record.crdt.iter().find(|entry| *entry.key == *key)?.value.clone();
-            let Some(state) = of(&root.state_key()).and_then(|state| DocumentState::decode(&state).ok()) else {
-                continue;
-            };
-            let actors = record.crdt.iter().filter(|entry| entry.key.starts_with(&root.actors_prefix()));
-            let actors = actors.filter_map(|entry| entry.value.clone()).collect();
-            self.list.push(DocumentNews { root, id: state.id, chunks: value.clone(), actors });
+            let Some((known, id, actors)) = current.as_mut().filter(|(known, ..)| *known == root) else { continue };
+            if entry.key.starts_with(&root.actors_prefix()) {
+                actors.push(value.clone());
+            } else if entry.key.starts_with(&root.changes_prefix()) {
+                let (root, id, actors) = (*known, *id, std::mem::take(actors));
+                self.list.push(DocumentNews { root, id, chunks: value.clone(), actors });
+            }
         }
     }
 
