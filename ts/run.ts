@@ -14,8 +14,8 @@ export interface MutationOptions {
   timeoutMs: number | undefined;
   /** Who of those that follow mutations does not hear of it: all, or one. */
   isNotFollowed?: boolean | object;
-  /** What it is if it writes rows of a file: `restored`, if the file has all tables that others lie within. */
-  kind?: "imported" | "restored";
+  /** Whether rows may come back without what they lie within: where that has a document, or anywhere. */
+  dangling?: "inDocuments" | "anywhere";
 }
 
 /** Thrown inside a function whose state is gone, so that it ends early. It runs again whether it catches this or not. */

@@ -22,7 +22,7 @@ const METHODS = { patch: 1, replace: 2, delete: 3 } as const;
 type Method = keyof typeof METHODS;
 
 /** Kinds of transactions, as in src/browser/writing.rs. */
-const BEGIN = { mutation: 0, read: 1, watched: 2, imported: 3, restored: 4 } as const;
+const BEGIN = { mutation: 0, read: 1, watched: 2, inDocuments: 3, anywhere: 4 } as const;
 
 /** `ctx.db` of a query. */
 export class TransactionReader {
@@ -412,7 +412,7 @@ export async function mutate<T>(
 ): Promise<T> {
   let endTurn: (() => void) | undefined;
   let hasFallen = false;
-  const kind = BEGIN[options.kind ?? "mutation"];
+  const kind = BEGIN[options.dangling ?? "mutation"];
   const begun = begin(bridge, kind);
   // Not waited for without need: what the function writes in its first step is seen by what its caller does next.
   let transaction = typeof begun === "number" ? begun : await begun;

@@ -20,8 +20,8 @@ const METHODS: [&str; 4] = ["get", "patch", "replace", "delete"];
 
 #[wasm_bindgen]
 impl Engine {
-    /// Begins a transaction: a mutation (kind 0), a read (1), a run of a watched function (2), or a mutation of an import
-    /// whose rows may lie in documents of rows that are gone (3), or in new ones of rows that are not there (4). Its number
+    /// Begins a transaction: a mutation (kind 0), a read (1), a run of a watched function (2), or a mutation whose
+    /// rows may lie in documents of rows that are gone (3), or in new ones of rows that are not there (4). Its number
     /// is in the word `Number`.
     pub fn begin(&self, kind: u32) -> u32 {
         self.shared.enter(|inner| match inner.tab.begin(now(), kind == 1 || kind == 2) {

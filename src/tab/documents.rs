@@ -1,7 +1,7 @@
 //! What the page tells the docs worker of CRDT documents, and people of rows in them.
 
 use super::merging::{MergeDraft, MergedKey, fits};
-use super::synced::{Before, Dangling, DocumentNews, home};
+use super::synced::{Before, DocumentNews, home};
 use super::transaction::{Obstacle, Row, find_row};
 use super::{Tab, TransactionId};
 use crate::bytes::{Bytes, Reader};
@@ -334,11 +334,7 @@ impl Tab {
             .into());
         };
         let mut document = hidden.document.to_vec();
-        // As it was: what it lies within may be deleted, too.
-        self.let_dangle(id, Dangling::InDocuments);
-        let restored = self.insert(id, &table.name, Some(&text), &mut document);
-        self.let_dangle(id, Dangling::Nowhere);
-        restored.map(drop)
+        self.insert(id, &table.name, Some(&text), &mut document).map(drop)
     }
 }
 

@@ -291,6 +291,8 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     await mutate(this.#bridge, (scope) => this.#restoreIn(scope, table, text), {
       name: "restore",
       timeoutMs: undefined,
+      // As it was: what it lies within may be deleted, too.
+      dangling: "inDocuments",
     });
   }
 

@@ -24,7 +24,7 @@ const IMPORTED = 0x80000000;
 const APPENDED = 0x40000000;
 
 /** How a mutation of an import is run: it waits for nobody else's code. */
-export const STEP: MutationOptions = { name: "import", timeoutMs: 0, kind: "imported" };
+export const STEP: MutationOptions = { name: "import", timeoutMs: 0, dangling: "inDocuments" };
 
 /**
  * How one is run that writes rows of such tables. A file that has the projects, too, says that a project is gone whose tasks
@@ -33,7 +33,7 @@ export const STEP: MutationOptions = { name: "import", timeoutMs: 0, kind: "impo
 export function stepOf(placed: Placed, tables: readonly { readonly name: string }[]): MutationOptions {
   const roots = Object.keys(placed).filter((name) => placed[name]!.home === "root");
   const hasAll = roots.every((name) => tables.some((table) => table.name === name));
-  return hasAll ? { ...STEP, kind: "restored" } : STEP;
+  return hasAll ? { ...STEP, dangling: "anywhere" } : STEP;
 }
 
 /** What a batch of rows is. */
