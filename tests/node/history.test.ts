@@ -20,6 +20,19 @@ async function device(t: TestContext) {
   return db;
 }
 
+/** Two devices that have met, with a task in the first of two projects. */
+async function devicesWithTask(t: TestContext) {
+  const [one, two] = [await device(t), await device(t)];
+  const link = linkInMemory(one, two);
+  const [house, garden] = [
+    await one.insert("projects", { name: "House" }),
+    await one.insert("projects", { name: "Garden" }),
+  ];
+  const task = await one.insert("tasks", { projectId: house, title: "one" });
+  await met(link);
+  return { one, two, link, garden, task };
+}
+
 const titles = ({ fields }: HistoryEntry) => fields.find(({ name }) => name === "title")?.after;
 
 test("a row that has moved keeps its history, page by page, and goes back", async (t) => {
@@ -72,14 +85,7 @@ test("a row that has moved keeps its history, page by page, and goes back", asyn
 });
 
 test("an edit that was made again where a row went is one change, in the name of whoever wrote it", async (t) => {
-  const [one, two] = [await device(t), await device(t)];
-  const link = linkInMemory(one, two);
-  const [house, garden] = [
-    await one.insert("projects", { name: "House" }),
-    await one.insert("projects", { name: "Garden" }),
-  ];
-  const task = await one.insert("tasks", { projectId: house, title: "one" });
-  await met(link);
+  const { one, two, link, garden, task } = await devicesWithTask(t);
   await two.patch(task, { votes: 1 });
   await met(link);
   const author = (await one.history(task))[0]!.actor;
@@ -103,14 +109,7 @@ test("an edit that was made again where a row went is one change, in the name of
 });
 
 test("a page that ends at a change that is made again meanwhile goes on behind it", async (t) => {
-  const [one, two] = [await device(t), await device(t)];
-  const link = linkInMemory(one, two);
-  const [house, garden] = [
-    await one.insert("projects", { name: "House" }),
-    await one.insert("projects", { name: "Garden" }),
-  ];
-  const task = await one.insert("tasks", { projectId: house, title: "one" });
-  await met(link);
+  const { one, two, link, garden, task } = await devicesWithTask(t);
   link.disconnect();
   await one.patch(task, { projectId: garden });
   await two.patch(task, { title: "late" });

@@ -67,15 +67,17 @@ export function joined(parts: readonly Part[]): Joined {
   const entries: HistoryEntry[] = [];
   let last: ToldEntry | undefined;
   let lastRow = rows[0];
+  // Within a second clocks say nothing: where it has come from is next, or else it goes on in the same document.
+  const rankOf = (row: Row) => {
+    const isWayHere = last !== undefined && arrivals.get(row.entries[row.next]!) === last;
+    return isWayHere ? 2 : Number(row === lastRow);
+  };
   const isFree = (entry: ToldEntry) => !arrivals.has(entry) || listed.has(arrivals.get(entry)!);
   for (;;) {
     const left = rows.filter(({ next, entries }) => next < entries.length);
     const free = left.filter(({ next, entries }) => isFree(entries[next]!));
     let best: Row | undefined;
     for (const row of free.length > 0 ? free : left) {
-      // Within a second clocks say nothing: where it has come from is next, or else it goes on in the same document.
-      const rank = ({ entries, next }: Row) => (last !== undefined && arrivals.get(entries[next]!) === last ? 2 : 0);
-      const rankOf = (row: Row) => rank(row) || Number(row === lastRow);
       const [time, than] = [row.times[row.next]!, best?.times[best.next] ?? -Infinity];
       if (best === undefined || time > than || (time === than && rankOf(row) > rankOf(best))) best = row;
     }

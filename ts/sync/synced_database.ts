@@ -218,7 +218,11 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     return begin === 0 ? [] : entries.slice(begin, begin + most);
   }
 
-  /** Gives a document the fields that it had right after a change, as a new change; one that was deleted comes back. */
+  /**
+   * Gives a document the fields that it had right after a change, as a new change; one that was deleted comes back.
+   *
+   * Throws `InvalidArgument` for an entry `movedAway`: `arrived` is the same move, with the fields after it.
+   */
   async revert(id: GenericId<TableNamesInDataModel<DataModel>>, entry: HistoryEntry): Promise<void> {
     const { change, root, kind } = (entry as HistoryEntry | undefined) ?? {};
     if (!isChange(change)) throw invalidArgument("`revert` takes an entry of `history` as its second argument.");

@@ -290,9 +290,10 @@ async function append(
   copy: Copy,
 ): Promise<void> {
   const renumbered = ownNumbers(bridge, numbers);
+  const step = stepOf(placed, tables);
   let saved = 0;
   for (const table of tables) {
-    const writer = new RowWriter(bridge, table.name, undefined, renumbered, stepOf(placed, tables));
+    const writer = new RowWriter(bridge, table.name, undefined, renumbered, step);
     try {
       await copy(table, writer);
     } catch (error) {
