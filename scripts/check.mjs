@@ -54,10 +54,23 @@ export function checks() {
   ];
 }
 
+/** Whether a step is one of cargo, which lets one in at a time. */
+export const isCargo = ({ command }) => command[0] === "cargo";
+
 /** Set-up for the steps. */
 export async function prepareChecks() {
   await ensureBuildTools();
   await ensureRustComponents();
+}
+
+/** The steps, each with what `each` makes of it: those of cargo one after the other, and beside them the others. */
+export async function inLanes(steps, each) {
+  const lanes = [steps.filter(isCargo), steps.filter((step) => !isCargo(step))];
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (const step of lane) await each(step);
+    }),
+  );
 }
 
 /** Carries out a step. Answers { ok, output }. */
@@ -74,7 +87,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   main(async () => {
     await prepareChecks();
     let failures = 0;
-    for (const step of checks()) {
+    await inLanes(checks(), async (step) => {
       const { name, remedy } = step;
       const started = Date.now();
       const { ok, output } = await check(step);
@@ -83,7 +96,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
         failures += 1;
         console.log(`${tail(output, 200)}\n${remedy ? `(${remedy} mends it)\n` : ""}`);
       } else if (output.includes("warning")) console.log(tail(output, 60));
-    }
+    });
     process.exit(failures === 0 ? 0 : 1);
   });
 }

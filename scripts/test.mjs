@@ -16,7 +16,7 @@ import {
 import { availableParallelism } from "node:os";
 import { basename, join, relative, sep } from "node:path";
 import { build } from "./build.mjs";
-import { browserTests, check, checks, prepareChecks } from "./check.mjs";
+import { browserTests, check, checks, inLanes, isCargo, prepareChecks } from "./check.mjs";
 import { alone } from "./lock.mjs";
 import { attempt, main, patiently, Problem, root, say, tail, time } from "./run.mjs";
 import { builtFolder, freePort, serveBuilt, serveSources } from "./serve.mjs";
@@ -131,6 +131,24 @@ async function nodeTest(name, files, { limit, filesAtOnce }) {
   return { ...outcome(result, counts, limit), summarize: (output) => tail(output.split("failing tests:").at(-1), 100) };
 }
 
+/** Playwright's run of tests/e2e. */
+async function playwright(name, args, env) {
+  const report = join(logs, `${name}.json`);
+  rmSync(report, { force: true });
+  const cli = join(root, "node_modules", "@playwright", "test", "cli.js");
+  const result = await watched(name, process.execPath, [cli, "test", "--reporter=line,json", ...args], {
+    env: { ...env, PLAYWRIGHT_JSON_OUTPUT_FILE: report },
+    limit: minutes(15),
+  });
+  const stats = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")).stats : {};
+  const counts = {
+    passed: stats.expected ?? 0,
+    failed: (stats.unexpected ?? 0) + (stats.flaky ?? 0),
+    skipped: stats.skipped ?? 0,
+  };
+  return outcome(result, counts, minutes(15));
+}
+
 /** Each fuzz target for a while, from the golden files on. Mutations of those are in the native layer too. */
 async function fuzz() {
   const targets = filesBelow("fuzz/fuzz_targets", ".rs").map((file) => basename(file, ".rs"));
@@ -217,16 +235,16 @@ const layers = [
     async run() {
       await prepareChecks();
       const counts = { passed: 0, failed: 0, output: "" };
-      for (const step of checks()) {
-        const { name, command, remedy } = step;
+      await inLanes(checks(), async (step) => {
+        const { name, remedy } = step;
         const result = await check(step, logOf(`check-${name.replaceAll(" ", "-")}`));
         if (result.ok) counts.passed += 1;
         else {
           counts.failed += 1;
-          const said = command[0] === "cargo" ? cargoFailure(result.output, 60) : tail(result.output, 60);
+          const said = isCargo(step) ? cargoFailure(result.output, 60) : tail(result.output, 60);
           counts.output += `${name}${remedy ? ` (${remedy} mends it)` : ""}:\n${said}\n\n`;
         }
-      }
+      });
       return counts;
     },
   },
@@ -353,23 +371,13 @@ const layers = [
           servers.push(await serveSources("tests/e2e/pages", { port: await freePort() }));
           env.HOLDFAST_PAGES = servers.at(-1).url;
         }
-        const report = join(logs, "e2e.json");
-        rmSync(report, { force: true });
-        env.PLAYWRIGHT_JSON_OUTPUT_FILE = report;
-        const args = [
-          join(root, "node_modules", "@playwright", "test", "cli.js"),
-          "test",
-          "--reporter=line,json",
-          ...rest,
-        ];
-        const result = await watched("e2e", process.execPath, args, { env, limit: minutes(15) });
-        const stats = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")).stats : {};
-        const counts = {
-          passed: stats.expected ?? 0,
-          failed: (stats.unexpected ?? 0) + (stats.flaky ?? 0),
-          skipped: stats.skipped ?? 0,
-        };
-        return outcome(result, counts, minutes(15));
+        if (rest.length > 0) return await playwright("e2e", ["--workers=1", ...rest], env);
+        // Most files don't mind another browser beside theirs; then those that measure, starve or end theirs, alone.
+        const beside = await playwright("e2e", ["--project=beside", `--workers=${availableParallelism()}`], env);
+        const alone = await playwright("e2e-alone", ["--project=alone", "--workers=1"], env);
+        const both = (count) => beside[count] + alone[count];
+        const output = `${beside.output}\n${alone.output}`;
+        return { passed: both("passed"), failed: both("failed"), skipped: both("skipped"), output };
       } finally {
         await Promise.all(servers.map((server) => server.close()));
       }

@@ -136,6 +136,13 @@ impl RowHistory {
         let entries = older.iter().filter_map(|found| found.entry(document, &self.trace.table, &self.trace.id_text));
         entries.take(limit).collect()
     }
+
+    /// Whether the row was there, in its document, right after a change that is listed.
+    pub(crate) fn has(&self, document: &Automerge, change: ChangeHash) -> bool {
+        let found = self.found.iter().find(|found| found.rank.hash == change);
+        let entry = found.and_then(|found| found.entry(document, &self.trace.table, &self.trace.id_text));
+        entry.is_some_and(|entry| entry.kind != HistoryKind::MovedAway)
+    }
 }
 
 /// The row's fields as they were with these heads, also if it was deleted; `None` if it was not there, or if the document

@@ -11,7 +11,6 @@ mod tests;
 use leaving::{Held, LeavingRows};
 pub(crate) use messages::{Answer, Frame, Input, Outcome, Output, PeerId, Question};
 
-use super::history::row_at;
 use super::library::{Library, Loaded};
 use crate::crdt::{ActorId, ChangeHash, DocumentId};
 use crate::flat_map::FlatMap;
@@ -353,7 +352,7 @@ impl Hub {
                         Question::History { limit, before } => {
                             Answer::History(loaded.history(&table, &row, limit as usize, before))
                         }
-                        Question::At(hash) => Answer::At(row_at(loaded.document(), &table, &row, &[hash])),
+                        Question::At(hash) => Answer::At(loaded.row_at(&table, &row, hash)),
                     };
                     self.outputs.push_back(Output::Answer { request, answer });
                 }

@@ -2,12 +2,13 @@
 
 use super::Actors;
 use super::admission::{Gate, Limits, Refused, verified_save};
-use super::history::{HistoryEntry, RowHistory};
+use super::history::{HistoryEntry, RowHistory, row_at};
 use super::late::{Arrival, Leaving, LeftRow, MadeAgain, late_edits};
 use super::row::read_row;
 use super::touched::Places;
 use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, chunk_length, mark};
 use crate::flat_map::FlatMap;
+use crate::value::Value;
 use automerge::sync::{Capability, ChunkList, Message, MessageVersion, State as SyncState, SyncDoc};
 use automerge::{Automerge, Change, ObjId, ReadDoc};
 use std::collections::{BTreeSet, VecDeque};
@@ -316,12 +317,26 @@ impl Loaded {
         limit: usize,
         before: Option<ChangeHash>,
     ) -> Vec<HistoryEntry> {
+        let (document, history) = self.follow_row(table, row);
+        history.page(document, limit, before)
+    }
+
+    /// The fields of a row right after one of the changes that `history` lists of it.
+    pub(crate) fn row_at(&mut self, table: &str, row: &str, change: ChangeHash) -> Option<FlatMap<String, Value>> {
+        let (document, history) = self.follow_row(table, row);
+        if !history.has(document, change) {
+            return None;
+        }
+        row_at(document, table, row, &[change])
+    }
+
+    /// What has become of a row until now; that of the row which was asked for last is kept.
+    fn follow_row(&mut self, table: &str, row: &str) -> (&Automerge, &RowHistory) {
         let kept = self.history.take().filter(|(of, id, _)| of == table && id == row);
-        let mut history = kept.map_or_else(|| RowHistory::new(table, row), |(.., history)| history);
+        let kept = kept.unwrap_or_else(|| (table.to_string(), row.to_string(), RowHistory::new(table, row)));
+        let (.., history) = self.history.insert(kept);
         history.follow(&self.document);
-        let entries = history.page(&self.document, limit, before);
-        self.history = Some((table.to_string(), row.to_string(), history));
-        entries
+        (&self.document, history)
     }
 
     /// The row that it says it belongs to.

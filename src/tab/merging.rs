@@ -184,23 +184,26 @@ impl Tab {
     pub(crate) fn judge_rows(&mut self, id: TransactionId) -> Result<Option<bool>, Obstacle> {
         self.transaction(id)?;
         let schema = self.transactions[id].state.schema.clone();
-        let mut rows = self.rows_of_another_schema(schema.version)?;
-        let has_more = rows.len() > ROWS_JUDGED;
-        rows.truncate(ROWS_JUDGED);
+        let rows = self.rows_of_another_schema(schema.version)?;
         let draft = MergeDraft::of(Vec::new(), self);
         if rows.is_empty() {
             return Ok(None);
         }
         self.transaction(id)?.begin_merge(draft);
-        for (table, row) in rows {
-            if let Some(table) = schema.table_by_id(table).filter(|table| table.placement.is_some()) {
-                self.settle_row(id, &schema, table, row, None)?;
+        let mut left = rows.chunks(ROWS_JUDGED);
+        for some in &mut left {
+            for &(table, row) in some {
+                if let Some(table) = schema.table_by_id(table).filter(|table| table.placement.is_some()) {
+                    self.settle_row(id, &schema, table, row, None)?;
+                }
+            }
+            // What can't be read stays as it is, in the way of no others; `verify` tells of it.
+            if self.transaction(id)?.merge.as_ref().is_some_and(|draft| !draft.rows.is_empty()) {
+                return Ok(Some(left.len() > 0));
             }
         }
-        // What can't be read stays as it is; `verify` tells of it.
-        let transaction = self.transaction(id)?;
-        transaction.merge = transaction.merge.take().filter(|draft| !draft.rows.is_empty());
-        Ok(transaction.merge.is_some().then_some(has_more))
+        self.transaction(id)?.merge = None;
+        Ok(None)
     }
 
     /// The rows of which something is noted that was judged by another version of the schema.

@@ -164,6 +164,7 @@ test("a move is not where it can be gone back to, and a deleted task comes back 
   const [arrived, away] = await db.history(task);
   assert.equal(away!.kind, "movedAway");
   await assert.rejects(db.revert(task, away!), /arrived/);
+  await assert.rejects(db.revert(task, { ...away!, kind: "updated" }), { code: "NonexistentDocument" });
   await db.patch(task, { title: "three" });
   await db.revert(task, arrived!);
   assert.equal((await db.get(task))!.title, "two");
@@ -238,4 +239,18 @@ test("only an edit of another document is hidden by what claims to make it again
       ["a1", "a1"],
     ],
   );
+});
+
+test("an entry of another row is none of this one, even in the same document", async (t) => {
+  const db = await device(t);
+  const house = await db.insert("projects", { name: "House" });
+  const task = await db.insert("tasks", { projectId: house, title: "one" });
+  const other = await db.insert("tasks", { projectId: house, title: "other" });
+  await db.patch(task, { title: "two" });
+  await db.patch(other, { title: "another" });
+  for (const entry of [...(await db.history(other)), ...(await db.history(house))]) {
+    await assert.rejects(db.revert(task, entry), { code: "NonexistentDocument", message: /no such change/ });
+  }
+  assert.equal((await db.get(task))!.title, "two");
+  assert.equal((await db.history(task)).length, 2);
 });

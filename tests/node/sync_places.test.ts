@@ -168,3 +168,21 @@ test("rows of a table that has become synced get into documents without being as
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 });
+
+test("who meets another settles its tables first, whatever the time", async (t) => {
+  const name = "before others";
+  const apart = await device(t, name, { ...sync, tasks: local() });
+  const project = await apart.insert("projects", { name: "p" });
+  const task = await apart.insert("tasks", { projectId: project, title: "t" });
+  const other = await device(t);
+  // Nothing happens because time passes.
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const db = await openDatabase({ name, schema, sync });
+  t.after(() => db.close());
+  linkInMemory(db, other);
+  for (let tries = 0; (await other.query("tasks").collect()).length === 0; tries += 1) {
+    assert.ok(tries < 10_000, "it has not come");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal((await other.get(task))!.title, "t");
+});
