@@ -50,7 +50,7 @@ export async function openDatabase({ name, schema }) {
     insert: async (_, d) => (await write(s => { const r = row(d); s.add(r); return r }))._id,
     insertMany: async (_, ds) => (await write(s => ds.map(d => { const r = row(d); s.add(r); return r._id }))),
     patch: (id, f) => write(s => patchIn(s, id, f)),
-    mutate: f => write(s => { f({ db: { patch: (id, x) => patchIn(s, id, x) } }) }),
+    mutate: f => write(s => f({ db: { get: id => req(s.get(id)), patch: (id, x) => patchIn(s, id, x) } })),
     stats: () => ({ logRecords: 0, logBytes: 0, pageCacheBytes: 3e6, pageCacheBudget: 2e6, wasmBytes: 1e6, budgets: { wasm: 2e6 } }),
     async close() { idb.close() },
   }
