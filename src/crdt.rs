@@ -23,14 +23,14 @@ mod stored_row;
 pub(crate) mod tests;
 
 pub(crate) use copies::{Copy, chosen};
-pub(crate) use edit::{Editor, FieldKind, FieldKinds};
+pub(crate) use edit::{Arrival, Editor, FieldKind, FieldKinds, move_name};
 pub(crate) use encoder::{ChangeEncoder, ChangeHash, Head};
 pub(crate) use merge::{Merge, MergedRow, TouchedRow, TouchedRows};
 pub(crate) use op::{Action, ActorId, Key, Object, Op, OpId};
 pub(crate) use rest::WholeRow;
 pub(crate) use stamp::{Item, Parts, RowStamps, Stamp};
 pub(crate) use state::{DocumentId, DocumentState, TableMap, genesis, table_map};
-pub(crate) use stored_row::{HiddenRow, Marks, Rest, StoredRow, Why, is_judged, is_noted};
+pub(crate) use stored_row::{HiddenRow, Marks, Rest, StoredRow, Why, is_duplicate, is_judged, is_noted};
 
 // What only the docs worker needs, and tests.
 #[cfg(any(test, feature = "docs"))]

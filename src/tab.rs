@@ -41,7 +41,7 @@ mod verify;
 
 pub use afterwards::WasSaved;
 #[cfg(feature = "sync")]
-pub(crate) use documents::{conflicts_json, deleted_json, problems_json};
+pub(crate) use documents::{RowBeside, conflicts_json, deleted_json, problems_json};
 pub use effect::{Announcement, Effect, Event, Failure, Input, LogTail, Outcome, ReadId};
 pub use live::{LiveId, LiveNews, NextRows};
 pub use read::{QueryRun, RowSink, RunStep, Source};

@@ -19,6 +19,8 @@ export interface LiveFollower {
 export interface MutationFollower {
   /** One has run well and is about to be finished; it may run again. */
   finishing(transaction: number): void;
+  /** It runs again. */
+  again(transaction: number): void;
   /** It was saved, or never will be. */
   settled(transaction: number, isSaved: boolean): void;
 }

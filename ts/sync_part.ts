@@ -21,15 +21,21 @@ export interface SyncPart {
 export type Placed = NonNullable<SchemaJson["sync"]>;
 
 /** Where rows of a table lie. Made by `root`, `within` and `workspace` of `holdfast/sync`. */
-export interface TablePlacement<out Field extends string = string, Kinds extends string = string> {
+export interface TablePlacement<
+  out Field extends string = string,
+  out Texts extends string = string,
+  out Counters extends string = string,
+> {
   /** In a document of its own, in that of the row whose id a field has, in the person's own, or in none. */
   readonly home: "root" | "within" | "workspace" | "local";
   /** The field of `within`. */
   readonly field?: Field;
   /** Fields that are merged as something else than a whole. */
-  readonly kinds: { readonly [Name in Kinds]?: "text" | "counter" };
+  readonly kinds: Readonly<Record<string, "text" | "counter">>;
   /** @internal What does it. */
   readonly part: SyncPart;
+  /** Which fields those are, for the compiler alone. */
+  readonly merged?: { readonly texts: Texts; readonly counters: Counters };
 }
 
 /** Fields of a document that hold an id of another table. */
@@ -37,17 +43,24 @@ type IdFields<Document> = {
   [Name in keyof Document & string]: Document[Name] extends GenericId<string> ? Name : never;
 }[keyof Document & string];
 
-/** Fields that could be merged as something else than a whole. */
-type MergedFields<Document> = keyof Document & string;
+/** Fields of a document that may hold a value of a type. */
+type FieldsOf<Document, Type> = {
+  [Name in keyof Document & string]-?: [Extract<Document[Name], Type>] extends [never] ? never : Name;
+}[keyof Document & string];
+
+/** A placement for documents of a type. */
+type PlacementOf<Document, Field extends string> = TablePlacement<
+  Field,
+  FieldsOf<Document, string>,
+  FieldsOf<Document, number>
+>;
 
 /** The placements that the tables of a schema can have. */
 export type SyncOption<Schema extends ExportableSchema> = {
-  readonly [Table in keyof DataModelOf<Schema> & string]?:
-    | TablePlacement<never, MergedFields<DataModelOf<Schema>[Table]["document"]>>
-    | TablePlacement<
-        IdFields<DataModelOf<Schema>[Table]["document"]>,
-        MergedFields<DataModelOf<Schema>[Table]["document"]>
-      >;
+  readonly [Table in keyof DataModelOf<Schema> & string]?: PlacementOf<
+    DataModelOf<Schema>[Table]["document"],
+    IdFields<DataModelOf<Schema>[Table]["document"]>
+  >;
 };
 
 /** Adds placements to a schema, and answers what does that; undefined without `sync`. */
@@ -63,7 +76,7 @@ export function placeTables(schema: SchemaJson, sync: unknown): SyncPart | undef
       );
     }
     part = own;
-    placed[name] = { home, ...(field !== undefined && { field }), kinds: { ...(kinds as Record<string, string>) } };
+    placed[name] = { home, ...(field !== undefined && { field }), kinds: { ...kinds } };
   }
   if (part === undefined) throw invalidSchema("`sync` names no table: leave it out, or name one that is `local()`.");
   schema.sync = placed;

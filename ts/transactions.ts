@@ -75,8 +75,11 @@ export class TransactionReader {
 
 /** A text with some letters in place of others. */
 function splicedText(text: unknown, field: string, index: number, deleteCount: number, insert: string): string {
-  if (typeof text !== "string" || typeof insert !== "string") {
-    throw invalidArgument(`\`db.splice\` changes texts. "${field}" is ${describe(text)}.`);
+  if (typeof text !== "string") {
+    throw invalidArgument(`\`db.splice\` changes texts. "${field}" is no string: ${describe(text)}.`);
+  }
+  if (typeof insert !== "string") {
+    throw invalidArgument(`\`db.splice\` inserts a string into "${field}". Received ${describe(insert)}.`);
   }
   const isWithin = (number: unknown, most: number) =>
     Number.isInteger(number) && (number as number) >= 0 && (number as number) <= most;
@@ -152,8 +155,11 @@ export class TransactionDatabase extends TransactionReader {
 
   increment(id: string, field: string, by = 1): Promise<void> {
     return this.#edit("increment", id, field, (number) => {
-      if (typeof number === "number" && typeof by === "number") return number + by;
-      throw invalidArgument(`\`db.increment\` adds numbers to numbers. "${field}" is ${describe(number)}.`);
+      if (!Number.isSafeInteger(by)) {
+        throw invalidArgument(`\`db.increment\` adds whole numbers to "${field}". Received ${describe(by)}.`);
+      }
+      if (typeof number === "number") return number + by;
+      throw invalidArgument(`\`db.increment\` adds to numbers. "${field}" is no number: ${describe(number)}.`);
     });
   }
 
@@ -457,6 +463,7 @@ export async function mutate<T>(
       return result as T;
     }
     endTurn ??= await bridge.turns.take();
+    for (const follower of bridge.followers) follower.again(transaction);
     try {
       if (!rerun(bridge, transaction)) {
         // Nothing is left of it, as the engine has failed: it begins anew, once, and alone.

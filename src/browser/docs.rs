@@ -99,6 +99,11 @@ impl Docs {
         self.with(id, |id| Input::TakeTables { id, tables });
     }
 
+    /// A row that this document has was moved in vain: others have moved it elsewhere, and there it is.
+    pub fn beside(&mut self, id: &[u8], table: String, row: String, target: String) {
+        self.with(id, |id| Input::Beside { id, table, row, target });
+    }
+
     /// Somebody wants to know what has become of a row: at most so many changes that are older than one of them.
     pub fn history(&mut self, id: &[u8], request: u32, table: String, row: String, limit: u32, before: &[u8]) {
         let question = Question::History { limit, before: before.try_into().ok() };

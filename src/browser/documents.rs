@@ -5,7 +5,7 @@ use super::inner::Inner;
 use super::mailbox::{Status, Word};
 use crate::bytes::Bytes;
 use crate::keyspace::Root;
-use crate::tab::{Obstacle, Tab, TransactionId, conflicts_json, deleted_json, problems_json};
+use crate::tab::{Obstacle, RowBeside, Tab, TransactionId, conflicts_json, deleted_json, problems_json};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
@@ -49,6 +49,20 @@ impl Engine {
     #[wasm_bindgen(js_name = hiddenNews)]
     pub fn hidden_news(&self) -> bool {
         self.shared.look(|inner| inner.tab.take_hidden_news())
+    }
+
+    /// The rows that were moved in vain, of which something was saved since this was asked last, or all: a list of
+    /// `[document id, table, row id, id of the row in whose document it counts]`, or a status.
+    #[wasm_bindgen(js_name = rowsBeside)]
+    pub fn rows_beside(&self, are_all: bool) -> JsValue {
+        self.asked(|inner| {
+            let rows = inner.tab.rows_beside(are_all)?;
+            let entry = |row: RowBeside| {
+                let [table, id_text, target] = [row.table, row.id_text, row.target].map(JsValue::from);
+                Array::of4(&bytes(&row.id), &table, &id_text, &target).into()
+            };
+            Ok(list_of(rows.into_iter().map(entry)))
+        })
     }
 
     /// The documents that are here: a list of `[root, id, root's id, isShared, missing tables]`, or a status.

@@ -31,8 +31,31 @@ pub(crate) mod mark {
     pub(crate) const DELETED: &str = "_deleted";
     /// The id of the row to whose document the row has gone.
     pub(crate) const MOVED_TO: &str = "_movedTo";
+    /// What says in another document that the row comes from there: a [`super::move_name`].
+    pub(crate) const MOVED_FROM: &str = "_movedFrom";
     /// The id of the row in whose document the row was made, where it is another one.
     pub(crate) const ORIGIN: &str = "_origin";
+}
+
+/// How a row comes into a document from that of another row.
+#[derive(Default)]
+pub(crate) struct Arrival<'a> {
+    /// The id of the row in whose document it was made, if not in this.
+    pub(crate) origin: Option<&'a str>,
+    pub(crate) from: Option<&'a str>,
+    /// Maps of an earlier time, in whose place it comes.
+    pub(crate) replaced: Vec<OpId>,
+}
+
+/// What a move is called in the document where the row comes to: the row whose document it has left, and the operation that
+/// says so there.
+pub(crate) fn move_name(from: &str, counter: u32, actor: &[u8]) -> String {
+    let mut name = format!("{from} {counter}@");
+    for byte in actor {
+        name.push(char::from_digit(u32::from(byte >> 4), 16).expect("a digit"));
+        name.push(char::from_digit(u32::from(byte & 15), 16).expect("a digit"));
+    }
+    name
 }
 
 /// The map whose entries are written: a row has several if others have made some for the same id.
@@ -89,21 +112,23 @@ impl Editor<'_> {
         self.push(Object::Root, Key::Name(mark::ROOT), Action::Set(Scalar::Text(id_text)), &[]);
     }
 
-    /// A row that is new in its document, and comes from the document of another row, `origin`, or was made here.
+    /// A row that is new in its document: it was made here, or comes from the document of another row.
     pub(crate) fn insert_row(
         &mut self,
         table: OpId,
         id_text: &str,
         creation_time: f64,
-        origin: Option<&str>,
+        arrival: &Arrival<'_>,
         document: ObjectRef<'_>,
     ) -> Result<RowStamps, Malformed> {
-        let object = self.push(Object::Made(table), Key::Name(id_text), Action::MakeMap, &[]);
+        let object = self.push(Object::Made(table), Key::Name(id_text), Action::MakeMap, &arrival.replaced);
         let row = Object::Made(object);
         let time = Action::Set(Scalar::Float(creation_time));
         let creation_time = Stamp::new(self.push(row, Key::Name(mark::CREATION_TIME), time, &[]));
-        if let Some(origin) = origin {
-            self.push(row, Key::Name(mark::ORIGIN), Action::Set(Scalar::Text(origin)), &[]);
+        for (name, mark) in [(mark::ORIGIN, arrival.origin), (mark::MOVED_FROM, arrival.from)] {
+            if let Some(mark) = mark {
+                self.push(row, Key::Name(name), Action::Set(Scalar::Text(mark)), &[]);
+            }
         }
         let mut fields = Vec::with_capacity(document.len());
         for field in document.fields(self.names) {
@@ -142,9 +167,10 @@ impl Editor<'_> {
         row.deleted = Some(self.mark(row, mark::DELETED, row.deleted.as_ref(), mark));
     }
 
-    /// A row that goes to the document of another row: what is here stays, and says so.
-    pub(crate) fn move_row(&mut self, row: &mut RowStamps, to: &str) {
-        row.moved = Some(self.mark(row, mark::MOVED_TO, row.moved.as_ref(), Scalar::Text(to)));
+    /// A row that goes to the document of another row: what is here stays, and says so. Answers what does.
+    pub(crate) fn move_row(&mut self, row: &mut RowStamps, to: &str) -> OpId {
+        let mark = self.mark(row, mark::MOVED_TO, row.moved.as_ref(), Scalar::Text(to));
+        row.moved.insert(mark).id
     }
 
     /// A row that was deleted, or has left, comes back.

@@ -59,6 +59,8 @@ pub(crate) struct MergedRow {
     /// In the document of which row it was made, and into that of which it has gone: as text, which may be anything.
     pub(crate) origin: Option<String>,
     pub(crate) moved_to: Option<String>,
+    /// Whether it came from another document. The page is not told: it has that from its origin.
+    pub(crate) has_come: bool,
     pub(crate) stamps: RowStamps,
 }
 
@@ -174,6 +176,6 @@ impl MergedRow {
         let document = Document::new(reader.bytes("merge: fields")?);
         let stamps = RowStamps::decode(reader.bytes("merge: stamps")?, document.object()?)?;
         let Value::Object(fields) = document.to_value(&Names::new())? else { return Err(Malformed("merge: fields")) };
-        Ok(MergedRow { fields, creation_time, origin, moved_to, stamps })
+        Ok(MergedRow { fields, creation_time, origin, moved_to, has_come: false, stamps })
     }
 }

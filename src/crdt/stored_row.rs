@@ -4,7 +4,7 @@
 //! row    := kind:u8 hidden? (origin: root:20)? (moved to: root:20)? (rest: document:bytes stamps:bytes)? stamps
 //! hidden := root:20 creation_time:f64 document:bytes
 //! kind   := bits 0 and 1: 0 it is shown, 1 it is deleted or has left, 2 it does not fit the schema, 3 another copy is shown;
-//!           bit 2 an origin follows, bit 3 where it went, bit 4 a rest
+//!           bit 2 an origin follows, bit 3 where it went, bit 4 a rest, bit 5 others have moved it elsewhere
 //! ```
 //! The rest is fields that the schema does not know; their names are text.
 
@@ -17,6 +17,8 @@ pub(crate) struct StoredRow {
     /// What readers would see of it, if they don't.
     pub(crate) hidden: Option<HiddenRow>,
     pub(crate) marks: Marks,
+    /// Whether it is the row, and other documents have it as well, because it was moved there at the same time.
+    pub(crate) has_duplicates: bool,
     pub(crate) rest: Option<Rest>,
     /// Those of the fields of its document.
     pub(crate) stamps: Bytes,
@@ -63,11 +65,18 @@ const VISIBILITY: u8 = 3;
 const ORIGIN: u8 = 1 << 2;
 const MOVED_TO: u8 = 1 << 3;
 const REST: u8 = 1 << 4;
+const DUPLICATES: u8 = 1 << 5;
 
 impl StoredRow {
     /// One that is shown, and nothing else is to be said of it.
     pub(crate) fn shown(stamps: Vec<u8>) -> Self {
-        StoredRow { hidden: None, marks: Marks::default(), rest: None, stamps: Bytes::new(stamps) }
+        StoredRow {
+            hidden: None,
+            marks: Marks::default(),
+            has_duplicates: false,
+            rest: None,
+            stamps: Bytes::new(stamps),
+        }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -77,7 +86,8 @@ impl StoredRow {
         let kind = self.hidden.as_ref().map_or(0, |hidden| hidden.why as u8 + 1)
             | flag(self.marks.origin.is_some(), ORIGIN)
             | flag(self.marks.moved_to.is_some(), MOVED_TO)
-            | flag(self.rest.is_some(), REST);
+            | flag(self.rest.is_some(), REST)
+            | flag(self.has_duplicates, DUPLICATES);
         out.put_u8(kind);
         if let Some(hidden) = &self.hidden {
             out.extend_from_slice(&hidden.root.state_key()[1..]);
@@ -98,7 +108,7 @@ impl StoredRow {
     pub(crate) fn decode(bytes: &Bytes) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let kind = reader.u8("synced row: kind")?;
-        if kind > VISIBILITY | ORIGIN | MOVED_TO | REST {
+        if kind > VISIBILITY | ORIGIN | MOVED_TO | REST | DUPLICATES {
             return Err(Malformed("synced row: kind"));
         }
         let why = match kind & VISIBILITY {
@@ -122,7 +132,8 @@ impl StoredRow {
             0 => None,
             _ => Some(Rest { document: read_slice(bytes, &mut reader)?, stamps: read_slice(bytes, &mut reader)? }),
         };
-        Ok(StoredRow { hidden, marks, rest, stamps: bytes.slice(reader.position()..bytes.len()) })
+        let has_duplicates = kind & DUPLICATES > 0;
+        Ok(StoredRow { hidden, marks, has_duplicates, rest, stamps: bytes.slice(reader.position()..bytes.len()) })
     }
 }
 
@@ -147,4 +158,9 @@ pub(crate) fn is_noted(stored: &[u8]) -> bool {
 /// deleted, and of one of whose fields some are not known.
 pub(crate) fn is_judged(stored: &[u8]) -> bool {
     stored.first().is_some_and(|kind| kind & VISIBILITY > 1 || kind & REST > 0)
+}
+
+/// Whether another document has the row, and that one counts.
+pub(crate) fn is_duplicate(stored: &[u8]) -> bool {
+    stored.first().is_some_and(|kind| kind & VISIBILITY == 3)
 }

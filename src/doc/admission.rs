@@ -28,15 +28,14 @@ use history::Past;
 use ledger::Ledger;
 use waiting::{Pending, Waiting};
 
-/// Bounds for what is taken in from others.
+/// Bounds for what is taken in from others. They are sizes and no ratios: what people write deflates to a thousandth where it
+/// repeats itself, and a document of ten thousand equal changes has columns of a few bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     /// Bytes of a compressed change.
     pub(crate) change_bytes: usize,
     /// Bytes of a change that is not compressed, or not any more.
     pub(crate) inflated_bytes: usize,
-    /// How many times its size compressed bytes may inflate to; up to 64 KiB they always may.
-    pub(crate) inflation: usize,
     /// Operations of a change.
     pub(crate) operations: usize,
     /// Operations that those of a change take the place of, together.
@@ -71,7 +70,6 @@ impl Default for Limits {
         Limits {
             change_bytes: 8 << 20,
             inflated_bytes: 16 << 20,
-            inflation: 100,
             operations: 600_000,
             predecessors: 600_000,
             dependencies: 1_000,
@@ -80,7 +78,7 @@ impl Default for Limits {
             message_bytes: 1 << 10,
             counter_gap: 1_000,
             document_bytes: 50 << 20,
-            chunk_changes: 200_000,
+            chunk_changes: 500_000,
             chunk_operations: 1_000_000,
             document_operations: 4_000_000,
             waiting: 1_000,
@@ -95,7 +93,6 @@ impl Limits {
         Limits {
             change_bytes: usize::MAX,
             inflated_bytes: 1 << 30,
-            inflation: 2_000,
             operations: usize::MAX,
             predecessors: usize::MAX,
             dependencies: usize::MAX / 64,

@@ -8,7 +8,7 @@ mod messages;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
-use leaving::{Held, LeavingRows};
+use leaving::{Held, LeavingRows, RowBeside};
 pub(crate) use messages::{Answer, Frame, Input, Outcome, Output, PeerId, Question};
 
 use super::library::{Library, Loaded};
@@ -32,6 +32,8 @@ pub(crate) struct Hub {
     leaving: LeavingRows,
     /// Merges that wait until documents are loaded to which rows have gone.
     held: FlatMap<DocumentId, Held>,
+    /// Rows that wait until documents are loaded that say what has become of them.
+    beside: Vec<RowBeside>,
     /// How many rows have got what was written to them late.
     #[cfg(test)]
     pub(crate) late_rows: usize,
@@ -78,6 +80,30 @@ struct Session {
     is_synced: bool,
     /// What it sends of the document is not taken in any more.
     is_refused: bool,
+    /// The heads of both when it spoke last, and how often it has with the same ones.
+    rounds: Option<(Heads, u32)>,
+}
+
+/// The heads of both sides of a conversation.
+type Heads = [Vec<automerge::ChangeHash>; 2];
+
+/// After so many messages of a peer that change nothing there is nothing more to say: it has what is not taken in here, is asked
+/// for it, and sends it, for ever.
+const ROUNDS: u32 = 10;
+
+impl Session {
+    fn count_round(&mut self, ours: Vec<automerge::ChangeHash>, theirs: Vec<automerge::ChangeHash>) {
+        let heads = [ours, theirs];
+        let count = self.rounds.take().filter(|(known, _)| *known == heads).map_or(0, |(_, count)| count);
+        self.rounds = Some((heads, count + 1));
+    }
+
+    /// Whether all is said, until something is new.
+    fn is_silent(&self, ours: &[automerge::ChangeHash]) -> bool {
+        let theirs = self.state.their_heads.as_deref().unwrap_or_default();
+        let is_now = |[known, other]: &Heads| known == ours && other == theirs;
+        self.rounds.as_ref().is_some_and(|(heads, count)| *count > ROUNDS && is_now(heads))
+    }
 }
 
 /// After so many merges in a row that came too late the document is loaded again.
@@ -101,6 +127,7 @@ impl Default for Hub {
             outputs: VecDeque::new(),
             leaving: LeavingRows::default(),
             held: FlatMap::new(),
+            beside: Vec::new(),
             #[cfg(test)]
             late_rows: 0,
         }
@@ -139,6 +166,9 @@ impl Hub {
                 self.known.or_default(id).waiting.push(Waiting::Question { request, table, row, question });
                 self.need(id);
                 self.work_off(id);
+            }
+            Input::Beside { id, table, row, target } => {
+                self.bring_from_beside(RowBeside { id, table, row, target: Some(target) });
             }
             Input::TakeTables { id, tables } => {
                 self.known.or_default(id).wanted_tables = tables;
@@ -246,11 +276,13 @@ impl Hub {
             }
             self.set_aside(None, id, error.0);
             self.release(id);
+            self.beside.clear();
             return;
         }
         self.work_off(id);
         self.advance(id);
         self.release(id);
+        self.look_beside();
     }
 
     fn saved(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) {
@@ -315,6 +347,7 @@ impl Hub {
         self.library = Library::default();
         self.met = FlatMap::new();
         self.held = FlatMap::new();
+        self.beside.clear();
         for known in self.known.values_mut() {
             known.is_merging = false;
             known.is_shrinking = false;
@@ -369,6 +402,7 @@ impl Hub {
         }
         match loaded.receive(bytes) {
             Ok((message, refused)) => {
+                session.count_round(loaded.document().get_heads(), message.heads.clone());
                 session.unheard.push(message);
                 for refused in refused {
                     self.set_aside(Some(peer), id, refused.reason);
@@ -454,11 +488,15 @@ impl Hub {
                     self.outputs.push_back(Output::SetAside { peer: Some(*peer), id, reason });
                 }
             }
+            let heads = loaded.document().get_heads();
+            if session.is_silent(&heads) {
+                continue;
+            }
             if let Some(message) = loaded.message(&mut session.state) {
                 let frame = Frame::Sync { id, message };
                 self.outputs.push_back(Output::Send { peer: *peer, frame });
             }
-            let is_synced = session.state.their_heads.as_ref() == Some(&loaded.document().get_heads());
+            let is_synced = session.state.their_heads.as_ref() == Some(&heads);
             if session.is_synced != is_synced {
                 session.is_synced = is_synced;
                 self.outputs.push_back(Output::Status { peer: *peer, id, is_synced });

@@ -1,9 +1,18 @@
-//! Edits of a row in a document that it has left: who made them did not know yet that it had. They are made again where the
-//! row has gone, each as a change of its own.
+//! Edits of a row by those who did not know yet that it had left a document, or that it had come into it: they wrote to what
+//! is left of it, or to what somebody else had brought. They are made again where the row is, each as a change of its own.
+//!
+//! Who brings a row into a document says which operation has moved it: so all edits of it count that this operation did not
+//! know, wherever several people have moved it at the same time.
 //!
 //! What such a change says, to the byte, follows from the edit, from the row as it came, and from what was made of the edits
 //! that the edit followed. So it does not matter how many devices do this, or how often. Only where rows have moved several
 //! times may two devices that did not know all of each other make one edit again in two ways.
+
+mod arrival;
+mod moves;
+
+pub(super) use arrival::{Arrival, MadeAgain};
+pub(super) use moves::{has_sent, object_name, object_of, operation_of};
 
 use super::Actors;
 use super::row::{RowReader, read_row_at};
@@ -17,32 +26,60 @@ use crate::document::{self, Document, Names};
 use crate::flat_map::FlatMap;
 use crate::sha256::sha256;
 use crate::value::Value;
-use automerge::{ActorId, Automerge, ObjId, ROOT, ReadDoc};
+use automerge::{ActorId, Automerge, ObjId, ROOT, ReadDoc, ScalarValue, legacy};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A row that has left a document, and what was written to it there by those who did not know that.
+/// A row that was written to where it is not, by those who did not know that.
 pub(super) struct LeftRow {
     pub(super) table: String,
     pub(super) id_text: String,
     /// In the document of which row it was made.
     pub(super) origin: String,
-    /// Each after those that it follows.
-    pub(super) edits: Vec<LateEdit>,
+    pub(super) place: LeftPlace,
+    /// By what has moved it: what was written beside that, each after those that it follows. If where it has gone does not
+    /// say by which, it is the first.
+    pub(super) edits: Vec<(String, Vec<LateEdit>)>,
+}
+
+/// Where a row was written to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum LeftPlace {
+    /// In the document of this row, which it has left.
+    Document(String),
+    /// In another one, to which somebody has moved it in vain.
+    Beside,
+    /// In the same document, before it came there.
+    Here,
 }
 
 impl LeftRow {
+    /// Whether some of it was made again here: what of that is lacking is known where it was at first.
+    pub(super) fn is_told_elsewhere(&self) -> bool {
+        self.place == LeftPlace::Here && self.edits.iter().flat_map(|(_, edits)| edits).any(|edit| edit.is_again)
+    }
+
+    /// What counts has those of the edits of which this says so.
+    pub(super) fn take_off(&mut self, is_known: impl Fn(&str, automerge::ChangeHash) -> bool) {
+        for edit in self.edits.iter_mut().flat_map(|(_, edits)| edits) {
+            edit.is_known |= is_known(&self.id_text, automerge::ChangeHash(edit.original));
+        }
+    }
+
     /// Its bytes, about.
     pub(super) fn size(&self) -> usize {
-        self.edits.iter().map(|edit| edit.size).sum()
+        self.edits.iter().flat_map(|(_, edits)| edits).map(|edit| edit.size).sum()
     }
 }
 
 /// What one change has written to a row.
 pub(super) struct LateEdit {
-    change: ChangeHash,
     time: i64,
     /// The change that it was at first, in the document that the row has left first.
     original: ChangeHash,
+    /// Whether that is another one.
+    pub(super) is_again: bool,
+    /// Whether what counts has it.
+    is_known: bool,
     /// The places of the late edits of this row that its author knew, but for those that these follow themselves.
     follows: Vec<usize>,
     before: FlatMap<String, Value>,
@@ -85,14 +122,14 @@ const EDIT_BYTES: usize = 256;
 /// What came since so many moves is looked at for each of them.
 const FEW: usize = 4;
 
-/// A row that has left, and the operation that says so.
+/// A row that has left, or come, and the operation that says so.
 pub(super) struct Leaving<'a> {
     pub(super) table: &'a str,
     pub(super) id_text: &'a str,
     pub(super) moved: OpId,
 }
 
-/// The late edits of rows that have left a document, in the order of the rows. `actors` are those that operations name.
+/// The late edits of rows, in their order. `actors` are those that operations name.
 pub(super) fn late_edits(
     document: &Automerge,
     places: &mut Places,
@@ -111,9 +148,25 @@ pub(super) fn late_edits(
     let mut room = BYTES;
     let mut of = |(row, move_): (&Leaving<'_>, Option<automerge::ChangeHash>)| {
         let beside = move_.and_then(|move_| beside.get(&move_));
-        beside.map(|beside| beside.edits_of(document, row, &mut room)).unwrap_or_default()
+        beside.map(|beside| beside.edits_of(document, (row.table, row.id_text), &mut room)).unwrap_or_default()
     };
     rows.iter().zip(moves).map(&mut of).collect()
+}
+
+/// What was written to a row since it came into a document.
+pub(super) fn edits_since(
+    document: &Automerge,
+    places: &mut Places,
+    table: &str,
+    id_text: &str,
+) -> Option<Vec<LateEdit>> {
+    let (_, map) = document.get(ROOT, table).ok()??;
+    let maps = RowReader { document, heads: None, actors: &mut Actors::default() }.maps(&map, id_text)?;
+    let arrival = document.hash_for_opid(maps.first()?)?;
+    let mut later = BTreeMap::from([(arrival, Beside::after(document, arrival))]);
+    let touched = touched_by(document, places, &later);
+    later.values_mut().for_each(|later| later.index(&touched));
+    Some(later[&arrival].edits_of(document, (table, id_text), &mut { BYTES }))
 }
 
 /// The rows that changes are about which are beside moves.
@@ -171,12 +224,23 @@ struct Concurrent {
 
 impl Beside {
     fn new(document: &Automerge, move_: automerge::ChangeHash) -> Self {
+        Self::of(document, move_, false)
+    }
+
+    /// Those that are made after it instead.
+    fn after(document: &Automerge, move_: automerge::ChangeHash) -> Self {
+        Self::of(document, move_, true)
+    }
+
+    fn of(document: &Automerge, move_: automerge::ChangeHash, is_after: bool) -> Self {
         let mut after = BTreeSet::from([move_]);
         let mut changes = Vec::new();
         for change in document.get_changes_meta(&[move_]) {
-            if change.deps.iter().any(|hash| after.contains(hash)) {
+            let follows_it = change.deps.iter().any(|hash| after.contains(hash));
+            if follows_it {
                 after.insert(change.hash);
-            } else if change.hash != move_ {
+            }
+            if follows_it == is_after && change.hash != move_ {
                 let again = change.message.as_deref().and_then(read_message).map(|(original, _)| original);
                 changes.push(Concurrent { hash: change.hash, follows: change.deps, time: change.timestamp, again });
             }
@@ -194,18 +258,23 @@ impl Beside {
     }
 
     /// What they have written to a row, as far as there is room for it.
-    fn edits_of(&self, document: &Automerge, row: &Leaving<'_>, room: &mut usize) -> Vec<LateEdit> {
+    fn edits_of(&self, document: &Automerge, (table, id_text): (&str, &str), room: &mut usize) -> Vec<LateEdit> {
         let read = |heads: &[automerge::ChangeHash]| {
-            let (_, map) = document.get_at(ROOT, row.table, heads).ok()??;
-            read_row_at(document, Some(heads), &map, row.id_text, &mut Actors::default())
+            let (_, map) = document.get_at(ROOT, table, heads).ok()??;
+            let mut actors = Actors::default();
+            let reader = RowReader { document, heads: Some(heads), actors: &mut actors };
+            let object = reader.maps(&map, id_text)?.swap_remove(0);
+            Some((object, read_row_at(document, Some(heads), &map, id_text, &mut actors)?))
         };
-        let about = self.about.get(&(row.table.into(), row.id_text.into()));
+        let about = self.about.get(&(table.into(), id_text.into()));
         let mut edits: Vec<LateEdit> = Vec::new();
         let mut known = BTreeMap::new();
         for change in about.into_iter().flatten().map(|&place| &self.changes[place]).take(EDITS) {
-            let (Some(before), Some(after)) = (read(&change.follows), read(&[change.hash])) else { continue };
-            if before.fields == after.fields {
-                continue; // it has deleted it, or moved it elsewhere
+            let (Some((object, before)), Some((next, after))) = (read(&change.follows), read(&[change.hash])) else {
+                continue;
+            };
+            if object != next || before.fields == after.fields {
+                continue; // it has brought it, or deleted it, or moved it elsewhere
             }
             let mut kinds = Kinds::default();
             kinds.add(&after);
@@ -214,11 +283,11 @@ impl Beside {
             let size = EDIT_BYTES + sizes.sum::<usize>();
             let Some(rest) = room.checked_sub(size) else { break };
             *room = rest;
-            let original = change.again.unwrap_or(change.hash.0);
+            let (original, is_again) = (change.again.unwrap_or(change.hash.0), change.again.is_some());
             known.insert(change.hash, edits.len());
-            let (change, time) = (change.hash.0, change.time);
+            let time = change.time;
             let (before, after) = (before.fields, after.fields);
-            edits.push(LateEdit { change, time, original, follows, before, after, kinds, size });
+            edits.push(LateEdit { is_again, is_known: false, time, original, follows, before, after, kinds, size });
         }
         edits
     }
@@ -260,146 +329,5 @@ impl Beside {
             }
         }
         last.difference(&above).copied().collect()
-    }
-}
-
-/// The late edits that were made again in a document, by whomever: of which rows and edits, and by which changes.
-pub(super) struct MadeAgain(BTreeMap<(String, ChangeHash), automerge::ChangeHash>);
-
-impl MadeAgain {
-    pub(super) fn of(document: &Automerge) -> Self {
-        let mut made = BTreeMap::new();
-        for change in document.get_changes_meta(&[]) {
-            let Some((original, id_text)) = change.message.as_deref().and_then(read_message) else { continue };
-            // Two devices that did not know all of each other may have made one in two ways: the same is taken for it.
-            let hash = made.entry((id_text.to_string(), original)).or_insert(change.hash);
-            *hash = (*hash).min(change.hash);
-        }
-        MadeAgain(made)
-    }
-}
-
-/// A row that has come into a document, and its late edits, which come after it.
-pub(super) struct Arrival<'a> {
-    document: DocumentId,
-    /// The row to which the document belongs.
-    root: Option<String>,
-    left: &'a LeftRow,
-    /// The change that has brought it.
-    arrival: automerge::ChangeHash,
-    /// What was made of its edits so far, in their order; nothing of one that changes nothing here.
-    made: Vec<Option<automerge::ChangeHash>>,
-}
-
-impl<'a> Arrival<'a> {
-    /// Of a row that is in a document; `None`, if it is not, or if it is another one that has the same id.
-    pub(super) fn find(
-        into: &Automerge,
-        document: DocumentId,
-        root: Option<String>,
-        left: &'a LeftRow,
-    ) -> Option<Self> {
-        let (_, table) = into.get(ROOT, &left.table).ok()??;
-        let mut actors = Actors::default();
-        let mut reader = RowReader { document: into, heads: None, actors: &mut actors };
-        let maps = reader.maps(&table, &left.id_text)?;
-        let origin = reader.entry(&maps, mark::ORIGIN);
-        let origin = origin.and_then(|(origin, _)| origin.as_str().map(str::to_string)).or_else(|| root.clone());
-        if origin.as_deref() != Some(&left.origin) {
-            return None;
-        }
-        let arrival = into.hash_for_opid(maps.first()?)?;
-        Some(Arrival { document, root, left, arrival, made: Vec::new() })
-    }
-
-    /// The next change that the document has not. It has to be put into it before the one after that is made.
-    pub(super) fn next(&mut self, into: &Automerge, again: &MadeAgain) -> Option<Vec<u8>> {
-        while let Some(edit) = self.left.edits.get(self.made.len()) {
-            // Whatever way it came: a row may go in circles.
-            let there = again.0.get(&(self.left.id_text.clone(), edit.original)).copied();
-            let is_own = into.get_change_meta_by_hash(&automerge::ChangeHash(edit.original)).is_some();
-            if there.is_some() || is_own {
-                self.made.push(there);
-                continue;
-            }
-            let (hash, chunk) = self.change(into, edit).unzip();
-            self.made.push(hash);
-            if chunk.is_some() {
-                return chunk;
-            }
-        }
-        None
-    }
-
-    fn change(&self, into: &Automerge, edit: &LateEdit) -> Option<(automerge::ChangeHash, Vec<u8>)> {
-        // Some of those that it follows may have come to nothing: then it follows what they follow.
-        let mut heads = Vec::new();
-        let mut next = edit.follows.clone();
-        while let Some(place) = next.pop() {
-            match self.made[place] {
-                Some(hash) => heads.push(hash),
-                None => next.extend(&self.left.edits[place].follows),
-            }
-        }
-        heads.sort_unstable();
-        heads.dedup();
-        if heads.is_empty() {
-            heads.push(self.arrival);
-        }
-        let mut actors = Actors::default();
-        let (_, table) = into.get_at(ROOT, &self.left.table, &heads).ok()??;
-        let row = read_row_at(into, Some(&heads), &table, &self.left.id_text, &mut actors)?;
-        let fields = self.fields(&row, edit);
-        if fields == row.fields {
-            return None;
-        }
-        let below = heads.iter().map(|head| into.get_change_meta_by_hash(head)).collect::<Option<Vec<_>>>()?;
-        let max_op = below.iter().map(|change| change.max_op).max()?;
-        let first_op = u32::try_from(max_op).ok()?.checked_add(1)?;
-        let dependencies: Vec<ChangeHash> = heads.iter().map(|head| head.0).collect();
-        let mut name = [b"holdfast late edit ", &self.document[..], &edit.change].concat();
-        name.extend(dependencies.iter().flatten());
-        name.extend_from_slice(self.left.id_text.as_bytes());
-        let author = actors.place(&sha256(&name)[..16]);
-        let mut kinds = edit.kinds.clone();
-        kinds.add(&row);
-        let names = Names::new();
-        let [before, after] = [&row.fields, &fields].map(|it| document::encode(&Value::Object(it.clone()), &names));
-        let mut stamps = row.stamps;
-        let mut encoder = ChangeEncoder::default();
-        let mut editor = Editor { encoder: &mut encoder, names: &names, kinds: &kinds, author, first_op };
-        let (before, after) = (Document::new(&before).object().ok()?, Document::new(&after).object().ok()?);
-        editor.update_row(&mut stamps, before, after, &[]).ok()?;
-        let message = message(&edit.original, &self.left.id_text);
-        let head = Head {
-            actors: actors.list(),
-            author,
-            sequence: 1,
-            first_op,
-            time: edit.time,
-            message: &message,
-            dependencies: &dependencies,
-        };
-        let change = encoder.finish(&head);
-        Some((automerge::ChangeHash(change.hash), change.bytes))
-    }
-
-    /// The fields of a row with what the edit has changed.
-    fn fields(&self, row: &MergedRow, edit: &LateEdit) -> FlatMap<String, Value> {
-        let mut fields = row.fields.clone();
-        let names: BTreeSet<&String> = edit.before.keys().chain(edit.after.keys()).collect();
-        for name in names {
-            let ours = row.fields.get(name);
-            // Where it lies is not for others to say.
-            if self.root.is_some() && ours.and_then(Value::as_str) == self.root.as_deref() {
-                continue;
-            }
-            let kind = edit.kinds.kind_of(name);
-            match brought(edit.before.get(name), edit.after.get(name), ours, kind) {
-                Some(value) => drop(fields.insert(name.clone(), value)),
-                None => drop(fields.remove(name)),
-            }
-        }
-        fields
     }
 }

@@ -3,10 +3,16 @@
 use super::Actors;
 use super::admission::{Gate, Limits, Refused, verified_save};
 use super::history::{HistoryEntry, RowHistory, row_at};
-use super::late::{Arrival, Leaving, LeftRow, MadeAgain, late_edits};
-use super::row::read_row;
+use super::late::{
+    Arrival, Leaving, LeftPlace, LeftRow, MadeAgain, edits_since, has_sent, late_edits, object_name, object_of,
+    operation_of,
+};
+use super::row::{RowReader, read_row};
 use super::touched::Places;
-use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, chunk_length, mark};
+use crate::crdt::{
+    ActorId, ChangeHash, DocumentId, DocumentState, Merge, OpId, TableMap, TouchedRow, chunk_length, mark, move_name,
+};
+use crate::document::{Names, encode_value};
 use crate::flat_map::FlatMap;
 use crate::value::Value;
 use automerge::sync::{Capability, ChunkList, Message, MessageVersion, State as SyncState, SyncDoc};
@@ -14,6 +20,7 @@ use automerge::{Automerge, Change, ObjId, ReadDoc};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
+mod moved;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
@@ -342,59 +349,6 @@ impl Loaded {
     /// The row that it says it belongs to.
     pub(crate) fn root(&self) -> Option<String> {
         root_text(&self.document)
-    }
-
-    /// Of rows that a merge is about and that have gone to other documents: what those have written to them here who did
-    /// not know that. With the row in whose document each is to be.
-    pub(super) fn late_edits(&mut self, merge: &Merge) -> Vec<(String, LeftRow)> {
-        let left = merge.rows.iter().filter_map(|touched| {
-            let row = touched.row.as_ref().filter(|_| crate::id::decode(&touched.id_text).is_some())?;
-            let (target, moved) = (row.moved_to.as_ref()?, row.stamps.moved.as_ref()?.id);
-            let origin = row.origin.as_ref().or(merge.root.as_ref())?;
-            // Nobody could tell whether a row that was made there has ever been here, as somebody says.
-            (origin != target).then_some((touched, target, origin, moved))
-        });
-        let left: Vec<_> = left.collect();
-        if left.is_empty() {
-            return Vec::new();
-        }
-        let actors = [self.saved.actors.list(), &merge.actors].concat();
-        let leaving: Vec<_> = left
-            .iter()
-            .map(|(touched, .., moved)| Leaving { table: &touched.table, id_text: &touched.id_text, moved: *moved })
-            .collect();
-        let edits = late_edits(&self.document, &mut self.places, &actors, &leaving);
-        let found = left.into_iter().zip(edits).filter(|(_, edits)| !edits.is_empty());
-        let rows = found.map(|((touched, target, origin, _), edits)| {
-            let (table, id_text) = (touched.table.clone(), touched.id_text.clone());
-            (target.clone(), LeftRow { table, id_text, origin: origin.clone(), edits })
-        });
-        rows.collect()
-    }
-
-    /// Makes late edits of rows again, as far as those have come into this document. Answers which have.
-    pub(super) fn bring(&mut self, id: DocumentId, rows: &[&LeftRow]) -> Result<Vec<bool>, Unreadable> {
-        let root = self.root();
-        let mut arrivals: Vec<_> =
-            rows.iter().map(|row| Arrival::find(&self.document, id, root.clone(), row)).collect();
-        let are_here: Vec<bool> = arrivals.iter().map(Option::is_some).collect();
-        if !are_here.contains(&true) {
-            return Ok(are_here);
-        }
-        let again = MadeAgain::of(&self.document);
-        loop {
-            // Those of different rows are put into the document together.
-            let next = arrivals.iter_mut().flatten().filter_map(|arrival| arrival.next(&self.document, &again));
-            let chunks: Vec<Vec<u8>> = next.collect();
-            if chunks.is_empty() {
-                return Ok(are_here);
-            }
-            self.pass(&chunks.concat());
-            let changes: Result<Vec<_>, _> = chunks.into_iter().map(Change::from_bytes).collect();
-            let changes = changes.map_err(unreadable)?;
-            self.document.apply_changes(changes.clone()).map_err(unreadable)?;
-            self.unsaved.extend(changes);
-        }
     }
 
     /// What it has beyond what was saved of it, and all rows of tables that are asked for; `None` if that is nothing.

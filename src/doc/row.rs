@@ -32,6 +32,7 @@ pub(super) fn read_row_at(
         creation_time: 0.0,
         origin: None,
         moved_to: None,
+        has_come: false,
         stamps: RowStamps {
             object: reader.actors.id(&maps[0])?,
             maps: others,
@@ -58,6 +59,7 @@ pub(super) fn read_row_at(
                 row.moved_to = value.as_str().map(str::to_string);
                 row.stamps.moved = Some(without_parts(stamp));
             }
+            mark::MOVED_FROM => row.has_come = true,
             mark::ORIGIN => row.origin = value.as_str().map(str::to_string),
             // No row can have a field of that name: it stays in the document.
             _ if check_name(&name, true).is_err() => {}
@@ -133,15 +135,24 @@ impl<'a> RowReader<'a> {
         self.shown(all, levels)
     }
 
-    /// The maps of a row: its own, and then others that were made for the same id, ascending.
+    /// The maps of a row: its own, and then others that were made for the same id, ascending. One that came from another
+    /// document counts alone: what was written to others is made again there.
     pub(super) fn maps(&self, table: &ObjId, id_text: &str) -> Option<Vec<ObjId>> {
         let is_map =
             |value: &automerge::Value<'_>| matches!(value, automerge::Value::Object(ObjType::Map | ObjType::Table));
         let all = self.all(table, id_text.into())?.into_iter().filter(|(value, _)| is_map(value));
         let mut maps: Vec<ObjId> = all.map(|(_, id)| id).collect();
         let own = maps.pop()?;
+        if !maps.is_empty() && self.all(&own, mark::MOVED_FROM.into()).is_some_and(|found| !found.is_empty()) {
+            maps.clear();
+        }
         maps.insert(0, own);
         Some(maps)
+    }
+
+    /// What says in another document that a row comes from there, if it does.
+    pub(super) fn moved_from(&mut self, maps: &[ObjId]) -> Option<String> {
+        self.entry(maps, mark::MOVED_FROM)?.0.as_str().map(str::to_string)
     }
 
     /// What is written to each name of maps that stand for one, the names ascending.

@@ -5,7 +5,7 @@ use crate::crdt::{FieldKind, FieldKinds, IS_BUILT_IN};
 use crate::error::Result;
 use crate::flat_map::FlatMap;
 use crate::schema::definition::{TableDefinition, invalid, text};
-use crate::schema::validator::Validator;
+use crate::schema::validator::{Field, Validator};
 use crate::value::Value;
 use std::rc::Rc;
 
@@ -49,6 +49,31 @@ impl FieldKinds for Placement {
 }
 
 const WORDS: &str = "the placement of a table is `root()`, `within(\"field\")`, `workspace()` or `local()`";
+
+/// What is merged by letters has to be a string, and what is added to a number, in some documents at least.
+fn check_kind(table: &str, validator: &Validator, field: &str, kind: FieldKind) -> Result<()> {
+    fn may_be(validator: &Validator, kind: FieldKind) -> bool {
+        match validator {
+            Validator::Any => true,
+            Validator::String | Validator::Literal(Value::String(_)) => kind == FieldKind::Text,
+            Validator::Float64 | Validator::Literal(Value::Float64(_)) => kind == FieldKind::Counter,
+            Validator::Union(members) => members.iter().any(|member| may_be(member, kind)),
+            _ => false,
+        }
+    }
+    let shapes = validator.objects();
+    let is_it = |known: &Field| known.name == field && may_be(&known.validator, kind);
+    if shapes.is_empty() || shapes.iter().any(|fields| fields.iter().any(is_it)) {
+        return Ok(());
+    }
+    let (kind, wanted) = match kind {
+        FieldKind::Text => ("text", "a string"),
+        FieldKind::Counter => ("counter", "a number (`v.number()`)"),
+    };
+    Err(invalid(format!(
+        "`sync.{table}`: \"{field}\" is `{kind}()`, and the schema has no such field that is {wanted}."
+    )))
+}
 
 /// Reads the key `sync` of a schema: an object from names of tables to `{ home, field?, kinds? }`.
 pub(super) fn read_placements(value: Option<&Value>, tables: &mut FlatMap<String, TableDefinition>) -> Result<()> {
@@ -114,6 +139,7 @@ fn read_placement(name: &str, given: &Value, validator: &Validator) -> Result<Pl
                     "`sync.{name}`: \"{field}\" says where documents lie and can't be merged."
                 )));
             }
+            check_kind(name, validator, field, kind)?;
             kinds.insert(field.clone(), kind);
         }
     }

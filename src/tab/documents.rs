@@ -5,7 +5,9 @@ use super::synced::{Before, DocumentNews, home};
 use super::transaction::{Obstacle, Row, find_row};
 use super::{Tab, TransactionId};
 use crate::bytes::{Bytes, Reader};
-use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Item, Parts, RowStamps, Stamp, StoredRow, Why};
+use crate::crdt::{
+    ActorId, ChangeHash, DocumentId, DocumentState, Item, Parts, RowStamps, Stamp, StoredRow, Why, is_duplicate,
+};
 use crate::document::{self, Document, Names, Purpose};
 use crate::error::{Code, Error};
 use crate::id;
@@ -28,6 +30,16 @@ pub(crate) struct StoredDocument {
     pub(crate) chunks: Vec<u8>,
     pub(crate) actors: Vec<ActorId>,
     pub(crate) heads: Vec<ChangeHash>,
+}
+
+/// A row that somebody has moved to a document in vain: others have moved it elsewhere at the same time, and there it is.
+pub(crate) struct RowBeside {
+    /// The document that has it beside the one that counts.
+    pub(crate) id: DocumentId,
+    pub(crate) table: String,
+    pub(crate) id_text: String,
+    /// The row in whose document it is shown.
+    pub(crate) target: String,
 }
 
 /// A row of which people should hear.
@@ -77,6 +89,57 @@ impl Tab {
     /// Whether of a row that is kept and not shown something else was saved since this was asked last.
     pub(crate) fn take_hidden_news(&mut self) -> bool {
         self.documents.news.take_hidden()
+    }
+
+    /// The rows that were moved in vain, of which something was saved since this was asked last; of all that there are, if
+    /// nobody has asked before.
+    pub(crate) fn rows_beside(&mut self, are_all: bool) -> Result<Vec<RowBeside>, Obstacle> {
+        let keys = match are_all {
+            true => self.duplicates()?,
+            false => self.documents.news.take_beside(),
+        };
+        let mut found = Vec::new();
+        for key in &keys {
+            match self.row_beside(key) {
+                Ok(row) => found.extend(row),
+                Err(obstacle) => {
+                    if !are_all {
+                        self.documents.news.put_beside(keys);
+                    }
+                    return Err(obstacle);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The keys of copies that are kept beside the one that counts.
+    fn duplicates(&mut self) -> Result<Vec<Bytes>, Obstacle> {
+        let noted = self.crdt_entries(keyspace::NOTED_PREFIX, TableId(0))?;
+        let judged = noted.into_iter().filter(|(_, judged_by)| !judged_by.is_empty());
+        Ok(judged.filter_map(|(key, _)| keyspace::stored_key(&key).map(Bytes::new)).collect())
+    }
+
+    fn row_beside(&mut self, key: &[u8]) -> Result<Option<RowBeside>, Obstacle> {
+        let schema = self.committed.schema.clone();
+        let (Some(Kind::Remains(table)), Some(row), Some(root)) =
+            (keyspace::kind(key), key.get(..21).and_then(keyspace::id_of), keyspace::remains_root(key))
+        else {
+            return Ok(None);
+        };
+        let is_duplicate = self.crdt_entry(key, table)?.is_some_and(|stored| is_duplicate(&stored));
+        let own = self.crdt_entry(&keyspace::stamps_key(table, &row), table)?;
+        let counts = own.and_then(|own| StoredRow::decode(&own).ok()).is_some_and(|own| own.has_duplicates);
+        let (Some(definition), true) = (schema.table_by_id(table), is_duplicate && counts) else { return Ok(None) };
+        let state = self.crdt_entry(&root.state_key(), root.table)?;
+        let Some(state) = state.and_then(|state| DocumentState::decode(&state).ok()) else { return Ok(None) };
+        let Some(target) = self.root_of(table, row)? else { return Ok(None) };
+        Ok(Some(RowBeside {
+            id: state.id,
+            table: definition.name.clone(),
+            id_text: id::encode(definition.number, &row),
+            target: text_of(&schema, target),
+        }))
     }
 
     /// The documents that are here.

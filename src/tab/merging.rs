@@ -272,6 +272,8 @@ impl Tab {
         copies.extend(incoming.and_then(|(_, copy)| copy));
         let said: Vec<crdt::Copy> = copies.iter().map(|copy| copy.said).collect();
         let chosen = crdt::chosen(&said, incumbent);
+        let is_kin = |place: usize, other: usize| place != other && said[place].origin() == said[other].origin();
+        let is_double = |place: usize| (0..said.len()).any(|other| is_kin(place, other) && !said[other].is_gone());
 
         // What no document has stays.
         let mut after = apart.clone().filter(|_| chosen.is_none());
@@ -279,19 +281,19 @@ impl Tab {
         let mut creation_time = known_time.unwrap_or_default();
         for (place, mut copy) in copies.into_iter().enumerate() {
             let root = copy.said.root;
-            if Some(place) != chosen {
+            let Some(chosen) = chosen.filter(|chosen| chosen.place == place) else {
                 let key = keyspace::remains_key(table.id, &row, &root);
-                let why = if copy.said.is_gone { Why::Deleted } else { Why::Duplicate };
+                let why = if copy.said.is_gone() { Why::Deleted } else { Why::Duplicate };
                 let (stored, _) = copy.store(schema, table, row, Some(why));
                 next.push((key, Bytes::new(stored.encode())));
                 continue;
-            }
+            };
             copy.creation_time = known_time.unwrap_or(copy.creation_time);
             creation_time = copy.creation_time;
-            let why = copy.said.is_gone.then_some(Why::Deleted);
+            let why = (!chosen.is_shown).then_some(Why::Deleted);
             let beside = apart.as_ref().map(|_| copy.beside(schema, table));
             // Where it has gone may not be read yet: what is shown goes after it.
-            let has_left = copy.whole.stamps.moved.is_some();
+            let has_left = !chosen.is_shown && copy.said.has_left;
             let (mut stored, mut document) = copy.store(schema, table, row, why);
             let said = document.as_ref().or(stored.hidden.as_ref().map(|hidden| &hidden.document));
             if let Some(apart) = apart.as_ref().filter(|apart| has_left || said != Some(apart))
@@ -299,6 +301,7 @@ impl Tab {
             {
                 (stored, document) = (beside, Some(apart.clone()));
             }
+            stored.has_duplicates = is_double(place);
             next.push((own_key.clone(), Bytes::new(stored.encode())));
             after = document;
         }
@@ -404,9 +407,13 @@ impl Copy {
     fn of(schema: &Schema, root: Root, merged: &MergedRow) -> Self {
         let target = |text: &Option<String>| root_of(schema, text.as_deref()).ok();
         let marks = Marks { origin: target(&merged.origin), moved_to: target(&merged.moved_to) };
-        let is_gone = merged.stamps.deleted.is_some() || merged.stamps.moved.is_some();
         let whole = WholeRow { fields: merged.fields.clone(), stamps: merged.stamps.clone() };
-        Copy { said: crdt::Copy { root, marks, is_gone }, creation_time: merged.creation_time, whole }
+        Copy::new(root, marks, merged.creation_time, whole)
+    }
+
+    fn new(root: Root, marks: Marks, creation_time: f64, whole: WholeRow) -> Self {
+        let (is_deleted, has_left) = (whole.stamps.deleted.is_some(), whole.stamps.moved.is_some());
+        Copy { said: crdt::Copy { root, marks, is_deleted, has_left }, creation_time, whole }
     }
 
     /// As it is stored. One that is shown has its fields in the row.
@@ -418,7 +425,7 @@ impl Copy {
         bytes: &Bytes,
         shown: Option<&Row>,
     ) -> Option<Self> {
-        let StoredRow { hidden, marks, rest, stamps } = StoredRow::decode(bytes).ok()?;
+        let StoredRow { hidden, marks, rest, stamps, .. } = StoredRow::decode(bytes).ok()?;
         let (root, creation_time, document) = match hidden {
             Some(hidden) => (root.unwrap_or(hidden.root), hidden.creation_time, hidden.document),
             None => {
@@ -428,8 +435,7 @@ impl Copy {
             }
         };
         let whole = WholeRow::join(&document, &schema.names, &stamps, rest.as_ref()).ok()?;
-        let is_gone = whole.stamps.deleted.is_some() || whole.stamps.moved.is_some();
-        Some(Copy { said: crdt::Copy { root, marks, is_gone }, creation_time, whole })
+        Some(Copy::new(root, marks, creation_time, whole))
     }
 
     /// What is stored of it while this device shows another row of its id, which is to be written over it.
@@ -443,7 +449,7 @@ impl Copy {
         });
         let (document, stamps) = (known.document(&schema.names), Bytes::new(known.stamps.encode()));
         let hidden = HiddenRow { why: Why::Deleted, root: *root, creation_time: *creation_time, document };
-        StoredRow { hidden: Some(hidden), marks: *marks, rest, stamps }
+        StoredRow { hidden: Some(hidden), marks: *marks, has_duplicates: false, rest, stamps }
     }
 
     /// What is stored of it, and what readers see, if it is shown.
@@ -458,7 +464,7 @@ impl Copy {
         let stamps = Bytes::new(whole.stamps.encode());
         let hidden = why.map(|why| HiddenRow { why, root, creation_time, document: document.clone() });
         let shown = hidden.is_none().then_some(document);
-        (StoredRow { hidden, marks, rest, stamps }, shown)
+        (StoredRow { hidden, marks, has_duplicates: false, rest, stamps }, shown)
     }
 }
 

@@ -67,10 +67,10 @@ impl Bases {
         Bases { row: Base::Stored(row), remains }
     }
 
-    /// In which document a row lies that is not shown as that has it.
-    fn hidden_in(&self) -> Option<Root> {
+    /// What is stored of the row.
+    fn stored_row(&self) -> Option<StoredRow> {
         let (Base::Stored(stored) | Base::Unsaved(stored)) = &self.row;
-        Some(StoredRow::decode(stored.as_ref()?).ok()?.hidden?.root)
+        StoredRow::decode(stored.as_ref()?).ok()
     }
 
     /// Whether others may have written something else to some of a row's fields, which its document shows.
@@ -81,6 +81,9 @@ impl Bases {
             Base::Stored(stored) => stored,
         };
         let Some(stored) = stored.as_ref().and_then(|stored| StoredRow::decode(stored).ok()) else { return false };
+        if stored.has_duplicates {
+            return true;
+        }
         let Ok(stamps) = RowStamps::decode(&stored.stamps, document) else { return false };
         let mut named = document.fields(names).zip(&stamps.fields);
         named.any(|(field, stamp)| {
@@ -334,7 +337,8 @@ impl Tab {
             Some(changed) => changed.bases.clone(),
             None => Bases { row: read(self, &keyspace::stamps_key(table.id, &row))?, remains: Vec::new() },
         };
-        let hidden_in = bases.hidden_in();
+        let stored = bases.stored_row();
+        let hidden_in = stored.as_ref().and_then(|stored| Some(stored.hidden.as_ref()?.root));
         if let Some(root) = hidden_in {
             let found = self.load_document(root);
             found.map_err(|error| self.obstacle(error, generation, table.id))?;
@@ -343,6 +347,20 @@ impl Tab {
         if let Some(root) = after.filter(|root| is_move && bases.remains.iter().all(|(known, _)| known != root)) {
             let base = read(self, &keyspace::remains_key(table.id, &row, &root))?;
             bases.remains.push((root, base));
+        }
+        if stored.is_some_and(|stored| stored.has_duplicates) {
+            // Whoever says where it lies, or deletes it, says so of all of them.
+            for (key, _) in self.crdt_entries(&keyspace::remains_prefix(table.id, &row), table.id)? {
+                let Some(root) = keyspace::remains_root(&key) else { continue };
+                if bases.remains.iter().all(|(known, _)| *known != root) {
+                    let found = self.load_document(root);
+                    found.map_err(|error| self.obstacle(error, generation, table.id))?;
+                    bases.remains.push((
+                        root,
+                        self.base_of(&key, is_unsaved).map_err(|error| self.obstacle(error, generation, table.id))?,
+                    ));
+                }
+            }
         }
         Ok(bases)
     }

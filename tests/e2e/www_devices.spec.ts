@@ -166,6 +166,36 @@ test("a task that both move at once is in one project, and a problem says what t
   await expect(page.getByText("1 conflict")).toHaveCount(0);
 });
 
+test("a task that one moves and takes back while the other one moves it is still there, and can be kept there", async ({
+  newTab,
+}) => {
+  const page = await opened(newTab);
+  const [laptop, phone] = [laptopOf(page), phoneOf(page)];
+  const title = "Borrow a tent";
+  await connect(page, false);
+  await laptop.getByLabel(`Project of ${title}`).selectOption("New kitchen");
+  await expect(titles(laptop)).toHaveText(samples.filter((sample) => sample !== title));
+  await laptop.getByRole("button", { name: "Undo" }).click();
+  await expect(titles(laptop)).toHaveText(samples);
+  await phone.getByLabel(`Project of ${title}`).selectOption("New kitchen");
+  await expect(titles(phone)).toHaveText(samples.filter((sample) => sample !== title));
+  await connect(page, true);
+  await met(page);
+  const isHere = (await titles(laptop).allTextContents()).includes(title);
+  for (const device of [laptop, phone]) {
+    if (!isHere) await device.getByRole("button", { name: "New kitchen" }).click();
+    await expect(task(device, title)).toBeVisible();
+  }
+  // Whoever is asked where it belongs may say that it belongs there.
+  const conflict = laptop.getByRole("button", { name: `Conflict in ${title}` });
+  if ((await conflict.count()) > 0) {
+    await conflict.click();
+    await page.getByRole("button", { name: "Keep what is shown" }).click();
+  }
+  for (const text of ["1 problem", "1 conflict"]) await expect(page.getByText(text)).toHaveCount(0);
+  await expect(task(phone, title)).toBeVisible();
+});
+
 test("history tells who has changed what, and leads back", async ({ newTab }) => {
   const page = await opened(newTab);
   const [laptop, phone] = [laptopOf(page), phoneOf(page)];

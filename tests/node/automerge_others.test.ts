@@ -198,6 +198,7 @@ test("of a change that comes without those that it follows, the database asks fo
       if (frame.type === "sync") needs.push(Automerge.decodeSyncMessage(frame.message).need);
     },
     restart: () => assert.fail("it has begun anew"),
+    lose: () => assert.fail("nobody is there any more"),
     status: () => {},
     idle: () => {},
   });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { defineSchema, defineTable, openDatabase, v } from "../../ts/index.js";
 import type { Frame } from "../../ts/sync/frames.js";
-import { linkInMemory, local, root, within } from "../../ts/sync/index.js";
+import { counter, linkInMemory, local, root, text, within } from "../../ts/sync/index.js";
 import { met, until } from "../fixtures/sync.js";
 
 const schema = defineSchema({
@@ -28,6 +28,7 @@ function stranger(db: Awaited<ReturnType<typeof device>>) {
     device: "stranger",
     send: (frame) => heard.push(frame),
     restart: () => undefined,
+    lose: () => undefined,
     status: () => undefined,
     idle: () => undefined,
   });
@@ -123,4 +124,146 @@ test("a database that is closed or destroyed in the middle ends its side only", 
   await three.destroy();
   await one.patch(project, { name: "q" });
   assert.equal((await one.get(project))!.name, "q");
+});
+
+test("what repeats itself syncs, however little space it takes", async (t) => {
+  const repeating = defineSchema({
+    notes: defineTable({ text: v.string(), bytes: v.bytes(), count: v.number() }),
+  });
+  const placed = { notes: root({ text: text(), count: counter() }) };
+  const [one, two] = await Promise.all(
+    [freshName(), freshName()].map((name) => openDatabase({ name, schema: repeating, sync: placed })),
+  );
+  t.after(() => Promise.all([one!.close(), two!.close()]));
+  const note = await one!.insert("notes", {
+    text: " ".repeat(200_000),
+    bytes: new ArrayBuffer(300_000),
+    count: 0,
+  });
+  const other = await one!.insert("notes", { text: "y".repeat(100_000), bytes: new ArrayBuffer(0), count: 0 });
+  // Columns of equal changes are a few bytes.
+  const counted = await one!.insert("notes", { text: "", bytes: new ArrayBuffer(0), count: 0 });
+  const increments = Array.from({ length: 7_000 }, () => one!.mutate((ctx) => ctx.db.increment(counted, "count")));
+  await Promise.all(increments);
+  linkInMemory(one!, two!);
+  await until("it has come", async () => (await two!.get(counted))?.count === 7_000);
+  for (const id of [note, other]) assert.deepEqual(await two!.get(id), await one!.get(id));
+  assert.deepEqual(await two!.problems().current(), []);
+});
+
+test("what an app throws when it is called back harms nobody else", async (t) => {
+  const [one, two] = [await device(t), await device(t)];
+  const reported: unknown[] = [];
+  const before = globalThis.reportError;
+  globalThis.reportError = (error: unknown) => void reported.push(error);
+  t.after(() => void (globalThis.reportError = before));
+  const link = linkInMemory(one, two);
+  link.subscribe(() => {
+    throw new Error("in the app");
+  });
+  const project = await one.insert("projects", { name: "p" });
+  await met(link);
+  await until("it has come", async () => (await two.get(project)) !== null);
+  link.disconnect();
+  link.connect();
+  await met(link);
+  assert.ok(reported.length > 0);
+  assert.throws(() => link.subscribe(null as never), { code: "InvalidArgument" });
+  assert.throws(() => one.undoManager().subscribe(null as never), { code: "InvalidArgument" });
+});
+
+test("a device whose messages end the worker is not heard again of that document, and others go on", async (t) => {
+  const [one, two] = [await device(t), await device(t)];
+  const link = linkInMemory(one, two);
+  const project = await one.insert("projects", { name: "p" });
+  await met(link);
+  const ended: string[] = [];
+  // Whatever may once be found to end the worker: it is given something that it can't even be called with.
+  let end: ReturnType<typeof one.sync.attach> | undefined;
+  const connect = () => {
+    end = one.sync.attach({
+      device: "poisoner",
+      send: (frame) => {
+        if (frame.type === "sync") end!.receive({ ...frame, message: null as never });
+      },
+      restart: () => {
+        ended.push("restart");
+        end!.end();
+        queueMicrotask(connect);
+      },
+      lose: () => void ended.push("lose"),
+      status: () => undefined,
+      idle: () => undefined,
+    });
+  };
+  connect();
+  await until("the worker has failed", () => ended.length > 0);
+  await two.patch(project, { name: "after" });
+  await until("others go on", async () => (await one.get(project))!.name === "after" && link.isSynced);
+  assert.deepEqual(ended, ["restart"]);
+  assert.ok((await one.problems().current()).some(({ kind }) => kind === "refused"));
+  end!.end();
+});
+
+test("a worker that always fails leaves links that say so, and a database that goes on", async (t) => {
+  const [one, two] = [await device(t), await device(t)];
+  const link = linkInMemory(one, two);
+  const project = await one.insert("projects", { name: "p" });
+  await met(link);
+  for (let n = 0; n < 8 && link.isConnected; n += 1) {
+    const end = one.sync.attach({
+      device: `poisoner ${n}`,
+      send: () => undefined,
+      restart: () => undefined,
+      lose: () => undefined,
+      status: () => undefined,
+      idle: () => undefined,
+    });
+    end.receive({ type: "sync", id: new Uint8Array(16).fill(n), message: null as never });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    end.end();
+  }
+  await until("nobody is connected", () => !link.isConnected);
+  await one.patch(project, { name: "alone" });
+  assert.equal((await one.get(project))!.name, "alone");
+});
+
+test("a database that is closed is told of, and asked nothing", async (t) => {
+  const [one, two] = [await device(t), await device(t)];
+  const project = await one.insert("projects", { name: "p" });
+  const link = linkInMemory(one, two);
+  await met(link);
+  const entry = (await one.history(project))[0]!;
+  const undo = one.undoManager();
+  await undo.ready;
+  const closed = { code: "DatabaseClosed" };
+  const asked = [one.history(project), one.revert(project, entry)];
+  const outcomes = Promise.allSettled(asked);
+  await one.close();
+  for (const outcome of await outcomes) {
+    if (outcome.status === "rejected") assert.equal((outcome.reason as { code: string }).code, "DatabaseClosed");
+    else assert.notDeepEqual(outcome.value, [], "it has a history");
+  }
+  assert.throws(() => linkInMemory(one, two), closed);
+  await assert.rejects(undo.undo(), closed);
+  await assert.rejects(undo.redo(), closed);
+  assert.deepEqual([link.isConnected, link.isSynced], [false, false]);
+});
+
+test("what is added is a whole number", async (t) => {
+  const schema = defineSchema({ votes: defineTable({ n: v.number(), text: v.string() }) });
+  const db = await openDatabase({ name: freshName(), schema, sync: { votes: root({ n: counter() }) } });
+  t.after(() => db.close());
+  const id = await db.insert("votes", { n: 1, text: "x" });
+  for (const by of [NaN, Infinity, 0.5, 1e300, "1", null]) {
+    const added = db.mutate((ctx) => ctx.db.increment(id, "n", by as number));
+    await assert.rejects(added, { code: "InvalidArgument", message: /whole numbers to "n"/ });
+  }
+  await assert.rejects(
+    db.mutate((ctx) => ctx.db.increment(id, "text")),
+    { message: /"text" is no number/ },
+  );
+  const spliced = db.mutate((ctx) => ctx.db.splice(id, "text", 0, 0, 5 as never));
+  await assert.rejects(spliced, { code: "InvalidArgument", message: /inserts a string into "text". Received 5/ });
+  assert.equal((await db.get(id))!.n, 1);
 });

@@ -367,3 +367,25 @@ test("three ways", () => {
   assert.equal(uncounted(undefined, 6, 6), undefined);
   assert.equal(uncounted(undefined, 6, 7), GONE);
 });
+
+test("taking back from within a mutation that runs again ends, and limits are those of whoever wants most", async (t) => {
+  const db = await device(t);
+  const id = await db.insert("projects", { name: "p" });
+  const undo = db.undoManager({ limit: 1, name: "x" });
+  await undo.ready;
+  await db.patch(id, { name: "q" });
+  let runs = 0;
+  await db.mutate(async (ctx) => {
+    runs += 1;
+    const { name } = (await ctx.db.get(id))!;
+    await ctx.db.patch(id, { name: `${name}!` });
+    if (runs < 3) await undo.undo();
+  });
+  assert.ok(runs > 1, "it was in its own way");
+  assert.equal((await db.get(id))!.name.at(-1), "!");
+  const same = db.undoManager({ limit: 3, name: "x", scope: [] });
+  assert.equal(same, undo);
+  for (const name of ["a", "b", "c"]) await db.patch(id, { name });
+  assert.deepEqual([await undo.undo(), await undo.undo(), await undo.undo()], [true, true, true]);
+  assert.equal(db.undoManager({ scope: ["projects", "projects"] }), db.undoManager({ scope: "projects" }));
+});

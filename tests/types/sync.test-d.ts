@@ -4,6 +4,7 @@ import { livePages } from "../../ts/pages.js";
 import { HoldfastProvider, useDatabase } from "../../ts/react/index.js";
 import {
   type Conflict,
+  counter,
   type DatabaseSync,
   type HistoryEntry,
   linkInMemory,
@@ -12,6 +13,7 @@ import {
   type Problem,
   root,
   type SyncedDatabase,
+  text,
   type UndoManager,
   within,
 } from "../../ts/sync/index.js";
@@ -21,7 +23,12 @@ import { assertType, type IsExact } from "./helpers.js";
 
 const schema = defineSchema({
   projects: defineTable({ name: v.string() }),
-  tasks: defineTable({ projectId: v.id("projects"), title: v.string(), notes: v.optional(v.string()) }),
+  tasks: defineTable({
+    projectId: v.id("projects"),
+    title: v.string(),
+    notes: v.optional(v.string()),
+    votes: v.optional(v.number()),
+  }),
   shapes: defineTable(
     v.union(v.object({ kind: v.literal("dot") }), v.object({ kind: v.literal("line"), length: v.number() })),
   ),
@@ -50,6 +57,19 @@ export async function opened(): Promise<void> {
   await openDatabase({ name: "synced", schema, sync: { ...sync, tasks: within("title") } });
   // @ts-expect-error: a misspelt option
   await openDatabase({ name: "synced", schema, sync, durabilty: "strict" });
+
+  const kinds = { notes: text(), title: text() };
+  await openDatabase({
+    name: "kinds",
+    schema,
+    sync: { ...sync, tasks: within("projectId", { ...kinds, votes: counter() }) },
+  });
+  // @ts-expect-error: a text that is a number
+  await openDatabase({ name: "kinds", schema, sync: { ...sync, tasks: within("projectId", { votes: text() }) } });
+  // @ts-expect-error: a counter that is a string
+  await openDatabase({ name: "kinds", schema, sync: { projects: root({ name: counter() }) } });
+  // @ts-expect-error: a field that is not there
+  await openDatabase({ name: "kinds", schema, sync: { projects: root({ title: text() }) } });
 
   // Whatever takes a database takes one with synced tables.
   const database: Database<Model> = synced;

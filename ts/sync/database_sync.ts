@@ -58,6 +58,16 @@ export class DatabaseSync {
     if (typeof timer === "object") (timer as { unref(): void }).unref();
   }
 
+  /** @internal Whether the database is closed. */
+  get isOver(): boolean {
+    return this.#bridge.isOver;
+  }
+
+  /** @internal Throws if it is. */
+  requireOpen(): void {
+    if (this.isOver) throw this.#bridge.ended;
+  }
+
   /**
    * Settles when rows of tables that have become synced have their documents, and those of others have none. Where documents
    * have rows of such a table already, the docs worker reads them first.

@@ -2,7 +2,7 @@
  * The binary with automerge in it. The only importer of what wasm-bindgen has made of it.
  */
 import { Docs, initSync, onTrap, restart } from "../../pkg/holdfast_docs.js";
-import { compiledOrInlined } from "../compile.js";
+import { compiledOrInlined, type Inlined } from "../compile.js";
 import type { HubCall, HubOutput } from "./frames.js";
 
 /** A hub of documents. What it does throws when it has failed: then there is none any more. */
@@ -17,9 +17,9 @@ let loading: Promise<void> | undefined;
 /** Whether the instance has failed: the next one to come makes another. */
 let hasFallen = false;
 
-/** Loads the binary and makes a hub. */
-export async function loadDocs(): Promise<RunningDocs> {
-  loading ??= load().catch((error: unknown) => {
+/** Loads the binary, or what stands in for it, and makes a hub. */
+export async function loadDocs(inlined: Inlined): Promise<RunningDocs> {
+  loading ??= load(inlined).catch((error: unknown) => {
     loading = undefined;
     throw error;
   });
@@ -41,14 +41,8 @@ export async function loadDocs(): Promise<RunningDocs> {
   };
 }
 
-async function load(): Promise<void> {
-  const place = new URL("./holdfast_docs_bg.wasm", import.meta.url);
-  const module = await compiledOrInlined(place, async () => {
-    // In two, since bundlers warn of large scripts.
-    const first = await import("../../pkg/holdfast_docs_inlined_1.js");
-    const second = await import("../../pkg/holdfast_docs_inlined_2.js");
-    return { default: first.default + second.default };
-  });
+async function load(inlined: Inlined): Promise<void> {
+  const module = await compiledOrInlined(new URL("./holdfast_docs_bg.wasm", import.meta.url), inlined);
   initSync({ module });
   onTrap((cause) => {
     hasFallen = true;

@@ -21,6 +21,8 @@ export interface Peer {
   send(frame: Frame): void;
   /** All that was said is void: the connection has to be made anew. */
   restart(): void;
+  /** Nobody is there any more to talk with: the worker fails of whatever it is told. */
+  lose(): void;
   /** Something of what it sends can't be taken in. */
   setAside(id: Uint8Array, reason: string): void;
   /** How documents stand has changed. */
@@ -111,9 +113,10 @@ export class SyncedDocuments implements DocumentFollower {
     if (this.#hub === undefined) this.#begin();
     // Until the documents that there are were looked at.
     await this.#work;
-    const hub = this.#hub;
+    if (this.#isOver || this.#bridge.isOver) throw this.#bridge.ended;
+    if (this.#hub === undefined) throw fallen("it can't be begun");
     const known = [...this.#roots.values()].find((known) => keyOf(known.root) === keyOf(root));
-    if (known === undefined || hub === undefined) return "null";
+    if (known === undefined) return "null";
     const number = this.#nextQuestion++;
     const { id } = known;
     const call: HubCall =
@@ -235,7 +238,7 @@ export class SyncedDocuments implements DocumentFollower {
     const early = this.#early.get(number);
     if (early !== undefined) return void early.push(frame);
     if (frame.type === "documents") return this.#tell(["receivedDocuments", number, [...frame.ids]]);
-    if (this.#refused.has(`${number} ${keyOf(frame.id)}`)) return;
+    if (this.#refused.has(this.#nameOf(number, frame.id))) return;
     this.#tell(["receivedSync", number, frame.id, frame.message]);
   }
 
@@ -293,8 +296,7 @@ export class SyncedDocuments implements DocumentFollower {
     hub.end();
     this.#hub = undefined;
     this.#rest();
-    const message = `The docs worker has failed (${reason}). What is saved is safe; it begins anew.`;
-    const fault = new HoldfastError("EngineFault", message, { retryable: true });
+    const fault = fallen(reason);
     this.#endQuestions(fault);
     this.#bridge.tell(fault);
     if (call?.[0] === "receivedSync") {
@@ -308,14 +310,22 @@ export class SyncedDocuments implements DocumentFollower {
     }
     const now = Date.now();
     this.#falls = [...this.#falls.filter((time) => now - time < FALLS_WITHIN_MS), now];
-    // Whoever connects next tries again.
-    if (this.#falls.length > FALLS) return;
+    if (this.#falls.length > FALLS) {
+      // Whoever connects next tries again.
+      for (const peer of [...this.#peers.values()]) peer.lose();
+      return;
+    }
     this.#begin();
     for (const peer of [...this.#peers.values()]) peer.restart();
   }
 
+  /** What a device says of a document, however often it connects. */
+  #nameOf(number: number, id: Uint8Array): string {
+    return `${this.#peers.get(number)?.device} ${keyOf(id)}`;
+  }
+
   #refuse(number: number, id: Uint8Array, reason: string): void {
-    this.#refused.add(`${number} ${keyOf(id)}`);
+    this.#refused.add(this.#nameOf(number, id));
     this.#peers.get(number)?.setAside(id, `the docs worker has failed of it: ${reason}`);
   }
 
@@ -330,6 +340,7 @@ export class SyncedDocuments implements DocumentFollower {
       this.#know(hub, root, id, rootId, isShared);
       if (missing.length > 0) this.#tell(["takeTables", id, missing], hub);
     }
+    await this.#tellBeside(hub, true);
     if (!this.#isTaking && documents.some(([, , , , missing]) => missing.length > 0)) this.#atRest.push(this.#taken);
   }
 
@@ -343,7 +354,8 @@ export class SyncedDocuments implements DocumentFollower {
   /** Passes on what was saved. Called by the engine, in order with the ends of mutations. */
   takeNews(): void {
     const hub = this.#hub;
-    if (this.#engine.hiddenNews()) this.#hiddenChanged();
+    const hasHidden = this.#engine.hiddenNews();
+    if (hasHidden) this.#hiddenChanged();
     if (hub === undefined) return this.#noteLength(this.#engine.skipDocumentNews());
     const news = this.#engine.documentNews() as
       [Uint8Array, Uint8Array, string, boolean, Uint8Array, Uint8Array[]][] | null;
@@ -356,6 +368,18 @@ export class SyncedDocuments implements DocumentFollower {
       this.#know(hub, root, id, rootId, isShared);
       this.#tell(["saved", id, changes, actors], hub);
     }
+    if (hasHidden) this.#later(hub, () => this.#tellBeside(hub, false));
+  }
+
+  /** Tells of rows that were moved to other documents in vain: what was written to them there is to be where they are. */
+  async #tellBeside(hub: HubPort, areAll: boolean): Promise<void> {
+    const rows = (await askEngine(this.#bridge, (engine) => engine.rowsBeside(areAll))) as [
+      id: Uint8Array,
+      table: string,
+      row: string,
+      target: string,
+    ][];
+    for (const row of rows) this.#tell(["beside", ...row], hub);
   }
 
   #noteLength(bytes: number): void {
@@ -481,6 +505,11 @@ export class SyncedDocuments implements DocumentFollower {
       }
     }
   }
+}
+
+function fallen(reason: string): HoldfastError {
+  const message = `The docs worker has failed (${reason}). What is saved is safe; it begins anew.`;
+  return new HoldfastError("EngineFault", message, { retryable: true });
 }
 
 // Nobody wants to take them back.

@@ -3,6 +3,7 @@
  */
 import type { HubCall, HubOutput } from "./frames.js";
 import { loadDocs, type RunningDocs } from "./docs.js";
+import { inlinedDocs } from "./inlined_docs.js";
 
 /** Who hears what a hub has to say. */
 export interface HubListener {
@@ -27,8 +28,17 @@ export function beginHub(listener: HubListener): HubPort {
   return typeof Worker === "function" ? new WorkerHub(listener) : new LocalHub(listener);
 }
 
-/** What a worker answers: the outputs of a call, or why it has failed and, if it was not the oldest one, of which call. */
-export type WorkerAnswer = { readonly outputs: HubOutput[] } | { readonly fault: string; readonly call?: HubCall };
+/**
+ * What a worker answers: the outputs of a call, or why it has failed and, if it was not the oldest one, of which call; or
+ * that it has not found its binary.
+ */
+export type WorkerAnswer =
+  | { readonly outputs: HubOutput[] }
+  | { readonly fault: string; readonly call?: HubCall }
+  | { readonly wants: "binary" };
+
+/** What it is given then: the binary in base64, or why there is none. */
+export type InlinedBinary = { readonly inlined: string } | { readonly fault: string };
 
 class WorkerHub implements HubPort {
   readonly #worker: Worker;
@@ -45,6 +55,7 @@ class WorkerHub implements HubPort {
       listener.fell(reason, call);
     };
     this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
+      if ("wants" in data) return this.#bring();
       hasAnswered = true;
       if ("fault" in data) return fell(data.fault, data.call);
       this.#told.shift();
@@ -57,6 +68,14 @@ class WorkerHub implements HubPort {
       this.#instead = new LocalHub(listener);
       for (const call of this.#told) this.#instead.tell(call);
     };
+  }
+
+  #bring(): void {
+    const give = (binary: InlinedBinary) => this.#worker.postMessage(binary);
+    inlinedDocs().then(
+      ({ default: inlined }) => give({ inlined }),
+      (error: unknown) => give({ fault: error instanceof Error ? error.message : String(error) }),
+    );
   }
 
   tell(call: HubCall): void {
@@ -81,7 +100,7 @@ class LocalHub implements HubPort {
 
   constructor(listener: HubListener) {
     this.#listener = listener;
-    loadDocs().then(
+    loadDocs(inlinedDocs).then(
       (docs) => {
         this.#docs = docs;
         const waiting = this.#waiting;

@@ -1,9 +1,10 @@
 /**
  * Two databases of one page that talk with each other, as if they were on two devices.
  */
-import { invalidArgument } from "../arguments.js";
+import { invalidArgument, requireFunction } from "../arguments.js";
 import { describe } from "../describe.js";
 import { giveWay } from "../give_way.js";
+import { call } from "../live/entry.js";
 import { DatabaseSync, type PeerEnd } from "./database_sync.js";
 import { type Frame, keyOf } from "./frames.js";
 import type { SyncedDatabase } from "./synced_database.js";
@@ -38,6 +39,7 @@ export function linkInMemory(first: SyncedDatabase<any>, second: SyncedDatabase<
       throw invalidArgument(`\`linkInMemory\` takes two databases with synced tables. Received ${describe(one)}.`);
     }
   }
+  for (const { sync } of [first, second]) sync.requireOpen();
   if (first === second)
     throw invalidArgument("A database can't be linked with itself: open another one under another name.");
   return new Link([first.sync, second.sync]);
@@ -47,7 +49,7 @@ class Link implements MemoryLink {
   readonly #databases: readonly [DatabaseSync, DatabaseSync];
   /** The ends of this connection. */
   #ends: PeerEnd[] | undefined;
-  readonly #callbacks = new Set<() => void>();
+  readonly #callbacks = new Set<{ readonly call: () => void }>();
   /** Documents that they have spoken of, and whether each end knows that both have the same. */
   #documents = new Map<string, [boolean, boolean]>();
   /** How many have said which documents they have. */
@@ -60,21 +62,21 @@ class Link implements MemoryLink {
   }
 
   get isConnected(): boolean {
-    return this.#ends !== undefined;
+    return this.#ends !== undefined && !this.#databases.some(({ isOver }) => isOver);
   }
 
   get isSynced(): boolean {
     return (
-      this.#ends !== undefined &&
+      this.isConnected &&
       this.#introduced === 2 &&
       this.#underWay === 0 &&
-      this.#ends.every((end) => end.isIdle()) &&
+      this.#ends!.every((end) => end.isIdle()) &&
       [...this.#documents.values()].every(([first, second]) => first && second)
     );
   }
 
   connect(): void {
-    if (this.#ends !== undefined) return;
+    if (this.#ends !== undefined || this.#databases.some(({ isOver }) => isOver)) return;
     const ends: PeerEnd[] = [];
     this.#ends = ends;
     this.#documents = new Map();
@@ -108,6 +110,9 @@ class Link implements MemoryLink {
         this.disconnect();
         void giveWay().then(() => this.connect());
       },
+      lose: () => {
+        if (isCurrent()) this.disconnect();
+      },
       status: (id, isSynced) => {
         if (!isCurrent()) return;
         this.#standing(id)[side] = isSynced;
@@ -135,12 +140,13 @@ class Link implements MemoryLink {
   }
 
   subscribe(callback: () => void): () => void {
-    const own = () => callback();
+    requireFunction(callback, "subscribe", "callback");
+    const own = { call: callback };
     this.#callbacks.add(own);
     return () => void this.#callbacks.delete(own);
   }
 
   #changed(): void {
-    for (const callback of [...this.#callbacks]) callback();
+    for (const callback of [...this.#callbacks]) call(callback);
   }
 }

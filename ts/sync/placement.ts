@@ -22,35 +22,45 @@ export function counter(): FieldKind & { readonly kind: "counter" } {
 }
 
 /** Field kinds by the names of fields. */
-export type FieldKinds<Names extends string = string> = Readonly<Record<Names, FieldKind>>;
+export type FieldKinds = Readonly<Record<string, FieldKind>>;
+
+/** The names of those fields that are of one kind. */
+type NamesOf<Kinds extends FieldKinds, Kind extends FieldKind["kind"]> = {
+  [Name in keyof Kinds & string]: Kinds[Name]["kind"] extends Kind ? Name : never;
+}[keyof Kinds & string];
+
+/** A placement with these kinds. */
+type Placement<Field extends string, Kinds extends FieldKinds> = TablePlacement<
+  Field,
+  NamesOf<Kinds, "text">,
+  NamesOf<Kinds, "counter">
+>;
 
 /** Makes the functions that place tables. */
 export function placementsOf(part: SyncPart) {
   return {
-    root: <Kinds extends string = never>(kinds?: FieldKinds<Kinds>): TablePlacement<never, Kinds> => ({
+    root: <Kinds extends FieldKinds = Record<never, FieldKind>>(kinds?: Kinds): Placement<never, Kinds> => ({
       home: "root",
       kinds: readKinds(kinds),
       part,
     }),
-    within: <const Field extends string, Kinds extends string = never>(
+    within: <const Field extends string, Kinds extends FieldKinds = Record<never, FieldKind>>(
       field: Field,
-      kinds?: FieldKinds<Kinds>,
-    ): TablePlacement<Field, Kinds> => {
+      kinds?: Kinds,
+    ): Placement<Field, Kinds> => {
       requireText(field, "within", "field");
       return { home: "within", field, kinds: readKinds(kinds), part };
     },
-    workspace: <Kinds extends string = never>(kinds?: FieldKinds<Kinds>): TablePlacement<never, Kinds> => ({
+    workspace: <Kinds extends FieldKinds = Record<never, FieldKind>>(kinds?: Kinds): Placement<never, Kinds> => ({
       home: "workspace",
       kinds: readKinds(kinds),
       part,
     }),
-    local: (): TablePlacement<never, never> => ({ home: "local", kinds: {}, part }),
+    local: (): TablePlacement<never, never, never> => ({ home: "local", kinds: {}, part }),
   };
 }
 
-function readKinds<Kinds extends string>(
-  kinds: FieldKinds<Kinds> | undefined,
-): Partial<Record<Kinds, "text" | "counter">> {
+function readKinds(kinds: FieldKinds | undefined): Record<string, "text" | "counter"> {
   const read: Record<string, "text" | "counter"> = {};
   for (const [name, given] of Object.entries(kinds ?? {})) {
     const kind = (given as FieldKind | undefined)?.kind;
@@ -61,5 +71,5 @@ function readKinds<Kinds extends string>(
     }
     read[name] = kind;
   }
-  return read as Partial<Record<Kinds, "text" | "counter">>;
+  return read;
 }

@@ -265,9 +265,9 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
         throw invalidArgument(`\`scope\` names synced tables, or rows of \`root()\`. Received ${describe(one)}.`);
       }
     }
-    const stack = JSON.stringify([name, ...[...(list as string[])].sort()]);
+    const stack = JSON.stringify([name, ...[...new Set(list as string[])].sort()]);
     const running = this.#undo.get(stack);
-    if (running?.isOver === false) return running.shared();
+    if (running?.isOver === false) return running.shared(limit);
     const database = {
       restore: (inside: Scope, table: string, id: string) => this.#restoreIn(inside, table, id),
       isRoot: (table: string) => this.#homeOf(table) === "root",

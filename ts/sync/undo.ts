@@ -3,6 +3,7 @@
  *
  * What a mutation has changed is noted in its own commit: a stack survives what the mutations survive.
  */
+import { requireFunction } from "../arguments.js";
 import { call } from "../live/entry.js";
 import type { Bridge } from "../bridge.js";
 import { decodeText } from "../decode.js";
@@ -81,16 +82,19 @@ export class UndoManager {
   /** Hears of mutations. */
   readonly #follower: MutationFollower = {
     finishing: (transaction) => this.#finishing(transaction),
+    again: (transaction) => void this.#again.add(transaction),
     settled: (transaction, isSaved) => this.#settled(transaction, isSaved),
   };
   readonly #database: Undoable;
   readonly #scope: ReadonlySet<string> | undefined;
-  readonly #limit: number;
+  #limit: number;
   readonly #stack: Uint8Array;
   #undo: Entry[] = [];
   #redo: Entry[] = [];
   /** What mutations that are under way have noted. */
   readonly #noted = new Map<number, Noted>();
+  /** Those of them that run again. */
+  readonly #again = new Set<number>();
   /** Who waits for one of those to end. */
   #waiters: (() => void)[] = [];
   readonly #callbacks = new Set<{ readonly call: () => void }>();
@@ -151,6 +155,7 @@ export class UndoManager {
 
   /** Calls a function whenever `canUndo` or `canRedo` may have changed. Answers what ends that. */
   subscribe(callback: () => void): () => void {
+    requireFunction(callback, "subscribe", "callback");
     const own = { call: callback };
     this.#callbacks.add(own);
     return () => void this.#callbacks.delete(own);
@@ -169,9 +174,10 @@ export class UndoManager {
     return this.#users <= 0;
   }
 
-  /** @internal Somebody else has asked for it. */
-  shared(): this {
+  /** @internal Somebody else has asked for it, who wants so many to be kept. */
+  shared(limit: number): this {
     this.#users += 1;
+    this.#limit = Math.max(this.#limit, limit);
     return this;
   }
 
@@ -183,6 +189,7 @@ export class UndoManager {
 
   #finishing(transaction: number): void {
     this.#noted.delete(transaction);
+    this.#again.delete(transaction);
     if (this.isOver) return;
     const { rows, isAny } = this.#written(transaction);
     if (!isAny) return;
@@ -201,6 +208,7 @@ export class UndoManager {
 
   #settled(transaction: number, isSaved: boolean): void {
     const noted = this.#noted.get(transaction);
+    this.#again.delete(transaction);
     if (!this.#noted.delete(transaction) || noted === undefined) return;
     if (isSaved) {
       this.#drop(noted.dropped);
@@ -219,7 +227,8 @@ export class UndoManager {
 
   /** Waits for the mutations that have noted something and are not saved yet. */
   async #underWay(): Promise<void> {
-    const underWay = [...this.#noted.keys()];
+    // One that runs again is not about to be saved, and may be who asks.
+    const underWay = [...this.#noted.keys()].filter((transaction) => !this.#again.has(transaction));
     while (underWay.some((transaction) => this.#noted.has(transaction))) {
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
@@ -241,6 +250,7 @@ export class UndoManager {
   // ---- taking back ----
 
   #next(list: () => readonly Entry[]): Promise<boolean> {
+    if (this.#bridge.isOver) return Promise.reject(this.#bridge.ended);
     const isMeant = this.#untilNow();
     return this.#after(this.#underWay(), async () => {
       for (;;) {

@@ -3,15 +3,23 @@
  */
 import type { HubCall } from "./frames.js";
 import { loadDocs } from "./docs.js";
-import type { WorkerAnswer } from "./hub.js";
+import type { InlinedBinary, WorkerAnswer } from "./hub.js";
 
 const answer = (message: WorkerAnswer) => postMessage(message);
-const docs = loadDocs();
+
+let brought: ((binary: InlinedBinary) => void) | undefined;
+const docs = loadDocs(async () => {
+  answer({ wants: "binary" });
+  const binary = await new Promise<InlinedBinary>((resolve) => (brought = resolve));
+  if ("fault" in binary) throw new Error(binary.fault);
+  return { default: binary.inlined };
+});
 
 /** The document that the page was asked last to save more of. */
 let merging: Uint8Array | undefined;
 
-onmessage = async ({ data }: MessageEvent<HubCall>) => {
+onmessage = async ({ data }: MessageEvent<HubCall | InlinedBinary>) => {
+  if ("fault" in data || "inlined" in data) return brought?.(data);
   let isAhead = false;
   try {
     const hub = await docs;

@@ -31,6 +31,7 @@ export default {
           device: 'the other page',
           send(frame) { note(frame); wire.send(frame) },
           restart() { throw new Error('the connection had to be made anew') },
+          lose() { throw new Error('the docs worker has failed') },
           status(id, isSynced) { standing.set(nameOf(id), isSynced); look() },
           idle: look,
         })

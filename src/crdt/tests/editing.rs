@@ -4,7 +4,7 @@
 use super::Kinds;
 use crate::bytes::Bytes;
 use crate::crdt::MergedRow;
-use crate::crdt::{ChangeEncoder, ChangeHash, Editor, Head, OpId, RowStamps};
+use crate::crdt::{Arrival, ChangeEncoder, ChangeHash, Editor, Head, OpId, RowStamps};
 use crate::doc::{Actors, Gate, Limits, read_row};
 use crate::document::{self, Document, Names};
 use crate::flat_map::FlatMap;
@@ -197,7 +197,7 @@ impl Device {
                 let creation_time = 1000.0 + self.rows.len() as f64;
                 let bytes = document::encode(&Value::Object(after.clone()), names);
                 let object = Document::new(&bytes).object().unwrap();
-                let stamps = editor.insert_row(self.table, id, creation_time, None, object).unwrap();
+                let stamps = editor.insert_row(self.table, id, creation_time, &Arrival::default(), object).unwrap();
                 PageRow { fields: after, creation_time, stamps }
             }
             (Some(mut row), Write::Put(after)) => {

@@ -3,7 +3,8 @@
 use super::Kinds;
 use crate::bytes::Bytes;
 use crate::crdt::{
-    ChangeEncoder, DocumentState, Editor, Head, HiddenRow, Marks, Rest, StoredRow, TableMap, Why, genesis, table_map,
+    Arrival, ChangeEncoder, DocumentState, Editor, Head, HiddenRow, Marks, Rest, StoredRow, TableMap, Why, genesis,
+    move_name, table_map,
 };
 use crate::document::{self, Document, Names};
 use crate::flat_map::FlatMap;
@@ -31,9 +32,11 @@ fn changes_and_what_is_stored_stay_as_they_are() {
     let [before, after] = [&before, &after].map(|bytes| Document::new(bytes).object().expect("an object"));
     let mut encoder = ChangeEncoder::default();
     let mut editor = Editor { encoder: &mut encoder, names: &names, kinds: &Kinds, author: 1, first_op: 3 };
-    let mut stamps = editor
-        .insert_row(table_map(0), "a row's id", 1_700_000_000_000.5, Some("a project's id"), before)
-        .expect("written");
+    let from = move_name("yet another one's", 5, &[3; 16]);
+    assert_eq!(from, format!("yet another one's 5@{}", "03".repeat(16)));
+    let arrival = Arrival { origin: Some("a project's id"), from: Some(&from), replaced: Vec::new() };
+    let mut stamps =
+        editor.insert_row(table_map(0), "a row's id", 1_700_000_000_000.5, &arrival, before).expect("written");
     editor.update_row(&mut stamps, before, after, &[]).expect("written");
     editor.delete_row(&mut stamps, 1_700_000_000_001.0);
     editor.move_row(&mut stamps, "another project's id");
@@ -67,6 +70,7 @@ fn changes_and_what_is_stored_stay_as_they_are() {
     let hidden = StoredRow {
         hidden: Some(HiddenRow { why: Why::Misfit, root, creation_time: 5.5, document: Bytes::from(&b"document"[..]) }),
         marks: Marks { origin: Some(Root { id: RowId([8; 16]), ..root }), moved_to: Some(root) },
+        has_duplicates: false,
         rest: Some(Rest { document: Bytes::from(&b"more"[..]), stamps: Bytes::from(&b"its stamps"[..]) }),
         stamps: Bytes::from(&b"stamps"[..]),
     };

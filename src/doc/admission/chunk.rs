@@ -11,9 +11,6 @@ const DOCUMENT: u8 = 0;
 const CHANGE: u8 = 1;
 const COMPRESSED: u8 = 2;
 
-/// A result of inflating that is this small is no bomb, whatever it was made of.
-const SMALL: usize = 64 << 10;
-
 /// What one chunk holds.
 pub(super) enum Chunk<'a> {
     /// A change, as a chunk of its own that is not compressed.
@@ -76,7 +73,7 @@ impl<'a> Frame<'a> {
                 if self.body.len() > limits.change_bytes {
                     return Err(TOO_LARGE);
                 }
-                let body = inflate(self.body, limits.inflated_bytes.min(most_inflated(self.body, limits)))?;
+                let body = inflate(self.body, limits.inflated_bytes)?;
                 self.change(whole(self.checksum, &body), &body)
             }
             _ => Err(Malformed("a chunk is of a kind that is not taken in")),
@@ -124,11 +121,6 @@ fn whole(checksum: [u8; 4], body: &[u8]) -> Vec<u8> {
     bytes.put_u8(CHANGE);
     bytes.put_bytes(body);
     bytes
-}
-
-/// What a chunk's body may inflate to, by its size.
-pub(super) fn most_inflated(body: &[u8], limits: &Limits) -> usize {
-    body.len().saturating_mul(limits.inflation).max(SMALL)
 }
 
 /// Inflates all of `bytes` to at most so many: it stops as soon as there are more.

@@ -10,7 +10,7 @@
 
 use super::Limits;
 use super::change::{Key, Reference};
-use super::chunk::{Whole, inflate, most_inflated};
+use super::chunk::{Whole, inflate};
 use super::column::{Deltas, Flags, Runs};
 use super::rebuild::{DocumentChange, DocumentRow, rebuild};
 use super::value;
@@ -45,7 +45,7 @@ pub(super) fn changes(body: &[u8], limits: &Limits) -> Result<Vec<Whole>, Malfor
     let change_lengths = read_lengths(&mut reader, CHANGE_COLUMNS)?;
     let row_lengths = read_lengths(&mut reader, ROW_COLUMNS)?;
     // All columns together: names of fields, again and again, deflate a lot by themselves.
-    let mut room = limits.document_bytes.min(most_inflated(body, limits));
+    let mut room = limits.document_bytes;
     let change_columns = read_columns(&mut reader, change_lengths, &mut room)?;
     let row_columns = read_columns(&mut reader, row_lengths, &mut room)?;
     // Where the heads stand among the changes may follow. It is known without.
@@ -91,12 +91,6 @@ fn read_columns<const N: usize>(
     Ok(columns)
 }
 
-/// How many rows columns may have: runs can stand for any number.
-fn most_rows(columns: &[Vec<u8>], most: usize, limits: &Limits) -> usize {
-    let bytes: usize = columns.iter().map(Vec::len).sum();
-    most.min(bytes.saturating_mul(limits.inflation))
-}
-
 type Changes<'a> = (Vec<DocumentChange<'a>>, Vec<Vec<u32>>);
 
 /// Reads the changes, and which earlier ones each follows.
@@ -108,10 +102,9 @@ fn read_changes<'a>(columns: &'a [Vec<u8>; 9], actors: usize, limits: &Limits) -
     let (mut times, mut dependencies) = (Deltas::lenient(times), Deltas::lenient(dependencies));
     let mut dependency_counts = Runs::<u64>::lenient(dependency_counts);
     let (mut extra_metas, mut extras) = (Runs::<u64>::lenient(extra_metas), Reader::new(extras));
-    let most = most_rows(columns, limits.chunk_changes, limits);
     let (mut changes, mut all_dependencies) = (Vec::new(), Vec::new());
     while !authors.is_at_end() {
-        if changes.len() >= most {
+        if changes.len() >= limits.chunk_changes {
             return Err(Malformed("a document has more changes than are taken in"));
         }
         let author = authors.value()?;
@@ -183,12 +176,11 @@ fn read_rows<'a>(
     let [mut key_names, mut marks] = [key_names, marks].map(|bytes| Runs::<&str>::lenient(bytes));
     let [mut inserts, mut expands] = [inserts, expands].map(|bytes| Flags::lenient(bytes));
     let mut values = Reader::new(values);
-    let most = most_rows(columns, limits.chunk_operations, limits);
     let known = |actor: u64| if actor < actor_count as u64 { Ok(actor as u32) } else { Err(WRONG) };
 
     let (mut rows, mut successions) = (Vec::new(), Vec::new());
     while !authors.is_at_end() {
-        if rows.len() >= most {
+        if rows.len() >= limits.chunk_operations {
             return Err(Malformed("a document has more operations than are taken in"));
         }
         let author = known(authors.value()?)?;
@@ -209,7 +201,7 @@ fn read_rows<'a>(
         let (_, value) = value::take(meta, &mut values)?;
         let at = rows.len() as u32;
         for _ in 0..successor_counts.value()? {
-            if successions.len() >= most {
+            if successions.len() >= limits.chunk_operations {
                 return Err(Malformed("a document has more operations than are taken in"));
             }
             let actor = known(successor_actors.value()?)?;

@@ -2,8 +2,8 @@
 
 use super::*;
 use automerge::sync::SyncDoc;
-use automerge::transaction::Transactable;
-use automerge::{Automerge, ROOT};
+use automerge::transaction::{CommitOptions, Transactable};
+use automerge::{Automerge, ROOT, ReadDoc};
 
 const ID: DocumentId = [7; 16];
 
@@ -86,4 +86,111 @@ fn who_begins_anew_with_what_it_had_says_so() {
     hub.handle(Input::Reset);
     hub.handle(loaded);
     assert_eq!(talk(&mut hub), Some(heads.clone()));
+}
+
+#[test]
+fn what_is_not_taken_in_is_not_asked_for_for_ever() {
+    let (document, loaded) = document();
+    let mut hub = Hub::default();
+    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true });
+    hub.handle(Input::Connected { peer: 1, device: "laptop".into() });
+    hub.handle(loaded);
+    // A peer that has not heard of limits.
+    let mut peer = document.fork();
+    let mut state = SyncState::new();
+    let write = |peer: &mut Automerge, message: usize| {
+        let mut transaction = peer.transaction();
+        transaction.put(ROOT, "b", message as i64).expect("put");
+        transaction.commit_with(CommitOptions::default().with_message("m".repeat(message)));
+    };
+    let mut talk = |hub: &mut Hub, peer: &mut Automerge| {
+        let (mut refused, mut frames) = (0, 0);
+        for _ in 0..1_000 {
+            let before = frames;
+            while let Some(output) = hub.take_output() {
+                match output {
+                    Output::Send { frame: Frame::Sync { message, .. }, .. } => {
+                        frames += 1;
+                        peer.receive_sync_message(&mut state, Message::decode(&message).expect("one")).expect("heard");
+                    }
+                    Output::SetAside { .. } => refused += 1,
+                    _ => {}
+                }
+            }
+            if let Some(message) = peer.generate_sync_message(&mut state) {
+                frames += 1;
+                hub.handle(Input::Received { peer: 1, frame: Frame::Sync { id: ID, message: message.encode() } });
+            }
+            if frames == before {
+                return (refused, frames);
+            }
+        }
+        panic!("they talk for ever")
+    };
+    write(&mut peer, 2_000);
+    for _ in 0..3 {
+        let (refused, frames) = talk(&mut hub, &mut peer);
+        assert!(refused < 15 && frames < 40, "{refused} refused, {frames} frames");
+        // What is new is said, and what is written here gets there.
+        let mut own = document.fork();
+        let mut transaction = own.transaction();
+        transaction.put(ROOT, "c", frames).expect("put");
+        transaction.commit();
+        let changes = own.get_changes(&document.get_heads());
+        let chunks = changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
+        hub.handle(Input::Saved { id: ID, chunks, actors: Vec::new() });
+        talk(&mut hub, &mut peer);
+        assert!(changes.iter().all(|change| peer.get_change_by_hash(&change.hash()).is_some()));
+        write(&mut peer, 10);
+    }
+}
+
+#[test]
+fn nothing_of_what_is_ones_own_goes_to_others() {
+    let (document, _) = document();
+    let mut hub = Hub::default();
+    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: false });
+    hub.handle(Input::Connected { peer: 1, device: "stranger".into() });
+    let message = document.generate_sync_message(&mut SyncState::new()).expect("a beginning").encode();
+    hub.handle(Input::Received { peer: 1, frame: Frame::Documents(vec![ID]) });
+    hub.handle(Input::Received { peer: 1, frame: Frame::Sync { id: ID, message } });
+    let outputs: Vec<Output> = std::iter::from_fn(|| hub.take_output()).collect();
+    assert_eq!(outputs, [Output::Send { peer: 1, frame: Frame::Documents(Vec::new()) }]);
+}
+
+#[test]
+fn documents_are_let_go_when_all_of_them_is_saved_and_not_before() {
+    let (document, loaded) = document();
+    let mut hub = Hub { budget_bytes: 0, ..Hub::default() };
+    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true });
+    hub.handle(Input::Connected { peer: 1, device: "laptop".into() });
+    hub.handle(loaded.clone());
+    let first = said(&mut hub).expect("it begins to talk");
+    let mut peer = document.fork();
+    let mut transaction = peer.transaction();
+    transaction.put(ROOT, "b", 1).expect("put");
+    transaction.commit();
+    let mut state = SyncState::new();
+    peer.receive_sync_message(&mut state, first).expect("heard");
+    let message = peer.generate_sync_message(&mut state).expect("news").encode();
+    hub.handle(Input::Received { peer: 1, frame: Frame::Sync { id: ID, message } });
+    let use_another = |hub: &mut Hub| {
+        let other = [8; 16];
+        let Input::Loaded { chunks, actors, heads, .. } = loaded.clone() else { panic!("it is one") };
+        let question = Question::History { limit: 1, before: None };
+        let (table, row) = ("t".to_string(), "r".to_string());
+        hub.handle(Input::Asked { request: 1, id: other, table, row, question });
+        hub.handle(Input::Loaded { id: other, chunks, actors, heads });
+    };
+    use_another(&mut hub);
+    let outputs: Vec<Output> = std::iter::from_fn(|| hub.take_output()).collect();
+    assert!(outputs.iter().any(|output| matches!(output, Output::Merge { id: ID, .. })), "{outputs:?}");
+    assert!(hub.library.is_loaded(&ID), "nobody else has what has come");
+
+    let changes = peer.get_changes(&document.get_heads());
+    let chunks = changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
+    hub.handle(Input::Saved { id: ID, chunks, actors: Vec::new() });
+    hub.handle(Input::Merged { id: ID, outcome: Outcome::Saved });
+    use_another(&mut hub);
+    assert!(!hub.library.is_loaded(&ID), "it is saved, and not needed");
 }

@@ -3,19 +3,21 @@
 use super::super::merging::{MergeDraft, MergedKey};
 use super::super::notes::Note;
 use super::super::state::{Pending, State};
-use super::writer::RowWriter;
+use super::writer::{Coming, RowWriter};
 use super::{Base, Document, Own, SyncedChange, home, value_of};
 use crate::bytes::{Bytes, Malformed};
 use crate::crdt::{
     Action, ActorId, ChangeEncoder, ChangeHash, DocumentId, DocumentState, Editor, Head, HiddenRow, Key, Marks, Object,
-    Op, OpId, StoredRow, TableMap, Why, genesis, is_judged, is_noted, table_map,
+    Op, OpId, StoredRow, TableMap, Why, genesis, is_judged, is_noted, move_name, table_map,
 };
+use crate::document::{self, Document as Fields};
 use crate::flat_map::FlatMap;
 use crate::id;
 use crate::keyspace::{self, Root};
 use crate::log::CrdtEntry;
 use crate::random::Random;
 use crate::schema::{Home, Moving, Placement, Schema, Table};
+use crate::value::Value;
 use std::rc::Rc;
 
 /// Documents and rows as they will be when a commit is saved.
@@ -226,6 +228,7 @@ impl<'a> Drafts<'a> {
         {
             return;
         }
+        let has_duplicates = stored.as_ref().is_some_and(|stored| stored.has_duplicates);
         // Where it is, and its fields there.
         let current = stored.and_then(|stored| match &stored.hidden {
             None => Some((from?, change.before.clone()?, stored)),
@@ -240,22 +243,51 @@ impl<'a> Drafts<'a> {
             }
             // What was in another document stays there, and says where it went.
             (Some((from, before, stored)), Some(after), Some(to)) => {
-                let Some(target) = id_text_of(schema, to) else { return };
-                let left = self
-                    .edit(from, &writer, |editor, _| writer.move_away(editor, (from, &stored, &before), to, &target));
-                if let Some(left) = left {
+                let moved = self.move_away(&writer, (from, &stored, &before), to, after);
+                if let Some((left, _)) = &moved {
                     let key = keyspace::remains_key(table.id, &place.id, &from);
                     self.put(key, None, Some(left.encode()), was_unsaved);
                 }
-                self.move_in(&writer, from, &stored, to, change, after)
+                let said = moved.and_then(|(_, said)| said);
+                self.move_in(&writer, (from, &stored, said.as_deref()), to, change, after)
             }
-            (None, Some(after), Some(to)) => {
-                self.edit(to, &writer, |editor, map| writer.insert(editor, map, after, Marks::default(), None))
-            }
+            (None, Some(after), Some(to)) => self.edit(to, &writer, |editor, map| writer.insert(editor, map, after)),
             (_, Some(_), None) | (_, None, _) => None,
         };
-        if let Some(next) = next {
+        if let Some(mut next) = next {
+            let is_place =
+                |field: &String| matches!(&placement.home, Home::Within { field: place, .. } if place == field);
+            let is_settled = change.after.is_none() || from != to || settled.iter().any(is_place);
+            next.has_duplicates = has_duplicates && !is_settled;
+            if has_duplicates && is_settled {
+                self.end_duplicates(&writer, &next, change, to);
+            }
             self.put(key, base, Some(next.encode()), was_unsaved);
+        }
+    }
+
+    /// Somebody has said where a row lies, or that it is deleted: other documents that have it, because it was moved there
+    /// at the same time, say so, too.
+    fn end_duplicates(&mut self, writer: &RowWriter<'_>, row: &StoredRow, change: &SyncedChange, to: Option<Root>) {
+        let hidden_in = row.hidden.as_ref().map(|hidden| hidden.root);
+        let origin = row.marks.origin.or(to).or(hidden_in);
+        for (root, base) in change.bases.remains.iter().filter(|(root, _)| Some(*root) != to) {
+            let key = keyspace::remains_key(writer.table.id, &writer.place.id, root);
+            let stored = self.resolve(&key, base);
+            let known = stored.as_ref().and_then(|stored| StoredRow::decode(stored).ok());
+            let Some(known) = known.filter(|known| known.marks.origin.unwrap_or(*root) == origin.unwrap_or(*root))
+            else {
+                continue;
+            };
+            let Some(HiddenRow { why: Why::Duplicate, document, .. }) = &known.hidden else { continue };
+            let target = to.and_then(|to| Some((to, id_text_of(writer.schema, to)?)));
+            let ended = self.edit(*root, writer, |editor, _| match &target {
+                Some((to, text)) => Ok(writer.move_away(editor, (*root, &known, document), *to, text)?.0),
+                None => writer.delete(editor, &known, *root, document),
+            });
+            if let Some(ended) = ended {
+                self.put(key, stored, Some(ended.encode()), matches!(change.bases.row, Base::Unsaved(_)));
+            }
         }
     }
 
@@ -312,12 +344,35 @@ impl<'a> Drafts<'a> {
         self.rows.push(DraftRow { key, stored: stored.map(Bytes::new), before });
     }
 
-    /// A row comes into a document, in which it may have been before.
+    /// A row goes to another document. What else is written to it at the same time is written where it is, too: whoever has
+    /// moved it elsewhere finds it there. Answers what is left of it, and what says so, by name.
+    fn move_away(
+        &mut self,
+        writer: &RowWriter<'_>,
+        (from, stored, before): (Root, &StoredRow, &Bytes),
+        to: Root,
+        after: &Bytes,
+    ) -> Option<(StoredRow, Option<String>)> {
+        let target = id_text_of(writer.schema, to)?;
+        let last = Some(stored).filter(|stored| stored.hidden.is_none());
+        let last = last.and_then(|_| staying(writer, before, after)).filter(|last| last != before);
+        let (left, mark) = self.edit(from, writer, |editor, _| match &last {
+            None => writer.move_away(editor, (from, stored, before), to, &target),
+            Some(last) => {
+                let stored = writer.update(editor, stored, before, last)?;
+                writer.move_away(editor, (from, &stored, last), to, &target)
+            }
+        })?;
+        let actor = self.documents.get(&from)?.document.actors.get(mark.actor as usize)?;
+        Some((left, id_text_of(writer.schema, from).map(|from| move_name(&from, mark.counter, actor))))
+    }
+
+    /// A row comes into a document, in which it may have been before: as a new one, so that two who bring it at the same time
+    /// make two, of which one counts.
     fn move_in(
         &mut self,
         writer: &RowWriter<'_>,
-        from: Root,
-        stored: &StoredRow,
+        (from, stored, said): (Root, &StoredRow, Option<&str>),
         to: Root,
         change: &SyncedChange,
         after: &Bytes,
@@ -326,19 +381,15 @@ impl<'a> Drafts<'a> {
         let base = change.bases.remains.iter().find(|(root, _)| *root == to);
         let left = base.and_then(|(_, base)| self.resolve(&key, base));
         let known = left.as_ref().and_then(|left| StoredRow::decode(left).ok());
-        let brought = stored.rest.as_ref();
-        match known.as_ref().and_then(|known| Some((known, known.hidden.as_ref()?))) {
-            Some((known, hidden)) => {
-                self.put(key, left.clone(), None, matches!(change.bases.row, Base::Unsaved(_)));
-                self.edit(to, writer, |editor, _| writer.bring(editor, known, &hidden.document, after, brought))
-            }
-            None => {
-                // A row that is in the document of its origin says nothing of it.
-                let origin = Some(stored.marks.origin.unwrap_or(from)).filter(|origin| *origin != to);
-                let marks = Marks { origin, moved_to: None };
-                self.edit(to, writer, |editor, map| writer.insert(editor, map, after, marks, brought))
-            }
+        let known = known.as_ref().and_then(|known| Some((known, &known.hidden.as_ref()?.document)));
+        if known.is_some() {
+            self.put(key, left.clone(), None, matches!(change.bases.row, Base::Unsaved(_)));
         }
+        // A row that is in the document of its origin says nothing of it.
+        let origin = Some(stored.marks.origin.unwrap_or(from)).filter(|origin| *origin != to);
+        let marks = Marks { origin, moved_to: None };
+        let coming = Coming { marks, from: said, left: known, rest: stored.rest.as_ref() };
+        self.edit(to, writer, |editor, map| writer.arrive(editor, map, after, coming))
     }
 
     /// A document in the making: that which is known, or a new one.
@@ -436,6 +487,16 @@ impl<'a> Drafts<'a> {
         }
         (entries, documents)
     }
+}
+
+/// What a row will be, but for where it belongs: that stays as it was.
+fn staying(writer: &RowWriter<'_>, before: &Bytes, after: &Bytes) -> Option<Bytes> {
+    let Home::Within { field, .. } = &writer.placement.home else { return None };
+    let names = &writer.schema.names;
+    let fields = |document: &Bytes| Fields::new(document).to_value(names).ok();
+    let (Value::Object(before), Value::Object(mut after)) = (fields(before)?, fields(after)?) else { return None };
+    after.insert(field.clone(), before.get(field)?.clone());
+    Some(Bytes::new(document::encode(&Value::Object(after), names)))
 }
 
 /// The id of a document's row, as text.

@@ -1,9 +1,9 @@
 //! What was saved of CRDT documents, for whoever follows: the docs worker, by way of the page.
 
 use crate::bytes::Bytes;
-use crate::crdt::{ActorId, DocumentId, DocumentState};
+use crate::crdt::{ActorId, DocumentId, DocumentState, is_duplicate};
 use crate::keyspace::{self, Root};
-use crate::log::Record;
+use crate::log::{CrdtEntry, Record};
 
 /// What was saved of a document.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,8 @@ pub(crate) struct News {
     is_lost: bool,
     /// Whether it was also of rows that are kept and not shown.
     has_hidden: bool,
+    /// The keys of those that are kept because they were moved in vain.
+    beside: Vec<Bytes>,
     /// Whether whoever follows was told that there are some.
     is_told: bool,
 }
@@ -40,6 +42,11 @@ impl News {
             return;
         }
         self.has_hidden |= record.crdt.iter().any(|entry| entry.key.starts_with(keyspace::NOTED_PREFIX));
+        let is_beside = |entry: &&CrdtEntry| {
+            matches!(keyspace::kind(&entry.key), Some(keyspace::Kind::Remains(_)))
+                && entry.value.as_ref().is_some_and(|stored| is_duplicate(stored))
+        };
+        self.beside.extend(record.crdt.iter().filter(is_beside).map(|entry| entry.key.clone()));
         // Of a document a record has its state, then new actors, then changes.
         let mut current: Option<(Root, DocumentId, Vec<ActorId>)> = None;
         for entry in &record.crdt {
@@ -63,6 +70,7 @@ impl News {
         self.is_lost = self.is_followed;
         self.has_hidden = self.is_followed;
         self.list.clear();
+        self.beside.clear();
     }
 
     /// Whether there are some that nobody was told of yet.
@@ -75,6 +83,16 @@ impl News {
     /// [`Self::take`].
     pub(crate) fn take_hidden(&mut self) -> bool {
         std::mem::take(&mut self.has_hidden)
+    }
+
+    /// Takes the keys of rows that were moved in vain, of which something was saved.
+    pub(crate) fn take_beside(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.beside)
+    }
+
+    /// Gives them back: they could not be looked at yet.
+    pub(crate) fn put_beside(&mut self, keys: Vec<Bytes>) {
+        self.beside.extend(keys);
     }
 
     /// Takes the news; `None`: all has to be looked at again.

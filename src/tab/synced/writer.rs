@@ -2,7 +2,7 @@
 
 use super::drafts::id_text_of;
 use crate::bytes::{Bytes, Malformed};
-use crate::crdt::{Editor, HiddenRow, Marks, OpId, Rest, RowStamps, StoredRow, WholeRow, Why};
+use crate::crdt::{Arrival, Editor, HiddenRow, Marks, OpId, Rest, RowStamps, StoredRow, WholeRow, Why};
 use crate::document::{Document as Fields, ObjectRef};
 use crate::keyspace::{Place, Root};
 use crate::schema::{Placement, Schema, Table};
@@ -22,19 +22,32 @@ pub(super) struct RowWriter<'a> {
 }
 
 impl RowWriter<'_> {
-    /// One that is new in its document; it may bring fields that nobody here knows.
-    pub(super) fn insert(
+    /// One that is new in its document.
+    pub(super) fn insert(&self, editor: &mut Editor<'_>, map: OpId, document: &Bytes) -> Result<StoredRow, Malformed> {
+        self.arrive(editor, map, document, Coming::default())
+    }
+
+    /// One that comes from another document; it may bring fields that nobody here knows.
+    pub(super) fn arrive(
         &self,
         editor: &mut Editor<'_>,
         map: OpId,
         document: &Bytes,
-        marks: Marks,
-        rest: Option<&Rest>,
+        coming: Coming<'_>,
     ) -> Result<StoredRow, Malformed> {
+        let Coming { marks, from, left, rest } = coming;
         let origin = marks.origin.and_then(|origin| id_text_of(self.schema, origin));
+        let replaced = match left {
+            None => Vec::new(),
+            Some((left, document)) => {
+                let stamps = RowStamps::decode(&left.stamps, Fields::new(document).object()?)?;
+                std::iter::once(stamps.object).chain(stamps.maps).collect()
+            }
+        };
+        let arrival = Arrival { origin: origin.as_deref(), from, replaced };
         let whole = self.with_rest(document, rest)?;
         let fields = Fields::new(&whole).object()?;
-        let row = editor.insert_row(map, self.id_text, self.place.creation_time, origin.as_deref(), fields)?;
+        let row = editor.insert_row(map, self.id_text, self.place.creation_time, &arrival, fields)?;
         self.stored(row, &whole, &Outcome { document, rest, marks, hidden_in: None })
     }
 
@@ -46,24 +59,12 @@ impl RowWriter<'_> {
         before: &Bytes,
         after: &Bytes,
     ) -> Result<StoredRow, Malformed> {
-        self.bring(editor, stored, before, after, stored.rest.as_ref())
-    }
-
-    /// The same, with other fields that nobody here knows.
-    pub(super) fn bring(
-        &self,
-        editor: &mut Editor<'_>,
-        stored: &StoredRow,
-        before: &Bytes,
-        after: &Bytes,
-        rest: Option<&Rest>,
-    ) -> Result<StoredRow, Malformed> {
+        let rest = stored.rest.as_ref();
         let marks = Marks { moved_to: None, ..stored.marks };
         let outcome = Outcome { document: after, rest, marks, hidden_in: None };
         self.edit(stored, before, &outcome, |row, before, after| {
-            if stored.hidden.is_some() {
-                editor.restore_row(row);
-            }
+            // What is shown may be marked as well: where moves that did not know of each other lead in a circle.
+            editor.restore_row(row);
             editor.update_row(row, before, after, self.settled)
         })
     }
@@ -83,19 +84,22 @@ impl RowWriter<'_> {
         })
     }
 
+    /// One that goes to another document; also what says so.
     pub(super) fn move_away(
         &self,
         editor: &mut Editor<'_>,
         (from, stored, before): (Root, &StoredRow, &Bytes),
         to: Root,
         target: &str,
-    ) -> Result<StoredRow, Malformed> {
+    ) -> Result<(StoredRow, OpId), Malformed> {
         let marks = Marks { moved_to: Some(to), ..stored.marks };
         let outcome = Outcome { document: before, rest: stored.rest.as_ref(), marks, hidden_in: Some(from) };
-        self.edit(stored, before, &outcome, |row, _, _| {
-            editor.move_row(row, target);
+        let mut mark = None;
+        let stored = self.edit(stored, before, &outcome, |row, _, _| {
+            mark = Some(editor.move_row(row, target));
             Ok(())
-        })
+        })?;
+        Ok((stored, mark.expect("it was written")))
     }
 
     /// Does something to a row with all its fields, as they are and as they will be.
@@ -141,8 +145,19 @@ impl RowWriter<'_> {
         let creation_time = self.place.creation_time;
         let document = (*document).clone();
         let hidden = hidden_in.map(|root| HiddenRow { why: Why::Deleted, root, creation_time, document });
-        Ok(StoredRow { hidden, marks: *marks, rest, stamps: Bytes::new(stamps.encode()) })
+        Ok(StoredRow { hidden, marks: *marks, has_duplicates: false, rest, stamps: Bytes::new(stamps.encode()) })
     }
+}
+
+/// How a row comes into a document.
+#[derive(Default)]
+pub(super) struct Coming<'a> {
+    pub(super) marks: Marks,
+    /// What says in another document that it comes here.
+    pub(super) from: Option<&'a str>,
+    /// What is left of it from an earlier time, and its fields.
+    pub(super) left: Option<(&'a StoredRow, &'a Bytes)>,
+    pub(super) rest: Option<&'a Rest>,
 }
 
 /// What a row is to be.

@@ -157,7 +157,12 @@ fn what_another_schema_does_not_accept_is_kept_and_not_listed() {
     assert_eq!(noted.iter().map(|(_, value)| value.len()).collect::<Vec<_>>(), [0]);
     let Value::Object(mut newer) = synced_value() else { panic!("an object") };
     let Some(Value::Array(tables)) = newer.get_mut("tables") else { panic!("tables") };
-    let fields = [("projectId", reference("projects"), false), ("title", typed("number"), false)];
+    let fields = [
+        ("projectId", reference("projects"), false),
+        ("title", typed("number"), false),
+        ("note", typed("string"), true),
+        ("votes", typed("number"), true),
+    ];
     tables[1] = table("tasks", &fields, &["projectId", "title"]);
     let newer = SchemaDefinition::from_value(&Value::Object(newer)).expect("a schema");
     let version = world.world.tabs[0].committed.schema.version;

@@ -333,12 +333,13 @@ pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usiz
                 }
                 let left = &remains.get(&(table.id, id, root));
                 assert_eq!(at_home, left.is_none(), "{hint}: it is in one document, and has left others");
-                let is_gone = theirs.stamps.deleted.is_some() || theirs.stamps.moved.is_some();
+                let (is_deleted, has_left) = (theirs.stamps.deleted.is_some(), theirs.stamps.moved.is_some());
+                let is_gone = is_deleted || has_left;
                 let own = left.unwrap_or(own);
                 let (fields, creation_time) = match &own.hidden {
                     None => {
                         let (creation_time, fields) = &rows[&(table.id, id)];
-                        assert!(!is_gone, "{hint}: deleted");
+                        assert!(!is_deleted, "{hint}: deleted");
                         (fields, creation_time)
                     }
                     Some(HiddenRow { why, creation_time, document, .. }) => {
@@ -354,7 +355,7 @@ pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usiz
                 assert_eq!(whole.fields, theirs.fields, "{hint}");
                 assert_eq!(*creation_time, theirs.creation_time, "{hint}");
                 assert_eq!(whole.stamps, theirs.stamps, "{hint}");
-                copies.or_default((table.id, id)).push(crdt::Copy { root, marks: own.marks, is_gone });
+                copies.or_default((table.id, id)).push(crdt::Copy { root, marks: own.marks, is_deleted, has_left });
                 if at_home {
                     homes.insert((table.id, id), root);
                 }
@@ -370,7 +371,9 @@ pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usiz
     }
     for (row, copies) in &copies {
         let home = homes[row];
-        assert_eq!(crdt::chosen(copies, Some(home)).map(|place| copies[place].root), Some(home), "{hint}: {copies:?}");
+        let chosen = crdt::chosen(copies, Some(home)).expect("one is chosen");
+        assert_eq!(copies[chosen.place].root, home, "{hint}: {copies:?}");
+        assert_eq!(rows.contains_key(row), chosen.is_shown, "{hint}: {copies:?}");
     }
     for (table, id) in rows.keys() {
         let known = schema.table_by_id(*table).expect("a table");
@@ -476,6 +479,11 @@ fn placements_that_contradict_themselves_are_refused() {
     let kinds = object(&[("name", string("list"))]);
     let placed = object(&[("home", string("root")), ("kinds", kinds)]);
     assert!(sync("projects", placed).contains("`text()` or `counter()`"));
+    for (field, kind) in [("name", "counter"), ("nothing", "text")] {
+        let placed = object(&[("home", string("root")), ("kinds", object(&[(field, string(kind))]))]);
+        let message = sync("projects", placed);
+        assert!(message.contains(&format!("\"{field}\" is `{kind}()`")), "{message}");
+    }
 }
 
 /// A write whose answer is lost is found in the log together with a checkpoint that has it already: what waits behind it

@@ -8,6 +8,7 @@ use crate::flat_map::FlatMap;
 use crate::keyspace::{self, Root};
 use crate::random::Random;
 use crate::storage::MemoryStorage;
+use crate::tab::documents::RowBeside;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -230,6 +231,7 @@ impl Device {
         for document in known {
             self.know(document.id, document.root);
         }
+        self.tell_beside(true);
     }
 
     fn know(&mut self, id: DocumentId, root: Root) {
@@ -253,6 +255,15 @@ impl Device {
             self.know(news.id, news.root);
             let chunks = news.chunks.to_vec();
             self.hub.handle(doc::Input::Saved { id: news.id, chunks, actors: news.actors });
+        }
+        self.tell_beside(false);
+    }
+
+    fn tell_beside(&mut self, are_all: bool) {
+        let leader = self.tabs[0];
+        for row in self.writer.with_pages(leader, |tab| tab.rows_beside(are_all)).expect("readable") {
+            let RowBeside { id, table, id_text: row, target } = row;
+            self.hub.handle(doc::Input::Beside { id, table, row, target });
         }
     }
 

@@ -1,0 +1,157 @@
+//! Rows of a document that have moved: what was written to them where they are not, and where they are.
+
+use super::{Loaded, Unreadable, unreadable};
+use crate::crdt::DocumentId;
+use crate::crdt::{Merge, OpId, TouchedRow, mark, move_name};
+use crate::doc::Actors;
+use crate::doc::late::{
+    Arrival, Leaving, LeftPlace, LeftRow, MadeAgain, edits_since, has_sent, late_edits, object_name, object_of,
+    operation_of,
+};
+use crate::doc::row::{RowReader, read_row};
+use crate::document::{Names, encode_value};
+use crate::value::Value;
+use automerge::{Change, ObjId, ReadDoc};
+use std::collections::BTreeSet;
+
+impl Loaded {
+    /// Of rows that a merge is about: what was written to them here by those who did not know that they had gone to other
+    /// documents, or had come here. With the row in whose document each is to be.
+    pub(in crate::doc) fn late_edits(&mut self, merge: &Merge) -> Vec<(String, LeftRow)> {
+        let mut actors = self.saved.actors.clone();
+        for actor in &merge.actors {
+            actors.place(actor);
+        }
+        let Some(here) = &merge.root else { return Vec::new() };
+        let mut found: Vec<(String, LeftRow, Vec<OpId>)> = Vec::new();
+        for TouchedRow { table, id_text, row } in &merge.rows {
+            let Some(row) = row.as_ref().filter(|_| crate::id::decode(id_text).is_some()) else { continue };
+            let mut left = |target: &String, place, moves: Vec<OpId>| {
+                let origin = row.origin.as_ref().unwrap_or(here).clone();
+                let (table, id_text) = (table.clone(), id_text.clone());
+                found.push((target.clone(), LeftRow { table, id_text, origin, place, edits: Vec::new() }, moves));
+            };
+            if let (Some(target), Some(moved)) = (&row.moved_to, &row.stamps.moved) {
+                // Others may have moved it there, too.
+                let mut value = Vec::new();
+                encode_value(&Value::from(target.as_str()), &Names::new(), &mut value);
+                let rivals = moved.rivals.iter().filter(|rival| *rival.value == value[..]).map(|rival| rival.id);
+                let moves = std::iter::once(moved.id).chain(rivals).collect();
+                left(target, LeftPlace::Document(here.clone()), moves);
+            }
+            if row.has_come {
+                left(here, LeftPlace::Here, vec![row.stamps.object]);
+            }
+        }
+        let leaving = found.iter().flat_map(|(_, LeftRow { table, id_text, .. }, moves)| {
+            moves.iter().map(move |moved| Leaving { table, id_text, moved: *moved })
+        });
+        let leaving: Vec<_> = leaving.collect();
+        if leaving.is_empty() {
+            return Vec::new();
+        }
+        let mut edits = late_edits(&self.document, &mut self.places, actors.list(), &leaving).into_iter();
+        for (_, row, moves) in &mut found {
+            for (moved, edits) in moves.iter().zip(&mut edits) {
+                let Some(actor) = actors.list().get(moved.actor as usize) else { continue };
+                let name = match &row.place {
+                    LeftPlace::Here => object_name(&ObjId::Id(moved.counter.into(), (&actor[..]).into(), 0)),
+                    _ => move_name(here, moved.counter, actor),
+                };
+                row.edits.push((name, edits));
+            }
+        }
+        let has_some = |row: &LeftRow| row.edits.iter().any(|(_, edits)| !edits.is_empty());
+        found.into_iter().filter(|(_, row, _)| has_some(row)).map(|(target, row, _)| (target, row)).collect()
+    }
+
+    /// From the document of which row a row came here, and by what is called so.
+    pub(in crate::doc) fn came_by(&self, table: &str, id_text: &str) -> Option<(String, String)> {
+        let (_, table) = self.document.get(automerge::ROOT, table).ok()??;
+        let mut actors = Actors::default();
+        let mut reader = RowReader { document: &self.document, heads: None, actors: &mut actors };
+        let maps = reader.maps(&table, id_text)?;
+        let name = reader.moved_from(&maps)?;
+        Some((name.rsplit_once(' ')?.0.to_string(), name))
+    }
+
+    /// Whether this document says of a row that it went to that of another one by a move of this name.
+    pub(in crate::doc) fn has_sent(&self, id_text: &str, name: &str, target: &str) -> bool {
+        operation_of(name).is_some_and(|operation| has_sent(&self.document, id_text, &operation, target))
+    }
+
+    /// Whether a move of this name has moved another map of a row than the one that is shown.
+    pub(in crate::doc) fn has_moved_other(&self, table: &str, id_text: &str, name: &str) -> bool {
+        let shown = || {
+            let (_, table) = self.document.get(automerge::ROOT, table).ok()??;
+            let mut actors = Actors::default();
+            let reader = RowReader { document: &self.document, heads: None, actors: &mut actors };
+            reader.maps(&table, id_text)?.into_iter().next()
+        };
+        let moved = operation_of(name).and_then(|operation| object_of(&self.document, &operation));
+        moved.is_some_and(|moved| shown().is_some_and(|shown| object_name(&shown) != object_name(&moved)))
+    }
+
+    /// Takes off what a row had here when it was moved by a move of this name: what has come by that has it, too. Answers
+    /// whether it can be told: the move may still be to come.
+    pub(in crate::doc) fn take_off_known(&self, left: &mut LeftRow, name: &str) -> bool {
+        let move_ = operation_of(name).and_then(|operation| self.document.hash_for_opid(&operation));
+        let Some(move_) = move_ else { return false };
+        let later: BTreeSet<_> = self.document.get_changes_meta(&[move_]).iter().map(|change| change.hash).collect();
+        let is_here = |hash: &automerge::ChangeHash| self.document.get_change_meta_by_hash(hash).is_some();
+        let again = MadeAgain::of(&self.document);
+        let known = |hash: &automerge::ChangeHash| is_here(hash) && !later.contains(hash);
+        left.take_off(|id_text, original| known(&original) || again.all(id_text, original).any(|hash| known(&hash)));
+        true
+    }
+
+    /// What was written to a row here by those who did not know of a move.
+    pub(in crate::doc) fn edits_beside(&mut self, table: &str, id_text: &str, name: &str) -> Option<LeftRow> {
+        let here = self.root()?;
+        let mut actors = self.saved.actors.clone();
+        let moved = actors.id(&operation_of(name)?)?;
+        let (_, map) = self.document.get(automerge::ROOT, table).ok()??;
+        let row = read_row(&self.document, &map, id_text, &mut actors)?;
+        let leaving = [Leaving { table, id_text, moved }];
+        let edits = late_edits(&self.document, &mut self.places, actors.list(), &leaving).pop()?;
+        let origin = row.origin.unwrap_or_else(|| here.clone());
+        let (table, id_text, place) = (table.to_string(), id_text.to_string(), LeftPlace::Document(here));
+        Some(LeftRow { table, id_text, origin, place, edits: vec![(name.to_string(), edits)] })
+    }
+
+    /// What was written to a row since it came here.
+    pub(in crate::doc) fn edits_since_it_came(&mut self, table: &str, id_text: &str) -> Option<LeftRow> {
+        let here = self.root()?;
+        let (_, map) = self.document.get(automerge::ROOT, table).ok()??;
+        let row = read_row(&self.document, &map, id_text, &mut Actors::default())?;
+        let edits = edits_since(&self.document, &mut self.places, table, id_text)?;
+        let (table, id_text) = (table.to_string(), id_text.to_string());
+        let (origin, place) = (row.origin.unwrap_or_else(|| here.clone()), LeftPlace::Beside);
+        Some(LeftRow { table, id_text, origin, place, edits: vec![(String::new(), edits)] })
+    }
+
+    /// Makes late edits of rows again, as far as those have come into this document. Answers which have.
+    pub(in crate::doc) fn bring(&mut self, id: DocumentId, rows: &[&LeftRow]) -> Result<Vec<bool>, Unreadable> {
+        let root = self.root();
+        let mut arrivals: Vec<_> =
+            rows.iter().map(|row| Arrival::find(&self.document, id, root.clone(), row)).collect();
+        let are_here: Vec<bool> = arrivals.iter().map(Option::is_some).collect();
+        if !are_here.contains(&true) {
+            return Ok(are_here);
+        }
+        let mut again = MadeAgain::of(&self.document);
+        loop {
+            // Those of different rows are put into the document together.
+            let next = arrivals.iter_mut().flatten().filter_map(|arrival| arrival.next(&self.document, &mut again));
+            let chunks: Vec<Vec<u8>> = next.collect();
+            if chunks.is_empty() {
+                return Ok(are_here);
+            }
+            self.pass(&chunks.concat());
+            let changes: Result<Vec<_>, _> = chunks.into_iter().map(Change::from_bytes).collect();
+            let changes = changes.map_err(unreadable)?;
+            self.document.apply_changes(changes.clone()).map_err(unreadable)?;
+            self.unsaved.extend(changes);
+        }
+    }
+}
