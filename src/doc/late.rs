@@ -16,17 +16,12 @@ pub(super) use moves::{has_sent, object_name, object_of, operation_of};
 
 use super::Actors;
 use super::row::{RowReader, read_row_at};
-use super::three_way::brought;
 use super::touched::{Places, RowName};
 use crate::bytes::Bytes;
-use crate::crdt::{
-    ChangeEncoder, ChangeHash, DocumentId, Editor, FieldKind, FieldKinds, Head, MergedRow, OpId, Parts, mark,
-};
-use crate::document::{self, Document, Names};
+use crate::crdt::{ChangeHash, FieldKind, FieldKinds, MergedRow, OpId, Parts};
 use crate::flat_map::FlatMap;
-use crate::sha256::sha256;
 use crate::value::Value;
-use automerge::{ActorId, Automerge, ObjId, ROOT, ReadDoc, ScalarValue, legacy};
+use automerge::{ActorId, Automerge, ObjId, ROOT, ReadDoc};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A row that was written to where it is not, by those who did not know that.

@@ -3,16 +3,9 @@
 use super::Actors;
 use super::admission::{Gate, Limits, Refused, verified_save};
 use super::history::{HistoryEntry, RowHistory, row_at};
-use super::late::{
-    Arrival, Leaving, LeftPlace, LeftRow, MadeAgain, edits_since, has_sent, late_edits, object_name, object_of,
-    operation_of,
-};
-use super::row::{RowReader, read_row};
+use super::row::read_row;
 use super::touched::Places;
-use crate::crdt::{
-    ActorId, ChangeHash, DocumentId, DocumentState, Merge, OpId, TableMap, TouchedRow, chunk_length, mark, move_name,
-};
-use crate::document::{Names, encode_value};
+use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, chunk_length, mark};
 use crate::flat_map::FlatMap;
 use crate::value::Value;
 use automerge::sync::{Capability, ChunkList, Message, MessageVersion, State as SyncState, SyncDoc};

@@ -143,6 +143,10 @@ impl Hub {
         let loaded = self.loaded_or_not(id)?;
         let (Some((source, move_)), Some(root)) = (loaded.came_by(table, row), loaded.root()) else { return Ok(()) };
         let Some(from) = self.find_root(&source) else { return Ok(()) };
+        // Whoever writes to the one document may say that it came from another: that one has to say so, too.
+        if !self.loaded_or_not(&from)?.has_sent(row, &move_, &root) {
+            return Ok(());
+        }
         let Some(target) = target else {
             // What counts has come by this move.
             if let Some(left) = self.library.get_mut(&from).ok_or(from)?.edits_beside(table, row, &move_) {
@@ -151,13 +155,12 @@ impl Hub {
             }
             return Ok(());
         };
-        let is_sent = self.loaded_or_not(&from)?.has_sent(row, &move_, &root);
         let Some(way) = self.way_of(target, table, row)? else { return Ok(()) };
         let loaded = self.loaded_or_not(id)?;
         // What counts may have come from here, and what says so here is still to come: then it has what is here.
         let has_come =
             |(source, move_): &(String, String)| *source == root && !loaded.has_moved_other(table, row, move_);
-        if !is_sent || *target == root || way.iter().any(has_come) {
+        if *target == root || way.iter().any(has_come) {
             return Ok(());
         }
         let Some(to) = self.find_root(target) else { return Ok(()) };

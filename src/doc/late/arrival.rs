@@ -1,6 +1,6 @@
 //! Where a row is: what was written to it elsewhere is made again here.
 
-use super::{Beside, Kinds, LateEdit, LeftPlace, LeftRow, message, object_name, read_message};
+use super::{Beside, LateEdit, LeftPlace, LeftRow, message, object_name, read_message};
 use crate::crdt::{ChangeEncoder, ChangeHash, DocumentId, Editor, FieldKinds, Head, MergedRow, mark};
 use crate::doc::Actors;
 use crate::doc::row::{RowReader, read_row_at};

@@ -38,3 +38,39 @@ pub(in crate::doc) fn operation_of(name: &str) -> Option<ObjId> {
 pub(in crate::doc) fn object_name(object: &ObjId) -> String {
     object.to_string()
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use automerge::transaction::Transactable;
+    use automerge::{ObjType, ROOT};
+
+    /// Whoever may write to one document must not get at another one by saying that a row has come from there.
+    #[test]
+    fn only_the_document_itself_says_that_a_row_has_left_it() {
+        let mut document = Automerge::new();
+        let mut transaction = document.transaction();
+        let tasks = transaction.put_object(ROOT, "tasks", ObjType::Map).expect("made");
+        let row = transaction.put_object(&tasks, "r", ObjType::Map).expect("made");
+        transaction.put(&row, "title", "q").expect("put");
+        transaction.put(&row, mark::MOVED_TO, "q").expect("put");
+        transaction.commit();
+        let operation = |name: &str| document.get(&row, name).expect("readable").expect("it is there").1;
+        let moved = operation(mark::MOVED_TO);
+        assert!(has_sent(&document, "r", &moved, "q"));
+        assert!(!has_sent(&document, "r", &moved, "p"), "to another one");
+        assert!(!has_sent(&document, "s", &moved, "q"), "another row");
+        assert!(!has_sent(&document, "r", &operation("title"), "q"), "it says something else");
+        assert!(!has_sent(&document, "r", &row, "q"));
+        assert_eq!(object_of(&document, &moved).map(|object| object_name(&object)), Some(object_name(&row)));
+
+        let named = operation_of(&format!("some row {}", object_name(&moved))).expect("a name");
+        assert_eq!(object_name(&named), object_name(&moved));
+        let far = operation_of("some row 4294967295@00").expect("a name");
+        assert!(!has_sent(&document, "r", &far, "q"), "nobody has made it");
+        for name in ["", "x", "x 1", "x 1@", "x @00", "x -1@00", "x 1@zz", "x 1@0"] {
+            let operation = operation_of(name);
+            assert!(operation.is_none_or(|operation| !has_sent(&document, "r", &operation, "q")), "{name}");
+        }
+    }
+}

@@ -1,12 +1,11 @@
 //! Rows of a document that have moved: what was written to them where they are not, and where they are.
 
 use super::{Loaded, Unreadable, unreadable};
-use crate::crdt::DocumentId;
-use crate::crdt::{Merge, OpId, TouchedRow, mark, move_name};
+use crate::crdt::{DocumentId, Merge, MergedRow, OpId, TouchedRow, move_name};
 use crate::doc::Actors;
 use crate::doc::late::{
-    Arrival, Leaving, LeftPlace, LeftRow, MadeAgain, edits_since, has_sent, late_edits, object_name, object_of,
-    operation_of,
+    Arrival, LateEdit, Leaving, LeftPlace, LeftRow, MadeAgain, edits_since, has_sent, late_edits, object_name,
+    object_of, operation_of,
 };
 use crate::doc::row::{RowReader, read_row};
 use crate::document::{Names, encode_value};
@@ -65,13 +64,24 @@ impl Loaded {
         found.into_iter().filter(|(_, row, _)| has_some(row)).map(|(target, row, _)| (target, row)).collect()
     }
 
-    /// From the document of which row a row came here, and by what is called so.
-    pub(in crate::doc) fn came_by(&self, table: &str, id_text: &str) -> Option<(String, String)> {
+    /// The map of a row that counts, and what says where the row came from, if it did.
+    fn shown_map(&self, table: &str, id_text: &str) -> Option<(ObjId, Option<String>)> {
         let (_, table) = self.document.get(automerge::ROOT, table).ok()??;
         let mut actors = Actors::default();
         let mut reader = RowReader { document: &self.document, heads: None, actors: &mut actors };
         let maps = reader.maps(&table, id_text)?;
-        let name = reader.moved_from(&maps)?;
+        let from = reader.moved_from(&maps);
+        Some((maps.into_iter().next()?, from))
+    }
+
+    fn row(&self, table: &str, id_text: &str) -> Option<MergedRow> {
+        let (_, map) = self.document.get(automerge::ROOT, table).ok()??;
+        read_row(&self.document, &map, id_text, &mut Actors::default())
+    }
+
+    /// From the document of which row a row came here, and by what is called so.
+    pub(in crate::doc) fn came_by(&self, table: &str, id_text: &str) -> Option<(String, String)> {
+        let name = self.shown_map(table, id_text)?.1?;
         Some((name.rsplit_once(' ')?.0.to_string(), name))
     }
 
@@ -82,14 +92,9 @@ impl Loaded {
 
     /// Whether a move of this name has moved another map of a row than the one that is shown.
     pub(in crate::doc) fn has_moved_other(&self, table: &str, id_text: &str, name: &str) -> bool {
-        let shown = || {
-            let (_, table) = self.document.get(automerge::ROOT, table).ok()??;
-            let mut actors = Actors::default();
-            let reader = RowReader { document: &self.document, heads: None, actors: &mut actors };
-            reader.maps(&table, id_text)?.into_iter().next()
-        };
         let moved = operation_of(name).and_then(|operation| object_of(&self.document, &operation));
-        moved.is_some_and(|moved| shown().is_some_and(|shown| object_name(&shown) != object_name(&moved)))
+        let (Some(moved), Some((shown, _))) = (moved, self.shown_map(table, id_text)) else { return false };
+        object_name(&shown) != object_name(&moved)
     }
 
     /// Takes off what a row had here when it was moved by a move of this name: what has come by that has it, too. Answers
@@ -110,24 +115,21 @@ impl Loaded {
         let here = self.root()?;
         let mut actors = self.saved.actors.clone();
         let moved = actors.id(&operation_of(name)?)?;
-        let (_, map) = self.document.get(automerge::ROOT, table).ok()??;
-        let row = read_row(&self.document, &map, id_text, &mut actors)?;
         let leaving = [Leaving { table, id_text, moved }];
         let edits = late_edits(&self.document, &mut self.places, actors.list(), &leaving).pop()?;
-        let origin = row.origin.unwrap_or_else(|| here.clone());
-        let (table, id_text, place) = (table.to_string(), id_text.to_string(), LeftPlace::Document(here));
-        Some(LeftRow { table, id_text, origin, place, edits: vec![(name.to_string(), edits)] })
+        self.left(table, id_text, LeftPlace::Document(here), (name.to_string(), edits))
     }
 
     /// What was written to a row since it came here.
     pub(in crate::doc) fn edits_since_it_came(&mut self, table: &str, id_text: &str) -> Option<LeftRow> {
-        let here = self.root()?;
-        let (_, map) = self.document.get(automerge::ROOT, table).ok()??;
-        let row = read_row(&self.document, &map, id_text, &mut Actors::default())?;
         let edits = edits_since(&self.document, &mut self.places, table, id_text)?;
+        self.left(table, id_text, LeftPlace::Beside, (String::new(), edits))
+    }
+
+    fn left(&self, table: &str, id_text: &str, place: LeftPlace, edits: (String, Vec<LateEdit>)) -> Option<LeftRow> {
+        let origin = self.row(table, id_text)?.origin.or_else(|| self.root())?;
         let (table, id_text) = (table.to_string(), id_text.to_string());
-        let (origin, place) = (row.origin.unwrap_or_else(|| here.clone()), LeftPlace::Beside);
-        Some(LeftRow { table, id_text, origin, place, edits: vec![(String::new(), edits)] })
+        Some(LeftRow { table, id_text, origin, place, edits: vec![edits] })
     }
 
     /// Makes late edits of rows again, as far as those have come into this document. Answers which have.
