@@ -35,7 +35,7 @@ async function makeBase(rows) {
         ;[state, message] = A.generateSyncMessage(doc, state)
         if (message) setTimeout(() => end.receive({ type: 'sync', id, message }))
       },
-      restart() {}, status: (_, isSynced) => { if (isSynced && A.getHeads(doc).length) resolve() }, idle() {},
+      restart() {}, lose() {}, status: (_, isSynced) => { if (isSynced && A.getHeads(doc).length) resolve() }, idle() {},
     })
   })
   end.end()
@@ -87,8 +87,8 @@ export async function measureActors({ actors: count = 5000, rows = 1000 } = {}) 
     return outputs
   }
   const begin = (hub, key, chunks, actors, heads) => {
-    tell(hub, null, 'connected', 1)
-    tell(hub, null, 'known', id, true)
+    tell(hub, null, 'connected', 1, 'automerge')
+    tell(hub, null, 'known', id, '', true)
     return tell(hub, key, 'loaded', id, chunks, actors, heads.map(bytesOf).sort(Buffer.compare))
   }
   // All of it from storage.
