@@ -38,10 +38,7 @@ impl Engine {
     /// JavaScript cost more than all the rest of a small commit.
     #[wasm_bindgen(js_name = skipDocumentNews)]
     pub fn skip_document_news(&self) -> usize {
-        self.shared.look(|inner| {
-            let news = inner.tab.take_document_news().unwrap_or_default();
-            news.iter().map(|news| news.chunks.len()).max().unwrap_or_default()
-        })
+        self.shared.look(|inner| inner.tab.skip_document_news())
     }
 
     /// Whether of a row that is kept and not shown something else was saved since this was asked last. To be asked before

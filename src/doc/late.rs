@@ -54,9 +54,9 @@ impl LeftRow {
     }
 
     /// What counts has those of the edits of which this says so.
-    pub(super) fn take_off(&mut self, is_known: impl Fn(&str, automerge::ChangeHash) -> bool) {
+    pub(super) fn take_off(&mut self, is_known: impl Fn(&str, ChangeHash) -> bool) {
         for edit in self.edits.iter_mut().flat_map(|(_, edits)| edits) {
-            edit.is_known |= is_known(&self.id_text, automerge::ChangeHash(edit.original));
+            edit.is_known |= is_known(&self.id_text, edit.original);
         }
     }
 
@@ -201,6 +201,24 @@ pub(super) fn read_message(message: &str) -> Option<(ChangeHash, &str)> {
     Some((original.parse::<automerge::ChangeHash>().ok()?.0, id_text))
 }
 
+/// The changes that are not before one: those that know it, and those beside it.
+pub(super) struct Split {
+    pub(super) later: BTreeSet<automerge::ChangeHash>,
+    pub(super) beside: BTreeSet<automerge::ChangeHash>,
+}
+
+pub(super) fn split_by(document: &Automerge, change: automerge::ChangeHash) -> Split {
+    let mut split = Split { later: BTreeSet::new(), beside: BTreeSet::new() };
+    for other in document.get_changes_meta(&[change]) {
+        let knows = |hash: &automerge::ChangeHash| *hash == change || split.later.contains(hash);
+        match other.deps.iter().any(knows) {
+            true => split.later.insert(other.hash),
+            false => other.hash != change && split.beside.insert(other.hash),
+        };
+    }
+    split
+}
+
 /// The changes that are made beside a move, neither before nor after it, each after those that it follows.
 struct Beside {
     changes: Vec<Concurrent>,
@@ -219,27 +237,21 @@ struct Concurrent {
 
 impl Beside {
     fn new(document: &Automerge, move_: automerge::ChangeHash) -> Self {
-        Self::of(document, move_, false)
+        Self::of(document, move_, &split_by(document, move_).beside)
     }
 
     /// Those that are made after it instead.
     fn after(document: &Automerge, move_: automerge::ChangeHash) -> Self {
-        Self::of(document, move_, true)
+        Self::of(document, move_, &split_by(document, move_).later)
     }
 
-    fn of(document: &Automerge, move_: automerge::ChangeHash, is_after: bool) -> Self {
-        let mut after = BTreeSet::from([move_]);
-        let mut changes = Vec::new();
-        for change in document.get_changes_meta(&[move_]) {
-            let follows_it = change.deps.iter().any(|hash| after.contains(hash));
-            if follows_it {
-                after.insert(change.hash);
-            }
-            if follows_it == is_after && change.hash != move_ {
-                let again = change.message.as_deref().and_then(read_message).map(|(original, _)| original);
-                changes.push(Concurrent { hash: change.hash, follows: change.deps, time: change.timestamp, again });
-            }
-        }
+    fn of(document: &Automerge, move_: automerge::ChangeHash, wanted: &BTreeSet<automerge::ChangeHash>) -> Self {
+        let concurrent = |change: automerge::ChangeMetadata<'_>| {
+            let again = change.message.as_deref().and_then(read_message).map(|(original, _)| original);
+            Concurrent { hash: change.hash, follows: change.deps, time: change.timestamp, again }
+        };
+        let changes = document.get_changes_meta(&[move_]).into_iter().filter(|change| wanted.contains(&change.hash));
+        let changes: Vec<_> = changes.map(concurrent).collect();
         let places = changes.iter().zip(0..).map(|(change, place)| (change.hash, place)).collect();
         Beside { changes, about: BTreeMap::new(), places }
     }

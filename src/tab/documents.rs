@@ -86,18 +86,22 @@ impl Tab {
         self.documents.news.take()
     }
 
+    /// Lets go of all of that, since nobody wants to know; answers how long the longest changes of one commit are.
+    pub(crate) fn skip_document_news(&mut self) -> usize {
+        self.documents.news.take_beside();
+        let news = self.documents.news.take().unwrap_or_default();
+        news.iter().map(|news| news.chunks.len()).max().unwrap_or_default()
+    }
+
     /// Whether of a row that is kept and not shown something else was saved since this was asked last.
     pub(crate) fn take_hidden_news(&mut self) -> bool {
         self.documents.news.take_hidden()
     }
 
-    /// The rows that were moved in vain, of which something was saved since this was asked last; of all that there are, if
-    /// nobody has asked before.
+    /// The rows that were moved in vain: all, or those of which something was saved since this was asked last.
     pub(crate) fn rows_beside(&mut self, are_all: bool) -> Result<Vec<RowBeside>, Obstacle> {
-        let keys = match are_all {
-            true => self.duplicates()?,
-            false => self.documents.news.take_beside(),
-        };
+        let news = self.documents.news.take_beside();
+        let keys = if are_all { self.duplicates()? } else { news };
         let mut found = Vec::new();
         for key in &keys {
             match self.row_beside(key) {

@@ -6,6 +6,7 @@ use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{Automerge, ROOT, ReadDoc};
 
 const ID: DocumentId = [7; 16];
+const PEER: PeerId = 1;
 
 /// What the hub says of the document, and of what it knows that the peer has that as well.
 fn said(hub: &mut Hub) -> Option<Message> {
@@ -29,20 +30,26 @@ fn document() -> (Automerge, Input) {
     (document, Input::Loaded { id: ID, chunks, actors: Vec::new(), heads })
 }
 
+/// A hub that has loaded the document and talks with a peer.
+fn talking(loaded: &Input) -> Hub {
+    let mut hub = Hub::default();
+    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true });
+    hub.handle(Input::Connected { peer: PEER, device: "laptop".into() });
+    hub.handle(loaded.clone());
+    hub
+}
+
 #[test]
 fn a_device_that_is_connected_again_is_known() {
     let (mut document, loaded) = document();
 
-    let mut hub = Hub::default();
-    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true });
-    hub.handle(Input::Connected { peer: 1, device: "laptop".into() });
-    hub.handle(loaded);
+    let mut hub = talking(&loaded);
     let first = said(&mut hub).expect("it begins to talk");
     assert!(first.have[0].last_sync.is_empty(), "nothing is known of it");
     let mut state = SyncState::new();
     document.receive_sync_message(&mut state, first).expect("heard");
     let message = document.generate_sync_message(&mut state).expect("an answer").encode();
-    hub.handle(Input::Received { peer: 1, frame: Frame::Sync { id: ID, message } });
+    hub.handle(Input::Received { peer: PEER, frame: Frame::Sync { id: ID, message } });
     said(&mut hub);
     hub.handle(Input::Disconnected { peer: 1 });
 
@@ -61,11 +68,8 @@ fn a_device_that_is_connected_again_is_known() {
 #[test]
 fn who_begins_anew_with_what_it_had_says_so() {
     let (mut document, loaded) = document();
-    let mut hub = Hub::default();
     let heads = document.get_heads();
-    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true });
-    hub.handle(Input::Connected { peer: 1, device: "laptop".into() });
-    hub.handle(loaded.clone());
+    let mut hub = talking(&loaded);
     let mut state = SyncState::new();
     let mut talk = |hub: &mut Hub| {
         for _ in 0..10 {
@@ -76,7 +80,7 @@ fn who_begins_anew_with_what_it_had_says_so() {
                 }
             }
             if let Some(message) = document.generate_sync_message(&mut state) {
-                hub.handle(Input::Received { peer: 1, frame: Frame::Sync { id: ID, message: message.encode() } });
+                hub.handle(Input::Received { peer: PEER, frame: Frame::Sync { id: ID, message: message.encode() } });
             }
         }
         state.their_heads.clone()
@@ -91,10 +95,7 @@ fn who_begins_anew_with_what_it_had_says_so() {
 #[test]
 fn what_is_not_taken_in_is_not_asked_for_for_ever() {
     let (document, loaded) = document();
-    let mut hub = Hub::default();
-    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true });
-    hub.handle(Input::Connected { peer: 1, device: "laptop".into() });
-    hub.handle(loaded);
+    let mut hub = talking(&loaded);
     // A peer that has not heard of limits.
     let mut peer = document.fork();
     let mut state = SyncState::new();
@@ -119,7 +120,7 @@ fn what_is_not_taken_in_is_not_asked_for_for_ever() {
             }
             if let Some(message) = peer.generate_sync_message(&mut state) {
                 frames += 1;
-                hub.handle(Input::Received { peer: 1, frame: Frame::Sync { id: ID, message: message.encode() } });
+                hub.handle(Input::Received { peer: PEER, frame: Frame::Sync { id: ID, message: message.encode() } });
             }
             if frames == before {
                 return (refused, frames);
@@ -150,21 +151,19 @@ fn nothing_of_what_is_ones_own_goes_to_others() {
     let (document, _) = document();
     let mut hub = Hub::default();
     hub.handle(Input::Known { id: ID, root: String::new(), is_shared: false });
-    hub.handle(Input::Connected { peer: 1, device: "stranger".into() });
+    hub.handle(Input::Connected { peer: PEER, device: "stranger".into() });
     let message = document.generate_sync_message(&mut SyncState::new()).expect("a beginning").encode();
-    hub.handle(Input::Received { peer: 1, frame: Frame::Documents(vec![ID]) });
-    hub.handle(Input::Received { peer: 1, frame: Frame::Sync { id: ID, message } });
+    hub.handle(Input::Received { peer: PEER, frame: Frame::Documents(vec![ID]) });
+    hub.handle(Input::Received { peer: PEER, frame: Frame::Sync { id: ID, message } });
     let outputs: Vec<Output> = std::iter::from_fn(|| hub.take_output()).collect();
-    assert_eq!(outputs, [Output::Send { peer: 1, frame: Frame::Documents(Vec::new()) }]);
+    assert_eq!(outputs, [Output::Send { peer: PEER, frame: Frame::Documents(Vec::new()) }]);
 }
 
 #[test]
 fn documents_are_let_go_when_all_of_them_is_saved_and_not_before() {
     let (document, loaded) = document();
-    let mut hub = Hub { budget_bytes: 0, ..Hub::default() };
-    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true });
-    hub.handle(Input::Connected { peer: 1, device: "laptop".into() });
-    hub.handle(loaded.clone());
+    let mut hub = talking(&loaded);
+    hub.budget_bytes = 0;
     let first = said(&mut hub).expect("it begins to talk");
     let mut peer = document.fork();
     let mut transaction = peer.transaction();
@@ -173,7 +172,7 @@ fn documents_are_let_go_when_all_of_them_is_saved_and_not_before() {
     let mut state = SyncState::new();
     peer.receive_sync_message(&mut state, first).expect("heard");
     let message = peer.generate_sync_message(&mut state).expect("news").encode();
-    hub.handle(Input::Received { peer: 1, frame: Frame::Sync { id: ID, message } });
+    hub.handle(Input::Received { peer: PEER, frame: Frame::Sync { id: ID, message } });
     let use_another = |hub: &mut Hub| {
         let other = [8; 16];
         let Input::Loaded { chunks, actors, heads, .. } = loaded.clone() else { panic!("it is one") };

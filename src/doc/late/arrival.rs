@@ -1,6 +1,6 @@
 //! Where a row is: what was written to it elsewhere is made again here.
 
-use super::{Beside, LateEdit, LeftPlace, LeftRow, message, object_name, read_message};
+use super::{LateEdit, LeftPlace, LeftRow, message, object_name, read_message, split_by};
 use crate::crdt::{ChangeEncoder, ChangeHash, DocumentId, Editor, FieldKinds, Head, MergedRow, mark};
 use crate::doc::Actors;
 use crate::doc::row::{RowReader, read_row_at};
@@ -13,63 +13,56 @@ use automerge::{Automerge, ROOT, ReadDoc};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The late edits that were made again in a document, by whomever: of which rows and edits, and by which changes.
-pub(in crate::doc) struct MadeAgain(BTreeMap<(String, ChangeHash), Vec<Again>>);
-
-/// A change that makes an edit again.
-struct Again {
-    hash: automerge::ChangeHash,
-    follows: Vec<automerge::ChangeHash>,
+pub(in crate::doc) struct MadeAgain {
+    made: BTreeMap<(String, ChangeHash), Vec<automerge::ChangeHash>>,
+    /// By changes that have brought rows, those that know them, when somebody has asked for them.
+    later: BTreeMap<automerge::ChangeHash, BTreeSet<automerge::ChangeHash>>,
 }
 
 impl MadeAgain {
     pub(in crate::doc) fn of(document: &Automerge) -> Self {
-        let mut made: BTreeMap<_, Vec<Again>> = BTreeMap::new();
+        let mut made: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for change in document.get_changes_meta(&[]) {
             let Some((original, id_text)) = change.message.as_deref().and_then(read_message) else { continue };
-            let again = Again { hash: change.hash, follows: change.deps };
-            made.entry((id_text.to_string(), original)).or_default().push(again);
+            made.entry((id_text.to_string(), original)).or_default().push(change.hash);
         }
-        MadeAgain(made)
+        MadeAgain { made, later: BTreeMap::new() }
     }
 
-    fn note(&mut self, id_text: &str, original: ChangeHash, again: Again) {
-        self.0.entry((id_text.to_string(), original)).or_default().push(again);
+    /// All that make an edit of a row again.
+    pub(in crate::doc) fn all(&self, id_text: &str, original: ChangeHash) -> &[automerge::ChangeHash] {
+        self.made.get(&(id_text.to_string(), original)).map_or(&[], |all| all)
     }
 
-    /// What makes an edit of a row again, after this change has brought that. Two devices that did not know all of each
-    /// other may have made one in two ways: the same is taken for it everywhere.
+    /// What makes an edit of a row again where a change has brought that. Two devices that did not know all of each other
+    /// may have made one in two ways: the same is taken for it everywhere.
     fn find(
-        &self,
+        &mut self,
+        into: &Automerge,
         id_text: &str,
         original: ChangeHash,
         arrival: automerge::ChangeHash,
     ) -> Option<automerge::ChangeHash> {
-        let all = self.0.get(&(id_text.to_string(), original))?;
-        all.iter().filter(|again| self.is_after(again, id_text, arrival)).map(|again| again.hash).min()
+        let all = self.all(id_text, original).to_vec();
+        all.into_iter().filter(|hash| self.is_later(into, arrival, hash)).min()
     }
 
-    /// All that make an edit of a row again.
-    pub(in crate::doc) fn all(
-        &self,
+    /// Whether a change knows the one that has brought a row.
+    fn is_later(&mut self, into: &Automerge, arrival: automerge::ChangeHash, change: &automerge::ChangeHash) -> bool {
+        self.later.entry(arrival).or_insert_with(|| split_by(into, arrival).later).contains(change)
+    }
+
+    fn note(
+        &mut self,
         id_text: &str,
-        original: automerge::ChangeHash,
-    ) -> impl Iterator<Item = automerge::ChangeHash> {
-        self.0.get(&(id_text.to_string(), original.0)).into_iter().flatten().map(|again| again.hash)
-    }
-
-    /// Whether it stands on the arrival, by way of others of that row or at once.
-    fn is_after(&self, again: &Again, id_text: &str, arrival: automerge::ChangeHash) -> bool {
-        let of_row = || self.0.iter().filter(|((of, _), _)| of == id_text).flat_map(|(_, all)| all);
-        let (mut seen, mut next) = (BTreeSet::new(), again.follows.clone());
-        while let Some(hash) = next.pop() {
-            if hash == arrival {
-                return true;
-            }
-            if seen.insert(hash) {
-                next.extend(of_row().filter(|again| again.hash == hash).flat_map(|again| &again.follows));
-            }
+        original: ChangeHash,
+        arrival: automerge::ChangeHash,
+        made: automerge::ChangeHash,
+    ) {
+        self.made.entry((id_text.to_string(), original)).or_default().push(made);
+        if let Some(later) = self.later.get_mut(&arrival) {
+            later.insert(made);
         }
-        false
     }
 }
 
@@ -82,8 +75,6 @@ pub(in crate::doc) struct Arrival<'a> {
     edits: &'a [LateEdit],
     /// The change that has brought it.
     arrival: automerge::ChangeHash,
-    /// The changes that know that one, when somebody has asked for them.
-    later: Option<BTreeSet<automerge::ChangeHash>>,
     /// What was made of its edits so far, in their order; nothing of one that changes nothing here.
     made: Vec<Option<automerge::ChangeHash>>,
 }
@@ -127,17 +118,17 @@ impl<'a> Arrival<'a> {
             (None, LeftPlace::Document(source)) if said.is_some_and(|(from, _)| from == source) => &[],
             (None, _) => left.edits.first().map_or(&[][..], |(_, edits)| edits),
         };
-        Some(Arrival { document, root, left, edits, arrival, later: None, made: Vec::new() })
+        Some(Arrival { document, root, left, edits, arrival, made: Vec::new() })
     }
 
     /// The next change that the document has not. It has to be put into it before the one after that is made.
     pub(in crate::doc) fn next(&mut self, into: &Automerge, again: &mut MadeAgain) -> Option<Vec<u8>> {
         while let Some(edit) = self.edits.get(self.made.len()) {
             // Whatever way it came: a row may go in circles.
-            let there = again.find(&self.left.id_text, edit.original, self.arrival);
+            let there = again.find(into, &self.left.id_text, edit.original, self.arrival);
             let original = automerge::ChangeHash(edit.original);
             // It may have been written to this very map.
-            let is_own = into.get_change_meta_by_hash(&original).is_some() && self.is_later(into, original);
+            let is_own = again.is_later(into, self.arrival, &original);
             // What was made again beside what counts may be there from the beginning: where it was at first that is known.
             let is_told = edit.is_known || edit.is_again && !matches!(self.left.place, LeftPlace::Document(_));
             if there.is_some() || is_own || is_told {
@@ -148,24 +139,14 @@ impl<'a> Arrival<'a> {
                 self.made.push(None);
                 continue;
             };
-            self.made.push(Some(made.hash));
-            again.note(&self.left.id_text, edit.original, made);
+            self.made.push(Some(made));
+            again.note(&self.left.id_text, edit.original, self.arrival, made);
             return Some(chunk);
         }
         None
     }
 
-    /// Whether a change knows the one that has brought the row.
-    fn is_later(&mut self, into: &Automerge, change: automerge::ChangeHash) -> bool {
-        let arrival = self.arrival;
-        let later = self.later.get_or_insert_with(|| {
-            let changes = Beside::after(into, arrival).changes;
-            changes.into_iter().map(|change| change.hash).collect()
-        });
-        later.contains(&change)
-    }
-
-    fn change(&self, into: &Automerge, edit: &LateEdit) -> Option<(Again, Vec<u8>)> {
+    fn change(&self, into: &Automerge, edit: &LateEdit) -> Option<(automerge::ChangeHash, Vec<u8>)> {
         // Some of those that it follows may have come to nothing: then it follows what they follow.
         let mut heads = Vec::new();
         let mut next = edit.follows.clone();
@@ -218,7 +199,7 @@ impl<'a> Arrival<'a> {
         let nameless = encoded(&[0; 16])?;
         let name = [b"holdfast late edit ", &self.document[..], &nameless.hash].concat();
         let change = encoded(&sha256(&name)[..16])?;
-        Some((Again { hash: automerge::ChangeHash(change.hash), follows: heads }, change.bytes))
+        Some((automerge::ChangeHash(change.hash), change.bytes))
     }
 
     /// The fields of a row with what the edit has changed.

@@ -5,13 +5,13 @@ use crate::crdt::{DocumentId, Merge, MergedRow, OpId, TouchedRow, move_name};
 use crate::doc::Actors;
 use crate::doc::late::{
     Arrival, LateEdit, Leaving, LeftPlace, LeftRow, MadeAgain, edits_since, has_sent, late_edits, object_name,
-    object_of, operation_of,
+    object_of, operation_of, split_by,
 };
 use crate::doc::row::{RowReader, read_row};
 use crate::document::{Names, encode_value};
 use crate::value::Value;
 use automerge::{Change, ObjId, ReadDoc};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Loaded {
     /// Of rows that a merge is about: what was written to them here by those who did not know that they had gone to other
@@ -22,6 +22,17 @@ impl Loaded {
             actors.place(actor);
         }
         let Some(here) = &merge.root else { return Vec::new() };
+        let news: BTreeSet<_> = self.unsaved.iter().map(Change::hash).collect();
+        // What was written long ago by those who did not know of an arrival was made again then.
+        let mut known: BTreeMap<automerge::ChangeHash, bool> = BTreeMap::new();
+        let mut has_late_news = |object: OpId| {
+            let actor = actors.list().get(object.actor as usize).map(|actor| automerge::ActorId::from(&actor[..]));
+            let object = actor.map(|actor| ObjId::Id(object.counter.into(), actor, 0));
+            let Some(arrival) = object.and_then(|object| self.document.hash_for_opid(&object)) else { return false };
+            *known.entry(arrival).or_insert_with(|| {
+                news.contains(&arrival) || !split_by(&self.document, arrival).beside.is_disjoint(&news)
+            })
+        };
         let mut found: Vec<(String, LeftRow, Vec<OpId>)> = Vec::new();
         for TouchedRow { table, id_text, row } in &merge.rows {
             let Some(row) = row.as_ref().filter(|_| crate::id::decode(id_text).is_some()) else { continue };
@@ -38,7 +49,7 @@ impl Loaded {
                 let moves = std::iter::once(moved.id).chain(rivals).collect();
                 left(target, LeftPlace::Document(here.clone()), moves);
             }
-            if row.has_come {
+            if row.has_come && has_late_news(row.stamps.object) {
                 left(here, LeftPlace::Here, vec![row.stamps.object]);
             }
         }
@@ -102,11 +113,14 @@ impl Loaded {
     pub(in crate::doc) fn take_off_known(&self, left: &mut LeftRow, name: &str) -> bool {
         let move_ = operation_of(name).and_then(|operation| self.document.hash_for_opid(&operation));
         let Some(move_) = move_ else { return false };
-        let later: BTreeSet<_> = self.document.get_changes_meta(&[move_]).iter().map(|change| change.hash).collect();
-        let is_here = |hash: &automerge::ChangeHash| self.document.get_change_meta_by_hash(hash).is_some();
-        let again = MadeAgain::of(&self.document);
-        let known = |hash: &automerge::ChangeHash| is_here(hash) && !later.contains(hash);
-        left.take_off(|id_text, original| known(&original) || again.all(id_text, original).any(|hash| known(&hash)));
+        let (split, again) = (split_by(&self.document, move_), MadeAgain::of(&self.document));
+        let is_known = |hash: &automerge::ChangeHash| {
+            let is_here = self.document.get_change_meta_by_hash(hash).is_some();
+            is_here && !split.later.contains(hash) && !split.beside.contains(hash)
+        };
+        left.take_off(|id_text, original| {
+            is_known(&automerge::ChangeHash(original)) || again.all(id_text, original).iter().any(is_known)
+        });
         true
     }
 
