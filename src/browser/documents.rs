@@ -177,7 +177,7 @@ impl Engine {
         self.shared.enter(|inner| {
             let id = TransactionId(transaction);
             let schema = inner.tab.schema_of(id);
-            let (table, row) = match inner.target(&schema, id_length, table, 0) {
+            let (table, row) = match inner.target(&schema, id_length, table, 4) {
                 Ok(target) => target,
                 Err(error) => return inner.fail(error),
             };
@@ -190,7 +190,7 @@ impl Engine {
     pub fn conflicts(&self, id_length: u32, table: u32) -> JsValue {
         self.asked(|inner| {
             let schema = inner.tab.schema().clone();
-            let (table, row) = inner.target(&schema, id_length, table, 0)?;
+            let (table, row) = inner.target(&schema, id_length, table, 5)?;
             Ok(conflicts_json(&inner.tab.conflicts(table, row)?).into())
         })
     }
@@ -211,12 +211,12 @@ impl Engine {
     }
 
     /// The documents that know of a row of this id, that in which it lies first: a list of
-    /// `[root, the id of the row that it belongs to]`, or a status.
+    /// `[root, the id of the row that it belongs to]`, or a status. `method` is who asks: 6 for `history`, 7 for `revert`.
     #[wasm_bindgen(js_name = rootsOf)]
-    pub fn roots_of(&self, id_length: u32, table: u32) -> JsValue {
+    pub fn roots_of(&self, id_length: u32, method: u32) -> JsValue {
         self.asked(|inner| {
             let schema = inner.tab.schema().clone();
-            let (table, row) = inner.target(&schema, id_length, table, 0)?;
+            let (table, row) = inner.target(&schema, id_length, 0, method)?;
             let roots = inner.tab.roots_of(table, row)?;
             let roots = roots.iter().map(|(root, id)| Array::of2(&bytes(&root.state_key()[1..]), &id.into()).into());
             Ok(list_of(roots))

@@ -16,7 +16,7 @@ const IMPORTED: u32 = 1 << 31;
 const APPENDED: u32 = 1 << 30;
 
 /// How an operation on the document of an id is called in errors.
-const METHODS: [&str; 4] = ["get", "patch", "replace", "delete"];
+const METHODS: [&str; 8] = ["get", "patch", "replace", "delete", "restore", "conflicts", "history", "revert"];
 
 #[wasm_bindgen]
 impl Engine {

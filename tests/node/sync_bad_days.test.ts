@@ -267,3 +267,18 @@ test("what is added is a whole number", async (t) => {
   await assert.rejects(spliced, { code: "InvalidArgument", message: /inserts a string into "text". Received 5/ });
   assert.equal((await db.get(id))!.n, 1);
 });
+
+test("what is no id is said of the method that was called", async (t) => {
+  const db = await device(t);
+  const change = { root: "x", change: "0".repeat(64) } as unknown as Awaited<ReturnType<typeof db.history>>[number];
+  for (const [method, call] of Object.entries({
+    get: () => db.get("rubbish" as never),
+    conflicts: () => db.conflicts("rubbish" as never),
+    history: () => db.history("rubbish" as never),
+    restore: () => db.restore("rubbish" as never),
+    revert: () => db.revert("rubbish" as never, change),
+  })) {
+    const message = `Invalid argument \`id\` for \`db.${method}\`: Unable to decode ID: "rubbish" is not a document id.`;
+    await assert.rejects(call(), { code: "InvalidId", message });
+  }
+});

@@ -157,6 +157,34 @@ test("the next manager of its name knows all, also what was taken back", async (
   assert.deepEqual((await db.verify()).problems, []);
 });
 
+test("a stack that nobody touches for a week is deleted", async (t) => {
+  const { db, task, undo } = await withTask(t);
+  await undo.clear();
+  undo.end();
+  const canUndo = async (name: string) => {
+    const manager = db.undoManager({ name });
+    await manager.ready;
+    const { canUndo } = manager;
+    manager.end();
+    return canUndo;
+  };
+  const first = db.undoManager({ name: "first" });
+  await first.ready;
+  await db.patch(task, { title: "paint it" });
+  first.end();
+  const now = Date.now.bind(Date);
+  const DAY_MS = 24 * 3600_000;
+  for (const [days, isKept] of [
+    [6, true],
+    [8, false],
+  ] as const) {
+    const clock = t.mock.method(Date, "now", () => now() + days * DAY_MS);
+    assert.equal(await canUndo(`another after ${days} days`), false);
+    clock.mock.restore();
+    assert.equal(await canUndo("first"), isKept, `after ${days} days`);
+  }
+});
+
 test("a scope leaves the rest alone, and there is a limit", async (t) => {
   const { db, project, task, undo } = await withTask(t);
   undo.end();
@@ -279,7 +307,7 @@ test("a mutation that runs out of time ends no more than itself", async (t) => {
       if ((runs += 1) > 1) await new Promise(() => undefined);
       await db.patch(task, { votes: 9 });
     },
-    { timeoutMs: 50 },
+    { timeoutMs: 1500 },
   );
   await assert.rejects(slow, (error: HoldfastError) => error.code === "MutationTimeout");
   assert.equal(runs, 2);

@@ -28,6 +28,9 @@ import { type HistoryEntry, joined, type Part, type ToldEntry, type ToldFields }
 import { LiveValue } from "./live_value.js";
 import { nameOfTab, UndoManager, type UndoOptions } from "./undo.js";
 
+/** How the engine is told who asks; it names them in errors. */
+const METHODS = { history: 6, revert: 7 };
+
 /** A place in a document that was written at the same time elsewhere, too. */
 export interface Conflict {
   /** Names of fields, and positions in arrays. */
@@ -320,10 +323,10 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
   }
 
   /** The documents that know of a row, that in which it lies first. */
-  async #placesOf(method: string, id: string): Promise<Place[]> {
+  async #placesOf(method: "history" | "revert", id: string): Promise<Place[]> {
     const [, text] = target(method, id, undefined);
     const bridge = this.#bridge;
-    const roots = await askEngine(bridge, (engine) => engine.rootsOf(bridge.input.writeText(text), 0)).catch(
+    const roots = await askEngine(bridge, (engine) => engine.rootsOf(bridge.input.writeText(text), METHODS[method])).catch(
       (error: unknown) => {
         if (bridge.isOver || bridge.isDown) throw error;
         throw notFound(bridge, undefined, text);
