@@ -24,7 +24,7 @@ pub(crate) mod tests;
 
 pub(crate) use copies::{Copy, chosen};
 pub(crate) use edit::{Arrival, Editor, FieldKind, FieldKinds, move_name};
-pub(crate) use encoder::{ChangeEncoder, ChangeHash, Head};
+pub(crate) use encoder::{ChangeEncoder, ChangeHash, Head, chunk_length};
 pub(crate) use merge::{Merge, MergedRow, TouchedRow, TouchedRows};
 pub(crate) use op::{Action, ActorId, Key, Object, Op, OpId};
 pub(crate) use rest::WholeRow;
@@ -39,7 +39,7 @@ pub(crate) use {
     align::{Step, align},
     column::{DeltaColumn, FlagColumn, RunColumn, put_signed},
     edit::mark,
-    encoder::{Encoded, chunk_length},
+    encoder::Encoded,
     op::{Element, Scalar},
     stamp::Rival,
 };

@@ -12,9 +12,7 @@
 
 use super::column::{DeltaColumn, FlagColumn, RunColumn, put_signed};
 use super::op::{Action, ActorId, Element, Key, Object, Op, OpId, Scalar};
-#[cfg(any(test, feature = "docs"))]
-use crate::bytes::Reader;
-use crate::bytes::Write;
+use crate::bytes::{Reader, Write};
 use crate::sha256::sha256;
 use crate::sort::{sort, sort_by};
 
@@ -243,7 +241,6 @@ impl ChangeEncoder {
 }
 
 /// The length of the chunk that bytes begin with, if they begin with one.
-#[cfg(any(test, feature = "docs"))]
 pub(crate) fn chunk_length(bytes: &[u8]) -> Option<usize> {
     let mut reader = Reader::new(bytes.strip_prefix(&MAGIC)?);
     reader.take(5, "chunk: checksum and kind").ok()?;

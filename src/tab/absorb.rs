@@ -5,6 +5,7 @@ use super::commit::unknown_outcome;
 use super::effect::{LogTail, Outcome};
 use super::job::patch_progress;
 use super::merging::row_part;
+use super::opening::is_settled;
 use super::state::{Author, Pending, State, System, TailRecord, TakenBack};
 use super::stored::{
     check_stored, decode_manifest, decode_record, missing_record, schema_unreadable, with_loss_to_accept,
@@ -256,7 +257,7 @@ impl Tab {
                         && !is_everything
                         && is_only_checked(schema, &state.schema) =>
                 {
-                    fits(schema, &moved).map(|()| true)
+                    fits(schema, &moved)
                 }
                 _ => Ok(!is_touched),
             };
@@ -331,14 +332,19 @@ fn is_only_checked(next: &Schema, now: &Schema) -> bool {
     indexes.all(|index| !is_ready(index) || now.index_by_id(index.id).is_some_and(|(_, known)| is_ready(known)))
 }
 
-/// Whether rows that came in between fit a schema that is about to be adopted.
-fn fits(schema: &Schema, parts: &[Rc<Vec<RowChange>>]) -> Result<()> {
+/// Whether rows that came in between fit a schema that is about to be adopted. If not, those of a synced table are hidden before
+/// it is: that has to be looked at again.
+fn fits(schema: &Schema, parts: &[Rc<Vec<RowChange>>]) -> Result<bool> {
+    let mut is_all = true;
     for change in parts.iter().flat_map(|part| part.iter()) {
         if change.kind != crate::log::ChangeKind::Delete
             && let Some(table) = schema.table_by_id(change.table)
         {
-            check_stored(schema, table, &change.document, &change.place.id)?;
+            match check_stored(schema, table, &change.document, &change.place.id) {
+                Err(_) if is_settled(table) => is_all = false,
+                checked => checked?,
+            }
         }
     }
-    Ok(())
+    Ok(is_all)
 }

@@ -1,9 +1,9 @@
 //! Saving what others have changed: a commit like any other, of rows that the docs worker has read out of a document.
 //!
 //! A merge stands on the document as the worker knew it. If the page has written to the document since, or another tab
-//! has, it is made again.
+//! has, it is still saved where that was about other rows, as the next changes beside those that came; or else made again.
 
-use super::synced::{Bases, Before, home};
+use super::synced::{Bases, Before, SyncedChange, home};
 use super::transaction::{Obstacle, Row};
 use super::{Tab, TransactionId};
 use crate::bytes::{Bytes, Malformed};
@@ -31,8 +31,8 @@ pub(crate) struct MergeDraft {
     pub(crate) left: Vec<(Root, Vec<String>)>,
     /// Whether another tab has written to the document since, or to one of the rows.
     pub(crate) is_outdated: bool,
-    /// The record of the log that it stands on.
-    pub(crate) sequence: u64,
+    /// How many commits there had been when it was begun.
+    commit_count: u64,
 }
 
 /// Rows that have come.
@@ -206,6 +206,20 @@ impl Tab {
         Ok(None)
     }
 
+    /// Judges some rows by a schema that is to come.
+    pub(crate) fn judge_by(
+        &mut self,
+        id: TransactionId,
+        schema: &Schema,
+        rows: impl Iterator<Item = (TableId, RowId)>,
+    ) -> Result<(), Obstacle> {
+        for (table, row) in rows {
+            let Some(table) = schema.table_by_id(table) else { continue };
+            self.settle_row(id, schema, table, row, None)?;
+        }
+        Ok(())
+    }
+
     /// The rows of which something is noted that was judged by another version of the schema.
     fn rows_of_another_schema(&mut self, version: u64) -> Result<Vec<(TableId, RowId)>, Obstacle> {
         let mut rows: Vec<(TableId, RowId)> = Vec::new();
@@ -222,17 +236,29 @@ impl Tab {
         Ok(rows)
     }
 
-    /// Whether all is as it was when a merge was made, and nothing waits to change it.
+    /// Whether all that a merge writes is as it was when it was made, and nothing waits to change it.
     pub(crate) fn stands(&self, draft: &MergeDraft) -> bool {
-        if draft.sequence != self.sequence {
+        let Some(mut saved) = self.documents.rows_since(draft.commit_count) else { return false };
+        if saved.any(|row| draft.is_about(row)) {
             return false;
         }
-        let Some(MergedDocument { root, base: (heads, actors), .. }) = &draft.document else { return true };
-        let is_known = match self.documents.state(root) {
-            Some(state) => state.heads == *heads && state.actor_count == *actors,
-            None => heads.is_empty(),
+        let Some(merged) = &draft.document else { return true };
+        let MergedDocument { root, state, chunks, base: (heads, actors), .. } = merged;
+        let Some(known) = self.documents.get(root) else {
+            return heads.is_empty() && !self.queue.iter().any(|pending| pending.writes_to(root));
         };
-        is_known && !self.queue.iter().any(|pending| pending.writes_to(root))
+        let Some(later) = known.rows_since((heads, *actors), state, chunks) else { return false };
+        let mut waiting = self.queue.iter().filter(|pending| pending.writes_to(root)).peekable();
+        #[cfg(test)]
+        self.documents.late_merges.update(|count| count + usize::from(!later.is_empty() || waiting.peek().is_some()));
+        !later.into_iter().any(|row| draft.is_about(row))
+            && waiting.all(|pending| {
+                let is_about =
+                    |change: &SyncedChange| draft.is_about(&keyspace::stamps_key(change.table, &change.place.id)[1..]);
+                pending.writes_rows_alone()
+                    && known.takes_a_change_of(&pending.after.schema, &pending.synced)
+                    && !pending.synced.iter().any(is_about)
+            })
     }
 
     /// Finds out which of a row's copies is the row, where one of them is another now, and writes what follows.
@@ -402,6 +428,23 @@ impl Tab {
     }
 }
 
+impl MergedDocument {
+    /// The document after it, where local changes have been added to that which it stands on: those follow all that was
+    /// there, and nothing that has come.
+    pub(crate) fn state_after(&self, now: &DocumentState) -> DocumentState {
+        let (base, actors) = &self.base;
+        if now.heads == *base {
+            return self.state.clone();
+        }
+        assert_eq!(now.actor_count, *actors, "only changes were added");
+        let mut heads: Vec<ChangeHash> = self.state.heads.iter().filter(|head| !base.contains(head)).copied().collect();
+        heads.extend(&now.heads);
+        crate::sort::sort(&mut heads);
+        heads.dedup();
+        DocumentState { heads, max_op: self.state.max_op.max(now.max_op), ..self.state.clone() }
+    }
+}
+
 impl Copy {
     /// As a document has it.
     fn of(schema: &Schema, root: Root, merged: &MergedRow) -> Self {
@@ -543,7 +586,7 @@ impl MergeDraft {
             document: None,
             left: Vec::new(),
             is_outdated: false,
-            sequence: tab.sequence,
+            commit_count: tab.documents.commit_count(),
         }
     }
 

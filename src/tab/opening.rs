@@ -5,12 +5,14 @@ use super::state::{Author, Pending, State, System, TailRecord};
 use super::stored::{
     advised, check_stored, decode_manifest, decode_record, missing_record, schema_unreadable, with_loss_to_accept,
 };
+use super::transaction::{Finished, Obstacle};
 use super::{Status, Tab};
 use crate::change::rows_range;
+use crate::crdt::IS_BUILT_IN;
 use crate::error::{Code, Error, Result};
-use crate::keyspace::{self, TableId};
+use crate::keyspace::{self, RowId, TableId};
 use crate::read_set::ReadSet;
-use crate::schema::{Evolution, IndexState, Schema, WantedSchema};
+use crate::schema::{Evolution, IndexState, Schema, Table, WantedSchema};
 use crate::store::{Direction, PageId, ReadError, Scan, View};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -19,6 +21,8 @@ use std::rc::Rc;
 const OFFENDERS: usize = 3;
 /// Pages that the check of stored rows asks for ahead.
 const PAGES_AHEAD: usize = 32;
+/// So many rows are hidden in one commit.
+const ROWS_HIDDEN: usize = if cfg!(test) { 3 } else { 500 };
 
 enum Stage {
     Loading,
@@ -26,6 +30,8 @@ enum Stage {
     Comparing,
     Checking(Check),
     LoadingPages(ReadId, Check),
+    /// Rows of synced tables that don't fit are on their way out of sight.
+    Hiding,
     Committing,
 }
 
@@ -39,6 +45,15 @@ struct Check {
     reads: ReadSet,
     /// One more than are named shows that there are more.
     offenders: Vec<Error>,
+    /// Rows of synced tables that don't fit, some of them: they are kept, and not shown.
+    misfits: Vec<Misfit>,
+}
+
+/// A row that does not fit.
+struct Misfit {
+    table: TableId,
+    row: RowId,
+    why: Error,
 }
 
 /// A database on its way to be open.
@@ -132,7 +147,7 @@ impl Tab {
         loop {
             let Some(mut opening) = self.opening.take() else { return };
             match opening.stage {
-                Stage::Loading | Stage::LoadingPages(..) | Stage::Committing => {
+                Stage::Loading | Stage::LoadingPages(..) | Stage::Hiding | Stage::Committing => {
                     self.opening = Some(opening);
                     return;
                 }
@@ -151,10 +166,11 @@ impl Tab {
                             schema: Rc::new(evolution.schema),
                             state: self.current.clone(),
                             version: self.version,
-                            tables: evolution.check.into(),
+                            tables: local_first(evolution.check, &self.current.schema),
                             scan: None,
                             reads: ReadSet::default(),
                             offenders: Vec::new(),
+                            misfits: Vec::new(),
                         });
                         self.opening = Some(opening);
                     }
@@ -163,11 +179,16 @@ impl Tab {
                     let outcome = check.run(&mut self.cache).and_then(|()| check.finish_empty_tables(&mut self.cache));
                     match outcome {
                         Ok(()) if !check.offenders.is_empty() => {
-                            let error = does_not_fit(&check.offenders);
+                            let error = does_not_fit(check.offenders.into_iter());
                             opening.stage = Stage::Comparing;
                             self.opening = Some(opening);
                             self.fail(error);
                             return;
+                        }
+                        Ok(()) if !check.misfits.is_empty() => {
+                            opening.stage = Stage::Hiding;
+                            self.opening = Some(opening);
+                            self.hide_misfits(check);
                         }
                         Ok(()) => {
                             opening.stage = Stage::Committing;
@@ -205,6 +226,39 @@ impl Tab {
                 }
             }
             let _ = now_ms;
+        }
+    }
+
+    /// Takes rows of synced tables out of sight that the schema does not accept: others may have written them by theirs, and
+    /// they come back when schema or row allow. When that is saved, the check begins again.
+    fn hide_misfits(&mut self, check: Check) {
+        let hidden = self.merge_to_open(|tab, id| {
+            let rows = check.misfits.iter().map(|misfit| (misfit.table, misfit.row));
+            tab.judge_by(id, &check.schema, rows)
+        });
+        let next = match hidden {
+            Ok(Finished::Queued) => Ok(Stage::Hiding),
+            // What has no document yet can't be kept there.
+            Ok(Finished::Done) => Err(does_not_fit(check.misfits.into_iter().map(|misfit| misfit.why))),
+            Ok(Finished::RunAgain) | Err(Obstacle::Stale) => Ok(Stage::Comparing),
+            Err(Obstacle::Missing(pages)) => {
+                let read = self.load(pages);
+                Ok(Stage::LoadingPages(read, check))
+            }
+            Err(Obstacle::Error(error)) => Err(error),
+        };
+        match next {
+            Ok(stage) => {
+                if let Some(opening) = &mut self.opening {
+                    opening.stage = stage;
+                }
+            }
+            Err(error) => {
+                if let Some(opening) = &mut self.opening {
+                    opening.stage = Stage::Comparing;
+                }
+                self.fail(error);
+            }
         }
     }
 
@@ -256,6 +310,7 @@ impl Tab {
     pub(crate) fn opening_settled(&mut self, outcome: Outcome) {
         let Some(opening) = &mut self.opening else { return };
         match outcome {
+            Outcome::Saved if matches!(opening.stage, Stage::Hiding) => opening.stage = Stage::Comparing,
             Outcome::Saved => {
                 let schema = self.committed.schema.clone();
                 self.opened(schema);
@@ -286,18 +341,32 @@ fn unchecked(page: PageId) -> Error {
 }
 
 /// The error that names offenders, with the place of the first.
-fn does_not_fit(offenders: &[Error]) -> Error {
-    let mut message = String::from("The schema does not fit documents that are stored:");
-    for offender in offenders.iter().take(OFFENDERS) {
-        message.push('\n');
-        message.push_str(&offender.message);
+fn does_not_fit(offenders: impl Iterator<Item = Error>) -> Error {
+    let mut error = Error::new(Code::SchemaDoesNotFit, "The schema does not fit documents that are stored:");
+    for (number, offender) in offenders.take(OFFENDERS + 1).enumerate() {
+        if number == OFFENDERS {
+            error.message.push_str("\nAnd more.");
+            break;
+        }
+        error.message.push('\n');
+        error.message.push_str(&offender.message);
+        if number == 0 {
+            error.path = offender.path.clone();
+        }
     }
-    if offenders.len() > OFFENDERS {
-        message.push_str("\nAnd more.");
-    }
-    let mut error = Error::new(Code::SchemaDoesNotFit, message);
-    error.path = offenders.first().and_then(|first| first.path.clone());
     error
+}
+
+/// Tables to check, the synced ones last: what is hidden of them is hidden when the others are known to fit.
+fn local_first(tables: Vec<TableId>, schema: &Schema) -> VecDeque<TableId> {
+    let is_synced = |table: &TableId| schema.table_by_id(*table).is_some_and(is_settled);
+    let (synced, local): (Vec<_>, Vec<_>) = tables.into_iter().partition(is_synced);
+    local.into_iter().chain(synced).collect()
+}
+
+/// Whether a table is synced, and has been for a while.
+pub(super) fn is_settled(table: &Table) -> bool {
+    IS_BUILT_IN && table.placement.is_some() && table.moving.is_none()
 }
 
 impl Check {
@@ -310,11 +379,20 @@ impl Check {
                 .scan
                 .get_or_insert_with(|| view.scan(&range.start, Some(&range.end), Direction::Ascending, PAGES_AHEAD));
             let definition = self.schema.table_by_id(table);
+            let was_synced = self.state.schema.table_by_id(table).is_some_and(is_settled);
+            let is_synced = was_synced && definition.is_some_and(is_settled);
             while let Some(item) = scan.next(cache)? {
                 let Some(place) = keyspace::place_of(item.key) else { continue };
                 let Some(definition) = definition else { continue };
-                if let Err(error) = check_stored(&self.schema, definition, item.value, &place.id) {
-                    self.offenders.push(error);
+                if let Err(why) = check_stored(&self.schema, definition, item.value, &place.id) {
+                    if is_synced {
+                        self.misfits.push(Misfit { table, row: place.id, why });
+                        if self.misfits.len() >= ROWS_HIDDEN {
+                            return Ok(());
+                        }
+                        continue;
+                    }
+                    self.offenders.push(why);
                     if self.offenders.len() > OFFENDERS {
                         return Ok(());
                     }

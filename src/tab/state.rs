@@ -111,6 +111,11 @@ impl Pending {
         self.synced.is_empty() && self.adopted.is_empty() && self.merge.is_none() && self.notes.is_empty()
     }
 
+    /// Whether all that it writes to documents are changes of rows.
+    pub(crate) fn writes_rows_alone(&self) -> bool {
+        self.system.is_none() && self.adopted.is_empty() && self.merge.is_none()
+    }
+
     /// Whether it changes the CRDT document of a row.
     pub(crate) fn writes_to(&self, root: &Root) -> bool {
         let schema = &self.after.schema;

@@ -5,13 +5,14 @@
 
 mod drafts;
 mod news;
+mod steps;
 mod writer;
 
 use super::state::{Pending, State};
 use super::transaction::{Obstacle, Transaction};
 use super::{Tab, TransactionId};
 use crate::bytes::Bytes;
-use crate::crdt::{ActorId, DocumentState, IS_BUILT_IN, RowStamps, StoredRow};
+use crate::crdt::{ActorId, ChangeHash, DocumentState, IS_BUILT_IN, RowStamps, StoredRow};
 use crate::document::{Document as Fields, Names, ObjectRef, ValueRef};
 use crate::error::{Code, Error};
 use crate::flat_map::FlatMap;
@@ -25,6 +26,7 @@ use drafts::Drafts;
 pub(crate) use news::DocumentNews;
 use news::News;
 use std::rc::Rc;
+use steps::{Commits, RowPart, Steps};
 
 /// A changed row of a synced table, as the encoding needs it.
 #[derive(Clone, Debug)]
@@ -120,6 +122,11 @@ pub(crate) enum Dangling {
 pub(crate) struct Documents {
     known: FlatMap<Root, Document>,
     pub(crate) news: News,
+    /// The commits that there were, whatever they were about.
+    commits: Commits,
+    /// How many merges were found to stand on a document that was another one already.
+    #[cfg(test)]
+    pub(crate) late_merges: std::cell::Cell<usize>,
 }
 
 /// What a tab knows of a document.
@@ -128,6 +135,8 @@ pub(crate) struct Document {
     pub(crate) state: DocumentState,
     pub(crate) actors: Rc<Vec<ActorId>>,
     own: Option<Own>,
+    /// What was added to it last.
+    steps: Steps,
 }
 
 /// This session's actor in a document: new, and no other session's.
@@ -140,6 +149,11 @@ struct Own {
 }
 
 impl Documents {
+    /// A document that is known.
+    pub(crate) fn get(&self, root: &Root) -> Option<&Document> {
+        self.known.get(root)
+    }
+
     /// The state of a document that is known.
     pub(crate) fn state(&self, root: &Root) -> Option<&DocumentState> {
         self.known.get(root).map(|document| &document.state)
@@ -152,6 +166,7 @@ impl Documents {
             return;
         }
         self.news.add(record);
+        let rows = self.commits.note(record);
         for entry in &record.crdt {
             let Some(root) = Root::of(&entry.key) else { continue };
             let is_state = *entry.key == root.state_key();
@@ -165,9 +180,10 @@ impl Documents {
             if is_state {
                 let Ok(state) = DocumentState::decode(value) else { continue };
                 if let Some(document) = self.known.get_mut(&root) {
+                    document.steps.note(&root, [&document.state, &state], &record.crdt, rows.as_ref());
                     document.state = state;
                 } else if entry.is_new {
-                    self.known.insert(root, Document { state, actors: Rc::default(), own: None });
+                    self.known.insert(root, Document::of(state));
                 }
                 continue;
             }
@@ -184,7 +200,11 @@ impl Documents {
             return;
         }
         self.news.add(record);
-        for (root, document) in drafted {
+        let rows = self.commits.note(record);
+        for (root, mut document) in drafted {
+            if let Some(before) = self.known.get(&root) {
+                document.steps.note(&root, [&before.state, &document.state], &record.crdt, rows.as_ref());
+            }
             self.known.insert(root, document);
         }
         for entry in record.crdt.iter().filter(|entry| entry.value.is_none()) {
@@ -210,6 +230,52 @@ impl Documents {
     pub(crate) fn clear(&mut self) {
         self.known.clear();
         self.news.lose();
+        self.commits.lose();
+    }
+
+    /// How many commits there were.
+    pub(crate) fn commit_count(&self) -> u64 {
+        self.commits.count()
+    }
+
+    /// The rows that were saved since there were so many commits, by the parts of their keys; nothing, if that is not known.
+    pub(crate) fn rows_since(&self, commit_count: u64) -> Option<impl Iterator<Item = &RowPart>> {
+        self.commits.since(commit_count)
+    }
+}
+
+impl Document {
+    fn of(state: DocumentState) -> Self {
+        Document { state, actors: Rc::default(), own: None, steps: Steps::default() }
+    }
+
+    /// The rows that were written to since it had these heads and actors, if that is known, and if changes that lie one after
+    /// another can be added as if it still had them.
+    pub(crate) fn rows_since(
+        &self,
+        (heads, actors): (&[ChangeHash], u32),
+        after: &DocumentState,
+        chunks: &[u8],
+    ) -> Option<Vec<&RowPart>> {
+        if self.state.actor_count != actors {
+            return None;
+        }
+        if self.state.heads == heads {
+            return Some(Vec::new());
+        }
+        let is_known = |name: &String| after.tables.contains_key(name);
+        if !self.state.tables.keys().all(is_known) {
+            return None;
+        }
+        Some(self.steps.since(heads, chunks)?.collect())
+    }
+
+    /// Whether a mutation that changes these rows adds nothing to it but a change: no table, and no actor.
+    pub(crate) fn takes_a_change_of(&self, schema: &Schema, rows: &[SyncedChange]) -> bool {
+        let has_table = |change: &SyncedChange| {
+            schema.table_by_id(change.table).is_some_and(|table| self.state.tables.contains_key(&table.name))
+        };
+        self.own.is_some() && rows.iter().all(has_table)
     }
 }
 
@@ -424,5 +490,5 @@ fn read_document(state: &State, cache: &mut PageCache, root: Root) -> Result<Opt
     while let Some(item) = scan.next(cache)? {
         actors.push(item.keep());
     }
-    Ok(Some(Document { state: known, actors: Rc::new(actors), own: None }))
+    Ok(Some(Document { state: known, actors: Rc::new(actors), own: None, steps: Steps::default() }))
 }

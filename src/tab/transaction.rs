@@ -93,6 +93,11 @@ impl Tab {
     /// Begins a transaction on what this tab's readers see now.
     pub fn begin(&mut self, now_ms: f64, is_read_only: bool) -> Result<TransactionId> {
         self.check_open()?;
+        Ok(self.begin_any(now_ms, is_read_only))
+    }
+
+    /// Begins one whether or not the database is open.
+    fn begin_any(&mut self, now_ms: f64, is_read_only: bool) -> TransactionId {
         let id = TransactionId(self.next_transaction);
         self.next_transaction += 1;
         self.show_writes();
@@ -126,7 +131,25 @@ impl Tab {
             is_stale: false,
         };
         self.transactions.push(id, transaction);
-        Ok(id)
+        id
+    }
+
+    /// Queues what a merge that opening needs writes. Answers whether it writes anything.
+    pub(crate) fn merge_to_open(
+        &mut self,
+        write: impl FnOnce(&mut Tab, TransactionId) -> std::result::Result<(), Obstacle>,
+    ) -> std::result::Result<Finished, Obstacle> {
+        let id = self.begin_any(self.now_ms, false);
+        let draft = MergeDraft::of(Vec::new(), self);
+        self.transactions.get_mut(id).expect("it has begun").begin_merge(draft);
+        let finished = write(self, id).and_then(|()| Ok(self.admit(id)?));
+        if matches!(finished, Ok(Finished::Queued))
+            && let Some(pending) = self.queue.back_mut()
+        {
+            pending.author = Author::Opening;
+        }
+        self.transactions.remove(id);
+        finished
     }
 
     /// Begins a transaction again that was told to, on a new state. It makes the same ids, and the same times unless the

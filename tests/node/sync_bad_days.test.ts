@@ -282,3 +282,67 @@ test("what is no id is said of the method that was called", async (t) => {
     await assert.rejects(call(), { code: "InvalidId", message });
   }
 });
+
+test("who writes without a pause does not keep out what others have written", async (t) => {
+  const [one, two] = [await device(t), await device(t)];
+  const link = linkInMemory(one, two);
+  const projectId = await one.insert("projects", { name: "p" });
+  const own = await one.insert("tasks", { projectId, title: "" });
+  await met(link);
+  link.disconnect();
+  await two.insertMany(
+    "tasks",
+    Array.from({ length: 1_000 }, (_, number) => ({ projectId, title: `${number}` })),
+  );
+  for (let number = 0; number < 20; number += 1) await two.insert("tasks", { projectId, title: "one more" });
+  link.connect();
+  let writes = 0;
+  do {
+    for (let more = 0; more < 50; more += 1) await one.patch(own, { title: `${(writes += 1)}` });
+    assert.ok(writes < 20_000, "the rows never come");
+  } while ((await one.query("tasks").collect()).length < 1_021);
+  await met(link);
+  for (const db of [one, two]) {
+    assert.equal((await db.get(own))!.title, `${writes}`);
+    assert.deepEqual((await db.verify()).problems, []);
+  }
+});
+
+test("a narrower schema hides what does not fit it, and a wider one shows it again", async (t) => {
+  const name = freshName();
+  const narrow = defineSchema({
+    projects: defineTable({ name: v.string() }),
+    tasks: defineTable({ projectId: v.id("projects"), title: v.literal("good") }).index("by_project", ["projectId"]),
+  });
+  const wide = await openDatabase({ name, schema, sync });
+  const projectId = await wide.insert("projects", { name: "p" });
+  const good = await wide.insert("tasks", { projectId, title: "good" });
+  const bad = await wide.insert("tasks", { projectId, title: "bad" });
+  // What lies in memory stays as long as anybody has it open.
+  const held = [wide];
+  for (let round = 0; round < 2; round += 1) {
+    const db = await openDatabase({ name, schema: narrow, sync });
+    assert.deepEqual(
+      (await db.query("tasks").collect()).map(({ _id }) => _id),
+      [good],
+    );
+    const [problem, ...others] = await db.problems().current();
+    assert.deepEqual([problem?.kind, problem?.id, others], ["misfit", bad, []]);
+    assert.match(problem!.message, /title/);
+    await assert.rejects(db.insert("tasks", { projectId, title: "bad" as "good" }), { code: "SchemaEnforcementError" });
+    assert.deepEqual((await db.verify()).problems, []);
+    const again = await openDatabase({ name, schema, sync });
+    held.push(again);
+    await db.close();
+    await again.sync.settled;
+    assert.equal((await again.get(bad))?.title, "bad");
+    assert.deepEqual(await again.problems().current(), []);
+  }
+  for (const db of held) await db.close();
+  // What lies on this device alone has to fit.
+  const alone = await openDatabase({ name, schema });
+  const ownProject = await alone.insert("projects", { name: "p" });
+  await alone.insert("tasks", { projectId: ownProject, title: "bad" });
+  await assert.rejects(openDatabase({ name, schema: narrow }), { code: "SchemaDoesNotFit" });
+  await alone.close();
+});

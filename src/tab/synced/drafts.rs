@@ -204,7 +204,7 @@ impl<'a> Drafts<'a> {
         let Some(merged) = &merge.document else { return };
         let draft = self.draft(merged.root, Some(merged.state.id));
         draft.is_changed |= draft.document.state.tables != merged.state.tables;
-        draft.document.state = merged.state.clone();
+        draft.document.state = merged.state_after(&draft.document.state);
         Rc::make_mut(&mut draft.document.actors).extend(merged.actors.iter().cloned());
         draft.chunks.extend_from_slice(&merged.chunks);
     }
@@ -397,11 +397,8 @@ impl<'a> Drafts<'a> {
         if !self.documents.contains_key(&root) {
             let known = self.known.get(&root).cloned();
             let is_new = known.is_none();
-            let document = known.unwrap_or_else(|| Document {
-                state: DocumentState::new(id.unwrap_or_else(|| sixteen(self.random))),
-                actors: Rc::default(),
-                own: None,
-            });
+            let document =
+                known.unwrap_or_else(|| Document::of(DocumentState::new(id.unwrap_or_else(|| sixteen(self.random)))));
             let actors_before = document.state.actor_count;
             let draft = Draft {
                 document,

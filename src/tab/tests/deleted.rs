@@ -6,14 +6,14 @@ use super::*;
 use crate::keyspace::{RowId, TableId};
 use crate::schema::{SchemaDefinition, Table};
 
-struct Tasks {
-    world: World,
-    tasks: Table,
+pub(super) struct Tasks {
+    pub(super) world: World,
+    pub(super) tasks: Table,
     projects: Table,
 }
 
 impl Tasks {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut world = World::new();
         let tab = world.open(small(), synced());
         let schema = world.tabs[tab].current.schema.clone();
@@ -22,7 +22,7 @@ impl Tasks {
     }
 
     /// Does something in a mutation, and waits until it is saved.
-    fn mutate<T>(
+    pub(super) fn mutate<T>(
         &mut self,
         tab: usize,
         mut work: impl FnMut(&mut Tab, TransactionId) -> std::result::Result<T, Obstacle>,
@@ -46,14 +46,14 @@ impl Tasks {
         }
     }
 
-    fn project(&mut self) -> RowId {
+    pub(super) fn project(&mut self) -> RowId {
         self.mutate(0, |tab, begun| {
             let mut bytes = document::encode(&object(&[("name", string("p"))]), &tab.current.schema.names);
             tab.insert(begun, "projects", None, &mut bytes)
         })
     }
 
-    fn task(&mut self, project: RowId, title: &str) -> RowId {
+    pub(super) fn task(&mut self, project: RowId, title: &str) -> RowId {
         let project = crate::id::encode(self.projects.number, &project);
         self.mutate(0, |tab, begun| {
             let fields = object(&[("projectId", string(&project)), ("title", string(title))]);
@@ -72,7 +72,7 @@ impl Tasks {
         self.mutate(tab, |tab, begun| tab.restore(begun, table, row));
     }
 
-    fn text(&self, row: RowId) -> String {
+    pub(super) fn text(&self, row: RowId) -> String {
         crate::id::encode(self.tasks.number, &row)
     }
 

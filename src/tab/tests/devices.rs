@@ -48,4 +48,5 @@ fn devices_that_meet_have_the_same_rows() {
     for (what, count) in total.each() {
         assert!(count > wanted.len() / 10, "{what} happened {count} times: {total:?}");
     }
+    assert!(total.overtaken > wanted.len() / 40, "{total:?}");
 }

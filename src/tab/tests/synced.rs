@@ -48,13 +48,18 @@ pub(super) fn table(name: &str, fields: &[(&str, Value, bool)], indexes: &[&str]
 
 /// Projects with tasks, users, and notes that stay on the device.
 pub(super) fn synced_value() -> Value {
+    synced_value_with_titles(typed("string"))
+}
+
+/// The same with other titles of tasks.
+pub(super) fn synced_value_with_titles(title: Value) -> Value {
     let tables = vec![
         table("projects", &[("name", typed("string"), false)], &[]),
         table(
             "tasks",
             &[
                 ("projectId", reference("projects"), false),
-                ("title", typed("string"), false),
+                ("title", title, false),
                 ("note", typed("string"), true),
                 ("votes", typed("number"), true),
                 ("tags", object(&[("type", string("array")), ("value", typed("any"))]), true),

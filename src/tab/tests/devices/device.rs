@@ -43,6 +43,8 @@ pub(super) struct Counts {
     /// Times that a disk forgot what it had.
     pub(super) forgotten: usize,
     pub(super) snapshots: usize,
+    /// Merges that were saved though somebody had written to the document since they were made.
+    pub(super) overtaken: usize,
     /// Commits whose changes were compressed.
     pub(super) compressed: usize,
     /// Frames whose changes were looked for in the store.
@@ -81,6 +83,7 @@ impl Counts {
         self.lost_answers += other.lost_answers;
         self.forgotten += other.forgotten;
         self.snapshots += other.snapshots;
+        self.overtaken += other.overtaken;
         self.compressed += other.compressed;
         self.looked_for += other.looked_for;
         self.late += other.late;
@@ -373,7 +376,9 @@ impl Device {
             while tab.merge_more(transaction)? {}
             Ok(())
         });
+        let late_merges = self.writer.world.tabs[self.tabs[0]].documents.late_merges.take();
         if is_saved {
+            self.counts.overtaken += usize::from(late_merges > 0);
             return doc::Outcome::Saved;
         }
         self.counts.outdated += 1;
