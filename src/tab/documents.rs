@@ -1,6 +1,6 @@
 //! What the page tells the docs worker of CRDT documents, and people of rows in them.
 
-use super::merging::{MergeDraft, MergedKey, fits};
+use super::merging::{MergeDraft, MergedKey, fits, with_floats};
 use super::synced::{Before, DocumentNews, home};
 use super::transaction::{Obstacle, Row, find_row};
 use super::{Tab, TransactionId};
@@ -10,9 +10,10 @@ use crate::crdt::{
 };
 use crate::document::{self, Document, Names, Purpose};
 use crate::error::{Code, Error};
+use crate::flat_map::FlatMap;
 use crate::id;
 use crate::keyspace::{self, Kind, Root, RowId, TableId};
-use crate::schema::Schema;
+use crate::schema::{Home, Schema, Table};
 use crate::value::Value;
 use crate::value::json::write_json;
 
@@ -70,6 +71,9 @@ pub(crate) struct Conflict {
     pub(crate) path: Vec<Value>,
     /// The values that are not shown.
     pub(crate) others: Vec<Value>,
+    /// The id of the row in whose document another copy has them, if it may have brought them along as well: then the
+    /// histories of both tell whether anybody has written them there.
+    pub(crate) copy: Option<String>,
 }
 
 /// So many long changes are read at once.
@@ -329,7 +333,9 @@ impl Tab {
         let decoded = StoredRow::decode(&stored).and_then(|stored| {
             Ok((RowStamps::decode(&stored.stamps, fields.object()?)?, fields.to_value(&schema.names)?))
         });
-        let Ok((stamps, Value::Object(shown))) = decoded else { return Ok(Vec::new()) };
+        let (Ok((stamps, Value::Object(shown))), Some(definition)) = (decoded, schema.table_by_id(table)) else {
+            return Ok(Vec::new());
+        };
         let mut conflicts = Vec::new();
         for ((name, value), stamp) in shown.iter().zip(&stamps.fields) {
             collect(&mut vec![Value::from(name.as_str())], value, stamp, &mut conflicts);
@@ -340,11 +346,18 @@ impl Tab {
             if hidden.why != Why::Duplicate {
                 continue;
             }
-            let Ok(Value::Object(other)) = Document::new(&hidden.document).to_value(&schema.names) else { continue };
-            for (name, value) in &other {
-                if shown.get(name) != Some(value) {
-                    conflicts.push(Conflict { path: vec![Value::from(name.as_str())], others: vec![value.clone()] });
+            let Some(other) = as_shown(&schema, definition, &hidden.document) else { continue };
+            for (name, value) in other {
+                let is_told = conflicts.iter().any(|Conflict { path, others, copy }| {
+                    let is_of = matches!(&path[..], [field] if field.as_str() == Some(&name));
+                    is_of && copy.is_none() && others.contains(&value)
+                });
+                if is_told || shown.get(&name) == Some(&value) {
+                    continue;
                 }
+                let says_where = matches!(placed_by(definition), Some(field) if *field == name);
+                let copy = (!says_where).then(|| text_of(&schema, hidden.root));
+                conflicts.push(Conflict { path: vec![Value::from(name)], others: vec![value], copy });
             }
         }
         Ok(conflicts)
@@ -405,6 +418,22 @@ impl Tab {
     }
 }
 
+/// The field that says in whose document a row of a table lies.
+fn placed_by(table: &Table) -> Option<&String> {
+    match &table.placement.as_ref()?.home {
+        Home::Within { field, .. } => Some(field),
+        Home::Root | Home::Workspace => None,
+    }
+}
+
+/// The fields of a row that is not shown, as they would be.
+fn as_shown(schema: &Schema, table: &Table, document: &[u8]) -> Option<FlatMap<String, Value>> {
+    match Document::new(document).to_value(&schema.names).ok()? {
+        Value::Object(fields) => Some(with_floats(table.effective_validator(), fields)),
+        _ => None,
+    }
+}
+
 fn text_of(schema: &Schema, root: Root) -> String {
     schema.table_by_id(root.table).map_or(String::new(), |table| id::encode(table.number, &root.id))
 }
@@ -414,7 +443,7 @@ fn collect(path: &mut Vec<Value>, value: &Value, stamp: &Stamp, found: &mut Vec<
     let rivals = stamp.rivals.iter().filter_map(|rival| decode_rival(&rival.value));
     let others: Vec<Value> = rivals.filter(|rival| rival != value).collect();
     if !others.is_empty() {
-        found.push(Conflict { path: path.clone(), others });
+        found.push(Conflict { path: path.clone(), others, copy: None });
     }
     match (value, &stamp.parts) {
         (Value::Object(fields), Parts::Map(stamps)) => {
@@ -439,10 +468,14 @@ fn decode_rival(bytes: &[u8]) -> Option<Value> {
     crate::document::decode_value(&mut Reader::new(bytes), &Names::new()).ok()
 }
 
-/// Conflicts as JSON text: `[{ path, others }]`.
+/// Conflicts as JSON text: `[{ path, others, copy? }]`.
 pub(crate) fn conflicts_json(conflicts: &[Conflict]) -> String {
-    let entries = conflicts.iter().map(|conflict| {
-        object(&[("path", Value::Array(conflict.path.clone())), ("others", Value::Array(conflict.others.clone()))])
+    let entries = conflicts.iter().map(|Conflict { path, others, copy }| {
+        let (path, others) = (Value::Array(path.clone()), Value::Array(others.clone()));
+        match copy {
+            None => object(&[("path", path), ("others", others)]),
+            Some(copy) => object(&[("path", path), ("others", others), ("copy", Value::from(copy.as_str()))]),
+        }
     });
     json(Value::Array(entries.collect()))
 }

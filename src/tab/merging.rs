@@ -546,7 +546,8 @@ fn fitting(
     })
 }
 
-fn with_floats(validator: &Validator, fields: FlatMap<String, Value>) -> FlatMap<String, Value> {
+/// Fields with floats in place of the integers of others, where the table has those.
+pub(super) fn with_floats(validator: &Validator, fields: FlatMap<String, Value>) -> FlatMap<String, Value> {
     match validator.with_floats(Value::Object(fields)) {
         Value::Object(fields) => fields,
         _ => unreachable!("an object stays one"),

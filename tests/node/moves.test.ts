@@ -174,6 +174,90 @@ test("a row that was moved to two projects has what was written in both, and cho
   }
 });
 
+test("of a row that was moved to two projects, what a copy has from the move is nobody's conflict", async (t) => {
+  type Db = Devices["all"][number];
+  const edits: [(db: Db, task: Devices["task"]) => Promise<unknown>, string, unknown][] = [
+    [(db, task) => db.patch(task, { title: "two" }), "title", "two"],
+    [(db, task) => db.patch(task, { tags: ["a"] }), "tags", ["a"]],
+    [(db, task) => db.mutate((ctx) => ctx.db.increment(task, "n", 3)), "n", 3],
+    [(db, task) => db.mutate((ctx) => ctx.db.splice(task, "notes", 1, 0, "!")), "notes", "n!"],
+  ];
+  // Which of the two copies counts is a matter of chance.
+  for (const who of [0, 1]) {
+    for (const [isBefore, hasBeenThere] of [
+      [true, false],
+      [false, false],
+      [false, true],
+    ]) {
+      const world = await devices(t, 2);
+      const { all, projects, task } = world;
+      if (hasBeenThere) {
+        for (const [at, title] of [
+          [1, "there"],
+          [0, "back"],
+        ] as const) {
+          await all[0]!.patch(task, { projectId: projects[at]! });
+          await all[0]!.patch(task, { title });
+        }
+        await world.meet();
+      }
+      world.part();
+      if (isBefore) for (const [edit] of edits) await edit(all[who]!, task);
+      await all[0]!.patch(task, { projectId: projects[1]! });
+      await all[1]!.patch(task, { projectId: projects[2]! });
+      if (!isBefore) for (const [edit] of edits) await edit(all[who]!, task);
+      await world.meet();
+      const row = await shown(world);
+      for (const [, field, value] of edits) assert.deepEqual((row as Record<string, unknown>)[field], value, field);
+      const others = [row.projectId === projects[1] ? projects[2]! : projects[1]!];
+      const conflicts = () => Promise.all(all.map((db) => db.conflicts(task)));
+      for (const told of await conflicts()) assert.deepEqual(told, [{ path: ["projectId"], others }]);
+      // What was made again where it counts was seen there, and somebody has decided.
+      await all[1 - who]!.patch(task, { title: "three", tags: [], n: 0, notes: "" });
+      await world.meet();
+      for (const told of await conflicts()) assert.deepEqual(told, [{ path: ["projectId"], others }]);
+    }
+  }
+});
+
+test("of two who move a row to two projects and write the same field there, the other value is told once", async (t) => {
+  const world = await devices(t, 2);
+  const { all, projects, task } = world;
+  world.part();
+  for (const [at, db] of all.entries()) {
+    await db.patch(task, { projectId: projects[at + 1]! });
+    await db.patch(task, { title: `from ${at}` });
+    await db.mutate((ctx) => ctx.db.increment(task, "n", at + 1));
+  }
+  await world.meet();
+  const { title, n, projectId } = await shown(world);
+  assert.equal(n, 3);
+  for (const db of all) {
+    assert.deepEqual(await db.conflicts(task), [
+      { path: ["title"], others: [title === "from 0" ? "from 1" : "from 0"] },
+      { path: ["projectId"], others: [projectId === projects[1] ? projects[2]! : projects[1]!] },
+    ]);
+  }
+});
+
+test("what was written on the way to a copy that does not count is told of, if it is not where the row counts", async (t) => {
+  const world = await devices(t, 2);
+  const { all, projects, task } = world;
+  world.part();
+  const move = (db: Devices["all"][number], to: number) => db.patch(task, { projectId: projects[to]! });
+  await move(all[0]!, 1);
+  await all[0]!.mutate((ctx) => ctx.db.increment(task, "n", 3));
+  for (const to of [2, 1]) await move(all[0]!, to);
+  for (const to of [2, 0]) await move(all[1]!, to);
+  await world.meet();
+  const { n, title } = await shown(world);
+  assert.equal(title, "one");
+  for (const db of all) {
+    const told = (await db.conflicts(task)).filter(({ path }) => path[0] !== "projectId");
+    assert.deepEqual(told, n === 3 ? [] : [{ path: ["n"], others: [3] }]);
+  }
+});
+
 test("a row that goes back brings along what was written where it was", async (t) => {
   const world = await devices(t, 2);
   const { all, projects, task } = world;

@@ -20,6 +20,7 @@ import { readOptions } from "../options.js";
 import type { Scope } from "../scope.js";
 import type { Placed } from "../sync_part.js";
 import { mutate, notFound, target, TransactionDatabase } from "../transactions.js";
+import { type ToldConflict, written } from "./conflicts.js";
 import { DatabaseSync } from "./database_sync.js";
 import { askEngine } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
@@ -29,7 +30,7 @@ import { LiveValue } from "./live_value.js";
 import { nameOfTab, UndoManager, type UndoOptions } from "./undo.js";
 
 /** How the engine is told who asks; it names them in errors. */
-const METHODS = { history: 6, revert: 7 };
+const METHODS = { conflicts: 5, history: 6, revert: 7 };
 
 /** A place in a document that was written at the same time elsewhere, too. */
 export interface Conflict {
@@ -123,7 +124,10 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     return this.#sync;
   }
 
-  /** What was written to a document at the same time as what it shows; empty, if nothing was. */
+  /**
+   * What was written to a document at the same time as what it shows; empty, if nothing was. Of one that was moved to several
+   * places at once, the docs worker looks up what somebody has written where it does not count.
+   */
   conflicts(id: GenericId<TableNamesInDataModel<DataModel>>): Promise<Conflict[]>;
   /** What was written to a document at the same time as what it shows; empty, if nothing was. */
   conflicts<TableName extends TableNamesInDataModel<DataModel>>(
@@ -138,7 +142,12 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     }).catch((error: unknown) => {
       throw error instanceof HoldfastError && error.code === "InvalidId" ? notFound(this.#bridge, table, text) : error;
     });
-    return decodeText(answer as string) as unknown as Conflict[];
+    const told = decodeText(answer as string) as unknown as ToldConflict[];
+    if (told.every(({ copy }) => copy === undefined)) return told;
+    const places = await this.#placesOf("conflicts", text);
+    const parts: Part[] = [];
+    for (const place of places) parts.push(await this.#history(text, place));
+    return written(told, parts);
   }
 
   /**
@@ -200,18 +209,14 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     const most = Math.min(limit, 2 ** 32 - 1);
     const [own, ...others] = await this.#placesOf("history", id);
     if (own === undefined) return [];
-    const read = async (place: Place, limit: number, before?: string): Promise<Part> => {
-      const text = await this.#ask(id, place, { kind: "history", limit, ...(before !== undefined && { before }) });
-      return { root: place.root, entries: text === "null" ? [] : (decodeText(text) as unknown as ToldEntry[]) };
-    };
-    if (others.length === 0) return joined([await read(own, most, before?.change)]).entries;
+    if (others.length === 0) return joined([await this.#history(id, own, most, before?.change)]).entries;
     // Where it was is told by the documents in which it was, from that on in which it lies: others may have a row of its id.
-    const parts = [await read(own, 2 ** 32 - 1)];
+    const parts = [await this.#history(id, own)];
     for (let at = 0; at < parts.length; at += 1) {
       for (const { kind, other } of parts[at]!.entries) {
         const place = others.find(({ root }) => root === other);
         if (place === undefined || (kind !== "movedAway" && kind !== "arrived")) continue;
-        if (parts.every(({ root }) => root !== other)) parts.push(await read(place, 2 ** 32 - 1));
+        if (parts.every(({ root }) => root !== other)) parts.push(await this.#history(id, place));
       }
     }
     const { entries, instead } = joined(parts);
@@ -322,16 +327,22 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     return typeof table === "string" && Object.hasOwn(this.#placed, table) ? this.#placed[table]!.home : "local";
   }
 
+  /** What one document says of a row. */
+  async #history(id: string, place: Place, limit = 2 ** 32 - 1, before?: string): Promise<Part> {
+    const text = await this.#ask(id, place, { kind: "history", limit, ...(before !== undefined && { before }) });
+    return { root: place.root, entries: text === "null" ? [] : (decodeText(text) as unknown as ToldEntry[]) };
+  }
+
   /** The documents that know of a row, that in which it lies first. */
-  async #placesOf(method: "history" | "revert", id: string): Promise<Place[]> {
+  async #placesOf(method: keyof typeof METHODS, id: string): Promise<Place[]> {
     const [, text] = target(method, id, undefined);
     const bridge = this.#bridge;
-    const roots = await askEngine(bridge, (engine) => engine.rootsOf(bridge.input.writeText(text), METHODS[method])).catch(
-      (error: unknown) => {
-        if (bridge.isOver || bridge.isDown) throw error;
-        throw notFound(bridge, undefined, text);
-      },
-    );
+    const roots = await askEngine(bridge, (engine) =>
+      engine.rootsOf(bridge.input.writeText(text), METHODS[method]),
+    ).catch((error: unknown) => {
+      if (bridge.isOver || bridge.isDown) throw error;
+      throw notFound(bridge, undefined, text);
+    });
     return (roots as [Uint8Array, string][]).map(([key, root]) => ({ key, root }));
   }
 
