@@ -1,12 +1,13 @@
 //! What the page tells the docs worker of CRDT documents, and people of rows in them.
 
-use super::merging::{MergeDraft, MergedKey, fits, with_floats};
+use super::merging::{MergeDraft, MergedKey, fits, knows, with_floats};
 use super::synced::{Before, DocumentNews, home};
 use super::transaction::{Obstacle, Row, find_row};
 use super::{Tab, TransactionId};
 use crate::bytes::{Bytes, Reader};
 use crate::crdt::{
-    ActorId, ChangeHash, DocumentId, DocumentState, Item, Parts, RowStamps, Stamp, StoredRow, Why, is_duplicate,
+    ActorId, ChangeHash, DocumentId, DocumentState, HiddenRow, Item, Parts, RowStamps, Stamp, StoredRow, Why,
+    is_duplicate,
 };
 use crate::document::{self, Document, Names, Purpose};
 use crate::error::{Code, Error};
@@ -256,21 +257,9 @@ impl Tab {
                 Why::Duplicate => {
                     ("duplicate", "Another project or document has a row of the same id, which is shown.".to_string())
                 }
-                Why::Misfit => {
-                    let mut copy = hidden.document.to_vec();
-                    let malformed = document::canonicalize(&mut copy, &schema.names, Purpose::Insert).err();
-                    let misfit = schema.check(table, &Document::new(&hidden.document)).err();
-                    let no_time = "`_creationTime` is missing, or no number of milliseconds.";
-                    let message = misfit
-                        .map(|mismatch| mismatch.write_error(&table.name))
-                        .or(malformed)
-                        .map(Error::into_message)
-                        .or((hidden.creation_time <= 0.0).then(|| no_time.to_string()));
-                    let elsewhere = "What it belongs to is another document than the one that it lies in.";
-                    ("misfit", message.unwrap_or_else(|| elsewhere.to_string()))
-                }
+                Why::Misfit => ("misfit", why_unfit(&schema, table, &hidden)),
             };
-            let fields = Document::new(&hidden.document).to_value(&schema.names).unwrap_or(Value::Null);
+            let fields = as_shown(&schema, table, &hidden.document).map_or(Value::Null, Value::Object);
             problems.push(Problem {
                 kind,
                 table: table.name.clone(),
@@ -416,6 +405,25 @@ impl Tab {
         let mut document = hidden.document.to_vec();
         self.insert(id, &table.name, Some(&text), &mut document).map(drop)
     }
+}
+
+/// Why a row does not fit the schema, for people.
+fn why_unfit(schema: &Schema, table: &Table, hidden: &HiddenRow) -> String {
+    // Neither whole numbers of others nor fields that the table does not know are in the way of a row.
+    let fields = as_shown(schema, table, &hidden.document);
+    let known = fields.map(|fields| fields.into_iter().filter(|(name, _)| knows(table, name)).collect());
+    let document = known.map(|known| document::encode(&Value::Object(known), &schema.names));
+    let document = document.unwrap_or_else(|| hidden.document.to_vec());
+    let malformed = document::canonicalize(&mut document.clone(), &schema.names, Purpose::Insert).err();
+    let misfit = schema.check(table, &Document::new(&document)).err();
+    let no_time = "`_creationTime` is missing, or no number of milliseconds.";
+    let message = misfit
+        .map(|mismatch| mismatch.write_error(&table.name))
+        .or(malformed)
+        .map(Error::into_message)
+        .or((hidden.creation_time <= 0.0).then(|| no_time.to_string()));
+    let elsewhere = "What it belongs to is another document than the one that it lies in.";
+    message.unwrap_or_else(|| elsewhere.to_string())
 }
 
 /// The field that says in whose document a row of a table lies.

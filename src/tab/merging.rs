@@ -485,11 +485,7 @@ impl Copy {
     fn beside(&self, schema: &Schema, table: &Table) -> StoredRow {
         let Copy { said: crdt::Copy { root, marks, .. }, creation_time, whole } = self;
         let known = fitting(schema, table, whole.clone(), *creation_time).map(|(_, known, rest)| (known, rest));
-        let (known, rest) = known.unwrap_or_else(|| {
-            let shapes = table.effective_validator().objects();
-            let is_known = |name: &str| shapes.iter().any(|fields| fields.iter().any(|field| field.name == name));
-            whole.clone().split(|name| shapes.is_empty() || is_known(name))
-        });
+        let (known, rest) = known.unwrap_or_else(|| whole.clone().split(|name| knows(table, name)));
         let (document, stamps) = (known.document(&schema.names), Bytes::new(known.stamps.encode()));
         let hidden = HiddenRow { why: Why::Deleted, root: *root, creation_time: *creation_time, document };
         StoredRow { hidden: Some(hidden), marks: *marks, has_duplicates: false, rest, stamps }
@@ -544,6 +540,12 @@ fn fitting(
         let document = known.document(&schema.names);
         (rest.is_some() && fits(&document)).then_some((document, known, rest))
     })
+}
+
+/// Whether a table has a field of this name, or takes any.
+pub(super) fn knows(table: &Table, name: &str) -> bool {
+    let shapes = table.effective_validator().objects();
+    shapes.is_empty() || shapes.iter().any(|fields| fields.iter().any(|field| field.name == name))
 }
 
 /// Fields with floats in place of the integers of others, where the table has those.

@@ -372,6 +372,41 @@ test("a row that does not fit the schema is told of, and returns when JavaScript
   await met(peer);
 });
 
+test("what is wrong with a row is told of what is wrong, and not of whole numbers and fields that nobody here knows", async (t) => {
+  const { db, project, task, edit } = await pair(t);
+  const elsewhere = await db.insert("projects", { name: "elsewhere" });
+  await edit((task) => {
+    Object.assign(task, { estimate: 5, sizes: [1], any: 7, large: 9, another: "one" });
+    task.sizes.push(3);
+  });
+  assert.deepEqual((await db.get(task))!.sizes, [1, 3], "they are taken for what they are");
+  for (const [name, value, reason] of [
+    ["title", 7, /Path: \.title\nValue: 7\b/],
+    ["title", undefined, /missing the required field `title`/],
+    ["estimate", "x", /Path: \.estimate\nValue: "x"/],
+    ["sizes", ["y"], /Path: \.sizes\[0\]\nValue: "y"/],
+    ["projectId", "nobody", /Path: \.projectId\n/],
+    ["projectId", elsewhere, /another document than the one that it lies in/],
+  ] as const) {
+    let before: unknown;
+    await edit((task) => {
+      before = name === "sizes" ? [1, 3] : task[name];
+      if (value === undefined) delete task[name];
+      else task[name] = value;
+    });
+    const [problem, ...others] = await db.problems().current();
+    assert.deepEqual(others, []);
+    assert.match(problem!.message, reason);
+    const { estimate, sizes, any, large } = problem!.fields;
+    const expected = { estimate: 5, sizes: [1, 3], any: 7n, large: 9n, [name]: value };
+    if (name === "title" || name === "projectId") delete expected[name];
+    assert.deepEqual({ estimate, sizes, any, large }, expected, `${name}: as they would be shown`);
+    await edit((task) => (task[name] = before));
+    assert.deepEqual(await db.problems().current(), []);
+  }
+  assert.equal((await db.get(task))!.projectId, project);
+});
+
 test("what no schema knows is not shown, and survives what Holdfast does beside it", async (t) => {
   const { db, project, task, peer, edit, row } = await pair(t);
   await edit((task, document) => {
