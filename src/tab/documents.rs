@@ -254,9 +254,7 @@ impl Tab {
             let Some(StoredRow { hidden: Some(hidden), .. }) = self.noted_row(&key, table.id)? else { continue };
             let (kind, message) = match hidden.why {
                 Why::Deleted => continue,
-                Why::Duplicate => {
-                    ("duplicate", "Another project or document has a row of the same id, which is shown.".to_string())
-                }
+                Why::Duplicate => ("duplicate", self.why_duplicate(table.id, row)?),
                 Why::Misfit => ("misfit", why_unfit(&schema, table, &hidden)),
             };
             let fields = as_shown(&schema, table, &hidden.document).map_or(Value::Null, Value::Object);
@@ -270,6 +268,24 @@ impl Tab {
             });
         }
         Ok(problems)
+    }
+
+    /// Of a row that does not count: what becomes of the one of its id that does, for people.
+    fn why_duplicate(&mut self, table: TableId, row: RowId) -> Result<String, Obstacle> {
+        let generation = self.generation();
+        let shown = find_row(&self.committed, &mut self.cache, &mut self.places, table, row);
+        let shown = shown.map_err(|error| self.obstacle(error, generation, table))?;
+        let counting = self.crdt_entry(&keyspace::stamps_key(table, &row), table)?;
+        let counting = counting.and_then(|counting| StoredRow::decode(&counting).ok());
+        let what =
+            match counting.map(|StoredRow { hidden, marks, .. }| (hidden.map(|hidden| hidden.why), marks.moved_to)) {
+                _ if shown.is_some() => "which is shown",
+                Some((Some(Why::Deleted), Some(_))) => "which has gone to one that is not here",
+                Some((Some(Why::Deleted), None)) => "which is deleted",
+                Some((Some(Why::Misfit), _)) => "which counts, and does not fit the schema",
+                _ => "which counts",
+            };
+        Ok(format!("Another project or document has a row of the same id, {what}."))
     }
 
     /// The rows of a table that were deleted and can come back: which have not left, and fit the schema as it is now.

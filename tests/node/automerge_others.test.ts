@@ -222,3 +222,36 @@ test("a row that does not fit is told of with what is wrong with it", async (t) 
   assert.match(problems.get(timeless)!, /_creationTime/);
   assert.match(problems.get(large)!, /large/);
 });
+
+test("a row of another document that has the id of one here is told of, with what becomes of that one", async (t) => {
+  const { db, project, task, peer } = await pair(t);
+  const garden = await db.insert("projects", { name: "garden" });
+  await db.insert("tasks", { projectId: garden, title: "dig" });
+  await met(peer);
+  peer.change(garden, (document) => addRow(document, "tasks", task, { projectId: garden, title: "claimed" }));
+  await met(peer);
+  const told = async () => {
+    const problems = (await db.problems().current()).filter(({ kind }) => kind === "duplicate");
+    assert.deepEqual(
+      problems.map(({ id, root }) => ({ id, root })),
+      [{ id: task, root: garden }],
+    );
+    return problems[0]!.message;
+  };
+  assert.match(await told(), /which is shown\./);
+  await db.delete(task);
+  assert.equal(await db.get(task), null);
+  assert.match(await told(), /which is deleted\./);
+  await db.restore(task);
+  assert.match(await told(), /which is shown\./);
+  await met(peer);
+  peer.change(project, (document) => (document.tasks[task].title = 7));
+  await met(peer);
+  assert.match(await told(), /which counts, and does not fit the schema\./);
+  peer.change(project, (document) => {
+    document.tasks[task].title = "paint";
+    document.tasks[task]._movedTo = new ImmutableString(db.newId("projects"));
+  });
+  await met(peer);
+  assert.match(await told(), /which has gone to one that is not here\./);
+});

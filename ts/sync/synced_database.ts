@@ -44,7 +44,7 @@ export interface Conflict {
 export interface Problem {
   /**
    * - `misfit`: the schema does not accept it. It returns when schema or row allow;
-   * - `duplicate`: a row of the same id in another document is shown;
+   * - `duplicate`: a row of the same id in another document counts, be it shown or deleted;
    * - `refused`: what a peer sends of a document can't be taken in.
    */
   readonly kind: "misfit" | "duplicate" | "refused";
