@@ -143,6 +143,14 @@ impl Draft {
     }
 }
 
+/// The id of a new document: a UUID of version 4, since other programs for automerge take no other ids.
+fn new_document_id(random: &mut Random) -> DocumentId {
+    let mut id = sixteen(random);
+    id[6] = 0x40 | id[6] & 0x0f;
+    id[8] = 0x80 | id[8] & 0x3f;
+    id
+}
+
 fn sixteen(random: &mut Random) -> [u8; 16] {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&random.next_u64().to_le_bytes());
@@ -397,8 +405,9 @@ impl<'a> Drafts<'a> {
         if !self.documents.contains_key(&root) {
             let known = self.known.get(&root).cloned();
             let is_new = known.is_none();
-            let document =
-                known.unwrap_or_else(|| Document::of(DocumentState::new(id.unwrap_or_else(|| sixteen(self.random)))));
+            let document = known.unwrap_or_else(|| {
+                Document::of(DocumentState::new(id.unwrap_or_else(|| new_document_id(self.random))))
+            });
             let actors_before = document.state.actor_count;
             let draft = Draft {
                 document,

@@ -433,6 +433,26 @@ fn documents_say_what_rows_say() {
 }
 
 #[test]
+fn the_id_of_every_new_document_is_a_uuid_of_version_four() {
+    let mut seen = BTreeSet::new();
+    for seed in seeds(20) {
+        let mut writer = Writer { world: World::new(), random: Random::from_number(seed), moves: true };
+        writer.world.number = seed as u8; // another chance for ids
+        let tab = writer.world.open(small(), synced());
+        for _ in 0..20 {
+            writer.mutate(tab);
+        }
+        writer.settle();
+        for (_, state) in entries(&mut writer.world, tab, keyspace::STATES_PREFIX, false) {
+            let id = DocumentState::decode(&state).expect("a state").id;
+            assert_eq!((id[6] >> 4, id[8] >> 6), (4, 0b10), "seed {seed}: {id:02x?}");
+            assert!(seen.insert(id), "seed {seed}: it is another one's");
+        }
+    }
+    assert!(seen.len() > 50, "{} documents", seen.len());
+}
+
+#[test]
 fn verify_sees_a_row_without_stamps() {
     let mut writer = Writer { world: World::new(), random: Random::from_number(3), moves: false };
     let tab = writer.world.open(calm(), synced());
