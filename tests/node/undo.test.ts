@@ -284,6 +284,94 @@ test("what is written after undo was called stays", async (t) => {
   assert.equal((await db.get(task))?.title, "second");
 });
 
+test("undo and a write in one tick come to what they do one after the other", async (t) => {
+  type Write = (device: Awaited<ReturnType<typeof withTask>>) => Promise<unknown>;
+  const writes: Record<string, Write> = {
+    "the same field": ({ db, task }) => db.patch(task, { title: "typed" }),
+    "another one": ({ db, task }) => db.patch(task, { tags: ["typed"] }),
+    "both, and another row": ({ db, task, project }) =>
+      db.mutate(async (ctx) => {
+        await ctx.db.patch(task, { title: "typed", tags: ["typed"] });
+        await ctx.db.patch(project, { name: "typed" });
+      }),
+    "one after the other": ({ db, task }) =>
+      Promise.all([db.patch(task, { tags: ["typed"] }), db.patch(task, { title: "typed" })]),
+    "the row goes": ({ db, task }) => db.delete(task),
+    "it goes with its project": ({ db, task, project }) =>
+      db.mutate(async (ctx) => {
+        await ctx.db.patch(task, { title: "typed" });
+        await ctx.db.delete(task);
+        await ctx.db.delete(project);
+      }),
+  };
+  const before = { title: "paint", notes: "the wall", votes: 1, tags: ["a"] };
+  const trace = async (write: Write, isInOneTick: boolean, undos: number) => {
+    const device = await withTask(t);
+    const { db, task, project, undo } = device;
+    await db.patch(project, { name: "home" });
+    for (const title of ["one", "two", "three"]) await db.patch(task, { title });
+    await db.patch(task, { title: "four", tags: ["b"], meta: { size: 1n, none: -0 } });
+    const states: unknown[] = [];
+    const note = async (isDone: boolean) =>
+      void states.push([isDone, plain(await db.get(task)), plain(await db.get(project))]);
+    const called = [...Array(undos).keys()].map(() => undo.undo());
+    if (!isInOneTick) await Promise.all(called);
+    const written = write(device);
+    const answers = await Promise.all(called);
+    await written;
+    await note(answers.every((isDone) => isDone));
+    while (undo.canUndo) await note(await undo.undo());
+    assert.deepEqual((await db.verify()).problems, []);
+    return states;
+  };
+  for (const [name, write] of Object.entries(writes)) {
+    for (const undos of [1, 2]) {
+      const [expected, states] = [await trace(write, false, undos), await trace(write, true, undos)];
+      assert.deepEqual(states, expected, `${name}, after ${undos}`);
+      assert.deepEqual(states.at(-1), [true, before, { name: "house" }], `${name}: nothing is lost`);
+    }
+  }
+});
+
+test("what was put together with a write behind it is so when the page is loaded again", async (t) => {
+  const { db, task, undo } = await withTask(t);
+  const undos = () => db.undoManager({ name: "editor" });
+  undo.end();
+  const editor = undos();
+  await editor.ready;
+  for (const title of ["one", "two"]) await db.patch(task, { title });
+  const called = editor.undo();
+  await db.patch(task, { title: "typed" });
+  assert.equal(await called, true);
+  editor.end();
+  const again = undos();
+  await again.ready;
+  const titles: unknown[] = [];
+  while (await again.undo()) titles.push((await db.get(task))?.title);
+  assert.deepEqual(titles, ["one", "paint"]);
+  await again.redo();
+  await again.redo();
+  assert.equal((await db.get(task))?.title, "typed");
+});
+
+test("what others have written over before does not go back along with a write of one's own", async (t) => {
+  const { db, project, task, undo } = await withTask(t);
+  const two = await device(t);
+  await met(linkInMemory(db, two));
+  await db.patch(project, { name: "home" });
+  await db.patch(task, { title: "mine" });
+  await until("it is there", async () => (await two.get(task))?.title === "mine");
+  await two.patch(task, { title: "theirs" });
+  await until("it is here", async () => (await db.get(task))?.title === "theirs");
+  const called = undo.undo();
+  await db.patch(task, { title: "typed" });
+  assert.equal(await called, true);
+  assert.equal((await db.get(project))?.name, "house", "the one before was meant");
+  assert.equal(await undo.undo(), true);
+  assert.equal((await db.get(task))?.title, "theirs");
+  assert.equal(await undo.undo(), false);
+});
+
 test("forgetting spares what is written after it", async (t) => {
   const { db, task, undo } = await withTask(t);
   const before = db.patch(task, { title: "before" });

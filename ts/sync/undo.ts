@@ -15,7 +15,18 @@ import { mutate, TransactionDatabase } from "../transactions.js";
 import { askEngine } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
 import { keyOf } from "./frames.js";
-import { GONE, own, uncounted, without } from "./three_way.js";
+import { GONE, own } from "./three_way.js";
+import {
+  type Entry,
+  fieldWithout,
+  Later,
+  namesOf,
+  type NotedRow,
+  rowsOf,
+  type UpdatedRow,
+  withRows,
+  type WrittenRow,
+} from "./undo_entry.js";
 
 /** Options of {@link SyncedDatabase.undoManager}. */
 export interface UndoOptions {
@@ -38,29 +49,6 @@ export interface Undoable {
   isRoot(table: string): boolean;
 }
 
-/** A row as src/tab/notes.rs tells what a mutation has done to it. */
-type WrittenRow =
-  | { readonly kind: "insert"; readonly table: string; readonly id: string }
-  | { readonly kind: "delete"; readonly table: string; readonly id: string }
-  | {
-      readonly kind: "update";
-      readonly table: string;
-      readonly id: string;
-      readonly counters: readonly string[];
-      readonly texts: readonly string[];
-      readonly before: Readonly<Record<string, unknown>>;
-      readonly after: Readonly<Record<string, unknown>>;
-    };
-
-/** What can be taken back: the name of its note, and the rows as JSON text. */
-interface Entry {
-  readonly name: Uint8Array;
-  readonly isRedo: boolean;
-  readonly rows: string;
-  /** Whether taking back or doing again has made it. */
-  readonly isOwn?: boolean;
-}
-
 /** What a mutation that is under way has noted. Without an entry it has written more than can be. */
 interface Noted {
   readonly entry: Entry | undefined;
@@ -75,6 +63,9 @@ const TAIL_BYTES = 12;
 
 /** Stacks that nobody has touched for so long are deleted. */
 const FORGOTTEN_MS = 7 * 24 * 3600_000;
+
+/** What hides an entry is not saved yet. */
+class NotSaved extends Error {}
 
 /** What mutations of this tab have written to synced tables, to be taken back and done again. */
 export class UndoManager {
@@ -257,26 +248,56 @@ export class UndoManager {
         const entry = list().filter(isMeant).at(-1);
         if (entry === undefined) return false;
         const name = this.#newName();
-        const back = await this.#write(async (scope) => {
-          // Another tab, or a manager that was there before, may have taken it back.
-          if (!(await this.#isNoted(scope, entry.name))) return { rows: undefined, isAny: false };
-          this.#note(scope.transaction, entry.name);
-          for (const row of this.#inOrder(entry.rows)) await this.#takeBack(scope, row);
-          const written = this.#written(scope.transaction);
-          const { rows } = written;
-          if (rows !== undefined) this.#note(scope.transaction, name, { isRedo: !entry.isRedo, rows });
-          return written;
-        });
+        const back = await this.#write((scope) => this.#takeEntryBack(scope, entry, name, isMeant)).catch(
+          async (error: unknown) => {
+            if (!(error instanceof NotSaved)) throw error;
+            await this.#underWay();
+          },
+        );
+        if (back === undefined) continue;
+        const { rows, isAny, over } = back;
+        this.#undo = this.#undo.map((known) => over.get(known) ?? known);
         this.#drop(new Set([entry]));
-        const { rows, isAny } = back;
         if (rows !== undefined) {
           (entry.isRedo ? this.#undo : this.#redo).push({ name, isRedo: !entry.isRedo, rows, isOwn: true });
         }
         this.#changed();
         // Where others have overwritten all of it, the one before is meant.
-        if (isAny) return true;
+        if (isAny || over.size > 0) return true;
       }
     });
+  }
+
+  /** Takes back what an entry says, notes that under a name, and answers what it was, and what stands for entries over it. */
+  async #takeEntryBack(scope: Scope, entry: Entry, name: Uint8Array, isMeant: (entry: Entry) => boolean) {
+    const over = new Map<Entry, Entry>();
+    // Another tab, or a manager that was there before, may have taken it back.
+    if (!(await this.#isNoted(scope, entry.name))) return { rows: undefined, isAny: false, over };
+    this.#note(scope.transaction, entry.name);
+    const later = await this.#later(scope, isMeant);
+    for (const row of this.#inOrder(entry)) await this.#takeBack(scope, row, later);
+    for (const [by, hidden] of later.hidden) {
+      if (!this.#undo.includes(by)) throw new NotSaved();
+      const both = withRows(by, hidden);
+      this.#note(scope.transaction, by.name);
+      this.#note(scope.transaction, both.name, both);
+      over.set(by, both);
+    }
+    const { rows, isAny } = this.#written(scope.transaction);
+    if (rows !== undefined) this.#note(scope.transaction, name, { isRedo: !entry.isRedo, rows });
+    return { rows, isAny, over };
+  }
+
+  /** What was written after that which is meant, the first first: noted, or about to be. */
+  async #later(scope: Scope, isMeant: (entry: Entry) => boolean): Promise<Later> {
+    const later: Entry[] = [];
+    for (const entry of this.#undo) {
+      if (!isMeant(entry) && (await this.#isNoted(scope, entry.name))) later.push(entry);
+    }
+    for (const [transaction, { entry }] of this.#noted) {
+      if (entry !== undefined && !isMeant(entry) && !this.#again.has(transaction)) later.push(entry);
+    }
+    return new Later(later);
   }
 
   /** What is meant by what is asked for now: nothing that is written after this. */
@@ -286,38 +307,35 @@ export class UndoManager {
   }
 
   /** The last row first, but that what others lie in comes back before them. */
-  #inOrder(rows: string): WrittenRow[] {
-    const written = (decodeText(rows) as unknown as WrittenRow[]).reverse();
-    const comesFirst = ({ kind, table }: WrittenRow) => kind === "delete" && this.#database.isRoot(table);
+  #inOrder(entry: Entry): NotedRow[] {
+    const written = rowsOf(entry).reverse();
+    const comesFirst = ({ row: { kind, table } }: NotedRow) => kind === "delete" && this.#database.isRoot(table);
     return [...written.filter(comesFirst), ...written.filter((row) => !comesFirst(row))];
   }
 
   /** Takes back what was done to a row, as far as others, the schema and what else is there allow it. */
-  async #takeBack(scope: Scope, row: WrittenRow): Promise<void> {
+  async #takeBack(scope: Scope, row: NotedRow, later: Later): Promise<void> {
     try {
-      await this.#takeBackRow(scope, row);
+      await this.#takeBackRow(scope, row, later);
     } catch (error) {
       const isRefusal = error instanceof HoldfastError && !error.retryable && !this.#bridge.isOver;
       if (!isRefusal) throw error;
     }
   }
 
-  async #takeBackRow(scope: Scope, row: WrittenRow): Promise<void> {
+  async #takeBackRow(scope: Scope, noted: NotedRow, later: Later): Promise<void> {
     const database = new TransactionDatabase(this.#bridge, scope);
+    const { row, told } = noted;
     const current = await database.get(row.id);
-    if (row.kind === "delete") {
-      if (current === null) await this.#database.restore(scope, row.table, row.id);
-    } else if (row.kind === "insert") {
-      if (current !== null) await database.delete(row.id);
-    } else if (current !== null) {
-      const { before, after } = row;
+    if ((current === null) !== (row.kind === "delete")) later.hidesRow(noted);
+    else if (row.kind === "delete") await this.#database.restore(scope, row.table, row.id);
+    else if (row.kind === "insert") await database.delete(row.id);
+    else {
       const patch = new Map<string, unknown>();
-      for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
-        const [was, is, now] = [own(before, name), own(after, name), own(current, name)];
-        const value = row.counters.includes(name)
-          ? uncounted(was, is, now)
-          : without(was, is, now, row.texts.includes(name));
-        if (value !== GONE) patch.set(name, value);
+      for (const name of namesOf(row)) {
+        const value = fieldWithout(row, name, own(current!, name));
+        if (value === GONE) later.hidesField(row, told as UpdatedRow, name);
+        else patch.set(name, value);
       }
       if (patch.size > 0) await database.patch(row.id, Object.fromEntries(patch));
     }
