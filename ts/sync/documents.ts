@@ -21,7 +21,7 @@ export interface Peer {
   send(frame: Frame): void;
   /** All that was said is void: the connection has to be made anew. */
   restart(): void;
-  /** Nobody is there any more to talk with: the worker fails of whatever it is told. */
+  /** Nobody is there any more to talk with: the worker fails of whatever it is told, or can't be had. */
   lose(): void;
   /** Something of what it sends can't be taken in. */
   setAside(id: Uint8Array, reason: string): void;
@@ -87,6 +87,8 @@ export class SyncedDocuments implements DocumentFollower {
   #work: Promise<void> = Promise.resolve();
   /** When hubs have failed. */
   #falls: number[] = [];
+  /** Why there is none, until somebody tries again. */
+  #absence: HoldfastError | undefined;
   /** How much is under way: what the hub was told, and what it wants done. */
   #pending = 0;
   /** Who waits until nothing is. */
@@ -114,7 +116,7 @@ export class SyncedDocuments implements DocumentFollower {
     // Until the documents that there are were looked at.
     await this.#work;
     if (this.#isOver || this.#bridge.isOver) throw this.#bridge.ended;
-    if (this.#hub === undefined) throw fallen("it can't be begun");
+    if (this.#hub === undefined) throw this.#absence ?? fallen("it can't be begun");
     const known = [...this.#roots.values()].find((known) => keyOf(known.root) === keyOf(root));
     if (known === undefined) return "null";
     const number = this.#nextQuestion++;
@@ -130,7 +132,7 @@ export class SyncedDocuments implements DocumentFollower {
 
   /**
    * Has the docs worker read rows that documents have of tables which were not synced, or not known, until now. Resolves when
-   * it is at rest; answers whether there were any.
+   * it is at rest; answers whether there were any that it could read.
    */
   async takeTables(): Promise<boolean> {
     const documents = await this.#listed();
@@ -141,7 +143,7 @@ export class SyncedDocuments implements DocumentFollower {
     else this.#later(hub, () => this.#tellAll(hub));
     await new Promise<void>((resolve) => this.#atRest.push(resolve));
     this.#isTaking = false;
-    return true;
+    return this.#absence === undefined;
   }
 
   /** Whether nothing is under way. */
@@ -280,8 +282,10 @@ export class SyncedDocuments implements DocumentFollower {
         if (hub === this.#hub) this.#done();
       },
       fell: (reason, call) => this.#fell(hub, reason, call),
+      missing: (reason) => this.#missing(hub, reason),
     });
     this.#hub = hub;
+    this.#absence = undefined;
     this.#isBeginning = true;
     for (const number of this.#peers.keys()) this.#early.set(number, []);
     this.#later(hub, async () => {
@@ -293,30 +297,42 @@ export class SyncedDocuments implements DocumentFollower {
 
   #fell(hub: HubPort, reason: string, call: HubCall | undefined): void {
     if (hub !== this.#hub || this.#isOver) return;
-    hub.end();
-    this.#hub = undefined;
-    this.#rest();
-    const fault = fallen(reason);
-    this.#endQuestions(fault);
-    this.#bridge.tell(fault);
+    const now = Date.now();
+    this.#falls = [...this.#falls.filter((time) => now - time < FALLS_WITHIN_MS), now];
+    const isLast = this.#falls.length > FALLS;
+    this.#lost(hub, isLast ? givenUp(reason) : fallen(reason));
     if (call?.[0] === "receivedSync") {
       this.#refuse(call[1], call[2], reason);
     } else if (call?.[0] === "merged") {
       // It may be what any of them has sent.
       for (const number of [...this.#peers.keys()]) this.#refuse(number, call[1], reason);
-    } else if (call === undefined) {
-      // It was never there: without its binary nothing is merged.
-      return;
     }
-    const now = Date.now();
-    this.#falls = [...this.#falls.filter((time) => now - time < FALLS_WITHIN_MS), now];
-    if (this.#falls.length > FALLS) {
-      // Whoever connects next tries again.
-      for (const peer of [...this.#peers.values()]) peer.lose();
-      return;
-    }
+    if (isLast) return this.#loseAll();
     this.#begin();
     for (const peer of [...this.#peers.values()]) peer.restart();
+  }
+
+  /** Without its binary nothing is merged, and another try would end like this one. */
+  #missing(hub: HubPort, reason: string): void {
+    if (hub !== this.#hub || this.#isOver) return;
+    this.#absence = absent(reason);
+    // The other end of a connection may have said so, and ended it.
+    const isWanted = this.#peers.size + this.#questions.size + this.#atRest.length > 0;
+    this.#lost(hub, this.#absence, isWanted);
+    this.#loseAll();
+  }
+
+  #lost(hub: HubPort, fault: HoldfastError, isTold = true): void {
+    hub.end();
+    this.#hub = undefined;
+    this.#rest();
+    this.#endQuestions(fault);
+    if (isTold) this.#bridge.tell(fault);
+  }
+
+  /** Whoever connects next tries again. */
+  #loseAll(): void {
+    for (const peer of [...this.#peers.values()]) peer.lose();
   }
 
   /** What a device says of a document, however often it connects. */
@@ -508,7 +524,22 @@ export class SyncedDocuments implements DocumentFollower {
 }
 
 function fallen(reason: string): HoldfastError {
-  const message = `The docs worker has failed (${reason}). What is saved is safe; it begins anew.`;
+  return fault(`The docs worker has failed (${reason}). What is saved is safe; it begins anew.`);
+}
+
+function givenUp(reason: string): HoldfastError {
+  const often = `The docs worker has failed ${FALLS + 1} times within a minute (${reason}). What is saved is safe`;
+  return fault(`${often}, and nothing is merged any more: \`link.connect()\` tries again.`);
+}
+
+function absent(reason: string): HoldfastError {
+  return fault(
+    `The docs worker can't be loaded, so nothing is merged: ${reason.replace(/\.$/, "")}. What is saved is safe. Check that ` +
+      "the app serves `docs_worker.js` and `holdfast_docs_bg.wasm`; `link.connect()` tries again.",
+  );
+}
+
+function fault(message: string): HoldfastError {
   return new HoldfastError("EngineFault", message, { retryable: true });
 }
 

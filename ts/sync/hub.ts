@@ -1,6 +1,7 @@
 /**
  * The docs worker, as the page holds it: a worker of the browser or, where there are none, a hub in this process.
  */
+import { reasonOf } from "../compile.js";
 import type { HubCall, HubOutput } from "./frames.js";
 import { loadDocs, type RunningDocs } from "./docs.js";
 import { inlinedDocs } from "./inlined_docs.js";
@@ -11,8 +12,10 @@ export interface HubListener {
   output(output: HubOutput): void;
   /** It has done what one more call told it, and has said all that is to be done because of it. */
   done(): void;
-  /** It has failed while it did what this call told it, if it is known; nobody can use it any more. */
+  /** It has failed while it did what this call told it, or while it had nothing to do; nobody can use it any more. */
   fell(reason: string, call: HubCall | undefined): void;
+  /** It can't be had at all, and this is why. */
+  missing(reason: string): void;
 }
 
 /** A hub of documents. */
@@ -30,11 +33,12 @@ export function beginHub(listener: HubListener): HubPort {
 
 /**
  * What a worker answers: the outputs of a call, or why it has failed and, if it was not the oldest one, of which call; or
- * that it has not found its binary.
+ * that it has not found its binary, and why there is none elsewhere.
  */
 export type WorkerAnswer =
   | { readonly outputs: HubOutput[] }
   | { readonly fault: string; readonly call?: HubCall }
+  | { readonly missing: string }
   | { readonly wants: "binary" };
 
 /** What it is given then: the binary in base64, or why there is none. */
@@ -57,6 +61,10 @@ class WorkerHub implements HubPort {
     this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
       if ("wants" in data) return this.#bring();
       hasAnswered = true;
+      if ("missing" in data) {
+        this.end();
+        return listener.missing(data.missing);
+      }
       if ("fault" in data) return fell(data.fault, data.call);
       this.#told.shift();
       for (const output of data.outputs) listener.output(output);
@@ -74,7 +82,7 @@ class WorkerHub implements HubPort {
     const give = (binary: InlinedBinary) => this.#worker.postMessage(binary);
     inlinedDocs().then(
       ({ default: inlined }) => give({ inlined }),
-      (error: unknown) => give({ fault: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => give({ fault: reasonOf(error) }),
     );
   }
 
@@ -107,7 +115,11 @@ class LocalHub implements HubPort {
         this.#waiting = [];
         for (const call of waiting) this.tell(call);
       },
-      (error: unknown) => this.#fall(error, undefined),
+      (error: unknown) => {
+        if (this.#isOver) return;
+        this.#isOver = true;
+        listener.missing(reasonOf(error));
+      },
     );
   }
 
@@ -121,19 +133,14 @@ class LocalHub implements HubPort {
     try {
       outputs = this.#docs.tell(call);
     } catch (error) {
-      return this.#fall(error, call);
+      this.#isOver = true;
+      return this.#listener.fell(reasonOf(error), call);
     }
     // Never on the stack of whoever tells it something.
     queueMicrotask(() => {
       for (const output of outputs) if (!this.#isOver) this.#listener.output(output);
       if (!this.#isOver) this.#listener.done();
     });
-  }
-
-  #fall(error: unknown, call: HubCall | undefined): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#listener.fell(error instanceof Error ? error.message : String(error), call);
   }
 
   end(): void {

@@ -1,8 +1,9 @@
 /**
  * The script of the docs worker.
  */
+import { reasonOf } from "../compile.js";
 import type { HubCall } from "./frames.js";
-import { loadDocs } from "./docs.js";
+import { loadDocs, type RunningDocs } from "./docs.js";
 import type { InlinedBinary, WorkerAnswer } from "./hub.js";
 
 const answer = (message: WorkerAnswer) => postMessage(message);
@@ -20,16 +21,21 @@ let merging: Uint8Array | undefined;
 
 onmessage = async ({ data }: MessageEvent<HubCall | InlinedBinary>) => {
   if ("fault" in data || "inlined" in data) return brought?.(data);
+  let hub: RunningDocs;
+  try {
+    hub = await docs;
+  } catch (error) {
+    return answer({ missing: reasonOf(error) });
+  }
   let isAhead = false;
   try {
-    const hub = await docs;
     const outputs = hub.tell(data);
     answer({ outputs });
     for (const output of outputs) if (output[0] === "merge") merging = output[1];
     isAhead = true;
     if (merging !== undefined) hub.workAhead(merging);
   } catch (error) {
-    const fault = error instanceof Error ? error.message : String(error);
+    const fault = reasonOf(error);
     // What it works ahead on belongs to the merge that is under way.
     answer(isAhead && merging !== undefined ? { fault, call: ["merged", merging, 1, ""] } : { fault });
   }
