@@ -11,6 +11,8 @@ import type { Wasm, WasmSource } from "./wasm.js";
 
 /** The part of the package that syncs. */
 export interface SyncPart {
+  /** Throws if the schema has no such field as rows are to lie within. */
+  check(schema: SchemaJson): void;
   /** The engine that can. */
   loadWasm(source?: WasmSource): Promise<Wasm>;
   /** A database whose tables are placed so; begins to follow its documents. */
@@ -78,8 +80,9 @@ export function placeTables(schema: SchemaJson, sync: unknown): SyncPart | undef
     part = own;
     placed[name] = { home, ...(field !== undefined && { field }), kinds: { ...kinds } };
   }
-  if (part === undefined) throw invalidSchema("`sync` names no table: leave it out, or name one that is `local()`.");
+  if (part === undefined) throw invalidSchema("`sync` names no table: leave it out, or say where a table lies.");
   schema.sync = placed;
+  part.check(schema);
   return part;
 }
 

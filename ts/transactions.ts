@@ -73,19 +73,26 @@ export class TransactionReader {
   }
 }
 
+/** What a method changes is not of its kind, or not there. */
+function wrongField(method: string, kind: string, field: string, value: unknown): HoldfastError {
+  const is =
+    value === undefined
+      ? `The document has no "${field}": set it first`
+      : `"${field}" is no ${kind}: ${describe(value)}`;
+  return invalidArgument(`\`ctx.db.${method}\` changes a ${kind}. ${is}.`);
+}
+
 /** A text with some letters in place of others. */
 function splicedText(text: unknown, field: string, index: number, deleteCount: number, insert: string): string {
-  if (typeof text !== "string") {
-    throw invalidArgument(`\`db.splice\` changes texts. "${field}" is no string: ${describe(text)}.`);
-  }
+  if (typeof text !== "string") throw wrongField("splice", "string", field, text);
   if (typeof insert !== "string") {
-    throw invalidArgument(`\`db.splice\` inserts a string into "${field}". Received ${describe(insert)}.`);
+    throw invalidArgument(`\`ctx.db.splice\` inserts a string into "${field}". Received ${describe(insert)}.`);
   }
   const isWithin = (number: unknown, most: number) =>
     Number.isInteger(number) && (number as number) >= 0 && (number as number) <= most;
   if (!isWithin(index, text.length) || !isWithin(deleteCount, text.length - index)) {
     throw invalidArgument(
-      `\`db.splice\` was to take ${describe(deleteCount)} letters from ${describe(index)} on out of "${field}", which has ${text.length}.`,
+      `\`ctx.db.splice\` was to take ${describe(deleteCount)} letters from ${describe(index)} on out of "${field}", which has ${text.length}.`,
     );
   }
   return text.slice(0, index) + insert + text.slice(index + deleteCount);
@@ -156,10 +163,10 @@ export class TransactionDatabase extends TransactionReader {
   increment(id: string, field: string, by = 1): Promise<void> {
     return this.#edit("increment", id, field, (number) => {
       if (!Number.isSafeInteger(by)) {
-        throw invalidArgument(`\`db.increment\` adds whole numbers to "${field}". Received ${describe(by)}.`);
+        throw invalidArgument(`\`ctx.db.increment\` adds whole numbers to "${field}". Received ${describe(by)}.`);
       }
       if (typeof number === "number") return number + by;
-      throw invalidArgument(`\`db.increment\` adds to numbers. "${field}" is no number: ${describe(number)}.`);
+      throw wrongField("increment", "number", field, number);
     });
   }
 
@@ -172,7 +179,12 @@ export class TransactionDatabase extends TransactionReader {
       if (document === null) {
         throw new HoldfastError("NonexistentDocument", `Update on nonexistent document ID ${id}`, { details: { id } });
       }
-      const change = { [field]: edit(document[field]) };
+      let change: Record<string, unknown>;
+      try {
+        change = { [field]: edit(Object.hasOwn(document, field) ? document[field] : undefined) };
+      } catch (error) {
+        throw placed(error, { table: this.bridge.tableOf(id) });
+      }
       return this.changeEncoded("patch", undefined, id, encodeChange(this.bridge, "patch", undefined, id, change));
     });
   }

@@ -1,8 +1,8 @@
 // Synced tables: two databases of one process that meet, as two devices do.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { defineSchema, defineTable, openDatabase, v } from "../../ts/index.js";
-import { linkInMemory, root, within } from "../../ts/sync/index.js";
+import { defineSchema, defineTable, type HoldfastError, openDatabase, v } from "../../ts/index.js";
+import { linkInMemory, root, text, within, workspace } from "../../ts/sync/index.js";
 import { met, until } from "../fixtures/sync.js";
 import { type Device, device, deviceWithTask, schema } from "../fixtures/synced_database.js";
 
@@ -267,11 +267,69 @@ test("questions that make no sense are told what is wrong", async (t) => {
 test("placements that are none are refused", async () => {
   const open = (sync: object) => openDatabase({ name: "refused", schema, sync: sync });
   await assert.rejects(open({ projects: {} }), /holdfast\/sync/);
-  await assert.rejects(open({}), /names no table/);
+  await assert.rejects(open({}), /names no table: leave it out, or say where a table lies\.$/);
   await assert.rejects(open({ nowhere: root() }), /not in the schema/);
   await assert.rejects(open({ tasks: within("title"), projects: root() }), /v\.id/);
   assert.throws(() => within(1 as never), /field/);
   assert.throws(() => root({ name: "text" as never }), /text\(\)/);
+  for (const kinds of ["x", null, ["notes"], 3, () => text()] as never[]) {
+    assert.throws(
+      () => root(kinds),
+      /`root` takes nothing but the kinds of fields, as in `\{ notes: text\(\) \}`\. Rec/,
+    );
+    assert.throws(() => workspace(kinds), /`workspace` takes nothing but the kinds of fields/);
+    assert.throws(() => within("projectId", kinds), /`within` takes the name of a field and, if need be, the kinds/);
+  }
+});
+
+test("a field that can't say where rows lie is told why, and which could", async () => {
+  const id = v.id("projects");
+  const member = (kind: string, fields: object) => v.object({ kind: v.literal(kind), ...fields });
+  const tables = {
+    plain: defineTable({ projectId: id, parent: v.optional(id), title: v.string() }),
+    none: defineTable({ parent: v.optional(id) }),
+    union: defineTable(v.union(member("a", { projectId: id, one: id }), member("b", { projectId: id }))),
+  };
+  const wrong = async (table: keyof typeof tables, field: string) => {
+    const schema = defineSchema({ projects: defineTable({ name: v.string() }), [table]: tables[table] });
+    const sync = { projects: root(), [table]: within(field) } as object;
+    let message = "";
+    await openDatabase({ name: "refused", schema, sync }).catch((error: HoldfastError) => {
+      assert.equal(error.code, "InvalidSchema");
+      ({ message } = error);
+    });
+    const words = new RegExp(
+      `^\`sync\` places "${table}" within its field "${field}": (.*?)\\. It takes one .*?\\.( Fields.*)?$`,
+    );
+    return words.exec(message)?.slice(1) ?? message;
+  };
+  const ids = ' Fields with ids that every document has: "projectId".';
+  assert.deepEqual(await wrong("plain", "projectID"), ["the table has no such field", ids]);
+  assert.deepEqual(await wrong("plain", "constructor"), ["the table has no such field", ids]);
+  assert.deepEqual(await wrong("plain", "title"), ["that field holds no id", ids]);
+  assert.deepEqual(await wrong("plain", "parent"), ["that field is optional, and may be missing", ids]);
+  assert.deepEqual(await wrong("none", "parent"), ["that field is optional, and may be missing", undefined]);
+  assert.deepEqual(await wrong("union", "one"), ["that field is optional, and may be missing", ids]);
+  assert.deepEqual(await wrong("union", "kind"), ["that field holds no id", ids]);
+});
+
+test("a closed database says so of all that is about syncing", async (t) => {
+  const db = await device(t);
+  const [problems, deleted] = [db.problems(), db.deleted("tasks")];
+  let told = 0;
+  problems.subscribe(() => (told += 1));
+  await until("both are read", () => problems.status === "ready" && deleted.status === "ready");
+  await db.sync.settled;
+  await db.close();
+  const isClosed = (error: unknown) => (error as HoldfastError).code === "DatabaseClosed";
+  assert.throws(() => db.undoManager(), isClosed);
+  await assert.rejects(db.sync.settled, isClosed);
+  void db.sync.settled;
+  await until("both know", () => problems.status === "error" && deleted.status === "error");
+  assert.deepEqual([told, isClosed(problems.error), isClosed(deleted.error)], [2, true, true]);
+  for (const value of [db.problems(), db.deleted("projects")]) await assert.rejects(value.current(), isClosed);
+  const fresh = db.deleted("projects");
+  await until("it is tried", () => fresh.status === "error");
 });
 
 // Two versions of an app at once.

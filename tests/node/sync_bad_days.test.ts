@@ -261,8 +261,19 @@ test("what is added is a whole number", async (t) => {
   }
   await assert.rejects(
     db.mutate((ctx) => ctx.db.increment(id, "text")),
-    { message: /"text" is no number/ },
+    { message: '`ctx.db.increment` changes a number. "text" is no number: "x". (in table "votes")' },
   );
+  for (const [method, kind] of [
+    ["increment", "number"],
+    ["splice", "string"],
+  ] as const) {
+    // One that every object inherits is none.
+    for (const field of ["nots", "toString"]) {
+      const changed = db.mutate((ctx) => ctx.db[method](id, field as never, 0, 0));
+      const message = `\`ctx.db.${method}\` changes a ${kind}. The document has no "${field}": set it first. (in table "votes")`;
+      await assert.rejects(changed, { code: "InvalidArgument", message });
+    }
+  }
   const spliced = db.mutate((ctx) => ctx.db.splice(id, "text", 0, 0, 5 as never));
   await assert.rejects(spliced, { code: "InvalidArgument", message: /inserts a string into "text". Received 5/ });
   assert.equal((await db.get(id))!.n, 1);

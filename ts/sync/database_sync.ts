@@ -70,11 +70,15 @@ export class DatabaseSync {
 
   /**
    * Settles when rows of tables that have become synced have their documents, and those of others have none. Where documents
-   * have rows of such a table already, the docs worker reads them first.
+   * have rows of such a table already, the docs worker reads them first. Rejects with `DatabaseClosed` if the database is
+   * closed before.
    */
   get settled(): Promise<void> {
     void this.#begun();
-    return this.#settled!;
+    const settled = this.#settled!.then(() => this.requireOpen());
+    // Who asks only to begin it need not listen.
+    settled.catch(() => undefined);
+    return settled;
   }
 
   #begun(): Promise<void> {

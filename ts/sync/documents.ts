@@ -254,6 +254,8 @@ export class SyncedDocuments implements DocumentFollower {
     this.#early.clear();
     this.#rest();
     this.#endQuestions(this.#bridge.ended);
+    // Who follows them hears that nobody can read them any more.
+    this.#hiddenChanged();
   }
 
   #endQuestions(error: HoldfastError): void {

@@ -13,10 +13,14 @@
  */
 import type { SyncPart } from "../sync_part.js";
 import { loadSyncWasm } from "./engine.js";
-import { placementsOf } from "./placement.js";
+import { checkFields, placementsOf } from "./placement.js";
 import { SyncedDatabase } from "./synced_database.js";
 
-const part: SyncPart = { loadWasm: loadSyncWasm, open: (placed, ...parts) => new SyncedDatabase(placed, parts) };
+const part: SyncPart = {
+  check: checkFields,
+  loadWasm: loadSyncWasm,
+  open: (placed, ...parts) => new SyncedDatabase(placed, parts),
+};
 const placements = placementsOf(part);
 
 /**

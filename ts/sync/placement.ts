@@ -2,8 +2,11 @@
  * Where rows of a synced table lie: the option `sync` of `openDatabase`.
  */
 import { invalidArgument, requireText } from "../arguments.js";
+import { isSimpleObject } from "../checked.js";
 import { describe } from "../describe.js";
+import type { SchemaJson } from "../schema.js";
 import type { SyncPart, TablePlacement } from "../sync_part.js";
+import { type FieldJson, invalidSchema, type ValidatorJson } from "../validators.js";
 
 /** What a field's values are merged as, if not as a whole. */
 export interface FieldKind {
@@ -41,7 +44,7 @@ export function placementsOf(part: SyncPart) {
   return {
     root: <Kinds extends FieldKinds = Record<never, FieldKind>>(kinds?: Kinds): Placement<never, Kinds> => ({
       home: "root",
-      kinds: readKinds(kinds),
+      kinds: readKinds("root", kinds),
       part,
     }),
     within: <const Field extends string, Kinds extends FieldKinds = Record<never, FieldKind>>(
@@ -49,20 +52,30 @@ export function placementsOf(part: SyncPart) {
       kinds?: Kinds,
     ): Placement<Field, Kinds> => {
       requireText(field, "within", "field");
-      return { home: "within", field, kinds: readKinds(kinds), part };
+      return { home: "within", field, kinds: readKinds("within", kinds), part };
     },
     workspace: <Kinds extends FieldKinds = Record<never, FieldKind>>(kinds?: Kinds): Placement<never, Kinds> => ({
       home: "workspace",
-      kinds: readKinds(kinds),
+      kinds: readKinds("workspace", kinds),
       part,
     }),
     local: (): TablePlacement<never, never, never> => ({ home: "local", kinds: {}, part }),
   };
 }
 
-function readKinds(kinds: FieldKinds | undefined): Record<string, "text" | "counter"> {
+const CALLS = {
+  root: "`root` takes nothing but the kinds of fields",
+  within: "`within` takes the name of a field and, if need be, the kinds of others",
+  workspace: "`workspace` takes nothing but the kinds of fields",
+};
+
+function readKinds(method: keyof typeof CALLS, kinds: FieldKinds | undefined): Record<string, "text" | "counter"> {
   const read: Record<string, "text" | "counter"> = {};
-  for (const [name, given] of Object.entries(kinds ?? {})) {
+  if (kinds === undefined) return read;
+  if (kinds === null || !isSimpleObject(kinds)) {
+    throw invalidArgument(`${CALLS[method]}, as in \`{ notes: text() }\`. Received ${describe(kinds)}.`);
+  }
+  for (const [name, given] of Object.entries(kinds)) {
     const kind = (given as FieldKind | undefined)?.kind;
     if (kind !== "text" && kind !== "counter") {
       throw invalidArgument(
@@ -72,4 +85,45 @@ function readKinds(kinds: FieldKinds | undefined): Record<string, "text" | "coun
     read[name] = kind;
   }
   return read;
+}
+
+/** So many fields are named to somebody who has named none. */
+const NAMED = 5;
+
+/** Says of a field of `within` what it is, if it can't say where rows lie. The engine checks the rest. */
+export function checkFields({ tables, sync }: SchemaJson): void {
+  for (const [table, { home, field }] of Object.entries(sync ?? {})) {
+    if (home !== "within" || field === undefined) continue;
+    const shapes = shapesOf(tables.find(({ tableName }) => tableName === table)?.documentType);
+    if (shapes === undefined) continue;
+    const wrong = wrongOf(shapes, field);
+    if (wrong === undefined) continue;
+    const names = new Set(shapes.flatMap((shape) => Object.keys(shape)));
+    const ids = [...names].filter((name) => wrongOf(shapes, name) === undefined);
+    const list = ids.map((name) => `"${name}"`).join(", ");
+    const known = ids.length === 0 || ids.length > NAMED ? "" : ` Fields with ids that every document has: ${list}.`;
+    throw invalidSchema(
+      `\`sync\` places "${table}" within its field "${field}": ${wrong}. It takes one that every document has, as ` +
+        `\`v.id(…)\` of a table that is placed as \`root()\`.${known}`,
+    );
+  }
+}
+
+type Shape = Readonly<Record<string, FieldJson>>;
+
+/** The fields of each kind of document that a table may have, as far as the schema says. */
+function shapesOf(type: ValidatorJson | undefined): Shape[] | undefined {
+  if (type?.type === "object") return [type.value];
+  if (type?.type !== "union") return undefined;
+  const members = type.value.map(shapesOf);
+  return members.includes(undefined) ? undefined : members.flatMap((shapes) => shapes!);
+}
+
+/** Why a field can't say where rows lie, if that is plain. */
+function wrongOf(shapes: readonly Shape[], name: string): string | undefined {
+  const fields = shapes.map((shape) => (Object.hasOwn(shape, name) ? shape[name] : undefined));
+  if (fields.every((field) => field === undefined)) return "the table has no such field";
+  if (fields.some((field) => field !== undefined && field.fieldType.type !== "id")) return "that field holds no id";
+  if (fields.some((field) => field?.optional !== false)) return "that field is optional, and may be missing";
+  return undefined;
 }

@@ -260,6 +260,7 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
    * noted before the page was loaded again.
    */
   undoManager(options: UndoOptions = {}): UndoManager {
+    this.#sync.requireOpen();
     const known = readOptions(options, "The options of `undoManager`", ["scope", "limit", "name"]);
     const { scope, limit = 100, name = nameOfTab(this.name) } = known;
     if (!Number.isInteger(limit) || limit < 1) {
