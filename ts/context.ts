@@ -28,6 +28,15 @@ export type PatchValue<Document> = {
   [Name in keyof Document]?: undefined extends Document[Name] ? Document[Name] | undefined : Document[Name];
 };
 
+/** Fields of a document that may hold a value of a type: neither those of the system nor ids, which are strings, too. */
+export type FieldsOf<Document, Type> = {
+  [Name in keyof Document & string]-?: Name extends keyof SystemFields | "_id"
+    ? never
+    : [Extract<Exclude<Document[Name], GenericId<any>>, Type>] extends [never]
+      ? never
+      : Name;
+}[keyof Document & string];
+
 /** What can be inserted: a document without system fields, with an `_id` from `newId` if need be. */
 export type InsertValue<Document extends GenericDocument> = Expand<
   BetterOmit<Document, keyof SystemFields | "_id"> & Partial<Pick<Document, "_id">>
@@ -168,7 +177,7 @@ export interface GenericDatabaseWriter<DataModel extends GenericDataModel> exten
    */
   splice<TableName extends TableNamesInDataModel<DataModel>>(
     id: GenericId<TableName>,
-    field: keyof DocumentByName<DataModel, TableName> & string,
+    field: FieldsOf<DocumentByName<DataModel, TableName>, string>,
     index: number,
     deleteCount: number,
     insert?: string,
@@ -179,7 +188,7 @@ export interface GenericDatabaseWriter<DataModel extends GenericDataModel> exten
    */
   increment<TableName extends TableNamesInDataModel<DataModel>>(
     id: GenericId<TableName>,
-    field: keyof DocumentByName<DataModel, TableName> & string,
+    field: FieldsOf<DocumentByName<DataModel, TableName>, number>,
     by?: number,
   ): Promise<void>;
 

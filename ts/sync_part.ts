@@ -3,6 +3,7 @@
  */
 import { HoldfastError } from "./errors.js";
 import { entriesOf, invalidSchema } from "./validators.js";
+import type { FieldsOf } from "./context.js";
 import type { GenericId } from "./data_model.js";
 import type { DataModelOf, ExportableSchema, SchemaJson } from "./schema.js";
 import type { DatabaseParts } from "./database.js";
@@ -43,11 +44,6 @@ export interface TablePlacement<
 /** Fields of a document that hold an id of another table. */
 type IdFields<Document> = {
   [Name in keyof Document & string]: Document[Name] extends GenericId<string> ? Name : never;
-}[keyof Document & string];
-
-/** Fields of a document that may hold a value of a type. */
-type FieldsOf<Document, Type> = {
-  [Name in keyof Document & string]-?: [Extract<Document[Name], Type>] extends [never] ? never : Name;
 }[keyof Document & string];
 
 /** A placement for documents of a type. */

@@ -260,7 +260,7 @@ test("what is added is a whole number", async (t) => {
     await assert.rejects(added, { code: "InvalidArgument", message: /whole numbers to "n"/ });
   }
   await assert.rejects(
-    db.mutate((ctx) => ctx.db.increment(id, "text")),
+    db.mutate((ctx) => ctx.db.increment(id, "text" as never)),
     { message: '`ctx.db.increment` changes a number. "text" is no number: "x". (in table "votes")' },
   );
   for (const [method, kind] of [

@@ -15,10 +15,12 @@ import {
   type SyncedDatabase,
   text,
   type UndoManager,
+  type UndoOptions,
+  type UndoScope,
   within,
 } from "../../ts/sync/index.js";
 import { openTestDatabase } from "../../ts/testing.js";
-import type { DataModelOf } from "../../ts/index.js";
+import type { DataModelOf, GenericDataModel } from "../../ts/index.js";
 import { assertType, type IsExact } from "./helpers.js";
 
 const schema = defineSchema({
@@ -39,6 +41,7 @@ const sync = { projects: root(), tasks: within("projectId"), shapes: local() };
 declare const task: Id<"tasks">;
 declare const project: Id<"projects">;
 declare const user: Id<"users">;
+declare const shape: Id<"shapes">;
 declare const entry: HistoryEntry;
 
 /** What `openDatabase` answers with depends on whether there is `sync`. */
@@ -70,6 +73,8 @@ export async function opened(): Promise<void> {
   await openDatabase({ name: "kinds", schema, sync: { projects: root({ name: counter() }) } });
   // @ts-expect-error: a field that is not there
   await openDatabase({ name: "kinds", schema, sync: { projects: root({ title: text() }) } });
+  // @ts-expect-error: a text that is an id
+  await openDatabase({ name: "kinds", schema, sync: { ...sync, tasks: within("projectId", { projectId: text() }) } });
 
   // Whatever takes a database takes one with synced tables.
   const database: Database<Model> = synced;
@@ -101,6 +106,16 @@ export async function ofRows(db: SyncedDatabase<Model>): Promise<void> {
   await db.restore("tasks", task);
   const undo = db.undoManager({ scope: ["tasks", project] });
   assertType<IsExact<typeof undo, UndoManager>>();
+  db.undoManager({ scope: project });
+  const scope: UndoScope<Model>[] = ["projects", task];
+  const options: UndoOptions<Model> = { scope, limit: 3 };
+  db.undoManager(options);
+  // @ts-expect-error: a table that the schema does not have
+  db.undoManager({ scope: "nowhere" });
+  // @ts-expect-error: an id of a table that is not here
+  db.undoManager({ scope: ["tasks", user] });
+  // @ts-expect-error: a text is no id
+  db.undoManager({ scope: String(project) });
   // @ts-expect-error: an id of a table that is not here
   await db.conflicts(user);
   // @ts-expect-error: an id of another table
@@ -111,6 +126,45 @@ export async function ofRows(db: SyncedDatabase<Model>): Promise<void> {
   await db.revert(task, 3);
   // @ts-expect-error: it is about rows
   void db.sync.restore;
+}
+
+/** Texts and numbers are changed where they are. */
+export async function ofFields(db: SyncedDatabase<Model>): Promise<void> {
+  await db.mutate(async (ctx) => {
+    await ctx.db.splice(task, "title", 0, 1, "x");
+    await ctx.db.splice(task, "notes", 0, 1);
+    await ctx.db.splice(project, "name", 0, 1);
+    await ctx.db.increment(task, "votes");
+    await ctx.db.increment(task, "votes", -2);
+    await ctx.db.splice(shape, "kind", 0, 1);
+    // @ts-expect-error: a number is no text
+    await ctx.db.splice(task, "votes", 0, 1);
+    // @ts-expect-error: nor is an id
+    await ctx.db.splice(task, "projectId", 0, 1);
+    // @ts-expect-error: nor is its own
+    await ctx.db.splice(task, "_id", 0, 1);
+    // @ts-expect-error: a field of another table
+    await ctx.db.splice(project, "title", 0, 1);
+    // @ts-expect-error: a text is no number
+    await ctx.db.increment(task, "title");
+    // @ts-expect-error: when it was made stays
+    await ctx.db.increment(task, "_creationTime");
+  });
+}
+
+/** What knows no schema takes any. */
+export async function ofAny(loose: SyncedDatabase<any>, generic: SyncedDatabase<GenericDataModel>): Promise<void> {
+  for (const db of [loose, generic]) db.undoManager({ scope: ["tasks", String(task)], name: "x" });
+  const options: UndoOptions = { scope: "tasks" };
+  loose.undoManager(options);
+  await loose.mutate(async (ctx) => {
+    await ctx.db.splice(task, "whatever", 0, 1);
+    await ctx.db.increment(task, "whatever");
+  });
+  await generic.mutate(async (ctx) => {
+    await ctx.db.splice(task, "whatever", 0, 1);
+    await ctx.db.increment(task, "whatever");
+  });
 }
 
 export function ofReact(): void {

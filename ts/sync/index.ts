@@ -46,4 +46,4 @@ export type { Conflict, DeletedRow, HistoryOptions, Problem } from "./synced_dat
 export { DatabaseSync } from "./database_sync.js";
 export { LiveValue } from "./live_value.js";
 export { UndoManager } from "./undo.js";
-export type { UndoOptions } from "./undo.js";
+export type { UndoOptions, UndoScope } from "./undo.js";

@@ -259,7 +259,7 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
    * What mutations of this tab write to synced tables from now on, to be taken back one by one, with what such a manager has
    * noted before the page was loaded again.
    */
-  undoManager(options: UndoOptions = {}): UndoManager {
+  undoManager(options: UndoOptions<DataModel> = {}): UndoManager {
     this.#sync.requireOpen();
     const known = readOptions(options, "The options of `undoManager`", ["scope", "limit", "name"]);
     const { scope, limit = 100, name = nameOfTab(this.name) } = known;

@@ -7,6 +7,7 @@ import { requireFunction } from "../arguments.js";
 import { call } from "../live/entry.js";
 import type { Bridge } from "../bridge.js";
 import { decodeText } from "../decode.js";
+import type { GenericDataModel, GenericId, TableNamesInDataModel } from "../data_model.js";
 import { HoldfastError } from "../errors.js";
 import type { MutationFollower } from "../followers.js";
 import { Status } from "../mailbox.js";
@@ -29,17 +30,21 @@ import {
 } from "./undo_entry.js";
 
 /** Options of {@link SyncedDatabase.undoManager}. */
-export interface UndoOptions {
+export interface UndoOptions<DataModel extends GenericDataModel = GenericDataModel> {
   /**
    * What is taken back: what was written to these tables, or to documents of rows with these ids, with the rows that lie
    * within them. Default: all synced tables.
    */
-  readonly scope?: string | readonly string[];
+  readonly scope?: UndoScope<DataModel> | readonly UndoScope<DataModel>[];
   /** At most so many mutations. Default: 100. */
   readonly limit?: number;
   /** Managers of one name and scope have one stack. Default: one for each tab, which survives that it is loaded again. */
   readonly name?: string;
 }
+
+/** A table, or a row of `root()` by its id. */
+export type UndoScope<DataModel extends GenericDataModel = GenericDataModel> =
+  TableNamesInDataModel<DataModel> | GenericId<TableNamesInDataModel<DataModel>>;
 
 /** What a manager knows of its database. */
 export interface Undoable {
