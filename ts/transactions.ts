@@ -73,18 +73,8 @@ export class TransactionReader {
   }
 }
 
-/** What a method changes is not of its kind, or not there. */
-function wrongField(method: string, kind: string, field: string, value: unknown): HoldfastError {
-  const is =
-    value === undefined
-      ? `The document has no "${field}": set it first`
-      : `"${field}" is no ${kind}: ${describe(value)}`;
-  return invalidArgument(`\`ctx.db.${method}\` changes a ${kind}. ${is}.`);
-}
-
 /** A text with some letters in place of others. */
-function splicedText(text: unknown, field: string, index: number, deleteCount: number, insert: string): string {
-  if (typeof text !== "string") throw wrongField("splice", "string", field, text);
+function splicedText(text: string, field: string, index: number, deleteCount: number, insert: string): string {
   if (typeof insert !== "string") {
     throw invalidArgument(`\`ctx.db.splice\` inserts a string into "${field}". Received ${describe(insert)}.`);
   }
@@ -157,21 +147,20 @@ export class TransactionDatabase extends TransactionReader {
   }
 
   splice(id: string, field: string, index: number, deleteCount: number, insert = ""): Promise<void> {
-    return this.#edit("splice", id, field, (text) => splicedText(text, field, index, deleteCount, insert));
+    return this.#edit("splice", "string", id, field, (text) =>
+      splicedText(text as string, field, index, deleteCount, insert),
+    );
   }
 
   increment(id: string, field: string, by = 1): Promise<void> {
-    return this.#edit("increment", id, field, (number) => {
-      if (!Number.isSafeInteger(by)) {
-        throw invalidArgument(`\`ctx.db.increment\` adds whole numbers to "${field}". Received ${describe(by)}.`);
-      }
-      if (typeof number === "number") return number + by;
-      throw wrongField("increment", "number", field, number);
+    return this.#edit("increment", "number", id, field, (number) => {
+      if (Number.isSafeInteger(by)) return (number as number) + by;
+      throw invalidArgument(`\`ctx.db.increment\` adds whole numbers to "${field}". Received ${describe(by)}.`);
     });
   }
 
-  /** Makes another value of that of a field. */
-  #edit(method: string, id: string, field: string, edit: (value: unknown) => unknown): Promise<void> {
+  /** Makes another value of that of a field, which is of a kind. */
+  #edit(method: string, kind: string, id: string, field: string, edit: (value: unknown) => unknown): Promise<void> {
     return this.#write(async () => {
       requireText(id, method, "id");
       requireText(field, method, "field", 2);
@@ -179,12 +168,13 @@ export class TransactionDatabase extends TransactionReader {
       if (document === null) {
         throw new HoldfastError("NonexistentDocument", `Update on nonexistent document ID ${id}`, { details: { id } });
       }
-      let change: Record<string, unknown>;
-      try {
-        change = { [field]: edit(Object.hasOwn(document, field) ? document[field] : undefined) };
-      } catch (error) {
+      const value = document[field];
+      if (typeof value !== kind) {
+        const is = value === undefined ? "is not there: set it first" : `is no ${kind}: ${describe(value)}`;
+        const error = invalidArgument(`\`ctx.db.${method}\` changes a ${kind}. "${field}" ${is}.`);
         throw placed(error, { table: this.bridge.tableOf(id) });
       }
+      const change = { [field]: edit(value) };
       return this.changeEncoded("patch", undefined, id, encodeChange(this.bridge, "patch", undefined, id, change));
     });
   }

@@ -273,12 +273,9 @@ test("placements that are none are refused", async () => {
   assert.throws(() => within(1 as never), /field/);
   assert.throws(() => root({ name: "text" as never }), /text\(\)/);
   for (const kinds of ["x", null, ["notes"], 3, () => text()] as never[]) {
-    assert.throws(
-      () => root(kinds),
-      /`root` takes nothing but the kinds of fields, as in `\{ notes: text\(\) \}`\. Rec/,
-    );
-    assert.throws(() => workspace(kinds), /`workspace` takes nothing but the kinds of fields/);
-    assert.throws(() => within("projectId", kinds), /`within` takes the name of a field and, if need be, the kinds/);
+    assert.throws(() => root(kinds), /`root\(\)` takes kinds of fields: `\{ notes: text\(\) \}`\. Rec/);
+    assert.throws(() => workspace(kinds), /`workspace\(\)` takes kinds of fields/);
+    assert.throws(() => within("projectId", kinds), /`within\(field\)` takes kinds of fields/);
   }
 });
 
@@ -299,11 +296,11 @@ test("a field that can't say where rows lie is told why, and which could", async
       ({ message } = error);
     });
     const words = new RegExp(
-      `^\`sync\` places "${table}" within its field "${field}": (.*?)\\. It takes one .*?\\.( Fields.*)?$`,
+      `^\`sync\` places "${table}" within its field "${field}": (.*?)\\. Every document .*?\\.( There.*)?$`,
     );
     return words.exec(message)?.slice(1) ?? message;
   };
-  const ids = ' Fields with ids that every document has: "projectId".';
+  const ids = ' There is "projectId".';
   assert.deepEqual(await wrong("plain", "projectID"), ["the table has no such field", ids]);
   assert.deepEqual(await wrong("plain", "constructor"), ["the table has no such field", ids]);
   assert.deepEqual(await wrong("plain", "title"), ["that field holds no id", ids]);

@@ -9,7 +9,6 @@ import { Status } from "../mailbox.js";
 import { mutate } from "../transactions.js";
 import type { Waiter } from "../waiting.js";
 import { bytesOf, type Frame, type HubCall, type HubOutput, keyOf, type Question } from "./frames.js";
-import { compressed } from "./compress.js";
 import { beginHub, type HubPort } from "./hub.js";
 import type { SyncEngine } from "./engine.js";
 
@@ -182,6 +181,7 @@ export class SyncedDocuments implements DocumentFollower {
 
   /** Stores long changes in less space. */
   async #compress(): Promise<void> {
+    const { compressed } = await import("./compress.js");
     for (;;) {
       const found = await askEngine(this.#bridge, (engine) => engine.longChanges());
       const keys: Uint8Array[] = [];
@@ -530,8 +530,9 @@ function fallen(reason: string): HoldfastError {
 }
 
 function givenUp(reason: string): HoldfastError {
-  const often = `The docs worker has failed ${FALLS + 1} times within a minute (${reason}). What is saved is safe`;
-  return fault(`${often}, and nothing is merged any more: \`link.connect()\` tries again.`);
+  return fault(
+    `The docs worker has failed again and again (${reason}). What is saved is safe; \`link.connect()\` tries again.`,
+  );
 }
 
 function absent(reason: string): HoldfastError {

@@ -44,7 +44,7 @@ export function placementsOf(part: SyncPart) {
   return {
     root: <Kinds extends FieldKinds = Record<never, FieldKind>>(kinds?: Kinds): Placement<never, Kinds> => ({
       home: "root",
-      kinds: readKinds("root", kinds),
+      kinds: readKinds("root()", kinds),
       part,
     }),
     within: <const Field extends string, Kinds extends FieldKinds = Record<never, FieldKind>>(
@@ -52,28 +52,22 @@ export function placementsOf(part: SyncPart) {
       kinds?: Kinds,
     ): Placement<Field, Kinds> => {
       requireText(field, "within", "field");
-      return { home: "within", field, kinds: readKinds("within", kinds), part };
+      return { home: "within", field, kinds: readKinds("within(field)", kinds), part };
     },
     workspace: <Kinds extends FieldKinds = Record<never, FieldKind>>(kinds?: Kinds): Placement<never, Kinds> => ({
       home: "workspace",
-      kinds: readKinds("workspace", kinds),
+      kinds: readKinds("workspace()", kinds),
       part,
     }),
     local: (): TablePlacement<never, never, never> => ({ home: "local", kinds: {}, part }),
   };
 }
 
-const CALLS = {
-  root: "`root` takes nothing but the kinds of fields",
-  within: "`within` takes the name of a field and, if need be, the kinds of others",
-  workspace: "`workspace` takes nothing but the kinds of fields",
-};
-
-function readKinds(method: keyof typeof CALLS, kinds: FieldKinds | undefined): Record<string, "text" | "counter"> {
+function readKinds(call: string, kinds: FieldKinds | undefined): Record<string, "text" | "counter"> {
   const read: Record<string, "text" | "counter"> = {};
   if (kinds === undefined) return read;
   if (kinds === null || !isSimpleObject(kinds)) {
-    throw invalidArgument(`${CALLS[method]}, as in \`{ notes: text() }\`. Received ${describe(kinds)}.`);
+    throw invalidArgument(`\`${call}\` takes kinds of fields: \`{ notes: text() }\`. Received ${describe(kinds)}.`);
   }
   for (const [name, given] of Object.entries(kinds)) {
     const kind = (given as FieldKind | undefined)?.kind;
@@ -98,13 +92,10 @@ export function checkFields({ tables, sync }: SchemaJson): void {
     if (shapes === undefined) continue;
     const wrong = wrongOf(shapes, field);
     if (wrong === undefined) continue;
-    const names = new Set(shapes.flatMap((shape) => Object.keys(shape)));
-    const ids = [...names].filter((name) => wrongOf(shapes, name) === undefined);
-    const list = ids.map((name) => `"${name}"`).join(", ");
-    const known = ids.length === 0 || ids.length > NAMED ? "" : ` Fields with ids that every document has: ${list}.`;
+    const ids = Object.keys(shapes[0] ?? {}).filter((name) => wrongOf(shapes, name) === undefined);
+    const known = ids.length === 0 || ids.length > NAMED ? "" : ` There is "${ids.join('", "')}".`;
     throw invalidSchema(
-      `\`sync\` places "${table}" within its field "${field}": ${wrong}. It takes one that every document has, as ` +
-        `\`v.id(…)\` of a table that is placed as \`root()\`.${known}`,
+      `\`sync\` places "${table}" within its field "${field}": ${wrong}. Every document has to have it, as \`v.id(…)\`.${known}`,
     );
   }
 }

@@ -15,6 +15,7 @@ import { Database, type DatabaseParts } from "../database.js";
 import { decodeText } from "../decode.js";
 import { describe } from "../describe.js";
 import { HoldfastError } from "../errors.js";
+import { loadPart } from "../load_part.js";
 import { Status } from "../mailbox.js";
 import { readOptions } from "../options.js";
 import type { Scope } from "../scope.js";
@@ -25,7 +26,7 @@ import { DatabaseSync } from "./database_sync.js";
 import { askEngine } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
 import type { Question } from "./frames.js";
-import { type HistoryEntry, joined, type Part, type ToldEntry, type ToldFields } from "./history.js";
+import type { HistoryEntry, Part, ToldEntry, ToldFields } from "./history.js";
 import { LiveValue } from "./live_value.js";
 import { nameOfTab, UndoManager, type UndoOptions } from "./undo.js";
 
@@ -207,6 +208,7 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
       throw invalidArgument(`\`before\` must be an entry of \`history\`. Received ${describe(before)}.`);
     }
     const most = Math.min(limit, 2 ** 32 - 1);
+    const { joined } = await loadPart(() => import("./history.js"), "reads histories");
     const [own, ...others] = await this.#placesOf("history", id);
     if (own === undefined) return [];
     if (others.length === 0) return joined([await this.#history(id, own, most, before?.change)]).entries;
