@@ -168,8 +168,9 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
    *
    * ```ts
    * const bin = db.deleted("tasks");
-   * bin.subscribe(() => show(bin.value));
-   * await db.restore(bin.value[0].id);
+   * bin.subscribe(() => show(bin.value ?? []));
+   * const [row] = await bin.current();
+   * if (row !== undefined) await db.restore(row.id);
    * ```
    */
   deleted<TableName extends TableNamesInDataModel<DataModel>>(
