@@ -14,6 +14,8 @@ export interface Notice {
 
 /** So long a message that needs no answer stays. */
 const shownMs = 8000;
+/** So long one of a change that failed does: what it was about shows its old value again. */
+const failedMs = 20_000;
 /** More than these would hide the page. */
 const most = 3;
 
@@ -23,7 +25,7 @@ let last = 0;
 export function show(notice: Omit<Notice, "id">): void {
   const id = (last += 1);
   notices.set([...notices.value.slice(1 - most), { ...notice, id }]);
-  if (notice.kind === "good") setTimeout(() => dismiss(id), shownMs);
+  if (notice.kind === "good" || notice.of) setTimeout(() => dismiss(id), notice.of ? failedMs : shownMs);
 }
 
 export const say = (text: string, action?: Notice["action"]): void =>

@@ -85,7 +85,7 @@ test("what is changed on both while they are apart is all there when they meet",
   for (let i = 0; i < 2; i += 1) await laptop.getByRole("button", { name: "Add a vote for Choose the music" }).click();
   await phone.getByRole("button", { name: "Add a vote for Choose the music" }).click();
   await expect(task(laptop, "Choose the music")).toContainText("2votes");
-  await expect(state(page)).toHaveText(/^Offline: \d+ changes wait$/);
+  await expect(state(page)).toHaveText("Offline: changes wait");
   await expect(titles(phone)).toHaveText(samples);
 
   await connect(page, true);
@@ -281,7 +281,7 @@ test("after a reload all is there, and both go on to meet", async ({ newTab }) =
   await connect(page, false);
   await rename(laptop, "Borrow a tent", "Borrow two tents");
   await phone.getByRole("button", { name: "Add a vote for Choose the music" }).click();
-  await expect(state(page)).toHaveText("Offline: 2 changes wait");
+  await expect(state(page)).toHaveText("Offline: changes wait");
   await page.reload();
   for (const device of [laptop, phone]) {
     await expect(titles(device)).toHaveText(["Invite the neighbours", "Borrow two tents", "Choose the music"]);

@@ -1,7 +1,6 @@
 /** The page: how the devices stand to each other, and the devices. */
 import { HoldfastProvider } from "holdfast/react";
 import { useState } from "react";
-import { plural } from "../format";
 import { useStore } from "../store";
 import { Boundary } from "../views/boundary";
 import { Notices } from "../views/notices_view";
@@ -48,12 +47,12 @@ export function App() {
 function Connection({ opened }: { opened: Opened }) {
   const state = useLinkState(opened.link);
   const [laptop, phone] = opened.devices;
-  const count = useStore(laptop.waiting) + useStore(phone.waiting);
+  const areWaiting = [useStore(laptop.waiting), useStore(phone.waiting)].includes(true);
   const [isAsking, setAsking] = useState(false);
   const text = {
     same: "Both have the same",
     meeting: "Passing on changes…",
-    apart: count === 0 ? "Offline: no changes yet" : `Offline: ${plural(count, "change waits", "changes wait")}`,
+    apart: areWaiting ? "Offline: changes wait" : "Offline: no changes yet",
   }[state];
   return (
     <>

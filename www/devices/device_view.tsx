@@ -45,11 +45,11 @@ export function DeviceView({ device, link, news }: { device: Device; link: Memor
 
 /** The device's name; beside it is room for what concerns the device as a whole. */
 function Heading({ device, state }: { device: Device; state: LinkState }) {
-  const count = useStore(device.waiting);
+  const isWaiting = useStore(device.waiting);
   return (
     <div className="toolbar">
       <h2>{device.device}</h2>
-      <small>{state === "apart" && (count === 0 ? "offline" : `offline, ${plural(count, "change")}`)}</small>
+      <small>{state === "apart" && (isWaiting ? "offline, changed" : "offline")}</small>
       <Undo device={device} />
     </div>
   );

@@ -16,8 +16,8 @@ export interface Device extends Session {
   readonly db: Db;
   /** What was done here, to be taken back. */
   readonly undo: UndoManager;
-  /** How many changes were made here since the devices were parted. */
-  readonly waiting: Store<number>;
+  /** Whether something was changed here since the devices were parted. */
+  readonly waiting: Store<boolean>;
 }
 
 export interface Opened {
@@ -42,7 +42,7 @@ async function open(device: Device["device"]): Promise<Unfollowed> {
     sync,
     onProblem: (error) => fail(error),
   });
-  return { device, db, session: crypto.randomUUID(), waiting: new Store(0) };
+  return { device, db, session: crypto.randomUUID(), waiting: new Store(false) };
 }
 
 /** Opens both and joins them. The samples are made on the first one only, so that they are seen to arrive on the other. */
@@ -103,7 +103,7 @@ export async function startOver(): Promise<void> {
 
 /** Parts the devices, or lets them meet again. */
 export function setConnected({ link, devices }: Opened, isConnected: boolean): void {
-  for (const { waiting } of devices) waiting.set(0);
+  for (const { waiting } of devices) waiting.set(false);
   if (isConnected) link.connect();
   else link.disconnect();
 }
@@ -140,7 +140,7 @@ export async function change(
   }
   forgive();
   const now = phase.value;
-  if (now.is === "open" && !now.link.isConnected) on.waiting.set(on.waiting.value + 1);
+  if (now.is === "open" && !now.link.isConnected) on.waiting.set(true);
   return true;
 }
 
