@@ -185,7 +185,7 @@ impl Tab {
                             self.fail(error);
                             return;
                         }
-                        Ok(()) if !check.misfits.is_empty() => {
+                        Ok(()) if IS_BUILT_IN && !check.misfits.is_empty() => {
                             opening.stage = Stage::Hiding;
                             self.opening = Some(opening);
                             self.hide_misfits(check);

@@ -12,6 +12,8 @@ mod deleted;
 mod devices;
 mod failing;
 mod gathering;
+#[cfg(not(target_arch = "wasm32"))] // beside automerge
+mod hiding;
 mod import;
 mod limited;
 mod live;

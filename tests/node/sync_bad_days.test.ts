@@ -316,7 +316,7 @@ test("who writes without a pause does not keep out what others have written", as
   }
 });
 
-test("a narrower schema hides what does not fit it, and a wider one shows it again", async (t) => {
+test("a narrower schema hides what does not fit it, and a wider one shows it again", async () => {
   const name = freshName();
   const narrow = defineSchema({
     projects: defineTable({ name: v.string() }),
