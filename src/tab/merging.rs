@@ -6,12 +6,12 @@
 use super::synced::{Bases, Before, SyncedChange, home};
 use super::transaction::{Obstacle, Row};
 use super::{Tab, TransactionId};
-use crate::bytes::{Bytes, Malformed};
+use crate::bytes::{Bytes, Malformed, Reader};
 use crate::crdt::{
-    self, ActorId, ChangeHash, DocumentState, HiddenRow, Marks, Merge, MergedRow, StoredRow, TouchedRow, TouchedRows,
-    WholeRow, Why,
+    self, ActorId, ChangeHash, DocumentState, HiddenRow, Marks, Merge, MergedRow, RowStamps, StoredRow, TouchedRow,
+    TouchedRows, WholeRow, Why,
 };
-use crate::document::{self, Document, Purpose};
+use crate::document::{self, Document, Names, Purpose};
 use crate::error::{Code, Error};
 use crate::flat_map::FlatMap;
 use crate::id;
@@ -285,6 +285,7 @@ impl Tab {
         // One that only this device has so far, or that is other than its document says, is to meet that.
         let is_apart = |known: &StoredCopy| StoredRow::decode(&known.bytes).is_ok_and(|stored| stored.hidden.is_some());
         let apart = shown.as_ref().filter(|_| incumbent.is_none_or(is_apart)).map(|row| row.document.clone());
+        let incumbent_origin = incumbent.map(|known| known.copy.said.origin());
         let incumbent = incumbent.map(|known| known.copy.said.root);
         let mut former = Vec::with_capacity(stored.len());
         let mut copies = Vec::with_capacity(stored.len() + 1);
@@ -296,8 +297,11 @@ impl Tab {
             }
         }
         copies.extend(incoming.and_then(|(_, copy)| copy));
-        let said: Vec<crdt::Copy> = copies.iter().map(|copy| copy.said).collect();
+        let said: Vec<crdt::Copy> = copies.iter().map(|copy| copy.said.clone()).collect();
         let chosen = crdt::chosen(&said, incumbent);
+        // A device keeps the time that it knew first, of the same row.
+        let is_same = |place: usize| incumbent_origin.is_none_or(|origin| said[place].origin() == origin);
+        let known_time = known_time.filter(|_| chosen.is_none_or(|chosen| is_same(chosen.place)));
         let is_kin = |place: usize, other: usize| place != other && said[place].origin() == said[other].origin();
         let is_double = |place: usize| (0..said.len()).any(|other| is_kin(place, other) && !said[other].is_gone());
 
@@ -451,12 +455,13 @@ impl Copy {
         let target = |text: &Option<String>| root_of(schema, text.as_deref()).ok();
         let marks = Marks { origin: target(&merged.origin), moved_to: target(&merged.moved_to) };
         let whole = WholeRow { fields: merged.fields.clone(), stamps: merged.stamps.clone() };
-        Copy::new(root, marks, merged.creation_time, whole)
+        Copy::new(schema, root, marks, merged.creation_time, whole)
     }
 
-    fn new(root: Root, marks: Marks, creation_time: f64, whole: WholeRow) -> Self {
+    fn new(schema: &Schema, root: Root, marks: Marks, creation_time: f64, whole: WholeRow) -> Self {
         let (is_deleted, has_left) = (whole.stamps.deleted.is_some(), whole.stamps.moved.is_some());
-        Copy { said: crdt::Copy { root, marks, is_deleted, has_left }, creation_time, whole }
+        let rivals = rivals(schema, &whole.stamps);
+        Copy { said: crdt::Copy { root, marks, rivals, is_deleted, has_left }, creation_time, whole }
     }
 
     /// As it is stored. One that is shown has its fields in the row.
@@ -478,7 +483,7 @@ impl Copy {
             }
         };
         let whole = WholeRow::join(&document, &schema.names, &stamps, rest.as_ref()).ok()?;
-        Some(Copy::new(root, marks, creation_time, whole))
+        Some(Copy::new(schema, root, marks, creation_time, whole))
     }
 
     /// What is stored of it while this device shows another row of its id, which is to be written over it.
@@ -554,6 +559,16 @@ pub(super) fn with_floats(validator: &Validator, fields: FlatMap<String, Value>)
         Value::Object(fields) => fields,
         _ => unreachable!("an object stays one"),
     }
+}
+
+/// To whose documents others have moved a row at the same time, the greatest first.
+pub(super) fn rivals(schema: &Schema, stamps: &RowStamps) -> Vec<Root> {
+    let target = |value: &Bytes| {
+        let value = document::decode_value(&mut Reader::new(value), &Names::new()).ok()?;
+        root_of(schema, value.as_str()).ok()
+    };
+    let rivals = stamps.moved.iter().flat_map(|moved| moved.rivals.iter().rev());
+    rivals.filter_map(|rival| target(&rival.value)).collect()
 }
 
 fn is_synced(schema: &Schema, name: &str) -> bool {

@@ -360,7 +360,13 @@ pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usiz
                 assert_eq!(whole.fields, theirs.fields, "{hint}");
                 assert_eq!(*creation_time, theirs.creation_time, "{hint}");
                 assert_eq!(whole.stamps, theirs.stamps, "{hint}");
-                copies.or_default((table.id, id)).push(crdt::Copy { root, marks: own.marks, is_deleted, has_left });
+                copies.or_default((table.id, id)).push(crdt::Copy {
+                    root,
+                    marks: own.marks,
+                    rivals: crate::tab::merging::rivals(&schema, &theirs.stamps),
+                    is_deleted,
+                    has_left,
+                });
                 if at_home {
                     homes.insert((table.id, id), root);
                 }
