@@ -8,8 +8,8 @@ mod admission;
 pub(crate) mod fuzz;
 mod history;
 mod hub;
-mod late;
 mod library;
+mod lineage;
 mod row;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;

@@ -100,8 +100,8 @@ impl Docs {
     }
 
     /// A row that this document has was moved in vain: others have moved it elsewhere, and there it is.
-    pub fn beside(&mut self, id: &[u8], table: String, row: String, target: String) {
-        self.with(id, |id| Input::Beside { id, table, row, target });
+    pub fn beside(&mut self, id: &[u8], table: String, row: String) {
+        self.with(id, |id| Input::Beside { id, table, row });
     }
 
     /// Somebody wants to know what has become of a row: at most so many changes that are older than one of them.

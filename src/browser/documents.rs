@@ -49,15 +49,12 @@ impl Engine {
     }
 
     /// The rows that were moved in vain, of which something was saved since this was asked last, or all: a list of
-    /// `[document id, table, row id, id of the row in whose document it counts]`, or a status.
+    /// `[document id, table, row id]`, or a status.
     #[wasm_bindgen(js_name = rowsBeside)]
     pub fn rows_beside(&self, are_all: bool) -> JsValue {
         self.asked(|inner| {
             let rows = inner.tab.rows_beside(are_all)?;
-            let entry = |row: RowBeside| {
-                let [table, id_text, target] = [row.table, row.id_text, row.target].map(JsValue::from);
-                Array::of4(&bytes(&row.id), &table, &id_text, &target).into()
-            };
+            let entry = |row: RowBeside| Array::of3(&bytes(&row.id), &row.table.into(), &row.id_text.into()).into();
             Ok(list_of(rows.into_iter().map(entry)))
         })
     }

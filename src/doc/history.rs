@@ -8,7 +8,7 @@
 //! depends on. Where an entry stands follows from what it depends on alone, so that one which comes late moves no others.
 
 use super::Actors;
-use super::late::read_message;
+use super::lineage::read_message;
 use super::row::{RowReader, read_row_at};
 use crate::bytes::{Bytes, Write};
 use crate::crdt::{ActorId as Actor, ChangeHash, mark};

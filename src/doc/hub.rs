@@ -3,19 +3,20 @@
 //! The page tells it what was saved; it asks the page for documents when it needs them, and to save what has come. Only
 //! what is saved is spoken of to peers: a document of which something is not saved yet is silent.
 
-mod leaving;
+mod looking;
 mod messages;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
-use leaving::{Held, LeavingRows, RowBeside};
+use looking::{Looked, Looking};
 pub(crate) use messages::{Answer, Frame, Input, Outcome, Output, PeerId, Question};
 
 use super::library::{Library, Loaded};
 use crate::crdt::{ActorId, ChangeHash, DocumentId};
 use crate::flat_map::FlatMap;
 use automerge::sync::{Message, State as SyncState};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
 /// The documents, and those who talk about them.
 pub(crate) struct Hub {
@@ -29,14 +30,12 @@ pub(crate) struct Hub {
     /// Counts uses of documents.
     clock: u64,
     outputs: VecDeque<Output>,
-    leaving: LeavingRows,
-    /// Merges that wait until documents are loaded to which rows have gone.
-    held: FlatMap<DocumentId, Held>,
-    /// Rows that wait until documents are loaded that say what has become of them.
-    beside: Vec<RowBeside>,
-    /// How many rows have got what was written to them late.
+    /// Documents by the rows that they belong to.
+    roots: BTreeMap<String, DocumentId>,
+    looking: Looking,
+    /// How many edits were made again where their rows had gone.
     #[cfg(test)]
-    pub(crate) late_rows: usize,
+    pub(crate) late_edits: usize,
 }
 
 #[derive(Default)]
@@ -48,6 +47,12 @@ struct Known {
     loads: u32,
     /// Whether the page has been asked to save something.
     is_merging: bool,
+    /// Whether what is to be saved waits until moved rows have what was written to them elsewhere.
+    is_held: bool,
+    /// Moved rows of what is to be saved next that have it.
+    looked_at: BTreeSet<(Rc<str>, Rc<str>)>,
+    /// Whether what is stored of it could not be read.
+    is_damaged: bool,
     /// Whether a snapshot of it is being saved.
     is_shrinking: bool,
     /// How often in a row a merge stood on another document than the page's.
@@ -125,11 +130,10 @@ impl Default for Hub {
             budget_bytes: BUDGET_BYTES,
             clock: 0,
             outputs: VecDeque::new(),
-            leaving: LeavingRows::default(),
-            held: FlatMap::new(),
-            beside: Vec::new(),
+            roots: BTreeMap::new(),
+            looking: Looking::default(),
             #[cfg(test)]
-            late_rows: 0,
+            late_edits: 0,
         }
     }
 }
@@ -144,6 +148,7 @@ impl Hub {
     pub(crate) fn handle(&mut self, input: Input) {
         match input {
             Input::Known { id, root, is_shared } => {
+                self.roots.insert(root.clone(), id);
                 self.known.or_default(id).root = root;
                 self.document_known(id, is_shared);
             }
@@ -167,9 +172,7 @@ impl Hub {
                 self.need(id);
                 self.work_off(id);
             }
-            Input::Beside { id, table, row, target } => {
-                self.bring_from_beside(RowBeside { id, table, row, target: Some(target) });
-            }
+            Input::Beside { id, table, row } => self.look_beside(id, &table, &row),
             Input::TakeTables { id, tables } => {
                 self.known.or_default(id).wanted_tables = tables;
                 self.need(id);
@@ -267,7 +270,9 @@ impl Hub {
         if known.loads > 0 {
             return;
         }
-        if let Err(error) = self.library.load(id, chunks, actors, heads) {
+        let loaded = self.library.load(id, chunks, actors, heads);
+        known.is_damaged = loaded.is_err();
+        if let Err(error) = loaded {
             // What is stored is damaged: nothing is merged into it.
             for waiting in std::mem::take(&mut known.waiting) {
                 if let Waiting::Question { request, .. } = waiting {
@@ -275,14 +280,12 @@ impl Hub {
                 }
             }
             self.set_aside(None, id, error.0);
-            self.release(id);
-            self.beside.clear();
+            self.look_on();
             return;
         }
         self.work_off(id);
         self.advance(id);
-        self.release(id);
-        self.look_beside();
+        self.look_on();
     }
 
     fn saved(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) {
@@ -303,6 +306,8 @@ impl Hub {
             self.begin_anew(id);
             return;
         }
+        // Rows may count elsewhere now.
+        self.known.or_default(id).looked_at.clear();
         self.advance(id);
     }
 
@@ -346,11 +351,12 @@ impl Hub {
     fn reset(&mut self) {
         self.library = Library::default();
         self.met = FlatMap::new();
-        self.held = FlatMap::new();
-        self.beside.clear();
         for known in self.known.values_mut() {
             known.is_merging = false;
             known.is_shrinking = false;
+            known.is_held = false;
+            known.is_damaged = false;
+            known.looked_at.clear();
         }
         let talked_of: Vec<DocumentId> = self.peers.values().flat_map(|peer| peer.sessions.keys().copied()).collect();
         for id in talked_of {
@@ -358,6 +364,7 @@ impl Hub {
             self.known.or_default(id).loads += 1;
             self.outputs.push_back(Output::Load { id });
         }
+        self.look_anew();
     }
 
     /// What peers have sent of a document and was not saved is gone: they are asked for it again.
@@ -458,19 +465,23 @@ impl Hub {
     /// Has the page save what is not saved, or else tells peers what is.
     fn advance(&mut self, id: DocumentId) {
         let known = self.known.or_default(id);
-        let (wanted, is_merging) = (known.wanted_tables.clone(), known.is_merging);
-        if is_merging {
+        let wanted = known.wanted_tables.clone();
+        if known.is_merging || known.is_held {
             return;
         }
         loop {
-            self.bring_late(id);
             let Some(loaded) = self.library.get_mut(&id) else { return };
             if let Some(merge) = loaded.merge(id, &wanted) {
-                let left = loaded.late_edits(&merge);
+                match self.look_at(id, &merge) {
+                    Looked::Waits => return,
+                    Looked::HasMore => continue,
+                    Looked::Done => {}
+                }
                 let known = self.known.or_default(id);
                 known.is_merging = true;
                 known.given_tables = wanted;
-                self.save(id, merge.encode(), left);
+                known.looked_at.clear();
+                self.outputs.push_back(Output::Merge { id, merge: merge.encode() });
                 return;
             }
             if !self.apply_some(id) {
@@ -513,7 +524,9 @@ impl Hub {
         while self.library.bytes() > self.budget_bytes {
             let is_idle = |id: &DocumentId, loaded: &Loaded| {
                 let known = self.known.get(id);
-                loaded.is_saved() && known.is_none_or(|known| !known.is_merging && known.waiting.is_empty())
+                loaded.is_saved()
+                    && !self.looking.needs(id)
+                    && known.is_none_or(|known| !known.is_merging && known.waiting.is_empty())
             };
             let last_used = |id: &DocumentId| self.known.get(id).map_or(0, |known| known.last_used);
             let idle = self.library.iter().filter(|(id, loaded)| is_idle(id, loaded)).map(|(id, _)| *id);

@@ -3,6 +3,7 @@
 use super::Actors;
 use super::admission::{Gate, Limits, Refused, verified_save};
 use super::history::{HistoryEntry, RowHistory, row_at};
+use super::lineage::Lineage;
 use super::row::read_row;
 use super::touched::Places;
 use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, chunk_length, mark};
@@ -43,6 +44,8 @@ pub(crate) struct Loaded {
     merging: usize,
     /// What is known of its objects while changes come.
     places: Places,
+    /// Where its rows went, if any have moved.
+    lineage: Option<Lineage>,
     /// The last row whose history was asked for.
     history: Option<(String, String, RowHistory)>,
 }
@@ -86,6 +89,11 @@ impl Library {
         self.loaded.iter()
     }
 
+    /// The bytes of the changes of one that is loaded.
+    pub(crate) fn bytes_of(&self, id: &DocumentId) -> usize {
+        self.loaded.get(id).map_or(0, |loaded| loaded.bytes)
+    }
+
     /// The bytes of the changes of all.
     pub(crate) fn bytes(&self) -> usize {
         self.loaded.values().map(|loaded| loaded.bytes).sum()
@@ -122,6 +130,7 @@ impl Library {
             unsaved: Vec::new(),
             merging: 0,
             places: Places::default(),
+            lineage: None,
             history: None,
         };
         self.loaded.insert(id, loaded);
@@ -153,7 +162,11 @@ impl Library {
         for actor in actors {
             loaded.saved.actors.place(actor);
         }
-        loaded.document.apply_changes(changes).map_err(unreadable)
+        loaded.document.apply_changes(changes.clone()).map_err(unreadable)?;
+        if let Some(lineage) = &mut loaded.lineage {
+            changes.iter().for_each(|change| lineage.add(change));
+        }
+        Ok(())
     }
 
     /// Lets go of a document, and of what has come for it that is not saved.
@@ -244,10 +257,16 @@ impl Loaded {
         let changes: Vec<Change> = self.admitted.drain(..count).filter(is_new).collect();
         let applied = self.document.apply_changes(changes.clone());
         match applied {
-            Ok(()) => self.unsaved.extend(changes),
+            Ok(()) => {
+                if let Some(lineage) = &mut self.lineage {
+                    changes.iter().for_each(|change| lineage.add(change));
+                }
+                self.unsaved.extend(changes);
+            }
             Err(_) => {
                 // It takes for applied what is not.
                 self.gate = None;
+                self.lineage = None;
                 self.admitted.clear();
             }
         }

@@ -78,7 +78,7 @@ fn without_parts(stamp: Stamp) -> Stamp {
 }
 
 /// A value, what has written it, and in which of a row's maps.
-type Written<'a> = (automerge::Value<'a>, ObjId, u32);
+pub(super) type Written<'a> = (automerge::Value<'a>, ObjId, u32);
 
 /// Of several operations on a place automerge shows the greatest.
 fn order(id: &ObjId) -> (u64, &[u8]) {
@@ -189,13 +189,20 @@ impl<'a> RowReader<'a> {
         found
     }
 
-    /// The value of an entry of a row that may have several maps.
-    pub(super) fn entry(&mut self, maps: &[ObjId], name: &str) -> Option<(Value, Stamp)> {
+    /// What is written to a name of a row that may have several maps, what is shown last.
+    pub(super) fn written(&self, maps: &[ObjId], name: &str) -> Vec<Written<'a>> {
         let mut all = Vec::new();
         for (map, position) in maps.iter().zip(0..) {
-            all.extend(self.all(map, name.into())?.into_iter().map(|(value, id)| (value, id, position)));
+            let found = self.all(map, name.into()).unwrap_or_default();
+            all.extend(found.into_iter().map(|(value, id)| (value, id, position)));
         }
         all.sort_by(|(_, a, _), (_, b, _)| order(a).cmp(&order(b)));
+        all
+    }
+
+    /// The value of an entry of a row that may have several maps.
+    pub(super) fn entry(&mut self, maps: &[ObjId], name: &str) -> Option<(Value, Stamp)> {
+        let all = self.written(maps, name);
         self.chosen(all, DOCUMENT_NESTING - 1)
     }
 

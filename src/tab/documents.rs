@@ -40,8 +40,6 @@ pub(crate) struct RowBeside {
     pub(crate) id: DocumentId,
     pub(crate) table: String,
     pub(crate) id_text: String,
-    /// The row in whose document it is shown.
-    pub(crate) target: String,
 }
 
 /// A row of which people should hear.
@@ -142,13 +140,8 @@ impl Tab {
         let (Some(definition), true) = (schema.table_by_id(table), is_duplicate && counts) else { return Ok(None) };
         let state = self.crdt_entry(&root.state_key(), root.table)?;
         let Some(state) = state.and_then(|state| DocumentState::decode(&state).ok()) else { return Ok(None) };
-        let Some(target) = self.root_of(table, row)? else { return Ok(None) };
-        Ok(Some(RowBeside {
-            id: state.id,
-            table: definition.name.clone(),
-            id_text: id::encode(definition.number, &row),
-            target: text_of(&schema, target),
-        }))
+        let id_text = id::encode(definition.number, &row);
+        Ok(Some(RowBeside { id: state.id, table: definition.name.clone(), id_text }))
     }
 
     /// The documents that are here.

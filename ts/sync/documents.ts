@@ -395,7 +395,6 @@ export class SyncedDocuments implements DocumentFollower {
       id: Uint8Array,
       table: string,
       row: string,
-      target: string,
     ][];
     for (const row of rows) this.#tell(["beside", ...row], hub);
   }

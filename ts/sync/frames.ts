@@ -33,7 +33,7 @@ export type HubCall =
   | ["disconnected", peer: number]
   | ["receivedDocuments", peer: number, ids: Uint8Array[]]
   | ["receivedSync", peer: number, id: Uint8Array, message: Uint8Array]
-  | ["beside", id: Uint8Array, table: string, row: string, target: string]
+  | ["beside", id: Uint8Array, table: string, row: string]
   | ["takeTables", id: Uint8Array, tables: string[]]
   | ["history", id: Uint8Array, request: number, table: string, row: string, limit: number, before: Uint8Array]
   | ["rowAt", id: Uint8Array, request: number, table: string, row: string, change: Uint8Array];

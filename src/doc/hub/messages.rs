@@ -69,13 +69,12 @@ pub(crate) enum Input {
         row: String,
         question: Question,
     },
-    /// A row that this document has is in that of another row, `target`: both were brought there at the same time. What was
-    /// written to it here is to be there, too.
+    /// A row that this document has is shown in another one: it was brought to both at the same time. What was written to it
+    /// here is to be there, too.
     Beside {
         id: DocumentId,
         table: String,
         row: String,
-        target: String,
     },
     /// All rows of tables that the page knows now, and did not know when they came.
     TakeTables {

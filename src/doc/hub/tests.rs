@@ -1,5 +1,8 @@
 //! A hub and a peer that is automerge.
 
+mod moved;
+
+use super::looking::MOST_BYTES;
 use super::*;
 use automerge::sync::SyncDoc;
 use automerge::transaction::{CommitOptions, Transactable};

@@ -49,7 +49,7 @@ pub(super) struct Counts {
     pub(super) compressed: usize,
     /// Frames whose changes were looked for in the store.
     pub(super) looked_for: usize,
-    /// Rows that had left and got what was written to them late.
+    /// Edits that were made again where their rows had gone.
     pub(super) late: usize,
     /// Times that a table was taken out of documents, or put back.
     pub(super) toggled: usize,
@@ -265,15 +265,15 @@ impl Device {
     fn tell_beside(&mut self, are_all: bool) {
         let leader = self.tabs[0];
         for row in self.writer.with_pages(leader, |tab| tab.rows_beside(are_all)).expect("readable") {
-            let RowBeside { id, table, id_text: row, target } = row;
-            self.hub.handle(doc::Input::Beside { id, table, row, target });
+            let RowBeside { id, table, id_text: row } = row;
+            self.hub.handle(doc::Input::Beside { id, table, row });
         }
     }
 
     /// Does what the worker wants, until it wants nothing or, while there is time, something else comes first.
     pub(super) fn run(&mut self, evidence: &mut Evidence) {
         self.act(self.tabs[0], |device| device.work_off(evidence));
-        self.counts.late += std::mem::take(&mut self.hub.late_rows);
+        self.counts.late += std::mem::take(&mut self.hub.late_edits);
     }
 
     fn work_off(&mut self, evidence: &mut Evidence) {
