@@ -70,9 +70,6 @@ pub(crate) struct Conflict {
     pub(crate) path: Vec<Value>,
     /// The values that are not shown.
     pub(crate) others: Vec<Value>,
-    /// The id of the row in whose document another copy has them, if it may have brought them along as well: then the
-    /// histories of both tell whether anybody has written them there.
-    pub(crate) copy: Option<String>,
 }
 
 /// So many long changes are read at once.
@@ -338,24 +335,18 @@ impl Tab {
         for ((name, value), stamp) in shown.iter().zip(&stamps.fields) {
             collect(&mut vec![Value::from(name.as_str())], value, stamp, &mut conflicts);
         }
-        // Somebody else may have moved it elsewhere, and has what is not shown there.
+        // Somebody else may have moved it elsewhere. What was written to it there is here, too, but for where it lies.
+        let Some(field) = placed_by(definition) else { return Ok(conflicts) };
         for (_, bytes) in self.crdt_entries(&keyspace::remains_prefix(table, &row), table)? {
             let Ok(StoredRow { hidden: Some(hidden), .. }) = StoredRow::decode(&bytes) else { continue };
             if hidden.why != Why::Duplicate {
                 continue;
             }
-            let Some(other) = as_shown(&schema, definition, &hidden.document) else { continue };
-            for (name, value) in other {
-                let is_told = conflicts.iter().any(|Conflict { path, others, copy }| {
-                    let is_of = matches!(&path[..], [field] if field.as_str() == Some(&name));
-                    is_of && copy.is_none() && others.contains(&value)
-                });
-                if is_told || shown.get(&name) == Some(&value) {
-                    continue;
-                }
-                let says_where = matches!(placed_by(definition), Some(field) if *field == name);
-                let copy = (!says_where).then(|| text_of(&schema, hidden.root));
-                conflicts.push(Conflict { path: vec![Value::from(name)], others: vec![value], copy });
+            let Ok(Value::Object(mut other)) = Document::new(&hidden.document).to_value(&schema.names) else {
+                continue;
+            };
+            if let Some(place) = other.remove(field).filter(|place| shown.get(field) != Some(place)) {
+                conflicts.push(Conflict { path: vec![Value::from(field.as_str())], others: vec![place] });
             }
         }
         Ok(conflicts)
@@ -460,7 +451,7 @@ fn collect(path: &mut Vec<Value>, value: &Value, stamp: &Stamp, found: &mut Vec<
     let rivals = stamp.rivals.iter().filter_map(|rival| decode_rival(&rival.value));
     let others: Vec<Value> = rivals.filter(|rival| rival != value).collect();
     if !others.is_empty() {
-        found.push(Conflict { path: path.clone(), others, copy: None });
+        found.push(Conflict { path: path.clone(), others });
     }
     match (value, &stamp.parts) {
         (Value::Object(fields), Parts::Map(stamps)) => {
@@ -485,14 +476,10 @@ fn decode_rival(bytes: &[u8]) -> Option<Value> {
     crate::document::decode_value(&mut Reader::new(bytes), &Names::new()).ok()
 }
 
-/// Conflicts as JSON text: `[{ path, others, copy? }]`.
+/// Conflicts as JSON text: `[{ path, others }]`.
 pub(crate) fn conflicts_json(conflicts: &[Conflict]) -> String {
-    let entries = conflicts.iter().map(|Conflict { path, others, copy }| {
-        let (path, others) = (Value::Array(path.clone()), Value::Array(others.clone()));
-        match copy {
-            None => object(&[("path", path), ("others", others)]),
-            Some(copy) => object(&[("path", path), ("others", others), ("copy", Value::from(copy.as_str()))]),
-        }
+    let entries = conflicts.iter().map(|conflict| {
+        object(&[("path", Value::Array(conflict.path.clone())), ("others", Value::Array(conflict.others.clone()))])
     });
     json(Value::Array(entries.collect()))
 }

@@ -21,7 +21,6 @@ import { readOptions } from "../options.js";
 import type { Scope } from "../scope.js";
 import type { Placed } from "../sync_part.js";
 import { mutate, notFound, target, TransactionDatabase } from "../transactions.js";
-import { type ToldConflict, written } from "./conflicts.js";
 import { DatabaseSync } from "./database_sync.js";
 import { askEngine } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
@@ -31,7 +30,7 @@ import { LiveValue } from "./live_value.js";
 import { nameOfTab, UndoManager, type UndoOptions } from "./undo.js";
 
 /** How the engine is told who asks; it names them in errors. */
-const METHODS = { conflicts: 5, history: 6, revert: 7 };
+const METHODS = { history: 6, revert: 7 };
 
 /** A place in a document that was written at the same time elsewhere, too. */
 export interface Conflict {
@@ -125,10 +124,7 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     return this.#sync;
   }
 
-  /**
-   * What was written to a document at the same time as what it shows; empty, if nothing was. Of one that was moved to several
-   * places at once, the docs worker looks up what somebody has written where it does not count.
-   */
+  /** What was written to a document at the same time as what it shows; empty, if nothing was. */
   conflicts(id: GenericId<TableNamesInDataModel<DataModel>>): Promise<Conflict[]>;
   /** What was written to a document at the same time as what it shows; empty, if nothing was. */
   conflicts<TableName extends TableNamesInDataModel<DataModel>>(
@@ -143,12 +139,7 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     }).catch((error: unknown) => {
       throw error instanceof HoldfastError && error.code === "InvalidId" ? notFound(this.#bridge, table, text) : error;
     });
-    const told = decodeText(answer as string) as unknown as ToldConflict[];
-    if (told.every(({ copy }) => copy === undefined)) return told;
-    const places = await this.#placesOf("conflicts", text);
-    const parts: Part[] = [];
-    for (const place of places) parts.push(await this.#history(text, place));
-    return written(told, parts);
+    return decodeText(answer as string) as unknown as Conflict[];
   }
 
   /**
