@@ -3,10 +3,10 @@
 //! A map has what was written to it, and what the map had from which it came, when it left that. An edit that is made again
 //! is the same edit, wherever it is.
 
-use super::family::{Counting, Family, Link, Spot};
-use super::maps::{RowMaps, Written};
+use super::family::{Came, Counting, Family, Link, Member, Spot};
+use super::maps::Written;
 use crate::crdt::ChangeHash;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// An edit, by its place among all of its row.
 pub(super) type EditNumber = usize;
@@ -16,6 +16,8 @@ pub(super) struct Edits {
     pub(super) list: Vec<Edit>,
     /// By documents: what is known of each of what was written there.
     standing: Vec<Vec<Standing>>,
+    /// By maps: places of the edits among what was written in their documents.
+    of_maps: HashMap<Spot, Vec<usize>>,
 }
 
 pub(super) struct Edit {
@@ -61,38 +63,22 @@ impl Edits {
     pub(super) fn of(family: &Family<'_>, counting: &Counting) -> Option<Self> {
         let chain = family.chain(counting.spot)?;
         let beginning = chain.last()?.spot;
-        let mut edits = Edits { list: Vec::new(), standing: vec![Vec::new(); family.members.len()] };
+        let (list, standing) = (Vec::new(), vec![Vec::new(); family.members.len()]);
+        let mut edits = Edits { list, standing, of_maps: HashMap::new() };
         let mut numbers: HashMap<ChangeHash, EditNumber> = HashMap::new();
-        let mut standings: Vec<(Spot, Standing)> = Vec::new();
         for (member, row, written) in family.written() {
             let spot = Spot { member, map: row.group(written.map) };
             let place = edits.standing[member].len();
-            let standing = if row.is_edit(written) {
-                let known = standings.iter().find(|(of, _)| *of == spot).map(|(_, standing)| *standing);
-                known.unwrap_or_else(|| {
-                    let standing = match family.beginning(spot) {
-                        None => Standing::Unknown,
-                        Some(its) if its == beginning => Standing::Edit(0),
-                        Some(_) => Standing::Foreign,
-                    };
-                    standings.push((spot, standing));
-                    standing
-                })
-            } else {
-                Standing::Foreign
-            };
-            let standing = match standing {
-                Standing::Edit(_) => {
-                    let source = Source {
-                        member,
-                        written: place,
-                        is_again: written.again.is_some(),
-                        change: written.change,
-                        spot,
-                    };
+            let its_beginning = row.is_edit(written).then(|| family.beginning(spot));
+            let standing = match its_beginning {
+                Some(None) => Standing::Unknown,
+                Some(Some(its)) if its == beginning => {
+                    let is_again = written.again.is_some();
+                    let source = Source { member, written: place, is_again, change: written.change, spot };
+                    edits.of_maps.entry(spot).or_default().push(place);
                     Standing::Edit(edits.add(family, &mut numbers, written, source))
                 }
-                other => other,
+                Some(Some(_)) | None => Standing::Foreign,
             };
             edits.standing[member].push(standing);
         }
@@ -126,28 +112,21 @@ impl Edits {
     /// Finds out which of them the map that counts has.
     fn settle(&mut self, family: &Family<'_>, chain: &[Link]) {
         for Link { spot, change } in chain {
-            let member = &family.members[spot.member];
-            let Some(row) = member.row else { continue };
-            let graph = &member.relative.lineage.graph;
-            let of_map = |(_, written): &(usize, &Written)| row.group(written.map) == spot.map;
-            let mut of_map = row.written.iter().enumerate().filter(of_map);
-            let Some(first) = of_map.find(|(_, written)| row.is_edit(written)) else { continue };
-            let past = change.map(|change| graph.past(change, first.1.change));
-            for (at, written) in std::iter::once(first).chain(of_map) {
-                let Standing::Edit(number) = self.standing[spot.member][at] else { continue };
-                let state = match &past {
+            let Member { relative, row } = &family.members[spot.member];
+            let (Some(row), Some(places)) = (row, self.of_maps.get(spot)) else { continue };
+            let graph = &relative.lineage.graph;
+            let past = change.map(|change| graph.past(change, row.written[places[0]].change));
+            for &place in places {
+                let Standing::Edit(number) = self.standing[spot.member][place] else { continue };
+                let (change, edit) = (row.written[place].change, &mut self.list[number]);
+                let is_later = |known: u32| graph.node(change).hash > graph.node(known).hash;
+                edit.state = match (&past, edit.state) {
                     // Somebody may have made it again in another way: the same is taken for it everywhere.
-                    None => match self.list[number].state {
-                        State::Here(known) if graph.node(known).hash < graph.node(written.change).hash => continue,
-                        _ => State::Here(written.change),
-                    },
-                    Some(past) if past.has(written.change) => State::Brought,
-                    Some(_) => continue,
+                    (None, State::Here(known)) if is_later(known) => continue,
+                    (None, _) => State::Here(change),
+                    (Some(past), State::Late) if past.has(change) => State::Brought,
+                    (Some(_), _) => continue,
                 };
-                let edit = &mut self.list[number];
-                if !matches!(edit.state, State::Here(_)) || matches!(state, State::Here(_)) {
-                    edit.state = state;
-                }
             }
         }
     }
@@ -156,57 +135,58 @@ impl Edits {
     /// is here.
     pub(super) fn known_to(&self, family: &Family<'_>, number: EditNumber) -> Option<Vec<EditNumber>> {
         let source = self.list[number].source;
-        let mut known = vec![false; self.list.len()];
-        let mut seen: Vec<(usize, u32)> = vec![(source.member, source.change)];
-        let mut spots = Vec::new();
-        let mut add_spot = |spot: Spot, seen: &mut Vec<(usize, u32)>| {
-            if spots.contains(&spot) {
-                return Some(());
-            }
-            spots.push(spot);
-            for link in family.chain(spot)? {
-                let Some(change) = link.change else { continue };
-                if !seen.contains(&(link.spot.member, change)) {
-                    seen.push((link.spot.member, change));
+        let mut known = Known { family, spots: HashSet::new(), changes: BTreeMap::new() };
+        let mut is_known = vec![false; self.list.len()];
+        known.add(source.member, source.change);
+        known.add_spot(source.spot)?;
+        while let Some((member, changes)) = known.changes.pop_first() {
+            let standing = &self.standing[member];
+            let Member { relative, row } = &family.members[member];
+            let Some(row) = row else { continue };
+            let Some(first) = standing.iter().position(|standing| *standing != Standing::Foreign) else { continue };
+            let past = relative.lineage.graph.past_of(&changes, row.written[first].change);
+            for (place, written) in row.written.iter().enumerate().skip(first) {
+                if (member, place) == (source.member, source.written) || !past.has(written.change) {
+                    continue;
+                }
+                match standing[place] {
+                    Standing::Foreign => {}
+                    Standing::Unknown => return None,
+                    Standing::Edit(number) => {
+                        is_known[number] = true;
+                        known.add_spot(Spot { member, map: row.group(written.map) })?;
+                    }
                 }
             }
-            Some(())
-        };
-        add_spot(source.spot, &mut seen)?;
-        let mut at = 0;
-        while let Some(&(member, change)) = seen.get(at) {
-            at += 1;
-            let Some(row) = family.members[member].row else { continue };
-            self.add_known(family, (member, row), change, source, |standing, spot| match standing {
-                Standing::Foreign => Some(()),
-                Standing::Unknown => None,
-                Standing::Edit(number) => {
-                    known[number] = true;
-                    add_spot(spot, &mut seen)
-                }
-            })?;
         }
-        known[number] = false;
-        Some(known.iter().enumerate().filter(|(_, is_known)| **is_known).map(|(number, _)| number).collect())
+        is_known[number] = false;
+        Some(is_known.into_iter().enumerate().filter(|(_, is_known)| *is_known).map(|(number, _)| number).collect())
+    }
+}
+
+/// What somebody knew, while that is found out.
+struct Known<'a> {
+    family: &'a Family<'a>,
+    spots: HashSet<Spot>,
+    /// Changes by documents, of which those below are to be looked at.
+    changes: BTreeMap<usize, Vec<u32>>,
+}
+
+impl Known<'_> {
+    fn add(&mut self, member: usize, change: u32) {
+        self.changes.entry(member).or_default().push(change);
     }
 
-    /// What was written below a change of a document.
-    fn add_known(
-        &self,
-        family: &Family<'_>,
-        (member, row): (usize, &RowMaps),
-        change: u32,
-        source: Source,
-        mut add: impl FnMut(Standing, Spot) -> Option<()>,
-    ) -> Option<()> {
-        let standing = &self.standing[member];
-        let is_any = |(_, standing): &(&Written, &Standing)| **standing != Standing::Foreign;
-        let Some((first, _)) = row.written.iter().zip(standing).find(is_any) else { return Some(()) };
-        let past = family.members[member].relative.lineage.graph.past(change, first.change);
-        for ((at, written), standing) in row.written.iter().enumerate().zip(standing) {
-            let is_source = member == source.member && at == source.written;
-            if *standing != Standing::Foreign && !is_source && past.has(written.change) {
-                add(*standing, Spot { member, map: row.group(written.map) })?;
+    /// Who knows a map knows what those had by way of which it came.
+    fn add_spot(&mut self, mut spot: Spot) -> Option<()> {
+        while self.spots.insert(spot) {
+            match self.family.came(spot) {
+                Came::From(link) => {
+                    self.add(link.spot.member, link.change?);
+                    spot = link.spot;
+                }
+                Came::Made => break,
+                Came::Unknown => return None,
             }
         }
         Some(())

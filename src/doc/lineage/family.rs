@@ -6,6 +6,7 @@ use crate::id;
 use crate::keyspace::{Root, TableId};
 use automerge::{ActorId, Automerge, ObjId};
 use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
 /// A document in which a row is or was.
 #[derive(Clone, Copy)]
@@ -22,8 +23,9 @@ pub(super) struct Family<'a> {
     pub(super) table: &'a str,
     pub(super) id_text: &'a str,
     pub(super) members: Vec<Member<'a>>,
-    /// What was found out of where maps came from.
-    chains: RefCell<Vec<(Spot, Option<Vec<Link>>)>>,
+    /// How maps came, and to which they go back, as far as that was asked.
+    came: RefCell<HashMap<Spot, Came>>,
+    beginnings: RefCell<HashMap<Spot, Option<Spot>>>,
 }
 
 pub(super) struct Member<'a> {
@@ -33,7 +35,7 @@ pub(super) struct Member<'a> {
 }
 
 /// A map, or some that stand for one: the place of its document in the family, and its first one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Spot {
     pub(super) member: usize,
     pub(super) map: u32,
@@ -48,7 +50,8 @@ pub(super) struct Link {
 }
 
 /// How a map came into its document.
-enum Came {
+#[derive(Clone, Copy)]
+pub(super) enum Came {
     /// It was made there, or says that it has come from where nobody has sent it.
     Made,
     From(Link),
@@ -70,7 +73,7 @@ impl<'a> Family<'a> {
             Member { relative: *relative, row }
         };
         let members = relatives.iter().map(member).collect();
-        Family { table, id_text, members, chains: RefCell::default() }
+        Family { table, id_text, members, came: RefCell::default(), beginnings: RefCell::default() }
     }
 
     /// What was written to all maps in each document.
@@ -82,7 +85,12 @@ impl<'a> Family<'a> {
         self.members.iter().enumerate().flat_map(of)
     }
 
-    fn came(&self, spot: Spot) -> Came {
+    /// How a map came into its document.
+    pub(super) fn came(&self, spot: Spot) -> Came {
+        *self.came.borrow_mut().entry(spot).or_insert_with(|| self.find_out(spot))
+    }
+
+    fn find_out(&self, spot: Spot) -> Came {
         let Member { relative, row } = &self.members[spot.member];
         let Some(RowMap { from: Some(name), .. }) = row.and_then(|row| row.maps.get(spot.map as usize)) else {
             return Came::Made;
@@ -93,38 +101,50 @@ impl<'a> Family<'a> {
         };
         let Member { relative: source, row } = &self.members[member];
         let operation = source.lineage.graph.operation(counter, &actor);
-        let Some(operation) = operation.filter(|name| source.lineage.graph.maker(*name).is_some()) else {
-            return Came::Unknown;
-        };
+        let made = operation.and_then(|name| Some((name, source.lineage.graph.maker(name)?)));
+        let Some((operation, change)) = made else { return Came::Unknown };
         // Whoever writes to the one document may say that it came from another: that one has to say so, too.
-        let said = row.iter().flat_map(|row| row.moves.iter().map(move |said| (row, said)));
-        let said = said.into_iter().find(|(_, said)| said.operation == operation && *said.target == *relative.root);
-        said.map_or(Came::Made, |(row, said)| {
-            Came::From(Link { spot: Spot { member, map: row.group(said.map) }, change: Some(said.change) })
-        })
+        let said = row.and_then(|row| Some((row, row.move_by(operation, change)?)));
+        match said.filter(|(_, said)| *said.target == *relative.root) {
+            Some((row, said)) => {
+                Came::From(Link { spot: Spot { member, map: row.group(said.map) }, change: Some(change) })
+            }
+            None => Came::Made,
+        }
     }
 
     /// A map, and those by way of which it came, the last one first; none, if not all of that is here.
     pub(super) fn chain(&self, spot: Spot) -> Option<Vec<Link>> {
-        if let Some((_, known)) = self.chains.borrow().iter().find(|(of, _)| *of == spot) {
-            return known.clone();
-        }
         let mut chain = vec![Link { spot, change: None }];
-        let chain = loop {
+        let mut seen = HashSet::from([spot]);
+        loop {
             match self.came(chain[chain.len() - 1].spot) {
-                Came::Unknown => break None,
+                Came::Unknown => return None,
                 // Nobody comes from oneself, whoever says so.
-                Came::From(link) if chain.iter().all(|known| known.spot != link.spot) => chain.push(link),
-                Came::From(_) | Came::Made => break Some(chain),
+                Came::From(link) if seen.insert(link.spot) => chain.push(link),
+                Came::From(_) | Came::Made => return Some(chain),
             }
-        };
-        self.chains.borrow_mut().push((spot, chain.clone()));
-        chain
+        }
     }
 
-    /// The map that all of these go back to.
+    /// The map to which one goes back; none, if not all of the way is here.
     pub(super) fn beginning(&self, spot: Spot) -> Option<Spot> {
-        self.chain(spot)?.last().map(|link| link.spot)
+        let mut known = self.beginnings.borrow_mut();
+        let mut way = vec![spot];
+        let mut seen = HashSet::from([spot]);
+        let beginning = loop {
+            let at = way[way.len() - 1];
+            if let Some(beginning) = known.get(&at) {
+                break *beginning;
+            }
+            match self.came(at) {
+                Came::Unknown => break None,
+                Came::From(link) if seen.insert(link.spot) => way.push(link.spot),
+                Came::From(_) | Came::Made => break Some(at),
+            }
+        };
+        known.extend(way.into_iter().map(|spot| (spot, beginning)));
+        beginning
     }
 
     /// The map that counts, if it is here.

@@ -112,9 +112,15 @@ impl Graph {
 
     /// A change and what is below it, down to a place.
     pub(super) fn past(&self, of: u32, down_to: u32) -> Past {
-        let mut past = Past::new(down_to..of + 1);
-        past.add(of);
-        for place in (down_to..=of).rev().filter(|_| of >= down_to) {
+        self.past_of(&[of], down_to)
+    }
+
+    /// Some changes and what is below any of them.
+    pub(super) fn past_of(&self, of: &[u32], down_to: u32) -> Past {
+        let end = of.iter().max().map_or(down_to, |last| (last + 1).max(down_to));
+        let mut past = Past::new(down_to..end);
+        of.iter().for_each(|change| past.add(*change));
+        for place in (down_to..end).rev() {
             if past.has(place) {
                 self.deps(place).iter().for_each(|below| past.add(*below));
             }

@@ -24,13 +24,23 @@ pub(in crate::doc) fn plan(table: &str, id_text: &str, relatives: &[Relative<'_>
     }
     let counting = family.counting()?;
     let edits = Edits::of(&family, &counting)?;
-    let late = (0..edits.list.len()).filter(|&number| edits.list[number].state == State::Late);
-    let late = late.filter_map(|number| Some((number, edits.known_to(&family, number)?)));
+    // In a document each comes after those that it follows there: the first ones do not wait for the others.
+    let mut counts = vec![0; relatives.len()];
+    let is_late = |number: &EditNumber| edits.list[*number].state == State::Late;
+    let first = (0..edits.list.len()).filter(is_late).filter(|&number| {
+        let count = &mut counts[edits.list[number].source.member];
+        *count += 1;
+        *count <= EDITS
+    });
+    let first: Vec<EditNumber> = first.collect();
+    let is_cut = counts.iter().any(|count| *count > EDITS);
+    let late = first.into_iter().filter_map(|number| Some((number, edits.known_to(&family, number)?)));
     let mut late: Vec<(EditNumber, Vec<EditNumber>)> = late.collect();
     // Who knows another one knows all that this knows.
     late.sort_by_key(|(number, known)| (known.len(), edits.list[*number].original));
     let target = relatives[counting.spot.member];
     let mut plan = Plan::new(&target, table, id_text, counting.arrival);
+    plan.has_more = is_cut;
     let mut steps: Vec<Option<usize>> = vec![None; edits.list.len()];
     for (place, (number, known)) in late.into_iter().enumerate() {
         let Some((here, below)) = following(&edits, &known, &steps) else { continue };

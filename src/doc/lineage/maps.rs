@@ -43,6 +43,8 @@ pub(super) struct RowMaps {
     table: u32,
     id_text: Rc<str>,
     pub(super) maps: Vec<RowMap>,
+    /// The first of those that have not come by a move.
+    home: Option<u32>,
     /// What changes have written to them, in the order of changes.
     pub(super) written: Vec<Written>,
     pub(super) moves: Vec<Move>,
@@ -81,13 +83,19 @@ impl RowMaps {
     pub(super) fn group(&self, map: u32) -> u32 {
         match self.maps[map as usize].from {
             Some(_) => map,
-            None => self.maps.iter().zip(0..).find(|(map, _)| map.from.is_none()).map_or(map, |(_, first)| first),
+            None => self.home.unwrap_or(map),
         }
     }
 
     /// Whether a change is an edit of a map, and not what has made or moved it.
     pub(super) fn is_edit(&self, written: &Written) -> bool {
         written.has_fields && self.maps[written.map as usize].change != written.change
+    }
+
+    /// The move that an operation of a change is, if it is one.
+    pub(super) fn move_by(&self, operation: OpName, change: u32) -> Option<&Move> {
+        let first = self.moves.partition_point(|said| said.change < change);
+        self.moves[first..].iter().take_while(|said| said.change == change).find(|said| said.operation == operation)
     }
 
     /// Whether there is more to it than one map that stays where it is.
@@ -137,6 +145,13 @@ impl Lineage {
         let again = change.message().and_then(read_message).map(|(original, row)| (original, row.to_string()));
         for (op, counter) in change.decode().operations.iter().zip(change.start_op().get()..) {
             self.add_operation(OpName { counter, author }, op, place, again.as_ref());
+        }
+        for &(row, written) in &self.touched[place as usize] {
+            let row = &mut self.rows[row as usize];
+            let map = row.written[written as usize].map;
+            if row.home.is_none() && row.maps[map as usize].from.is_none() {
+                row.home = Some(map);
+            }
         }
     }
 

@@ -356,3 +356,96 @@ fn check(devices: &mut [Device], written: &Written, seed: u64, roots: &[String])
 fn what_is_written_to_a_row_that_others_move_is_there_once() {
     on_all_processors(&seeds(200).collect::<Vec<_>>(), world);
 }
+
+/// A device on which the row was moved from the first document to each of some others in turn, while somebody has edited it
+/// in the first one.
+fn moved_by_way_of(places: &[usize]) -> Device {
+    let mut random = Random::from_number(1);
+    let mut written = Written::default();
+    let mut all = devices(2, &mut random);
+    let mut other = all.pop().expect("two");
+    let mut device = all.pop().expect("two");
+    let standing = other.standing().expect("it is there");
+    other.write(standing.place, |transaction| transaction.increment(&standing.map, "n", 5).expect("a counter"));
+    for place in places {
+        let standing = device.standing().expect("it is there");
+        device.move_to(&standing, *place, &mut random, &mut written);
+    }
+    let changes = other.documents[0].get_changes(&[]);
+    for change in changes {
+        if device.documents[0].get_change_meta_by_hash(&change.hash()).is_none() {
+            device.documents[0].apply_changes([change.clone()]).expect("applied");
+            device.lineages[0].add(&change);
+        }
+    }
+    device
+}
+
+fn plan_of(device: &Device, places: &[usize]) -> Option<Plan> {
+    let roots: Vec<String> = (0..PLACES).map(root_of).collect();
+    let all = device.relatives(&roots);
+    let some: Vec<Relative<'_>> = places.iter().map(|place| all[*place]).collect();
+    plan(TABLE, &row(), &some, &mut { BYTES })
+}
+
+#[test]
+fn nothing_is_done_while_a_document_is_lacking_by_way_of_which_a_row_has_come() {
+    let device = moved_by_way_of(&[1, 2]);
+    assert!(plan_of(&device, &[0, 2]).is_none(), "nobody knows what the second one had");
+    assert!(plan_of(&device, &[0, 1]).is_none(), "it is not here");
+    assert_eq!(plan_of(&device, &[0, 1, 2]).expect("there is something late").target, document_id(2));
+}
+
+/// Whoever may write to one document must not get at another one by saying that a row has come from there.
+#[test]
+fn only_the_document_itself_says_that_a_row_has_left_it() {
+    let mut device = moved_by_way_of(&[1]);
+    let (shown, moved) = {
+        let document = &device.documents[0];
+        let shown = Shown::of(document, TABLE, &row()).expect("it was there").maps.remove(0);
+        let moved = document.get(&shown, mark::MOVED_TO).expect("readable").expect("it has left").1;
+        (shown, moved)
+    };
+    let field = device.documents[0].get(&shown, "n").expect("readable").expect("it is there").1;
+    let far = "999999@00".to_string();
+    for name in [moved.to_string(), field.to_string(), shown.to_string(), far, "x".to_string(), String::new()] {
+        device.write(3, |transaction| {
+            let (_, table) = transaction.get(ROOT, TABLE).expect("readable").expect("a table");
+            let map = transaction.put_object(&table, row(), ObjType::Map).expect("made");
+            transaction.put(&map, mark::ORIGIN, root_of(0)).expect("put");
+            transaction.put(&map, mark::MOVED_FROM, format!("{} {name}", root_of(0))).expect("put");
+            transaction.put(&map, "n", ScalarValue::counter(0)).expect("put");
+        });
+        // Where it has gone is not here.
+        assert!(plan_of(&device, &[0, 3]).is_none(), "{name}");
+        assert_eq!(plan_of(&device, &[0, 1, 3]).expect("there is something late").target, document_id(1));
+    }
+}
+
+/// Somebody who says in a document of theirs that a row has gone round and round in it must not keep others busy.
+#[test]
+fn a_row_of_thousands_of_maps_is_looked_at_in_no_time() {
+    let mut random = Random::from_number(1);
+    let mut device = devices(1, &mut random).remove(0);
+    let document = &mut device.documents[0];
+    let first = Shown::of(document, TABLE, &row()).expect("it is there").maps.remove(0);
+    let mut moved = Vec::new();
+    let mut shown = first;
+    for round in 0..=3_000 {
+        let mut transaction = document.transaction();
+        let (_, table) = transaction.get(ROOT, TABLE).expect("readable").expect("a table");
+        transaction.increment(&shown, "n", 1).expect("a counter");
+        transaction.put(&shown, mark::MOVED_TO, root_of(0)).expect("put");
+        moved.push(transaction.get(&shown, mark::MOVED_TO).expect("readable").expect("it is there").1);
+        // The last one says that it comes from the first, and has nothing of the others.
+        let from = &moved[if round < 3_000 { round } else { 0 }];
+        shown = transaction.put_object(&table, row(), ObjType::Map).expect("made");
+        transaction.put(&shown, mark::MOVED_FROM, format!("{} {from}", root_of(0))).expect("put");
+        transaction.put(&shown, "n", ScalarValue::counter(0)).expect("put");
+        transaction.commit();
+    }
+    device.lineages[0] = Lineage::of(document);
+    let began = std::time::Instant::now();
+    assert!(plan_of(&device, &[0]).expect("there is something late").has_more);
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+}
