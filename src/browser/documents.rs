@@ -174,7 +174,7 @@ impl Engine {
         self.shared.enter(|inner| {
             let id = TransactionId(transaction);
             let schema = inner.tab.schema_of(id);
-            let (table, row) = match inner.target(&schema, id_length, table, 4) {
+            let (table, row) = match inner.target(&schema, id_length, table, "restore") {
                 Ok(target) => target,
                 Err(error) => return inner.fail(error),
             };
@@ -187,7 +187,7 @@ impl Engine {
     pub fn conflicts(&self, id_length: u32, table: u32) -> JsValue {
         self.asked(|inner| {
             let schema = inner.tab.schema().clone();
-            let (table, row) = inner.target(&schema, id_length, table, 5)?;
+            let (table, row) = inner.target(&schema, id_length, table, "conflicts")?;
             Ok(conflicts_json(&inner.tab.conflicts(table, row)?).into())
         })
     }
@@ -208,9 +208,9 @@ impl Engine {
     }
 
     /// The documents that know of a row of this id, that in which it lies first: a list of
-    /// `[root, the id of the row that it belongs to]`, or a status. `method` is who asks: 6 for `history`, 7 for `revert`.
+    /// `[root, the id of the row that it belongs to]`, or a status. `method` is the one that asks, for errors.
     #[wasm_bindgen(js_name = rootsOf)]
-    pub fn roots_of(&self, id_length: u32, method: u32) -> JsValue {
+    pub fn roots_of(&self, id_length: u32, method: &str) -> JsValue {
         self.asked(|inner| {
             let schema = inner.tab.schema().clone();
             let (table, row) = inner.target(&schema, id_length, 0, method)?;

@@ -16,7 +16,7 @@ const IMPORTED: u32 = 1 << 31;
 const APPENDED: u32 = 1 << 30;
 
 /// How an operation on the document of an id is called in errors.
-const METHODS: [&str; 8] = ["get", "patch", "replace", "delete", "restore", "conflicts", "history", "revert"];
+const METHODS: [&str; 4] = ["get", "patch", "replace", "delete"];
 
 #[wasm_bindgen]
 impl Engine {
@@ -79,7 +79,7 @@ impl Engine {
             inner.show_nothing();
             let transaction = TransactionId(transaction);
             let schema = inner.tab.schema_of(transaction);
-            let (table, row) = match inner.target(&schema, id_length, table, 0) {
+            let (table, row) = match inner.target(&schema, id_length, table, "get") {
                 Ok(target) => target,
                 Err(error) => return inner.fail(error),
             };
@@ -159,9 +159,8 @@ impl Inner {
     }
 
     /// The document that an operation is about.
-    pub(super) fn target(&self, schema: &Schema, id_length: u32, table: u32, method: u32) -> Result<(TableId, RowId)> {
+    pub(super) fn target(&self, schema: &Schema, id_length: u32, table: u32, method: &str) -> Result<(TableId, RowId)> {
         let expected = table.checked_sub(1).and_then(|table| self.tables.get(table as usize)).map(String::as_str);
-        let method = METHODS[method as usize % METHODS.len()];
         self.tab.resolve_id(schema, self.input_text(id_length), expected, method)
     }
 
@@ -235,7 +234,8 @@ impl Inner {
 
     fn change(&mut self, transaction: TransactionId, method: u32, id_length: u32, table: u32, length: u32) -> Status {
         let schema = self.tab.schema_of(transaction);
-        let (table, row) = match self.target(&schema, id_length, table, method) {
+        let name = METHODS[method as usize % METHODS.len()];
+        let (table, row) = match self.target(&schema, id_length, table, name) {
             Ok(target) => target,
             Err(error) => return self.fail(error),
         };

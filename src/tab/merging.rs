@@ -262,6 +262,7 @@ impl Tab {
     }
 
     /// Finds out which of a row's copies is the row, where one of them is another now, and writes what follows.
+    #[inline(never)] // it is large, and three do it
     fn settle_row(
         &mut self,
         id: TransactionId,

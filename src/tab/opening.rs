@@ -45,15 +45,9 @@ struct Check {
     reads: ReadSet,
     /// One more than are named shows that there are more.
     offenders: Vec<Error>,
-    /// Rows of synced tables that don't fit, some of them: they are kept, and not shown.
-    misfits: Vec<Misfit>,
-}
-
-/// A row that does not fit.
-struct Misfit {
-    table: TableId,
-    row: RowId,
-    why: Error,
+    /// Rows of synced tables that don't fit, some of them: they are kept, and not shown. With what is wrong with the first.
+    misfits: Vec<(TableId, RowId)>,
+    reasons: Vec<Error>,
 }
 
 /// A database on its way to be open.
@@ -171,6 +165,7 @@ impl Tab {
                             reads: ReadSet::default(),
                             offenders: Vec::new(),
                             misfits: Vec::new(),
+                            reasons: Vec::new(),
                         });
                         self.opening = Some(opening);
                     }
@@ -179,7 +174,7 @@ impl Tab {
                     let outcome = check.run(&mut self.cache).and_then(|()| check.finish_empty_tables(&mut self.cache));
                     match outcome {
                         Ok(()) if !check.offenders.is_empty() => {
-                            let error = does_not_fit(check.offenders.into_iter());
+                            let error = does_not_fit(&check.offenders);
                             opening.stage = Stage::Comparing;
                             self.opening = Some(opening);
                             self.fail(error);
@@ -232,14 +227,11 @@ impl Tab {
     /// Takes rows of synced tables out of sight that the schema does not accept: others may have written them by theirs, and
     /// they come back when schema or row allow. When that is saved, the check begins again.
     fn hide_misfits(&mut self, check: Check) {
-        let hidden = self.merge_to_open(|tab, id| {
-            let rows = check.misfits.iter().map(|misfit| (misfit.table, misfit.row));
-            tab.judge_by(id, &check.schema, rows)
-        });
+        let hidden = self.merge_to_open(|tab, id| tab.judge_by(id, &check.schema, check.misfits.iter().copied()));
         let next = match hidden {
             Ok(Finished::Queued) => Ok(Stage::Hiding),
             // What has no document yet can't be kept there.
-            Ok(Finished::Done) => Err(does_not_fit(check.misfits.into_iter().map(|misfit| misfit.why))),
+            Ok(Finished::Done) => Err(does_not_fit(&check.reasons)),
             Ok(Finished::RunAgain) | Err(Obstacle::Stale) => Ok(Stage::Comparing),
             Err(Obstacle::Missing(pages)) => {
                 let read = self.load(pages);
@@ -341,24 +333,25 @@ fn unchecked(page: PageId) -> Error {
 }
 
 /// The error that names offenders, with the place of the first.
-fn does_not_fit(offenders: impl Iterator<Item = Error>) -> Error {
-    let mut error = Error::new(Code::SchemaDoesNotFit, "The schema does not fit documents that are stored:");
-    for (number, offender) in offenders.take(OFFENDERS + 1).enumerate() {
-        if number == OFFENDERS {
-            error.message.push_str("\nAnd more.");
-            break;
-        }
-        error.message.push('\n');
-        error.message.push_str(&offender.message);
-        if number == 0 {
-            error.path = offender.path.clone();
-        }
+fn does_not_fit(offenders: &[Error]) -> Error {
+    let mut message = String::from("The schema does not fit documents that are stored:");
+    for offender in offenders.iter().take(OFFENDERS) {
+        message.push('\n');
+        message.push_str(&offender.message);
     }
+    if offenders.len() > OFFENDERS {
+        message.push_str("\nAnd more.");
+    }
+    let mut error = Error::new(Code::SchemaDoesNotFit, message);
+    error.path = offenders.first().and_then(|first| first.path.clone());
     error
 }
 
 /// Tables to check, the synced ones last: what is hidden of them is hidden when the others are known to fit.
 fn local_first(tables: Vec<TableId>, schema: &Schema) -> VecDeque<TableId> {
+    if !IS_BUILT_IN {
+        return tables.into();
+    }
     let is_synced = |table: &TableId| schema.table_by_id(*table).is_some_and(is_settled);
     let (synced, local): (Vec<_>, Vec<_>) = tables.into_iter().partition(is_synced);
     local.into_iter().chain(synced).collect()
@@ -386,7 +379,10 @@ impl Check {
                 let Some(definition) = definition else { continue };
                 if let Err(why) = check_stored(&self.schema, definition, item.value, &place.id) {
                     if is_synced {
-                        self.misfits.push(Misfit { table, row: place.id, why });
+                        self.misfits.push((table, place.id));
+                        if self.reasons.len() <= OFFENDERS {
+                            self.reasons.push(why);
+                        }
                         if self.misfits.len() >= ROWS_HIDDEN {
                             return Ok(());
                         }

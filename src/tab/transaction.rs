@@ -319,6 +319,7 @@ impl Tab {
         }
     }
 
+    #[inline(never)] // it is large, and three do it
     fn admit(&mut self, id: TransactionId) -> Result<Finished> {
         let transaction = self.transactions.get_mut(id).ok_or_else(closed)?;
         transaction.reads.finish();

@@ -29,9 +29,6 @@ import type { HistoryEntry, Part, ToldEntry, ToldFields } from "./history.js";
 import { LiveValue } from "./live_value.js";
 import { nameOfTab, UndoManager, type UndoOptions } from "./undo.js";
 
-/** How the engine is told who asks; it names them in errors. */
-const METHODS = { history: 6, revert: 7 };
-
 /** A place in a document that was written at the same time elsewhere, too. */
 export interface Conflict {
   /** Names of fields, and positions in arrays. */
@@ -329,15 +326,15 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
   }
 
   /** The documents that know of a row, that in which it lies first. */
-  async #placesOf(method: keyof typeof METHODS, id: string): Promise<Place[]> {
+  async #placesOf(method: "history" | "revert", id: string): Promise<Place[]> {
     const [, text] = target(method, id, undefined);
     const bridge = this.#bridge;
-    const roots = await askEngine(bridge, (engine) =>
-      engine.rootsOf(bridge.input.writeText(text), METHODS[method]),
-    ).catch((error: unknown) => {
-      if (bridge.isOver || bridge.isDown) throw error;
-      throw notFound(bridge, undefined, text);
-    });
+    const roots = await askEngine(bridge, (engine) => engine.rootsOf(bridge.input.writeText(text), method)).catch(
+      (error: unknown) => {
+        if (bridge.isOver || bridge.isDown) throw error;
+        throw notFound(bridge, undefined, text);
+      },
+    );
     return (roots as [Uint8Array, string][]).map(([key, root]) => ({ key, root }));
   }
 

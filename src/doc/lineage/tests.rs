@@ -133,7 +133,7 @@ impl Device {
                 1 => {
                     let letter = char::from_u32(0x4e00 + count).expect("a letter");
                     written.letters.insert(letter);
-                    transaction.splice_text(&notes.expect("a text"), at, 0, &letter.to_string()).expect("spliced");
+                    transaction.splice_text(notes.expect("a text"), at, 0, &letter.to_string()).expect("spliced");
                 }
                 _ => {
                     written.values.entry(field).or_default().insert(format!("{count}"), before);
