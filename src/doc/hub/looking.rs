@@ -17,6 +17,8 @@ pub(super) struct Looking {
     held: BTreeSet<DocumentId>,
     /// What they need now.
     needed: BTreeSet<DocumentId>,
+    /// Rows of which edits wait for others that are still to come, wherever those were written.
+    unsettled: BTreeSet<(Rc<str>, Rc<str>)>,
 }
 
 /// A row that has moved, as a document has it.
@@ -45,7 +47,7 @@ struct Around {
     lacking: Vec<DocumentId>,
 }
 
-/// So many wait that no merge waits for.
+/// So many wait that no merge waits for, and so many for edits that are still to come.
 const BESIDE: usize = 1_000;
 
 /// Rows whose documents have more bytes of changes together are not looked at: what was written to them stays where it is.
@@ -66,7 +68,12 @@ impl Hub {
         let known = self.known.or_default(id);
         let is_new = |row: &(Rc<str>, Rc<str>)| !known.looked_at.contains(row);
         let look = |(table, row)| Look { id, table, row, is_held_for: true };
-        let looks: Vec<Look> = loaded.moved_rows(merge).into_iter().filter(is_new).map(look).collect();
+        let mut rows: BTreeSet<(Rc<str>, Rc<str>)> = loaded.moved_rows(merge).into_iter().collect();
+        let is_touched = |(table, row): &&(Rc<str>, Rc<str>)| {
+            merge.rows.iter().any(|touched| *touched.id_text == **row && *touched.table == **table)
+        };
+        rows.extend(self.looking.unsettled.iter().filter(is_touched).cloned());
+        let looks: Vec<Look> = rows.into_iter().filter(is_new).map(look).collect();
         if looks.is_empty() {
             return Looked::Done;
         }
@@ -141,6 +148,7 @@ impl Hub {
                     continue;
                 }
                 let plan = self.plan(&look, &around, &mut room);
+                self.note(&look, plan.as_ref().is_some_and(|plan| plan.waits));
                 match &plan {
                     Some(plan) if plan.has_more => next.push(look),
                     _ => self.looked_at(look),
@@ -176,6 +184,20 @@ impl Hub {
             }
         }
         targets
+    }
+
+    /// Takes note of whether edits of a row wait for others.
+    fn note(&mut self, look: &Look, is_unsettled: bool) {
+        let unsettled = &mut self.looking.unsettled;
+        if !is_unsettled && unsettled.is_empty() {
+            return;
+        }
+        let row = (look.table.clone(), look.row.clone());
+        if !is_unsettled {
+            unsettled.remove(&row);
+        } else if unsettled.len() < BESIDE {
+            unsettled.insert(row);
+        }
     }
 
     fn looked_at(&mut self, look: Look) {

@@ -40,6 +40,8 @@ pub(in crate::doc) struct Plan {
     steps: Vec<Step>,
     /// Whether there are more than are made at once.
     pub(in crate::doc) has_more: bool,
+    /// Whether there are others, of which it can't be told yet what their authors knew.
+    pub(in crate::doc) waits: bool,
     /// The changes that were made of them so far; nothing of one that changes nothing here.
     made: Vec<Option<ChangeHash>>,
 }
@@ -93,7 +95,17 @@ impl Kinds {
 impl Plan {
     pub(super) fn new(target: &Relative<'_>, table: &str, id_text: &str, arrival: u32) -> Self {
         let (root, table, id_text) = (target.root.to_string(), table.to_string(), id_text.to_string());
-        Plan { target: target.id, root, table, id_text, arrival, steps: Vec::new(), has_more: false, made: Vec::new() }
+        Plan {
+            target: target.id,
+            root,
+            table,
+            id_text,
+            arrival,
+            steps: Vec::new(),
+            has_more: false,
+            waits: false,
+            made: Vec::new(),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -34,6 +34,7 @@ pub(in crate::doc) fn plan(table: &str, id_text: &str, relatives: &[Relative<'_>
     });
     let first: Vec<EditNumber> = first.collect();
     let is_cut = counts.iter().any(|count| *count > EDITS);
+    let count = first.len();
     let late = first.into_iter().filter_map(|number| Some((number, edits.known_to(&family, number)?)));
     let mut late: Vec<(EditNumber, Vec<EditNumber>)> = late.collect();
     // Who knows another one knows all that this knows.
@@ -41,9 +42,13 @@ pub(in crate::doc) fn plan(table: &str, id_text: &str, relatives: &[Relative<'_>
     let target = relatives[counting.spot.member];
     let mut plan = Plan::new(&target, table, id_text, counting.arrival);
     plan.has_more = is_cut;
+    plan.waits = late.len() < count;
     let mut steps: Vec<Option<usize>> = vec![None; edits.list.len()];
     for (place, (number, known)) in late.into_iter().enumerate() {
-        let Some((here, below)) = following(&edits, &known, &steps) else { continue };
+        let Some((here, below)) = following(&edits, &known, &steps) else {
+            plan.waits = true;
+            continue;
+        };
         let step = step(&family, &edits, number, here, below);
         let rest = room.checked_sub(step.size()).filter(|_| place < EDITS);
         let Some(rest) = rest else {
@@ -53,7 +58,7 @@ pub(in crate::doc) fn plan(table: &str, id_text: &str, relatives: &[Relative<'_>
         *room = rest;
         steps[number] = Some(plan.add(step));
     }
-    (plan.has_more || !plan.is_empty()).then_some(plan)
+    (plan.has_more || plan.waits || !plan.is_empty()).then_some(plan)
 }
 
 /// Of edits that another one follows: changes of the target, and steps; none, if some are not made again now.
