@@ -239,18 +239,12 @@ impl Tab {
             }
             Err(Obstacle::Error(error)) => Err(error),
         };
-        match next {
-            Ok(stage) => {
-                if let Some(opening) = &mut self.opening {
-                    opening.stage = stage;
-                }
-            }
-            Err(error) => {
-                if let Some(opening) = &mut self.opening {
-                    opening.stage = Stage::Comparing;
-                }
-                self.fail(error);
-            }
+        let (stage, error) = next.map_or_else(|error| (Stage::Comparing, Some(error)), |stage| (stage, None));
+        if let Some(opening) = &mut self.opening {
+            opening.stage = stage;
+        }
+        if let Some(error) = error {
+            self.fail(error);
         }
     }
 

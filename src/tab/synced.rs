@@ -156,7 +156,7 @@ impl Documents {
 
     /// The state of a document that is known.
     pub(crate) fn state(&self, root: &Root) -> Option<&DocumentState> {
-        self.known.get(root).map(|document| &document.state)
+        self.get(root).map(|document| &document.state)
     }
 
     /// Takes in what a record of the log says of documents that are known, or new: what waits to be written may have found

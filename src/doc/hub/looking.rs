@@ -172,12 +172,13 @@ impl Hub {
         for (target, plans) in plans {
             let Some(loaded) = self.library.get_mut(&target) else { continue };
             match loaded.make_again(plans) {
-                Ok(0) => {}
-                Ok(_count) => {
-                    targets.push(target);
+                Ok(count) => {
                     #[cfg(test)]
                     {
-                        self.late_edits += _count;
+                        self.late_edits += count;
+                    }
+                    if count > 0 {
+                        targets.push(target);
                     }
                 }
                 Err(error) => self.set_aside(None, target, error.0),

@@ -1,20 +1,15 @@
 //! Rows of a document that have moved.
 
 use super::{Loaded, Unreadable};
-use crate::crdt::DocumentId;
-use crate::crdt::{Merge, TouchedRow};
+use crate::crdt::{DocumentId, Merge, MergedRow, TouchedRow};
 use crate::doc::lineage::{Lineage, Plan, Relative, make_again};
 use std::rc::Rc;
 
 impl Loaded {
     /// Of the rows that a merge is about, those that have moved and of which something may not be yet where they count.
     pub(in crate::doc) fn moved_rows(&mut self, merge: &Merge) -> Vec<(Rc<str>, Rc<str>)> {
-        let has_moved = |row: &TouchedRow| {
-            let is_more = |row: &crate::crdt::MergedRow| {
-                row.has_come || row.stamps.moved.is_some() || !row.stamps.maps.is_empty()
-            };
-            row.row.as_ref().is_some_and(is_more)
-        };
+        let is_more = |row: &MergedRow| row.has_come || row.stamps.moved.is_some() || !row.stamps.maps.is_empty();
+        let has_moved = |touched: &TouchedRow| touched.row.as_ref().is_some_and(is_more);
         if self.lineage.is_none() && !merge.rows.iter().any(has_moved) {
             return Vec::new();
         }

@@ -62,12 +62,6 @@ pub(super) struct Step {
     pub(super) size: usize,
 }
 
-impl Step {
-    pub(super) fn size(&self) -> usize {
-        self.size
-    }
-}
-
 /// Texts and counters among fields.
 #[derive(Clone, Default)]
 pub(super) struct Kinds(FlatMap<String, FieldKind>);

@@ -50,7 +50,7 @@ pub(in crate::doc) fn plan(table: &str, id_text: &str, relatives: &[Relative<'_>
             continue;
         };
         let step = step(&family, &edits, number, here, below);
-        let rest = room.checked_sub(step.size()).filter(|_| place < EDITS);
+        let rest = room.checked_sub(step.size).filter(|_| place < EDITS);
         let Some(rest) = rest else {
             plan.has_more = true;
             break;

@@ -250,24 +250,24 @@ impl Lineage {
     /// Of the rows that some changes have written to, those that have moved and of which others may have written what is not
     /// where it counts: the changes are about where they are, or go to what is not shown, or has gone.
     pub(in crate::doc) fn moved_rows(&self, document: &Automerge, changes: &[Change]) -> Vec<(Rc<str>, Rc<str>)> {
-        let mut found: Vec<(u32, bool)> = Vec::new();
+        let mut found: Vec<u32> = Vec::new();
         for change in changes {
             let Some(place) = self.graph.find(&change.hash().0) else { continue };
             for &(at, written) in &self.touched[place as usize] {
                 let row = &self.rows[at as usize];
-                if !row.has_moved() {
+                if !row.has_moved() || found.last() == Some(&at) {
                     continue;
                 }
                 let written = &row.written[written as usize];
-                let is_sure = written.has_marks || row.maps[written.map as usize].change == place;
-                let is_plain = || self.is_plain(document, row, written.map);
-                found.push((at, is_sure || !is_plain()));
+                let is_about_place = written.has_marks || row.maps[written.map as usize].change == place;
+                if is_about_place || !self.is_plain(document, row, written.map) {
+                    found.push(at);
+                }
             }
         }
-        found.retain(|(_, is_needed)| *is_needed);
         found.sort_unstable();
         found.dedup();
-        let name = |(row, _): &(u32, bool)| {
+        let name = |row: &u32| {
             let row = &self.rows[*row as usize];
             (self.tables[row.table as usize].name.clone(), row.id_text.clone())
         };

@@ -363,7 +363,7 @@ pub(super) fn check_documents(world: &mut World, tab: usize, hint: &str) -> usiz
                 copies.or_default((table.id, id)).push(crdt::Copy {
                     root,
                     marks: own.marks,
-                    rivals: crate::tab::merging::rivals(&schema, &theirs.stamps),
+                    rivals: crate::tab::merging::copy::rivals(&schema, &theirs.stamps),
                     is_deleted,
                     has_left,
                 });
