@@ -25,6 +25,7 @@ import { ask, attempt, main, patiently, Problem, root, run, say, tail, time } fr
 import { cache, ensureBuildTools, wasmBindgenVersion, wasmTarget } from "./setup.mjs";
 import { shortenNames } from "./shorten.mjs";
 import { noticeTraps } from "./traps.mjs";
+import { dropUnreached } from "./unreached.mjs";
 
 /** The WebAssembly binaries of the package: a name for the files, and the crate's features. */
 const binaries = [
@@ -110,6 +111,9 @@ function rustFlags() {
     // it is called: 3.5 percent of the size, and no difference in speed that could be measured. With 45 it is another percent,
     // and reads and inserts take a tenth longer.
     "-Cllvm-args=-inlinehint-threshold=80",
+    // Who refers to what, and by which names, for scripts/unreached.mjs and scripts/panics.mjs.
+    "-Clink-arg=--emit-relocs",
+    "-Clink-arg=--demangle",
   ];
 }
 
@@ -119,7 +123,9 @@ function rustFlags() {
  */
 function keyOf(binary) {
   const sources = readdirSync(join(root, "src"), { recursive: true }).map((file) => join("src", file));
-  const scripts = ["build", "panics", "order", "shorten", "traps"].map((name) => join("scripts", `${name}.mjs`));
+  const scripts = ["build", "panics", "unreached", "wasm", "order", "shorten", "traps"].map((name) =>
+    join("scripts", `${name}.mjs`),
+  );
   const others = ["Cargo.toml", "Cargo.lock", join("node_modules", "binaryen", "package.json")];
   const hash = createHash("sha256");
   hash.update(JSON.stringify([binary, ask("rustc", ["-vV"]), wasmBindgenVersion(), rustFlags()]));
@@ -129,7 +135,7 @@ function keyOf(binary) {
   return hash.digest("hex");
 }
 
-/** Compiles the crate and answers the file of the raw binary. */
+/** Compiles the crate and answers the file of the raw binary, without what only panics would use. */
 async function compile({ name, features }) {
   const args = [
     "build",
@@ -157,6 +163,8 @@ async function compile({ name, features }) {
   const raw = join(cache, `${name}.wasm`);
   mkdirSync(cache, { recursive: true });
   copyFileSync(file, raw);
+  silencePanics(raw);
+  dropUnreached(raw);
   return raw;
 }
 
@@ -194,7 +202,6 @@ async function bind(binary, raw, key) {
   const unfinished = join(newPkg, `${binary.name}_bg.wasm`);
   checkImports(binary.name, readFileSync(unfinished));
   const before = statSync(unfinished).size;
-  await silencePanics(unfinished);
   const optimizer = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
   await patiently(`optimizing ${binary.name}_bg.wasm`, () =>
     run(process.execPath, [optimizer, ...passes, "-o", unfinished, unfinished], { failure: "wasm-opt failed." }),

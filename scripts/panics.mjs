@@ -4,8 +4,9 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { Problem } from "./run.mjs";
+import { functionNames, functionsOf, readerOf, section } from "./wasm.mjs";
 
-// Functions that never return, by their names in the binary as wasm-bindgen leaves it. What may return for some caller
+// Functions that never return, by their names in the binary as the linker demangles them. What may return for some caller
 // must not be here, whatever it is called.
 const panics = [
   /^core::panicking::/,
@@ -16,6 +17,7 @@ const panics = [
   /^core::slice::index::slice_\w*fail$/,
   /^core::slice::copy_from_slice_impl::len_mismatch_fail$/,
   /^core::slice::sort::shared::smallsort::panic_on_ord_violation$/,
+  /^<alloc::vec::Vec<_, _>>::\w+::assert_failed$/,
   /^alloc::alloc::handle_alloc_error$/,
   /^alloc::raw_vec::(handle_error|capacity_overflow)$/,
   /^std::thread::local::panic_access_error$/,
@@ -26,56 +28,88 @@ const panics = [
 // What `{:?}` calls. Panics show errors so, and nothing else does (clippy sees to it): it writes nothing.
 const debug = /^<.* as core::fmt::Debug>::fmt$/;
 
-/** A function's name without the hashes of its crate and its own. */
-const plain = (name) => name.replace(/\[[0-9a-f]+\]/g, "").replace(/::h[0-9a-f]{16}$/, "");
+const I32 = 0x7f;
+const code = { UNREACHABLE: 0x00, END: 0x0b, RETURN: 0x0f, I32_CONST: 0x41 };
 
-/** Makes the panics of a binary trap at once; what they called is then wasm-opt's to remove. */
-export async function silencePanics(file) {
-  const { default: binaryen } = await import("binaryen");
-  const module = binaryen.readBinary(readFileSync(file));
-  const functions = Array.from({ length: module.getNumFunctions() }, (_, index) =>
-    binaryen.getFunctionInfo(module.getFunctionByIndex(index)),
-  );
-  const silenced = functions.filter(({ name }) => panics.some((pattern) => pattern.test(plain(name))));
+/** A function's name without the hashes of its crate and its own, as Rust writes it. */
+function plain(name) {
+  return name
+    .replace(/\[[0-9a-f]+\]/g, "")
+    .replace(/::h[0-9a-f]{16}$/, "")
+    .replace(/^_(?=\$)/, "")
+    .replaceAll("$LT$", "<")
+    .replaceAll("$GT$", ">")
+    .replaceAll("$u20$", " ")
+    .replaceAll("..", "::");
+}
+
+/** Makes the panics of a binary trap at once, in their places: what only they call is for others to remove. */
+export function silencePanics(file) {
+  const bytes = readFileSync(file);
+  const { imported, bodies } = functionsOf(bytes);
+  const names = functionNames(bytes);
+  const functions = bodies.map((body, index) => ({ ...body, name: plain(names.get(imported + index) ?? "") }));
+  const silenced = functions.filter(({ name }) => panics.some((pattern) => pattern.test(name)));
   // A compiler that names one of them differently costs some bytes; one that names all differently would go unseen.
-  if (!silenced.some(({ name }) => plain(name).endsWith("rust_begin_unwind")))
+  if (!silenced.some(({ name }) => name.endsWith("rust_begin_unwind")))
     throw new Problem("The binary has no rust_begin_unwind: its panics have other names now, see scripts/panics.mjs.");
-  const replace = ({ name, params, results }, body) => {
-    module.removeFunction(name);
-    module.addFunction(name, params, results, [], body);
-  };
-  for (const one of silenced) replace(one, module.unreachable());
-  const shown = functions.filter(({ name, results }) => debug.test(plain(name)) && results === binaryen.i32);
-  for (const one of shown) replace(one, module.i32.const(0));
-  const segments = Array.from({ length: module.getNumDataSegments() }, (_, index) => {
-    const { offset, data, passive } = module.getDataSegmentInfo(module.getDataSegmentByIndex(index));
-    return { offset, data: Buffer.from(data), passive };
-  }).filter(({ passive }) => !passive);
-  const bytes = Buffer.from(module.emitBinary());
-  module.dispose();
-  for (const { data, blank } of blankPlaces(segments)) bytes.set(blank, bytes.indexOf(data));
+  for (const one of silenced) replace(bytes, one, []);
+  const shown = functions.filter(({ name, results }) => debug.test(name) && results.length === 1 && results[0] === I32);
+  for (const one of shown) replace(bytes, one, [code.I32_CONST, 0, code.RETURN]);
+  blankPlaces(segmentsOf(bytes));
   writeFileSync(file, bytes);
 }
 
+/** Gives a function another body of the same length: the instructions, and a trap after them. */
+export function replace(bytes, { start, end }, instructions) {
+  const NO_LOCALS = 0;
+  const body = [NO_LOCALS, ...instructions];
+  if (body.length + 1 > end - start) return;
+  bytes.fill(code.UNREACHABLE, start, end - 1);
+  bytes.set(body, start);
+  bytes[end - 1] = code.END;
+}
+
+/** The segments of memory that a binary begins with: { offset, data }. */
+function segmentsOf(bytes) {
+  const reader = readerOf(bytes, section.DATA);
+  if (reader === undefined) return [];
+  const segments = reader.list(() => segmentFrom(reader));
+  return segments.filter(({ offset }) => offset !== undefined);
+}
+
+/** One of them; without an offset where it is not there from the beginning. */
+export function segmentFrom(reader) {
+  const [ACTIVE, PASSIVE] = [0, 1];
+  const kind = reader.number();
+  if (kind !== ACTIVE && kind !== PASSIVE) throw new Error("the binary has more than one memory");
+  let offset;
+  if (kind === ACTIVE) {
+    if (reader.byte() !== code.I32_CONST) throw new Error("the binary's data has no fixed place");
+    offset = reader.signed() >>> 0;
+    reader.byte(); // the end of the expression
+  }
+  const length = reader.number();
+  reader.at += length;
+  return { offset, start: reader.at - length, data: reader.bytes.subarray(reader.at - length, reader.at) };
+}
+
 /**
- * The segments that name places in source files, as { data, blank }: `blank` has zeros instead. A place is four words:
- * the address and the length of the file's name, line and column. (Nothing but panics asks for a place.)
+ * Writes zeros over places in source files. A place is four words: the address and the length of the file's name, line and
+ * column. (Nothing but panics asks for a place.)
  */
 function blankPlaces(segments) {
-  const blanks = segments.map(({ data }) => Buffer.from(data));
-  segments.forEach(({ offset, data }, index) => {
+  const found = [];
+  segments.forEach(({ offset, data }) => {
     for (let at = -offset & 3; at + 16 <= data.length; at += 4) {
       const [address, length] = [data.readUInt32LE(at), data.readUInt32LE(at + 4)];
-      const holder = segments.findIndex(
-        (one) => address >= one.offset && address + length < one.offset + one.data.length,
-      );
-      if (length < 4 || holder < 0) continue;
-      const start = address - segments[holder].offset;
+      const holder = segments.find((one) => address >= one.offset && address + length < one.offset + one.data.length);
+      if (length < 4 || holder === undefined) continue;
+      const start = address - holder.offset;
       // The name ends with a zero that its length doesn't count.
-      if (!/^[!-~]+\.rs\0$/.test(segments[holder].data.toString("latin1", start, start + length + 1))) continue;
-      blanks[index].fill(0, at, at + 16);
-      blanks[holder].fill(0, start, start + length);
+      if (!/^[!-~]+\.rs\0$/.test(holder.data.toString("latin1", start, start + length + 1))) continue;
+      found.push(data.subarray(at, at + 16), holder.data.subarray(start, start + length));
     }
   });
-  return segments.map(({ data }, index) => ({ data, blank: blanks[index] }));
+  for (const blank of found) blank.fill(0);
 }
