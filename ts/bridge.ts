@@ -15,7 +15,7 @@ import { Names } from "./names.js";
 import type { SchemaJson } from "./schema.js";
 import { heapSink } from "./sink.js";
 import type { EngineUser } from "./outage.js";
-import { Turns } from "./turns.js";
+import { Pause, Turns } from "./turns.js";
 import { verify } from "./verify.js";
 import { type Waiter, Waiting } from "./waiting.js";
 import type { Engine, Wasm } from "./wasm.js";
@@ -92,6 +92,8 @@ function discard(engine: Engine): void {
 export class Bridge implements EngineUser {
   /** Whose turn it is to run again. */
   readonly turns = new Turns();
+  /** For merges that come too late again and again. */
+  readonly pause = new Pause();
   /** Who hears of what has no caller to tell; the console, when there is nobody. */
   readonly listeners = new Set<(error: HoldfastError) => void>();
   /** Where arguments are written. */

@@ -420,6 +420,8 @@ export async function mutate<T>(
 ): Promise<T> {
   let endTurn: (() => void) | undefined;
   let hasFallen = false;
+  const pause = options.isNotFollowed === true ? undefined : bridge.pause.forWriter();
+  if (pause !== undefined) await pause;
   const kind = BEGIN[options.dangling ?? "mutation"];
   const begun = begin(bridge, kind);
   // Not waited for without need: what the function writes in its first step is seen by what its caller does next.
@@ -539,6 +541,8 @@ export interface Watched {
 /** Runs a function over one state, which nobody changes. */
 export async function read<T>(bridge: Bridge, action: (scope: Scope) => Promise<T> | T, watched?: Watched): Promise<T> {
   let hasFallen = false;
+  const pause = bridge.pause.forReader();
+  if (pause !== undefined) await pause;
   for (;;) {
     const begun = begin(bridge, watched === undefined ? BEGIN.read : BEGIN.watched);
     const transaction = typeof begun === "number" ? begun : await begun;

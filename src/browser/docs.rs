@@ -38,6 +38,12 @@ impl Docs {
         self.with(id, |id| Input::Saved { id, chunks: changes, actors: list(actors) });
     }
 
+    /// All that was saved until now has been told.
+    #[wasm_bindgen(js_name = allTold)]
+    pub fn all_told(&mut self) {
+        self.hub.handle(Input::AllTold);
+    }
+
     /// What was to be saved of a document was saved (0), stood on another state of it (1), or is refused (2: for this reason).
     pub fn merged(&mut self, id: &[u8], outcome: u32, reason: String) {
         let outcome = match outcome {

@@ -53,6 +53,8 @@ struct Known {
     looked_at: BTreeSet<(Rc<str>, Rc<str>)>,
     /// Whether what is stored of it could not be read.
     is_damaged: bool,
+    /// Whether something was saved of it that peers were not told yet.
+    has_news: bool,
     /// Whether a snapshot of it is being saved.
     is_shrinking: bool,
     /// How often in a row a merge stood on another document than the page's.
@@ -87,6 +89,8 @@ struct Session {
     is_refused: bool,
     /// The heads of both when it spoke last, and how often it has with the same ones.
     rounds: Option<(Heads, u32)>,
+    /// The bytes that it was sent since it spoke last.
+    unanswered_bytes: usize,
 }
 
 /// The heads of both sides of a conversation.
@@ -107,9 +111,14 @@ impl Session {
     fn is_silent(&self, ours: &[automerge::ChangeHash]) -> bool {
         let theirs = self.state.their_heads.as_deref().unwrap_or_default();
         let is_now = |[known, other]: &Heads| known == ours && other == theirs;
-        self.rounds.as_ref().is_some_and(|(heads, count)| *count > ROUNDS && is_now(heads))
+        let is_told = self.state.last_sent_heads == ours;
+        is_told && self.rounds.as_ref().is_some_and(|(heads, count)| *count > ROUNDS && is_now(heads))
     }
 }
+
+/// Who was sent so much without an answer is told more when it has answered: at its first meeting that is a whole document, which
+/// each change that is written meanwhile would send again.
+const UNANSWERED_BYTES: usize = if cfg!(test) { 2 << 10 } else { 64 << 10 };
 
 /// After so many merges in a row that came too late the document is loaded again.
 const TRIES: u32 = 10;
@@ -154,6 +163,7 @@ impl Hub {
             }
             Input::Loaded { id, chunks, actors, heads } => self.loaded(id, &chunks, &actors, &heads),
             Input::Saved { id, chunks, actors } => self.saved(id, &chunks, &actors),
+            Input::AllTold => self.advance_all(),
             Input::Merged { id, outcome } => self.merged(id, outcome),
             Input::SnapshotSaved { id, bytes } => {
                 self.known.or_default(id).is_shrinking = false;
@@ -306,9 +316,18 @@ impl Hub {
             self.begin_anew(id);
             return;
         }
+        let known = self.known.or_default(id);
         // Rows may count elsewhere now.
-        self.known.or_default(id).looked_at.clear();
-        self.advance(id);
+        known.looked_at.clear();
+        known.has_news = true;
+    }
+
+    /// Goes on with documents of which something was saved: of many commits at once, since each takes as long as all.
+    fn advance_all(&mut self) {
+        let ids: Vec<DocumentId> = self.known.iter().filter(|(_, known)| known.has_news).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.advance(id);
+        }
     }
 
     fn merged(&mut self, id: DocumentId, outcome: Outcome) {
@@ -374,6 +393,7 @@ impl Hub {
                 session.state = SyncState { needs_reset: true, ..SyncState::default() };
                 session.unheard.clear();
                 session.is_synced = false;
+                session.unanswered_bytes = 0;
             }
         }
     }
@@ -409,8 +429,8 @@ impl Hub {
         }
         match loaded.receive(bytes) {
             Ok((message, refused)) => {
-                session.count_round(loaded.document().get_heads(), message.heads.clone());
                 session.unheard.push(message);
+                session.unanswered_bytes = 0;
                 for refused in refused {
                     self.set_aside(Some(peer), id, refused.reason);
                 }
@@ -469,6 +489,7 @@ impl Hub {
         if known.is_merging || known.is_held {
             return;
         }
+        known.has_news = false;
         loop {
             let Some(loaded) = self.library.get_mut(&id) else { return };
             if let Some(merge) = loaded.merge(id, &wanted) {
@@ -492,6 +513,10 @@ impl Hub {
         loaded.rest();
         for (peer, known) in self.peers.iter_mut() {
             let Some(session) = known.sessions.get_mut(&id).filter(|session| !session.is_refused) else { continue };
+            let heads = loaded.document().get_heads();
+            if let Some(last) = session.unheard.last() {
+                session.count_round(heads.clone(), last.heads.clone());
+            }
             for message in std::mem::take(&mut session.unheard) {
                 if let Err(error) = loaded.hear(&mut session.state, message) {
                     session.is_refused = true;
@@ -499,11 +524,9 @@ impl Hub {
                     self.outputs.push_back(Output::SetAside { peer: Some(*peer), id, reason });
                 }
             }
-            let heads = loaded.document().get_heads();
-            if session.is_silent(&heads) {
-                continue;
-            }
-            if let Some(message) = loaded.message(&mut session.state) {
+            let is_to_speak = !session.is_silent(&heads) && session.unanswered_bytes <= UNANSWERED_BYTES;
+            if is_to_speak && let Some(message) = loaded.message(&mut session.state) {
+                session.unanswered_bytes += message.len();
                 let frame = Frame::Sync { id, message };
                 self.outputs.push_back(Output::Send { peer: *peer, frame });
             }

@@ -160,7 +160,9 @@ impl Tab {
             missing.dedup();
             return Err(Obstacle::Missing(missing));
         }
-        Ok(has_more)
+        // What the last rows are about is in the way only now. To run again would not help: another merge has to be made.
+        let stands = has_more || self.transactions[id].merge.as_ref().is_none_or(|draft| self.stands(draft));
+        if stands { Ok(has_more) } else { Err(Obstacle::Stale) }
     }
 
     /// Judges rows anew that another schema has found to be misfits, or whose fields it did not know; some at a time. Answers

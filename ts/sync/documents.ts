@@ -43,6 +43,11 @@ const FALLS_WITHIN_MS = 60_000;
 /** So long the page works on a merge before others have their turn. */
 const SLICE_MS = 6;
 
+/** After so many merges of a document in a row that came too late nobody else begins to write until one is saved: */
+const LATE = 2;
+/** for so long at most, and then not again for as long. */
+const PAUSE_FOR_MERGES_MS = 250;
+
 /** So long is waited before a merge is tried again that storage has failed of. */
 const PAUSE_MS = 1000;
 
@@ -75,8 +80,14 @@ export class SyncedDocuments implements DocumentFollower {
   #hub: HubPort | undefined;
   /** Documents of peers that the worker has failed of. */
   readonly #refused = new Set<string>();
-  /** Documents whose last merge came too late. */
-  readonly #late = new Set<string>();
+  /** How many merges of documents in a row came too late. */
+  readonly #late = new Map<string, number>();
+  /** Ends the pause that merges have asked for. */
+  #endPause: (() => void) | undefined;
+  /** When they may ask for another. */
+  #nextPause = 0;
+  /** Whether the hub is under way with all that it was told was saved, and was told more since. */
+  #allTold: "no" | "once" | "again" = "no";
   /** Whether there may be long changes that can be stored in less space: from an earlier session, too. */
   #hasLong = true;
   /** Who waits for answers, by their numbers. */
@@ -157,9 +168,15 @@ export class SyncedDocuments implements DocumentFollower {
     hub.tell(call);
   }
 
-  #done(): void {
+  #done(call?: HubCall): void {
+    if (call?.[0] === "allTold") {
+      const isAgain = this.#allTold === "again";
+      this.#allTold = "no";
+      if (isAgain) this.#tellAllTold();
+    }
     this.#pending -= 1;
     if (this.#pending > 0) return;
+    this.#endPause?.();
     this.#rest();
     for (const peer of [...this.#peers.values()]) peer.idle();
   }
@@ -278,10 +295,11 @@ export class SyncedDocuments implements DocumentFollower {
   #begin(): void {
     this.#roots.clear();
     this.#pending = 0;
+    this.#allTold = "no";
     const hub = beginHub({
       output: (output) => this.#do(hub, output),
-      done: () => {
-        if (hub === this.#hub) this.#done();
+      done: (call) => {
+        if (hub === this.#hub) this.#done(call);
       },
       fell: (reason, call) => this.#fell(hub, reason, call),
       missing: (reason) => this.#missing(hub, reason),
@@ -386,7 +404,15 @@ export class SyncedDocuments implements DocumentFollower {
       this.#know(hub, root, id, rootId, isShared);
       this.#tell(["saved", id, changes, actors], hub);
     }
+    if (news.length > 0) this.#tellAllTold();
     if (hasHidden) this.#later(hub, () => this.#tellBeside(hub, false));
+  }
+
+  /** Has the hub go on with what was saved: with all commits at once that come while it is under way. */
+  #tellAllTold(): void {
+    if (this.#allTold !== "no") return void (this.#allTold = "again");
+    this.#allTold = "once";
+    this.#tell(["allTold"]);
   }
 
   /** Tells of rows that were moved to other documents in vain: what was written to them there is to be where they are. */
@@ -460,7 +486,8 @@ export class SyncedDocuments implements DocumentFollower {
     const root = this.#roots.get(keyOf(id))?.root ?? new Uint8Array();
     const key = keyOf(id);
     // Who comes too late again and again does not let others go first.
-    const isPatient = !this.#late.has(key);
+    const times = this.#late.get(key) ?? 0;
+    const isPatient = times === 0;
     const begin = (engine: SyncEngine, transaction: number) => engine.beginMerge(transaction, root, message);
     const more = (engine: SyncEngine, transaction: number) => engine.mergeMore(transaction);
     const merge = async ({ transaction }: { readonly transaction: number }) => {
@@ -473,7 +500,8 @@ export class SyncedDocuments implements DocumentFollower {
       this.#tell(["merged", id, 0, ""], hub);
     } catch (error) {
       if (error instanceof Outdated) {
-        this.#late.add(key);
+        this.#late.set(key, times + 1);
+        if (times + 1 >= LATE) this.#pause();
         // Where hub and page are one thread, nobody else would have a turn between one try and the next.
         await giveWay();
         return this.#tell(["merged", id, 1, ""], hub);
@@ -484,6 +512,14 @@ export class SyncedDocuments implements DocumentFollower {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       this.#tell(["merged", id, 1, ""], hub);
     }
+  }
+
+  /** Lets nobody begin to write until what is under way is done. */
+  #pause(): void {
+    const now = Date.now();
+    if (now < this.#nextPause) return;
+    this.#nextPause = now + 2 * PAUSE_FOR_MERGES_MS;
+    this.#endPause = this.#bridge.pause.begin(PAUSE_FOR_MERGES_MS);
   }
 
   /** Saves a document in one piece; if it can't be now, it will be another time. */

@@ -25,6 +25,7 @@ export type HubCall =
   | ["known", id: Uint8Array, root: string, isShared: boolean]
   | ["loaded", id: Uint8Array, changes: Uint8Array, actors: Uint8Array[], heads: Uint8Array[]]
   | ["saved", id: Uint8Array, changes: Uint8Array, actors: Uint8Array[]]
+  | ["allTold"]
   | ["snapshotSaved", id: Uint8Array, bytes: number]
   | ["merged", id: Uint8Array, outcome: 0 | 1 | 2, reason: string]
   | ["reset"]

@@ -11,7 +11,7 @@ export interface HubListener {
   /** It wants something done. */
   output(output: HubOutput): void;
   /** It has done what one more call told it, and has said all that is to be done because of it. */
-  done(): void;
+  done(call: HubCall): void;
   /** It has failed while it did what this call told it, or while it had nothing to do; nobody can use it any more. */
   fell(reason: string, call: HubCall | undefined): void;
   /** It can't be had at all, and this is why. */
@@ -66,9 +66,9 @@ class WorkerHub implements HubPort {
         return listener.missing(data.missing);
       }
       if ("fault" in data) return fell(data.fault, data.call);
-      this.#told.shift();
+      const call = this.#told.shift()!;
       for (const output of data.outputs) listener.output(output);
-      listener.done();
+      listener.done(call);
     };
     this.#worker.onerror = (event) => {
       if (hasAnswered) return fell(event.message);
@@ -139,7 +139,7 @@ class LocalHub implements HubPort {
     // Never on the stack of whoever tells it something.
     queueMicrotask(() => {
       for (const output of outputs) if (!this.#isOver) this.#listener.output(output);
-      if (!this.#isOver) this.#listener.done();
+      if (!this.#isOver) this.#listener.done(call);
     });
   }
 

@@ -31,6 +31,8 @@ pub(crate) enum Input {
         chunks: Vec<u8>,
         actors: Vec<ActorId>,
     },
+    /// All that was saved until now has been told.
+    AllTold,
     /// What was asked to be saved was saved, or can't be now, or never.
     Merged {
         id: DocumentId,

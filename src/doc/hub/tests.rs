@@ -4,6 +4,7 @@ mod moved;
 
 use super::looking::MOST_BYTES;
 use super::*;
+use crate::random::Random;
 use automerge::sync::SyncDoc;
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{Automerge, ROOT, ReadDoc};
@@ -143,6 +144,7 @@ fn what_is_not_taken_in_is_not_asked_for_for_ever() {
         let changes = own.get_changes(&document.get_heads());
         let chunks = changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
         hub.handle(Input::Saved { id: ID, chunks, actors: Vec::new() });
+        hub.handle(Input::AllTold);
         talk(&mut hub, &mut peer);
         assert!(changes.iter().all(|change| peer.get_change_by_hash(&change.hash()).is_some()));
         write(&mut peer, 10);
@@ -192,7 +194,95 @@ fn documents_are_let_go_when_all_of_them_is_saved_and_not_before() {
     let changes = peer.get_changes(&document.get_heads());
     let chunks = changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
     hub.handle(Input::Saved { id: ID, chunks, actors: Vec::new() });
+    hub.handle(Input::AllTold);
     hub.handle(Input::Merged { id: ID, outcome: Outcome::Saved });
     use_another(&mut hub);
     assert!(!hub.library.is_loaded(&ID), "it is saved, and not needed");
+}
+
+/// What a page has written to a document: the news of it.
+fn written(document: &mut Automerge, value: i64) -> Input {
+    let before = document.get_heads();
+    let mut transaction = document.transaction();
+    transaction.put(ROOT, "own", value).expect("put");
+    transaction.commit();
+    let chunks = document.get_changes(&before).iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
+    Input::Saved { id: ID, chunks, actors: Vec::new() }
+}
+
+#[test]
+fn what_is_said_often_while_it_is_being_saved_is_answered() {
+    let (document, loaded) = document();
+    let mut hub = talking(&loaded);
+    let mut state = SyncState::new();
+    let mut peer = document.fork();
+    peer.receive_sync_message(&mut state, said(&mut hub).expect("it begins to talk")).expect("heard");
+    let news = written(&mut peer, 1);
+    let message = peer.generate_sync_message(&mut state).expect("it has something new").encode();
+    for _ in 0..ROUNDS + 10 {
+        hub.handle(Input::Received { peer: PEER, frame: Frame::Sync { id: ID, message: message.clone() } });
+    }
+    assert!(said(&mut hub).is_none(), "nothing is saved yet");
+    hub.handle(news);
+    hub.handle(Input::Merged { id: ID, outcome: Outcome::Saved });
+    let outputs: Vec<Output> = std::iter::from_fn(|| hub.take_output()).collect();
+    assert!(outputs.contains(&Output::Status { peer: PEER, id: ID, is_synced: true }), "{outputs:?}");
+    let Some(Output::Send { frame: Frame::Sync { message, .. }, .. }) =
+        outputs.into_iter().find(|output| matches!(output, Output::Send { .. }))
+    else {
+        panic!("it does not say that it has it");
+    };
+    assert_eq!(Message::decode(&message).expect("a message").heads, peer.get_heads());
+}
+
+#[test]
+fn who_has_nothing_yet_is_not_sent_all_with_each_change() {
+    let (mut document, _) = document();
+    let mut transaction = document.transaction();
+    let mut random = Random::from_number(1);
+    let noise: Vec<u8> = (0..2 * UNANSWERED_BYTES).map(|_| random.next_u64() as u8).collect();
+    transaction.put(ROOT, "noise", noise).expect("put");
+    transaction.commit();
+    let heads = document.get_heads().iter().map(|head| head.0).collect();
+    let chunks = document.get_changes(&[]).iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
+    let mut hub = talking(&Input::Loaded { id: ID, chunks, actors: Vec::new(), heads });
+    let (mut peer, mut state) = (Automerge::new(), SyncState::new());
+    peer.receive_sync_message(&mut state, said(&mut hub).expect("it begins to talk")).expect("heard");
+    let message = peer.generate_sync_message(&mut state).expect("it has nothing").encode();
+    hub.handle(Input::Received { peer: PEER, frame: Frame::Sync { id: ID, message } });
+    let whole = said(&mut hub).expect("all of it");
+    assert!(whole.clone().encode().len() > UNANSWERED_BYTES, "{} bytes", whole.clone().encode().len());
+
+    for value in 0..10 {
+        hub.handle(written(&mut document, value));
+        hub.handle(Input::AllTold);
+        assert_eq!(said(&mut hub), None, "it is still reading");
+    }
+    peer.receive_sync_message(&mut state, whole).expect("heard");
+    let message = peer.generate_sync_message(&mut state).expect("it has it").encode();
+    hub.handle(Input::Received { peer: PEER, frame: Frame::Sync { id: ID, message } });
+    let rest = said(&mut hub).expect("what was written meanwhile");
+    assert!(rest.clone().encode().len() < UNANSWERED_BYTES, "{} bytes", rest.clone().encode().len());
+    peer.receive_sync_message(&mut state, rest).expect("heard");
+    assert_eq!(peer.get_heads(), document.get_heads());
+}
+
+#[test]
+fn what_many_commits_have_saved_is_told_at_once() {
+    let (mut document, loaded) = document();
+    let mut hub = talking(&loaded);
+    let (mut peer, mut state) = (document.fork(), SyncState::new());
+    peer.receive_sync_message(&mut state, said(&mut hub).expect("it begins to talk")).expect("heard");
+    let message = peer.generate_sync_message(&mut state).expect("it has the same").encode();
+    hub.handle(Input::Received { peer: PEER, frame: Frame::Sync { id: ID, message } });
+    said(&mut hub);
+    for value in 0..20 {
+        hub.handle(written(&mut document, value));
+        assert_eq!(said(&mut hub), None, "there may be more");
+    }
+    hub.handle(Input::AllTold);
+    peer.receive_sync_message(&mut state, said(&mut hub).expect("news")).expect("heard");
+    assert_eq!(peer.get_heads(), document.get_heads());
+    hub.handle(Input::AllTold);
+    assert_eq!(said(&mut hub), None, "nothing is new");
 }

@@ -133,6 +133,7 @@ impl Worker {
             let chunks = news.chunks.to_vec();
             self.hub.handle(doc::Input::Saved { id: news.id, chunks, actors: news.actors });
         }
+        self.hub.handle(doc::Input::AllTold);
     }
 
     fn run(&mut self, device: &mut Device) {

@@ -46,6 +46,7 @@ impl Page {
                     document.load_incremental(&merge.chunks).expect("applied");
                     let (chunks, actors) = (merge.chunks, merge.actors);
                     self.hub.handle(Input::Saved { id, chunks, actors });
+                    self.hub.handle(Input::AllTold);
                     self.hub.handle(Input::Merged { id, outcome: Outcome::Saved });
                 }
                 Some(Output::Send { frame: Frame::Sync { id, message }, .. }) => self.said.push((id, message)),

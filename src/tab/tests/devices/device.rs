@@ -57,6 +57,15 @@ pub(super) struct Counts {
     pub(super) rows: usize,
 }
 
+/// What has become of something that was to be written.
+#[derive(Debug, PartialEq)]
+enum Committed {
+    Yes,
+    /// It is to be written again.
+    NotNow,
+    No,
+}
+
 impl Counts {
     pub(super) fn each(&self) -> [(&'static str, usize); 12] {
         [
@@ -259,6 +268,7 @@ impl Device {
             let chunks = news.chunks.to_vec();
             self.hub.handle(doc::Input::Saved { id: news.id, chunks, actors: news.actors });
         }
+        self.hub.handle(doc::Input::AllTold);
         self.tell_beside(false);
     }
 
@@ -367,15 +377,26 @@ impl Device {
                 self.writer.settle();
             }
         }
-        let mut has_begun = false;
-        let is_saved = self.commit(|tab, transaction| {
-            if !has_begun {
-                tab.begin_merge(transaction, root, bytes.to_vec())?;
-                has_begun = true;
-            }
-            while tab.merge_more(transaction)? {}
-            Ok(())
-        });
+        let try_to = |device: &mut Self| {
+            let mut has_begun = false;
+            device.commit_once(|tab, transaction| {
+                if !has_begun {
+                    tab.begin_merge(transaction, root, bytes.to_vec())?;
+                    has_begun = true;
+                }
+                while tab.merge_more(transaction)? {}
+                Ok(())
+            })
+        };
+        let mut committed = try_to(self);
+        if committed == Committed::NotNow {
+            committed = try_to(self);
+            assert!(
+                committed != Committed::NotNow,
+                "a merge that runs again and again, though nothing changes meanwhile"
+            );
+        }
+        let is_saved = committed == Committed::Yes;
         let late_merges = self.writer.world.tabs[self.tabs[0]].documents.late_merges.take();
         if is_saved {
             self.counts.overtaken += usize::from(late_merges > 0);
@@ -397,7 +418,14 @@ impl Device {
     }
 
     /// Commits what is written in the tab that leads. Answers whether it was saved.
-    fn commit(&mut self, mut write: impl FnMut(&mut Tab, TransactionId) -> std::result::Result<(), Obstacle>) -> bool {
+    fn commit(&mut self, write: impl FnMut(&mut Tab, TransactionId) -> std::result::Result<(), Obstacle>) -> bool {
+        self.commit_once(write) == Committed::Yes
+    }
+
+    fn commit_once(
+        &mut self,
+        mut write: impl FnMut(&mut Tab, TransactionId) -> std::result::Result<(), Obstacle>,
+    ) -> Committed {
         let tab = self.tabs[0];
         self.writer.world.tick(tab);
         let now_ms = self.writer.world.now_ms;
@@ -405,7 +433,7 @@ impl Device {
         let done = self.writer.with_pages(tab, |tab| write(tab, transaction));
         let finished = match done {
             Some(()) => self.writer.world.tabs[tab].finish(now_ms, transaction),
-            None => Ok(Finished::RunAgain),
+            None => Err(Error::new(Code::EngineFault, "not written")),
         };
         self.writer.world.settle();
         let mut outcome = None;
@@ -422,11 +450,16 @@ impl Device {
         }
         assert!(finished != Ok(Finished::Queued) || outcome.is_some(), "it never settles");
         let is_saved = outcome == Some(Outcome::Saved);
-        if finished == Ok(Finished::RunAgain) {
+        if done.is_none() || finished == Ok(Finished::RunAgain) {
             self.writer.world.tabs[tab].abandon(transaction);
         }
         self.writer.settle();
-        is_saved || finished == Ok(Finished::Done)
+        match finished {
+            Ok(Finished::RunAgain) => Committed::NotNow,
+            Ok(Finished::Done) => Committed::Yes,
+            _ if is_saved => Committed::Yes,
+            _ => Committed::No,
+        }
     }
 
     /// The disk has forgotten what was written last, and all tabs are gone.
