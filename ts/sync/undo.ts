@@ -140,6 +140,7 @@ export class UndoManager {
 
   /** Forgets what can be taken back. */
   async clear(): Promise<void> {
+    if (this.#bridge.isOver) throw this.#bridge.ended;
     const isMeant = this.#untilNow();
     await this.#after(this.#underWay(), async () => {
       const all = new Set([...this.#undo, ...this.#redo].filter(isMeant));
@@ -221,10 +222,15 @@ export class UndoManager {
     this.#redo = this.#redo.filter((entry) => !entries.has(entry));
   }
 
-  /** Waits for the mutations that have noted something and are not saved yet. */
+  /** The mutations that have noted something and are about to be saved. */
+  #saving(): number[] {
+    // One that runs again is not, and may be who asks.
+    return [...this.#noted.keys()].filter((transaction) => !this.#again.has(transaction));
+  }
+
+  /** Waits for them. */
   async #underWay(): Promise<void> {
-    // One that runs again is not about to be saved, and may be who asks.
-    const underWay = [...this.#noted.keys()].filter((transaction) => !this.#again.has(transaction));
+    const underWay = this.#saving();
     while (underWay.some((transaction) => this.#noted.has(transaction))) {
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
@@ -280,7 +286,7 @@ export class UndoManager {
     if (!(await this.#isNoted(scope, entry.name))) return { rows: undefined, isAny: false, over };
     this.#note(scope.transaction, entry.name);
     const later = await this.#later(scope, isMeant);
-    for (const row of this.#inOrder(entry)) await this.#takeBack(scope, row, later);
+    for (const row of this.#inOrder(entry)) await this.#isAllowed(() => this.#takeBack(scope, row, later));
     for (const [by, hidden] of later.hidden) {
       if (!this.#undo.includes(by)) throw new NotSaved();
       const both = withRows(by, hidden);
@@ -318,17 +324,20 @@ export class UndoManager {
     return [...written.filter(comesFirst), ...written.filter((row) => !comesFirst(row))];
   }
 
-  /** Takes back what was done to a row, as far as others, the schema and what else is there allow it. */
-  async #takeBack(scope: Scope, row: NotedRow, later: Later): Promise<void> {
+  /** Does what others, the schema and what else is there may forbid. Answers whether it is done. */
+  async #isAllowed(work: () => Promise<void>): Promise<boolean> {
     try {
-      await this.#takeBackRow(scope, row, later);
+      await work();
+      return true;
     } catch (error) {
       const isRefusal = error instanceof HoldfastError && !error.retryable && !this.#bridge.isOver;
       if (!isRefusal) throw error;
+      return false;
     }
   }
 
-  async #takeBackRow(scope: Scope, noted: NotedRow, later: Later): Promise<void> {
+  /** Takes back what was done to a row. */
+  async #takeBack(scope: Scope, noted: NotedRow, later: Later): Promise<void> {
     const database = new TransactionDatabase(this.#bridge, scope);
     const { row, told } = noted;
     const current = await database.get(row.id);
@@ -342,13 +351,21 @@ export class UndoManager {
         if (value === GONE) later.hidesField(row, told as UpdatedRow, name);
         else patch.set(name, value);
       }
-      if (patch.size > 0) await database.patch(row.id, Object.fromEntries(patch));
+      const write = (fields: readonly (readonly [string, unknown])[]) =>
+        this.#isAllowed(async () => void (await database.patch(row.id, Object.fromEntries(fields))));
+      const fields = [...patch];
+      // A field that is refused does not keep the others.
+      if (fields.length > 0 && !(await write(fields))) for (const field of fields) await write([field]);
     }
   }
 
-  /** Those who have other stacks take it for a mutation like others. */
+  /**
+   * Those who have other stacks take it for a mutation like others. What rows lie within may be deleted, as it may have been
+   * before.
+   */
   async #write<T>(action: (scope: Scope) => Promise<T> | T): Promise<T> {
-    return mutate(this.#bridge, action, { name: "undo", timeoutMs: undefined, isNotFollowed: this.#follower });
+    const options = { name: "undo", timeoutMs: undefined, dangling: "inDocuments" } as const;
+    return mutate(this.#bridge, action, { ...options, isNotFollowed: this.#follower });
   }
 
   #after<T>(first: Promise<void>, work: () => Promise<T>): Promise<T> {
@@ -417,8 +434,8 @@ export class UndoManager {
       } else if (!known.has(keyOf(name))) {
         const entry = { name, ...splitText(new TextDecoder().decode(value)) };
         this.#last = Math.max(this.#last, orderOf(name));
-        // What has been written meanwhile is of another past than what was taken back.
-        if (entry.isRedo && this.#undo.length > 0) gone.push(name);
+        // What has been written meanwhile, or is about to be, is of another past than what was taken back.
+        if (entry.isRedo && this.#undo.length + this.#saving().length > 0) gone.push(name);
         else found.push(entry);
       }
     }
