@@ -3,6 +3,7 @@
  * and so is an object that can't be read.
  */
 import { invalidArgument } from "./arguments.js";
+import { isSimpleObject } from "./checked.js";
 import { describe, describeError } from "./describe.js";
 import { HoldfastError } from "./errors.js";
 
@@ -22,7 +23,7 @@ export function readOptions<Options extends object>(
   if (options === undefined) return {} as Options;
   const read: Record<string, unknown> = {};
   try {
-    if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    if (typeof options !== "object" || options === null || !isSimpleObject(options)) {
       throw invalidArgument(`${what} must be an object. Received ${describe(options)}.`);
     }
     for (const name of Object.keys(options)) {

@@ -80,6 +80,11 @@ function splicedText(text: string, field: string, index: number, deleteCount: nu
   }
   const isWithin = (number: unknown, most: number) =>
     Number.isInteger(number) && (number as number) >= 0 && (number as number) <= most;
+  if (Number.isInteger(index) && index > text.length) {
+    throw invalidArgument(
+      `\`ctx.db.splice\` was to begin at letter ${index} of "${field}", which is past its end: it has ${text.length}.`,
+    );
+  }
   if (!isWithin(index, text.length) || !isWithin(deleteCount, text.length - index)) {
     throw invalidArgument(
       `\`ctx.db.splice\` was to take ${describe(deleteCount)} letters from ${describe(index)} on out of "${field}", which has ${text.length}.`,

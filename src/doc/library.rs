@@ -9,7 +9,7 @@ use super::touched::Places;
 use crate::crdt::{ActorId, ChangeHash, DocumentId, DocumentState, Merge, TableMap, TouchedRow, chunk_length, mark};
 use crate::flat_map::FlatMap;
 use crate::value::Value;
-use automerge::sync::{Capability, ChunkList, Message, MessageVersion, State as SyncState, SyncDoc};
+use automerge::sync::{Capability, ChunkList, Message, MessageVersion, ReadMessageError, State as SyncState, SyncDoc};
 use automerge::{Automerge, Change, ObjId, ReadDoc};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -70,6 +70,14 @@ pub(crate) struct Unreadable(pub(crate) String);
 
 fn unreadable(error: impl std::fmt::Display) -> Unreadable {
     Unreadable(error.to_string())
+}
+
+/// The same of a message. What automerge says of its kind is made by `Debug`, which writes nothing in the release binary.
+fn unreadable_message(error: ReadMessageError) -> Unreadable {
+    match error {
+        ReadMessageError::WrongType { found, .. } => Unreadable(format!("no message begins with the byte {found}")),
+        other => unreadable(other),
+    }
 }
 
 impl Library {
@@ -221,7 +229,7 @@ impl Loaded {
     /// Takes in the changes in a message of a peer, to be applied; those that can't be taken in are left out. Answers with the
     /// rest of the message, which is to be heard when all is saved.
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<(Message, Vec<Refused>), Unreadable> {
-        let mut message = Message::decode(bytes).map_err(unreadable)?;
+        let mut message = Message::decode(bytes).map_err(unreadable_message)?;
         let mut refused = Vec::new();
         let chunks: Vec<u8> = message.changes.iter().flat_map(<[u8]>::to_vec).collect();
         if !chunks.is_empty() {

@@ -245,7 +245,7 @@ impl Tab {
             let (kind, message) = match hidden.why {
                 Why::Deleted => continue,
                 Why::Duplicate => ("duplicate", self.why_duplicate(table.id, row)?),
-                Why::Misfit => ("misfit", why_unfit(&schema, table, &hidden)),
+                Why::Misfit => ("misfit", why_unfit(&schema, table, row, &hidden)),
             };
             let fields = as_shown(&schema, table, &hidden.document).map_or(Value::Null, Value::Object);
             problems.push(Problem {
@@ -317,6 +317,7 @@ impl Tab {
     /// What was written to a row at the same time as what it shows.
     pub(crate) fn conflicts(&mut self, table: TableId, row: RowId) -> Result<Vec<Conflict>, Obstacle> {
         let schema = self.committed.schema.clone();
+        let definition = synced_table(&schema, table)?;
         let generation = self.generation();
         let stored = self.committed.view.get(&mut self.cache, &keyspace::stamps_key(table, &row));
         let stored = stored.map_err(|error| self.obstacle(error, generation, table))?;
@@ -328,9 +329,7 @@ impl Tab {
         let decoded = StoredRow::decode(&stored).and_then(|stored| {
             Ok((RowStamps::decode(&stored.stamps, fields.object()?)?, fields.to_value(&schema.names)?))
         });
-        let (Ok((stamps, Value::Object(shown))), Some(definition)) = (decoded, schema.table_by_id(table)) else {
-            return Ok(Vec::new());
-        };
+        let Ok((stamps, Value::Object(shown))) = decoded else { return Ok(Vec::new()) };
         let mut conflicts = Vec::new();
         for ((name, value), stamp) in shown.iter().zip(&stamps.fields) {
             collect(&mut vec![Value::from(name.as_str())], value, stamp, &mut conflicts);
@@ -355,60 +354,72 @@ impl Tab {
     /// The documents that know of a row: first that in which it lies, or lay when it was deleted; with the ids of the rows
     /// that they belong to.
     pub(crate) fn roots_of(&mut self, table: TableId, row: RowId) -> Result<Vec<(Root, String)>, Obstacle> {
-        let Some(own) = self.root_of(table, row)? else { return Ok(Vec::new()) };
         let schema = self.committed.schema.clone();
+        let Some(own) = self.root_of(synced_table(&schema, table)?, &schema, row)? else { return Ok(Vec::new()) };
         let remains = self.crdt_entries(&keyspace::remains_prefix(table, &row), table)?;
         let others = remains.iter().filter_map(|(key, _)| keyspace::remains_root(key)).filter(|root| *root != own);
         Ok(std::iter::once(own).chain(others).map(|root| (root, text_of(&schema, root))).collect())
     }
 
     /// In whose document a row lies, or lay when it was deleted.
-    fn root_of(&mut self, table: TableId, row: RowId) -> Result<Option<Root>, Obstacle> {
-        let schema = self.committed.schema.clone();
-        let Some(definition) = schema.table_by_id(table) else { return Ok(None) };
+    fn root_of(&mut self, table: &Table, schema: &Schema, row: RowId) -> Result<Option<Root>, Obstacle> {
         let generation = self.generation();
-        let found = find_row(&self.committed, &mut self.cache, &mut self.places, table, row);
-        if let Some(row_) = found.map_err(|error| self.obstacle(error, generation, table))? {
-            return Ok(home(&schema, definition, row, &row_.document));
+        let found = find_row(&self.committed, &mut self.cache, &mut self.places, table.id, row);
+        if let Some(row_) = found.map_err(|error| self.obstacle(error, generation, table.id))? {
+            return Ok(home(schema, table, row, &row_.document));
         }
-        let stored = self.committed.view.get(&mut self.cache, &keyspace::stamps_key(table, &row));
-        let stored = stored.map_err(|error| self.obstacle(error, generation, table))?;
+        let stored = self.committed.view.get(&mut self.cache, &keyspace::stamps_key(table.id, &row));
+        let stored = stored.map_err(|error| self.obstacle(error, generation, table.id))?;
         Ok(stored.and_then(|stored| Some(StoredRow::decode(&stored).ok()?.hidden?.root)))
     }
 
     /// Brings a row back that was deleted, as it was then and as others have changed it since.
     pub(crate) fn restore(&mut self, id: TransactionId, table: TableId, row: RowId) -> Result<(), Obstacle> {
         let schema = self.schema_of(id);
-        let Some(table) = schema.table_by_id(table).filter(|table| table.placement.is_some()) else {
-            return Err(
-                Error::new(Code::NotSupported, "Documents can be restored in synced tables only.".to_string()).into()
-            );
-        };
+        let table = synced_table(&schema, table)?;
         let text = id::encode(table.number, &row);
         if self.read_row(id, table.id, row)?.is_some() {
-            return Err(Error::new(Code::DuplicateId, format!("The document {text} is not deleted.")).into());
+            return Err(Error::new(Code::InvalidArgument, format!("The document {text} is not deleted.")).into());
         }
         let generation = self.generation();
         let stored = self.committed.view.get(&mut self.cache, &keyspace::stamps_key(table.id, &row));
         let stored = stored.map_err(|error| self.obstacle(error, generation, table.id))?;
         let hidden = stored.and_then(|stored| StoredRow::decode(&stored).ok()?.hidden);
-        let Some(hidden) = hidden.filter(|hidden| hidden.why == Why::Deleted) else {
-            return Err(Error::new(
-                Code::NonexistentDocument,
-                format!(
-                    "There is no deleted document {text} in table \"{}\", or its deletion is not saved yet.",
-                    table.name
-                ),
-            )
-            .into());
+        let Some(hidden) = hidden else {
+            let name = &table.name;
+            let message =
+                format!("There is no deleted document {text} in table \"{name}\", or its deletion is not saved yet.");
+            return Err(Error::new(Code::NonexistentDocument, message).into());
         };
+        let why = match hidden.why {
+            Why::Deleted => None,
+            Why::Duplicate => Some(self.why_duplicate(table.id, row)?),
+            Why::Misfit => Some(why_unfit(&schema, table, row, &hidden)),
+        };
+        if let Some(why) = why {
+            let message = format!("The document {text} is not deleted, but kept and not shown. {why}");
+            return Err(Error::new(Code::InvalidArgument, message).into());
+        }
         let mut document = hidden.document.to_vec();
         self.insert(id, &table.name, Some(&text), &mut document).map(drop)
     }
 }
 
+/// A table whose rows lie in documents, and so have what is asked for here.
+fn synced_table(schema: &Schema, table: TableId) -> Result<&Table, Error> {
+    let table = schema.table_by_id(table);
+    table.filter(|table| table.placement.is_some()).ok_or_else(|| {
+        let name = table.map_or("", |table| &table.name);
+        let message = format!(
+            "Table \"{name}\" is not synced: its documents have no history and no conflicts, and none comes back that was \
+             deleted."
+        );
+        Error::new(Code::NotSupported, message)
+    })
+}
+
 /// Why a row does not fit the schema, for people.
-fn why_unfit(schema: &Schema, table: &Table, hidden: &HiddenRow) -> String {
+fn why_unfit(schema: &Schema, table: &Table, row: RowId, hidden: &HiddenRow) -> String {
     // Neither whole numbers of others nor fields that the table does not know are in the way of a row.
     let fields = as_shown(schema, table, &hidden.document);
     let known = fields.map(|fields| fields.into_iter().filter(|(name, _)| knows(table, name)).collect());
@@ -418,7 +429,7 @@ fn why_unfit(schema: &Schema, table: &Table, hidden: &HiddenRow) -> String {
     let misfit = schema.check(table, &Document::new(&document)).err();
     let no_time = "`_creationTime` is missing, or no number of milliseconds.";
     let message = misfit
-        .map(|mismatch| mismatch.write_error(&table.name))
+        .map(|mismatch| mismatch.stored_error(&table.name, &id::encode(table.number, &row)))
         .or(malformed)
         .map(Error::into_message)
         .or((hidden.creation_time <= 0.0).then(|| no_time.to_string()));

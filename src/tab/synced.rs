@@ -372,7 +372,7 @@ impl Tab {
         let own = row.unwrap_or(RowId([0; 16]));
         let [before, after] = documents.map(|document| home(&schema, table, own, document?));
         if documents[1].is_some() && after.is_none() {
-            return Err(not_within(placement, table, "an id"));
+            return Err(not_within(placement, table, "be an id"));
         }
         let generation = self.generation();
         for root in [before, after].into_iter().flatten() {
@@ -390,7 +390,7 @@ impl Tab {
             }
             // A document that is not saved yet will be there when this is: its root is written before.
             if self.read_row(id, root.table, root.id)?.is_none() {
-                return Err(not_within(placement, table, "the id of a document that is there"));
+                return Err(not_within(placement, table, "name an existing document"));
             }
         }
         let Some(row) = row else { return Ok(Bases::default()) };
@@ -467,7 +467,7 @@ fn not_within(placement: &Placement, table: &Table, wanted: &str) -> Obstacle {
     Obstacle::Error(Error::new(
         Code::InvalidValue,
         format!(
-            "The field \"{field}\" of a document of \"{}\" must be {wanted} of \"{root}\": it is synced with that.",
+            "The field \"{field}\" of a document of table \"{}\" must {wanted} of table \"{root}\", together with which it is synced.",
             table.name
         ),
     ))

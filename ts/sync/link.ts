@@ -15,7 +15,7 @@ export interface MemoryLink {
   readonly isConnected: boolean;
   /** Whether both have the same, as far as both know; false while it is not connected. */
   readonly isSynced: boolean;
-  /** Passes on from now on what they say to each other. */
+  /** Passes on from now on what they say to each other. Throws `DatabaseClosed` if one of them was closed. */
   connect(): void;
   /** What is on its way is lost, and nothing is passed on any more. */
   disconnect(): void;
@@ -39,10 +39,11 @@ export function linkInMemory(first: SyncedDatabase<any>, second: SyncedDatabase<
       throw invalidArgument(`\`linkInMemory\` takes two databases with synced tables. Received ${describe(one)}.`);
     }
   }
-  for (const { sync } of [first, second]) sync.requireOpen();
+  const databases = [first.sync, second.sync] as const;
+  for (const sync of databases) sync.requireOpen();
   if (first === second)
     throw invalidArgument("A database can't be linked with itself: open another one under another name.");
-  return new Link([first.sync, second.sync]);
+  return new Link(databases);
 }
 
 class Link implements MemoryLink {
@@ -76,7 +77,8 @@ class Link implements MemoryLink {
   }
 
   connect(): void {
-    if (this.#ends !== undefined || this.#databases.some(({ isOver }) => isOver)) return;
+    for (const database of this.#databases) database.requireOpen();
+    if (this.#ends !== undefined) return;
     const ends: PeerEnd[] = [];
     this.#ends = ends;
     this.#documents = new Map();
@@ -108,7 +110,9 @@ class Link implements MemoryLink {
       restart: () => {
         if (!isCurrent()) return;
         this.disconnect();
-        void giveWay().then(() => this.connect());
+        void giveWay().then(() => {
+          if (!this.#databases.some(({ isOver }) => isOver)) this.connect();
+        });
       },
       lose: () => {
         if (isCurrent()) this.disconnect();

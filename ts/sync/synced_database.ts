@@ -121,7 +121,11 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     return this.#sync;
   }
 
-  /** What was written to a document at the same time as what it shows; empty, if nothing was. */
+  /**
+   * What was written to a document at the same time as what it shows; empty, if nothing was.
+   *
+   * Throws `NotSupported` for a document of a table that is not synced.
+   */
   conflicts(id: GenericId<TableNamesInDataModel<DataModel>>): Promise<Conflict[]>;
   /** What was written to a document at the same time as what it shows; empty, if nothing was. */
   conflicts<TableName extends TableNamesInDataModel<DataModel>>(
@@ -183,7 +187,9 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
 
   /**
    * What has become of a document, the newest change first. It takes as long as it takes to load what it is synced with,
-   * that in which it was before a move, too: the docs worker does it.
+   * that in which it was before a move, too: the docs worker does it. Empty for an id that nobody has used.
+   *
+   * Throws `NotSupported` for a document of a table that is not synced.
    */
   async history(
     id: GenericId<TableNamesInDataModel<DataModel>>,
@@ -283,7 +289,11 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
     return manager;
   }
 
-  /** Brings a document back that was deleted, with what others have changed of it since. */
+  /**
+   * Brings a document back that was deleted, with what others have changed of it since.
+   *
+   * Throws `InvalidArgument` for one that is not deleted, `NotSupported` for one of a table that is not synced.
+   */
   restore(id: GenericId<TableNamesInDataModel<DataModel>>): Promise<void>;
   /** Brings a document back that was deleted, with what others have changed of it since. */
   restore<TableName extends TableNamesInDataModel<DataModel>>(
