@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import * as Automerge from "@automerge/automerge";
+import { Docs } from "../../pkg/holdfast_docs.js";
 import { linkInMemory } from "../../ts/sync/index.js";
 import {
   addRow,
@@ -204,3 +205,54 @@ for (const isFrom of ["elsewhere", "here"]) {
     other.disconnect();
   });
 }
+
+/** A task that two devices have moved to two projects, and somebody who edits the copy that is not shown. */
+async function withCopy(t: TestContext) {
+  const { one, others, links, all, garden, task } = await devices(t, 2);
+  const cellar = await one.insert("projects", { name: "cellar" });
+  await all();
+  links[0]!.disconnect();
+  await one.patch(task, { projectId: garden });
+  await others[0]!.patch(task, { projectId: cellar });
+  links[0]!.connect();
+  await all();
+  const peer = new AutomergePeer();
+  t.after(() => peer.disconnect());
+  peer.connect(one);
+  await met(peer);
+  links[0]!.disconnect();
+  const [{ kind, root } = assert.fail("no copy")] = await one.problems().current();
+  assert.equal(kind, "duplicate");
+  const edit = () =>
+    peer.change(root, (document) => {
+      document.tasks[task].title = "late";
+      document.tasks[task].votes.increment(3);
+    });
+  return { one, task, peer, edit };
+}
+
+test("what is written to a copy that is not shown is made again where the row counts, as soon as it is there", async (t) => {
+  const { one, task, peer, edit } = await withCopy(t);
+  edit();
+  await until("it is made again", async () => (await one.get(task))!.votes === 4);
+  await met(peer);
+  assert.equal((await one.get(task))!.title, "late");
+});
+
+test("what was not made again when all ended is when it goes on", async (t) => {
+  const { one, task, peer, edit } = await withCopy(t);
+  // As if the page were gone before its docs worker has heard of it.
+  const { mock } = t.mock.method(Docs.prototype, "beside", () => undefined);
+  edit();
+  await met(peer);
+  assert.ok(mock.callCount() > 0);
+  assert.equal((await one.get(task))!.votes, 1);
+  peer.disconnect();
+  const again = await device(t, one.name);
+  await one.close();
+  mock.restore();
+  // Whoever asks for a history begins a docs worker.
+  await again.history(task);
+  await until("it is made again", async () => (await again.get(task))!.votes === 4);
+  assert.equal((await again.get(task))!.title, "late");
+});
