@@ -92,6 +92,21 @@ test("a row that is kept and not shown says why, and that nobody has deleted it"
   const message = `The document ${task} is not deleted, but kept and not shown. ${problem!.message}`;
   await refuses(narrow.revert(task, entry!), "InvalidArgument", message);
   await refuses(narrow.restore(task), "InvalidArgument", message);
+  // An insert with its id is an edit of it. Who opens a schema last says for all what is shown.
+  await narrow.insert("tasks", { _id: task, projectId, title: "good" });
+  assert.equal((await wide.get(task))!.title, "good");
+  assert.deepEqual(
+    (await narrow.history(task)).map(({ kind, fields }) => [kind, fields.map(({ name }) => name)]),
+    [
+      ["updated", ["title"]],
+      ["inserted", ["projectId", "title"]],
+    ],
+  );
+  await assert.rejects(wide.insert("tasks", { projectId, title: "bad" }), { code: "SchemaChanged" });
+  const last = await openDatabase({ name, schema: tables(undefined), sync });
+  t.after(() => last.close());
+  await last.patch(task, { title: "bad" });
+  assert.equal((await narrow.get(task))!.title, "bad");
 });
 
 test("a row that is shown is not deleted, whoever else has one of its id", async (t) => {
