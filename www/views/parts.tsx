@@ -42,9 +42,11 @@ interface ActionProps {
   className?: string;
   disabled?: boolean;
   title?: string | undefined;
+  /** What tells it from others of its row: see focus.ts. */
+  name?: string;
 }
 
-export function ActionButton({ text, busyText, action, className = "", disabled = false, title }: ActionProps) {
+export function ActionButton({ text, busyText, action, className = "", disabled = false, title, name }: ActionProps) {
   const [isActing, setActing] = useState(false);
   const isOff = isActing || disabled;
   const button = useKeptFocus(isOff);
@@ -60,6 +62,7 @@ export function ActionButton({ text, busyText, action, className = "", disabled 
     <button
       ref={button}
       type="button"
+      name={name}
       className={className}
       disabled={isOff}
       title={title}

@@ -8,6 +8,7 @@ import type { TableName } from "../schema";
 import { looks, titleOf } from "../tables";
 import { useWrites } from "../writes";
 import { Cell } from "./cell";
+import { useKeptFocus } from "./parts";
 
 /** The columns of a table: for each, its main field and those of the small line below it. */
 export function columnsOf(table: TableName): readonly Field[][] {
@@ -28,6 +29,7 @@ interface Props {
 export const RowView = memo(function RowView({ table, row, columns, edit, index, top }: Props) {
   const writes = useWrites(table);
   const [isLeaving, setLeaving] = useState(false);
+  const deleteButton = useKeptFocus(isLeaving);
   const isPending = usePending(row._id);
   const look = looks[table];
   const save = useMemo(
@@ -67,11 +69,13 @@ export const RowView = memo(function RowView({ table, row, columns, edit, index,
         </td>
       ))}
       <td className="do" role="cell">
-        <button type="button" className="quiet" title="Edit" aria-label="Edit" onClick={() => edit(row)}>
+        <button type="button" name="edit" className="quiet" title="Edit" aria-label="Edit" onClick={() => edit(row)}>
           ✎
         </button>
         <button
+          ref={deleteButton}
           type="button"
+          name="delete"
           className="quiet"
           title="Delete"
           aria-label={`Delete ${titleOf(look, row)}`}
