@@ -3,6 +3,7 @@
  * document. So whoever writes to a project signs it first: the change that brings the signature has the same actor as all
  * others of that session in this project, and the signature says which device that is.
  */
+import type { HistoryEntry } from "holdfast/sync";
 import type { Db, Id, Writer } from "./schema";
 
 /** A session of a device: from when its database is opened until the page goes. */
@@ -39,4 +40,21 @@ export async function authorsOf(db: Db, projectId: Id<"projects">): Promise<Read
     }),
   );
   return authors;
+}
+
+/** A part of what has become of a task, and the devices of those who have done it, by their actors. */
+export interface Found {
+  readonly entries: readonly HistoryEntry[];
+  readonly authors: ReadonlyMap<string, string>;
+  readonly hasMore: boolean;
+}
+
+export async function readHistory(db: Db, id: Id<"tasks">, limit: number): Promise<Found> {
+  // One more, to know whether there is more.
+  const read = await db.history(id, { limit: limit + 1 });
+  const entries = read.slice(0, limit);
+  // It may have been in other projects, and each has signatures of its own.
+  const roots = [...new Set(entries.map(({ root }) => root as Id<"projects">))];
+  const authors = (await Promise.all(roots.map((root) => authorsOf(db, root)))).flatMap((found) => [...found]);
+  return { entries, authors: new Map(authors), hasMore: read.length > limit };
 }

@@ -4,9 +4,10 @@ import { useEffect, useState } from "react";
 import { say } from "../notices";
 import { type Store, useStore } from "../store";
 import { ActionButton, Dialog } from "../views/parts";
-import { authorsOf } from "./authors";
+import { type Found, readHistory } from "./authors";
 import { change, type Device, explained } from "./devices";
-import type { Db, Id, Project, Task } from "./schema";
+import { grouped } from "./grouped";
+import type { Id, Project, Task } from "./schema";
 import { nameOf, textOf } from "./words";
 
 interface Props {
@@ -22,8 +23,6 @@ interface Props {
 /** As many entries are read at once. */
 const pageSize = 50;
 
-type Found = { entries: readonly HistoryEntry[]; authors: ReadonlyMap<string, string>; hasMore: boolean };
-
 export function HistoryDialog({ device, task, now, projects, news, close }: Props) {
   const [found, setFound] = useState<Found>();
   const [error, setError] = useState<unknown>();
@@ -34,7 +33,6 @@ export function HistoryDialog({ device, task, now, projects, news, close }: Prop
   const version = useStore(news);
   useEffect(() => {
     let isAsked = true;
-    // One more, to know whether there is more.
     readHistory(db, _id, limit).then(
       (found) => {
         if (!isAsked) return;
@@ -106,16 +104,6 @@ export function HistoryDialog({ device, task, now, projects, news, close }: Prop
   );
 }
 
-async function readHistory(db: Db, id: Id<"tasks">, limit: number): Promise<Found> {
-  // One more, to know whether there is more.
-  const read = await db.history(id, { limit: limit + 1 });
-  const entries = read.slice(0, limit);
-  // It may have been in other projects, and each has signatures of its own.
-  const roots = [...new Set(entries.map(({ root }) => root as Id<"projects">))];
-  const authors = (await Promise.all(roots.map((root) => authorsOf(db, root)))).flatMap((found) => [...found]);
-  return { entries, authors: new Map(authors), hasMore: read.length > limit };
-}
-
 const authorIn = ({ authors }: Found, { actor }: HistoryEntry, { device }: Device): string => {
   const author = authors.get(actor);
   return author === undefined ? "Unknown device" : author === device ? `${author} (this device)` : author;
@@ -158,29 +146,6 @@ const isShown = ({ fields }: HistoryEntry, now: Task | undefined): boolean =>
 
 /** Whether the task was there after a change. */
 const isState = ({ kind }: HistoryEntry): boolean => kind !== "deleted" && kind !== "movedAway";
-
-/** Letters that were typed one after another, and votes: so many seconds apart they are still one change for people. */
-const pauseMs = 60_000;
-
-/** The entries with the letters of a text together, and a move as one: the newest of them stands for all. */
-function grouped(entries: readonly HistoryEntry[]): HistoryEntry[] {
-  const groups: HistoryEntry[] = [];
-  const lone = ({ kind, fields }: HistoryEntry): string | undefined =>
-    kind === "updated" && fields.length === 1 ? fields[0]!.name : undefined;
-  for (const entry of entries) {
-    const newer = groups.at(-1);
-    if (entry.kind === "movedAway" && newer?.kind === "arrived") continue;
-    const name = lone(entry);
-    const isMore =
-      newer?.actor === entry.actor &&
-      (name === "notes" || name === "votes") &&
-      lone(newer) === name &&
-      newer.time - entry.time < pauseMs;
-    if (!isMore) groups.push(entry);
-    else groups[groups.length - 1] = { ...newer, fields: [{ ...newer.fields[0]!, before: entry.fields[0]!.before }] };
-  }
-  return groups;
-}
 
 /** A moment; of another day with its date. */
 function clockOf(time: number): string {
