@@ -1,52 +1,21 @@
 /** The page of www with two devices, as a person uses it. */
-import { expect, type Locator, type Page } from "@playwright/test";
+import { expect } from "@playwright/test";
+import {
+  append,
+  connect,
+  laptopOf,
+  met,
+  notes,
+  openHistory,
+  opened,
+  phoneOf,
+  rename,
+  samples,
+  state,
+  task,
+  titles,
+} from "./www_devices_page.js";
 import { test } from "./www_page.js";
-
-const device = (page: Page, name: "Laptop" | "Phone"): Locator => page.getByRole("region", { name });
-const laptopOf = (page: Page): Locator => device(page, "Laptop");
-const phoneOf = (page: Page): Locator => device(page, "Phone");
-const titles = (device: Locator): Locator => device.locator("button.title");
-const task = (device: Locator, title: string): Locator =>
-  device.locator("li.task").filter({ has: device.page().getByRole("button", { name: title, exact: true }) });
-const notes = (device: Locator, title: string): Locator => device.getByLabel(`Notes of ${title}`);
-const state = (page: Page): Locator => page.locator("#state");
-
-const samples = ["Invite the neighbours", "Borrow a tent", "Choose the music"];
-
-/** The page, when the samples are on both devices. */
-async function opened(newTab: (address: string) => Promise<Page>): Promise<Page> {
-  const page = await newTab("/devices/");
-  await expect(titles(laptopOf(page))).toHaveText(samples);
-  await expect(titles(phoneOf(page))).toHaveText(samples);
-  return page;
-}
-
-const connect = (page: Page, isConnected: boolean): Promise<void> =>
-  page.getByRole("switch", { name: "Connected" }).setChecked(isConnected);
-
-/** Waits until the devices have nothing more to say to each other. */
-const met = (page: Page): Promise<void> => expect(state(page)).toHaveText("Both have the same");
-
-async function rename(device: Locator, title: string, wanted: string): Promise<void> {
-  await device.getByRole("button", { name: title, exact: true }).click();
-  const field = device.getByRole("textbox", { name: "Title", exact: true });
-  await field.fill(wanted);
-  await field.press("Enter");
-  await expect(titles(device).filter({ hasText: wanted })).toBeFocused();
-}
-
-/** Types into notes, behind what is there. */
-async function append(device: Locator, title: string, text: string): Promise<void> {
-  await notes(device, title).press("Control+End");
-  await notes(device, title).pressSequentially(text);
-}
-
-async function openHistory(device: Locator, title: string): Promise<Locator> {
-  await device.getByRole("button", { name: `History of ${title}` }).click();
-  const dialog = device.page().getByRole("dialog", { name: `History of “${title}”` });
-  await expect(dialog.getByText("Made as")).toBeVisible();
-  return dialog;
-}
 
 test("what is made on one device arrives on the other, by way of the docs worker", async ({ newTab, context }) => {
   const asked: string[] = [];
@@ -134,7 +103,7 @@ test("of one field that both have changed one value is shown, and the other one 
   await expect(popover).toBeHidden();
   await expect(badge).toBeFocused();
   await badge.press("Enter");
-  await popover.getByRole("button", { name: "Use this instead" }).press("Enter");
+  await popover.getByRole("button", { name: "Use the other one" }).press("Enter");
   for (const device of [laptop, phone]) {
     await expect(titles(device).nth(1)).toHaveText(other);
     await expect(device.getByText("1 conflict")).toHaveCount(0);
@@ -159,7 +128,7 @@ test("a task that both move at once is in one project, and a problem says what t
     .catch(() => false);
   if (!isHere) await open("Trip to the coast");
   await phone.getByRole("button", { name: "Conflict in Borrow a tent" }).click();
-  await phone.getByRole("button", { name: "Use this instead" }).click();
+  await phone.getByRole("button", { name: "Use the other one" }).click();
   await open(isHere ? "Trip to the coast" : "New kitchen");
   await expect(task(phone, "Borrow a tent")).toBeVisible();
   await expect(page.getByText("1 problem")).toHaveCount(0);
@@ -275,7 +244,7 @@ test("a deleted task can be restored on either device, with what was changed mea
   }
 });
 
-test("after a reload all is there, and both go on to meet", async ({ newTab }) => {
+test("after a reload all is there and the devices are as far apart as before, in all tabs", async ({ newTab }) => {
   const page = await opened(newTab);
   const [laptop, phone] = [laptopOf(page), phoneOf(page)];
   await connect(page, false);
@@ -283,13 +252,87 @@ test("after a reload all is there, and both go on to meet", async ({ newTab }) =
   await phone.getByRole("button", { name: "Add a vote for Choose the music" }).click();
   await expect(state(page)).toHaveText("Offline: changes wait");
   await page.reload();
+  // The devices are still parted, in another tab too: its link would pass on what waits here.
+  await expect(titles(laptop)).toHaveText(["Invite the neighbours", "Borrow two tents", "Choose the music"]);
+  await expect(task(phone, "Choose the music")).toContainText("1vote");
+  await expect(state(page)).toHaveText("Offline: changes wait");
+  const other = await newTab("/devices/");
+  await expect(state(other)).toHaveText("Offline: changes wait");
+  await phoneOf(other).getByLabel("Done: Borrow a tent").check();
+  await expect(phone.getByLabel("Done: Borrow a tent")).toBeChecked();
+  await expect(titles(phone)).toHaveText(samples);
+  await expect(task(laptop, "Choose the music")).toContainText("0votes");
+  await expect(laptop.getByLabel("Done: Borrow two tents")).not.toBeChecked();
+
+  await connect(other, true);
   for (const device of [laptop, phone]) {
     await expect(titles(device)).toHaveText(["Invite the neighbours", "Borrow two tents", "Choose the music"]);
     await expect(task(device, "Choose the music")).toContainText("1vote");
+    await expect(device.getByLabel("Done: Borrow two tents")).toBeChecked();
   }
+  await connect(other, false);
+  await expect(state(page)).toHaveText("Offline: no changes yet");
+  await rename(laptop, "Borrow two tents", "Borrow three tents");
+  await expect(state(other)).toHaveText("Offline: changes wait");
+  await connect(page, true);
+  await met(page);
+  await met(other);
+  await expect(titles(phoneOf(other)).nth(1)).toHaveText("Borrow three tents");
   await rename(phone, "Choose the music", "Choose a band");
   await expect(titles(laptop).nth(2)).toHaveText("Choose a band");
   await met(page);
+});
+
+test("notes are typed in bursts: each is a step of undo, and none is lost", async ({ newTab }) => {
+  const page = await opened(newTab);
+  const [laptop, phone] = [laptopOf(page), phoneOf(page)];
+  const title = "Borrow a tent";
+  const undo = laptop.getByRole("button", { name: "Undo", exact: true });
+  await append(laptop, title, "hello");
+  await expect(notes(phone, title)).toHaveValue("hello");
+  await append(laptop, title, " world");
+  // What begins with the click is about what was typed before it.
+  await undo.click();
+  for (const device of [laptop, phone]) await expect(notes(device, title)).toHaveValue("hello");
+  await undo.click();
+  for (const device of [laptop, phone]) await expect(notes(device, title)).toHaveValue("");
+  await expect(undo).toBeDisabled();
+  await laptop.getByRole("button", { name: "Redo", exact: true }).click();
+  for (const device of [laptop, phone]) await expect(notes(device, title)).toHaveValue("hello");
+
+  // The page goes in the middle of one, by a reload or by an address.
+  await append(laptop, title, ", you");
+  await page.reload();
+  for (const device of [laptop, phone]) await expect(notes(device, title)).toHaveValue("hello, you");
+  await append(phone, title, "!");
+  await page.goto("/");
+  await page.goto("/devices/");
+  for (const device of [laptop, phone]) await expect(notes(device, title)).toHaveValue("hello, you!");
+  // What comes goes in beside letters that are not saved yet.
+  await append(phone, title, " Bye.");
+  await notes(laptop, title).press("Control+Home");
+  await notes(laptop, title).pressSequentially("I say: ", { delay: 50 });
+  for (const device of [laptop, phone]) await expect(notes(device, title)).toHaveValue("I say: hello, you! Bye.");
+});
+
+test("what both have typed while they were apart is an entry of each in history", async ({ newTab }) => {
+  const page = await opened(newTab);
+  const [laptop, phone] = [laptopOf(page), phoneOf(page)];
+  const title = "Borrow a tent";
+  await connect(page, false);
+  for (const [laptops, phones] of ["ab", "cd", "ef"]) {
+    await append(laptop, title, laptops!);
+    await append(phone, title, phones!);
+    await page.waitForTimeout(1100);
+  }
+  await connect(page, true);
+  await met(page);
+  const dialog = await openHistory(laptop, title);
+  const entries = dialog.locator(".entries > li");
+  await expect(entries).toHaveCount(3);
+  // Which of both is the newer one their clocks say, in whole seconds.
+  await expect(entries.filter({ hasText: /^Phone.*Notes: nothing → “bdf”/ })).toHaveCount(1);
+  await expect(entries.filter({ hasText: /^Laptop \(this device\).*Notes: nothing → “ace”/ })).toHaveCount(1);
 });
 
 test("what was done on a device is undone there, also after a reload, and what the other one has done stays", async ({
@@ -360,7 +403,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     const fits = async (): Promise<void> =>
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(400);
     await fits();
-    await phone.getByRole("button", { name: "Use this instead" }).click();
+    await phone.getByRole("button", { name: "Use the other one" }).click();
     await expect(page.getByText("1 conflict")).toHaveCount(0);
     await laptop.getByText("Deleted tasks (1)").click();
     await laptop.getByRole("button", { name: /^History of (A title|Buy)/ }).click();

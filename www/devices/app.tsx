@@ -6,7 +6,8 @@ import { Boundary } from "../views/boundary";
 import { Notices } from "../views/notices_view";
 import { ActionButton, Dialog } from "../views/parts";
 import { DeviceView } from "./device_view";
-import { explained, type Opened, phase, type Phase, setConnected, start, startOver, useLinkState } from "./devices";
+import { explained, type Opened, phase, type Phase, start, startOver, useLinkState } from "./devices";
+import { parting, setConnected } from "./parting";
 
 export function App() {
   const now = useStore(phase);
@@ -22,11 +23,11 @@ export function App() {
         </div>
         <div className="state">{now.is === "open" ? <Connection opened={now} /> : <Closed now={now} />}</div>
       </header>
-      <main className="devices">
+      <main className="devices" tabIndex={-1}>
         {now.is === "open" ? (
           now.devices.map((device) => (
             <HoldfastProvider key={device.session} database={device.db}>
-              <section className="device panel" aria-label={device.device}>
+              <section className="device panel" aria-label={device.device} tabIndex={-1}>
                 <Boundary>
                   <DeviceView device={device} link={now.link} news={now.news} />
                 </Boundary>
@@ -46,8 +47,7 @@ export function App() {
 
 function Connection({ opened }: { opened: Opened }) {
   const state = useLinkState(opened.link);
-  const [laptop, phone] = opened.devices;
-  const areWaiting = [useStore(laptop.waiting), useStore(phone.waiting)].includes(true);
+  const areWaiting = Object.values(useStore(parting) ?? {}).includes(true);
   const [isAsking, setAsking] = useState(false);
   const text = {
     same: "Both have the same",
@@ -64,7 +64,7 @@ function Connection({ opened }: { opened: Opened }) {
           type="checkbox"
           role="switch"
           checked={state !== "apart"}
-          onChange={(event) => setConnected(opened, event.target.checked)}
+          onChange={(event) => setConnected(event.target.checked)}
         />
         Connected
       </label>

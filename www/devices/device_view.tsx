@@ -1,25 +1,34 @@
 /** One device: its projects, the tasks of the one that was chosen, what was deleted, and what is wrong. */
 import type { LiveValue, MemoryLink, Problem } from "holdfast/sync";
 import { useQuery } from "holdfast/react";
-import { useCallback, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
+import { focused, handOver } from "../focus";
 import { plural } from "../format";
 import { say } from "../notices";
 import { type Store, useStore } from "../store";
 import { ActionButton } from "../views/parts";
 import { change, type Device, type LinkState, takeBack, useLinkState } from "./devices";
 import { HistoryDialog } from "./history_dialog";
-import type { Id, Project } from "./schema";
+import { tellFate } from "./fate";
+import { parting } from "./parting";
+import type { Id, Project, Task } from "./schema";
 import { TaskView } from "./task_view";
 
 export function DeviceView({ device, link, news }: { device: Device; link: MemoryLink; news: Store<number> }) {
   const state = useLinkState(link);
   const projects = useQuery(device.db.query("projects"));
   const [chosen, choose] = useState<Id<"projects">>();
+  /** The task that somebody wants to be led to. */
+  const [wanted, want] = useState<Id<"tasks">>();
+  const goTo = (task: Task): void => {
+    choose(task.projectId);
+    want(task._id);
+  };
   const project = projects?.find(({ _id }) => _id === chosen) ?? projects?.[0];
   return (
     <>
       <Heading device={device} state={state} />
-      <Problems device={device} />
+      <Problems device={device} projects={projects ?? []} goTo={goTo} />
       {projects === undefined ? (
         <p className="loading">Reading the projects…</p>
       ) : project === undefined ? (
@@ -36,7 +45,15 @@ export function DeviceView({ device, link, news }: { device: Device; link: Memor
               </button>
             ))}
           </div>
-          <Tasks key={project._id} device={device} project={project} projects={projects} news={news} />
+          <Tasks
+            key={project._id}
+            device={device}
+            project={project}
+            projects={projects}
+            news={news}
+            wanted={wanted}
+            found={() => want(undefined)}
+          />
         </>
       )}
     </>
@@ -45,7 +62,7 @@ export function DeviceView({ device, link, news }: { device: Device; link: Memor
 
 /** The device's name; beside it is room for what concerns the device as a whole. */
 function Heading({ device, state }: { device: Device; state: LinkState }) {
-  const isWaiting = useStore(device.waiting);
+  const isWaiting = useStore(parting)?.[device.device] ?? false;
   return (
     <div className="toolbar">
       <h2>{device.device}</h2>
@@ -63,9 +80,16 @@ function Undo({ device }: { device: Device }) {
     useSyncExternalStore(subscribe, () => undo.canUndo),
     useSyncExternalStore(subscribe, () => undo.canRedo),
   ];
+  const buttons = useRef<HTMLDivElement>(null);
+  // What has nothing left to do gives the focus to the other one.
+  useLayoutEffect(() => {
+    const [first, second] = buttons.current!.querySelectorAll("button");
+    if (!canUndo && canRedo) handOver(first!, second!);
+    if (!canRedo && canUndo) handOver(second!, first!);
+  }, [canUndo, canRedo]);
   const title = `What was done on the ${device.device}`;
   return (
-    <div className="undo" role="group" aria-label={title}>
+    <div ref={buttons} className="undo" role="group" aria-label={title}>
       <ActionButton
         text="Undo"
         busyText="Undo"
@@ -91,15 +115,29 @@ interface TasksProps {
   news: Store<number>;
 }
 
-function Tasks({ device, project, projects, news }: TasksProps) {
+interface WantedProps {
+  /** The task that is to get the focus as soon as it is there. */
+  wanted: Id<"tasks"> | undefined;
+  found: () => void;
+}
+
+function Tasks({ device, project, projects, news, wanted, found }: TasksProps & WantedProps) {
   const query = device.db.query("tasks").withIndex("by_project", (q) => q.eq("projectId", project._id));
   const tasks = useQuery(query);
+  const list = useRef<HTMLUListElement>(null);
+  useEffect(() => {
+    const row = wanted && list.current?.querySelector<HTMLElement>(`[data-id="${wanted}"]`);
+    if (!row) return;
+    row.focus();
+    found();
+  }, [wanted, tasks]);
+  useGoneTask(device, tasks);
   return (
     <>
       {tasks === undefined ? (
         <p className="loading">Reading the tasks…</p>
       ) : (
-        <ul className="tasks" aria-label={`Tasks of ${project.name}`}>
+        <ul ref={list} className="tasks" aria-label={`Tasks of ${project.name}`} tabIndex={-1}>
           {tasks.map((task) => (
             <TaskView key={task._id} device={device} task={task} projects={projects} news={news} />
           ))}
@@ -110,6 +148,17 @@ function Tasks({ device, project, projects, news }: TasksProps) {
       <Bin device={device} project={project} projects={projects} news={news} />
     </>
   );
+}
+
+/** When a task goes while somebody is at it, they are told what has become of it, unless it was done on this device. */
+function useGoneTask(device: Device, tasks: readonly Task[] | undefined): void {
+  const before = useRef(tasks);
+  useLayoutEffect(() => {
+    const used = focused()?.closest<HTMLElement>(".task")?.dataset.id;
+    const task = before.current?.find(({ _id }) => _id === used);
+    before.current = tasks;
+    if (task && tasks && !tasks.some(({ _id }) => _id === used)) void tellFate(device, task);
+  }, [device, tasks]);
 }
 
 function AddTask({ device, project }: { device: Device; project: Project }) {
@@ -173,10 +222,10 @@ function Bin({ device, project, projects, news }: TasksProps) {
             {deleted.map((task) => (
               <li key={task._id}>
                 <span>{task.title}</span>
-                <button type="button" aria-label={`History of ${task.title}`} onClick={() => show(task)}>
+                <button type="button" name="history" aria-label={`History of ${task.title}`} onClick={() => show(task)}>
                   History
                 </button>
-                <ActionButton text="Restore" busyText="Restoring…" action={() => restore(task)} />
+                <ActionButton name="restore" text="Restore" busyText="Restoring…" action={() => restore(task)} />
               </li>
             ))}
           </ul>
@@ -201,7 +250,13 @@ function useLiveValue<T>(live: LiveValue<T>) {
   return useSyncExternalStore(subscribe, () => live.snapshot);
 }
 
-function Problems({ device }: { device: Device }) {
+interface ProblemsProps {
+  device: Device;
+  projects: readonly Project[];
+  goTo: (task: Task) => void;
+}
+
+function Problems({ device, projects, goTo }: ProblemsProps) {
   const { value = [] } = useLiveValue(device.db.problems());
   if (value.length === 0) return null;
   return (
@@ -209,20 +264,45 @@ function Problems({ device }: { device: Device }) {
       <strong>{plural(value.length, "problem")}</strong>
       <ul>
         {value.map((problem) => (
-          <li key={`${problem.id} ${problem.root}`}>{wordsFor(problem)}</li>
+          <li key={`${problem.id} ${problem.root}`}>
+            {problem.kind === "duplicate" ? (
+              <Duplicate device={device} problem={problem} projects={projects} goTo={goTo} />
+            ) : (
+              wordsFor(problem)
+            )}
+          </li>
         ))}
       </ul>
     </div>
   );
 }
 
-/** A problem, with what to do. */
-function wordsFor({ kind, fields, message }: Problem): string {
-  const { title, name } = fields;
-  const what = [title, name].find((text) => typeof text === "string") ?? "Something";
-  if (kind === "duplicate")
-    return `“${what}” was moved to different projects at once. One copy is shown: choose where it belongs at its “conflict”.`;
+const titleIn = ({ fields: { title, name } }: Problem): string =>
+  [title, name].find((text) => typeof text === "string") ?? "Something";
+
+/** A task that was moved to several projects at once, with the way to where it is shown. */
+function Duplicate({ device, problem, projects, goTo }: ProblemsProps & { problem: Problem }) {
+  const id = problem.id as Id<"tasks">;
+  const task = useQuery(async ({ db }) => (db as Device["db"]).get(id), [device, id]);
+  const what = `“${titleIn(problem)}” was moved to different projects at once.`;
+  if (!task) return <p>{what}</p>;
+  const project = projects.find(({ _id }) => _id === task.projectId);
+  return (
+    <>
+      <p>
+        {what} It is shown in {project?.name ?? "another project"}: choose where it belongs at its “conflict”.
+      </p>
+      <button type="button" aria-label={`Show “${task.title}”`} onClick={() => goTo(task)}>
+        Show it
+      </button>
+    </>
+  );
+}
+
+/** Another problem, with what to do. */
+function wordsFor(problem: Problem): string {
+  const { kind, message } = problem;
   if (kind === "misfit")
-    return `“${what}” is kept, but can't be shown: ${message} Reload this page, which may be an old version.`;
+    return `“${titleIn(problem)}” is kept, but can't be shown: ${message} Reload this page, which may be an old version.`;
   return `${message} Start over, or go on without it.`;
 }

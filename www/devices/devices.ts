@@ -7,7 +7,8 @@ import { forgive, say, show } from "../notices";
 import { explain, type Explained } from "../problems";
 import { Store } from "../store";
 import { type Session, sign } from "./authors";
-import { addSamples, type Db, type Id, schema, sync, type Writer } from "./schema";
+import { noteChange, parting, setConnected } from "./parting";
+import { addSamples, type Db, type Id, schema, sync, type Task, type Writer } from "./schema";
 
 const names = ["Laptop", "Phone"] as const;
 
@@ -16,8 +17,6 @@ export interface Device extends Session {
   readonly db: Db;
   /** What was done here, to be taken back. */
   readonly undo: UndoManager;
-  /** Whether something was changed here since the devices were parted. */
-  readonly waiting: Store<boolean>;
 }
 
 export interface Opened {
@@ -42,7 +41,7 @@ async function open(device: Device["device"]): Promise<Unfollowed> {
     sync,
     onProblem: (error) => fail(error),
   });
-  return { device, db, session: crypto.randomUUID(), waiting: new Store(false) };
+  return { device, db, session: crypto.randomUUID() };
 }
 
 /** Opens both and joins them. The samples are made on the first one only, so that they are seen to arrive on the other. */
@@ -57,6 +56,8 @@ export async function start(): Promise<void> {
       for (const projectId of await addSamples(db)) await sign(db, first, projectId);
     });
     const link = linkInMemory(first.db, second.db);
+    // It has passed nothing on yet.
+    obey(link);
     phase.set({ is: "open", devices: [followed(first), followed(second)], link, news: newsOf(link) });
   } catch (error) {
     phase.set({ is: "refused", error, isGone: false });
@@ -98,15 +99,20 @@ export async function startOver(): Promise<void> {
   flushSync(() => phase.set({ is: "closing" }));
   const endings = await Promise.allSettled(before.devices.map(({ db }) => db.destroy()));
   for (const ending of endings) if (ending.status === "rejected") fail(ending.reason, "Not all was deleted.");
+  // What is made anew is seen to arrive.
+  setConnected(true);
   await start();
 }
 
-/** Parts the devices, or lets them meet again. */
-export function setConnected({ link, devices }: Opened, isConnected: boolean): void {
-  for (const { waiting } of devices) waiting.set(false);
-  if (isConnected) link.connect();
+/** Parts the devices, or lets them meet, as was said in this tab or another one. */
+function obey(link: MemoryLink): void {
+  if (parting.value === undefined) link.connect();
   else link.disconnect();
 }
+
+parting.subscribe(() => {
+  if (phase.value.is === "open") obey(phase.value.link);
+});
 
 export type LinkState = "apart" | "meeting" | "same";
 
@@ -139,9 +145,18 @@ export async function change(
     return false;
   }
   forgive();
-  const now = phase.value;
-  if (now.is === "open" && !now.link.isConnected) on.waiting.set(true);
+  noteChange(on.device);
   return true;
+}
+
+/** A task as it is by now, where that is known at once. */
+export function shown({ db }: Device, id: Id<"tasks">): Task | undefined {
+  try {
+    return db.now.get(id) ?? undefined;
+  } catch {
+    // It is not in memory, or the database is gone.
+    return undefined;
+  }
 }
 
 /** Takes back what was done last on a device, or does it again. */

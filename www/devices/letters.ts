@@ -25,6 +25,10 @@ export function editOf(before: string, after: string): Edit {
   };
 }
 
+/** The text that an edit makes of one. */
+export const applied = ({ index, deleteCount, insert }: Edit, text: string): string =>
+  text.slice(0, index) + insert + text.slice(index + deleteCount);
+
 /** Where a position is after an edit. */
 export function moved(position: number, { index, deleteCount, insert }: Edit): number {
   if (position <= index) return position;

@@ -1,10 +1,16 @@
 /** The page with two devices: each has a database of its own, and they sync with each other. */
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { keepFocus } from "../focus";
 import { offline } from "../offline";
 import { App } from "./app";
-import { start } from "./devices";
+import { phase, start } from "./devices";
+import { saveKept } from "./typing";
 
+keepFocus("main");
+phase.subscribe(saveKept);
+// A page that one has left and comes back to may be the one that was left.
+addEventListener("pageshow", saveKept);
 const opening = start();
 
 // What a boundary has caught it shows.

@@ -4,11 +4,12 @@ import { say, show } from "../notices";
 import type { Store } from "../store";
 import { Select } from "../views/parts";
 import { Conflicts } from "./conflicts";
-import { change, type Device } from "./devices";
+import { change, type Device, shown } from "./devices";
 import { HistoryDialog } from "./history_dialog";
 import { NotesField } from "./notes_field";
 import type { Id, Project, Task, Writer } from "./schema";
 import { TitleField } from "./title_field";
+import { keepTyping, saveTyping } from "./typing";
 
 interface Props {
   device: Device;
@@ -37,10 +38,11 @@ export function TaskView({ device, task, projects, news }: Props) {
   };
 
   return (
-    <li className="task" data-id={_id}>
+    <li className="task" data-id={_id} tabIndex={-1}>
       <div className="line">
         <input
           type="checkbox"
+          name="done"
           aria-label={`Done: ${title}`}
           checked={isDone}
           onChange={(event) => {
@@ -55,6 +57,7 @@ export function TaskView({ device, task, projects, news }: Props) {
           <small>{votes === 1 ? "vote" : "votes"}</small>
           <button
             type="button"
+            name="vote"
             aria-label={`Add a vote for ${title}`}
             title="Add a vote"
             onClick={() => void write((db) => db.increment(_id, "votes"))}
@@ -63,7 +66,13 @@ export function TaskView({ device, task, projects, news }: Props) {
           </button>
         </span>
       </div>
-      <NotesField label={`Notes of ${title}`} notes={notes} save={(edit) => write(async (db) => edit(db, _id))} />
+      <NotesField
+        label={`Notes of ${title}`}
+        notes={notes}
+        current={() => shown(device, _id)?.notes}
+        save={(before, edit) => saveTyping(device, { task: _id, title, before, edit })}
+        keep={(before, edit) => keepTyping(device, { task: _id, title, before, edit })}
+      />
       <div className="line foot">
         <Select
           name="project"
@@ -72,10 +81,16 @@ export function TaskView({ device, task, projects, news }: Props) {
           options={projects.map(({ _id, name }) => [_id, name])}
           onChange={move}
         />
-        <button type="button" aria-label={`History of ${title}`} onClick={() => showHistory(true)}>
+        <button type="button" name="history" aria-label={`History of ${title}`} onClick={() => showHistory(true)}>
           History
         </button>
-        <button type="button" className="danger" aria-label={`Delete ${title}`} onClick={() => void remove()}>
+        <button
+          type="button"
+          name="delete"
+          className="danger"
+          aria-label={`Delete ${title}`}
+          onClick={() => void remove()}
+        >
           Delete
         </button>
       </div>

@@ -23,6 +23,7 @@ export function TitleField({ title, isDone, save }: Props) {
       <button
         ref={button}
         type="button"
+        name="title"
         className={`title${isDone ? " done" : ""}`}
         title="Change the title"
         onClick={() => type(title)}
