@@ -147,14 +147,14 @@ impl<'a> Family<'a> {
         beginning
     }
 
-    /// The map that counts, if it is here.
+    /// The map that counts, if it is here, and not only the last place that is known of a row which has gone on.
     pub(super) fn counting(&self) -> Option<Counting> {
         let root = |text: &str| {
             // Tables have other numbers here and there: texts are compared.
             let (number, id) = id::decode(text)?;
             Some(Root { table: TableId(number), id })
         };
-        let mut shown: Vec<(usize, ObjId)> = Vec::new();
+        let mut shown: Vec<(usize, Shown)> = Vec::new();
         let mut copies = Vec::new();
         for (at, Member { relative, .. }) in self.members.iter().enumerate() {
             let Some(said) = Shown::of(relative.document, self.table, self.id_text) else { continue };
@@ -165,17 +165,48 @@ impl<'a> Family<'a> {
             let rivals = targets.flatten().collect();
             let (is_deleted, has_left) = (said.is_deleted, said.has_left);
             copies.push(Copy { root: here, marks, rivals, is_deleted, has_left });
-            shown.push((at, said.maps.into_iter().next()?));
+            shown.push((at, said));
         }
         let chosen = chosen(&copies, None)?;
         if !chosen.is_shown && !copies[chosen.place].is_deleted {
             return None; // it has gone to a document that is not here
         }
-        let (member, object) = &shown[chosen.place];
+        if self.is_underway(&copies, &shown, chosen.place) {
+            return None;
+        }
+        let (member, said) = &shown[chosen.place];
         let Member { relative, row } = &self.members[*member];
-        let own = relative.lineage.map_of((*row)?, object)?;
+        let own = relative.lineage.map_of((*row)?, &said.maps[0])?;
         let spot = Spot { member: *member, map: row.as_ref()?.group(own) };
         Some(Counting { spot, arrival: row.as_ref()?.maps[own as usize].change })
+    }
+
+    /// Whether marks lead from a copy back to it only because a row that has gone on has not come yet to where it was before:
+    /// of a document that is behind the mark is still there with which the row once left it. Where it counts will be seen when
+    /// it comes. A circle of moves that did not know of each other is one when all of them have come.
+    fn is_underway(&self, copies: &[Copy], shown: &[(usize, Shown)], place: usize) -> bool {
+        let next = |at: usize| {
+            let to = copies[at].marks.moved_to?;
+            copies.iter().position(|copy| copy.root == to)
+        };
+        let has_come = |from: usize, to: usize| {
+            let ((member, said), (target, _)) = (&shown[from], &shown[to]);
+            let Some(ObjId::Id(counter, actor, _)) = &said.move_operation else { return true };
+            let name = (self.members[*member].relative.root, *counter, actor.clone());
+            let maps = self.members[*target].row.iter().flat_map(|row| &row.maps);
+            maps.filter_map(|map| move_of(map.from.as_deref()?)).any(|from| from == name)
+        };
+        let mut at = place;
+        while let Some(to) = next(at) {
+            if !has_come(at, to) {
+                return true;
+            }
+            at = to;
+            if at == place {
+                break;
+            }
+        }
+        false
     }
 }
 

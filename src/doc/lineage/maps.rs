@@ -293,6 +293,8 @@ pub(super) struct Shown {
     pub(super) has_left: bool,
     /// To which rows' documents it has gone: the last one is what counts.
     pub(super) targets: Vec<String>,
+    /// What says that last one.
+    pub(super) move_operation: Option<ObjId>,
 }
 
 impl Shown {
@@ -305,7 +307,9 @@ impl Shown {
         let moved = reader.written(&maps, mark::MOVED_TO);
         let origin = reader.written(&maps, mark::ORIGIN).last().and_then(|(value, ..)| text(value));
         let is_deleted = !reader.written(&maps, mark::DELETED).is_empty();
-        let targets = moved.iter().filter_map(|(value, ..)| text(value)).collect();
-        Some(Shown { origin, is_deleted, has_left: !moved.is_empty(), targets, maps })
+        let said = moved.iter().filter_map(|(value, operation, _)| Some((text(value)?, operation.clone())));
+        let (targets, mut operations): (_, Vec<ObjId>) = said.unzip();
+        let (has_left, move_operation) = (!moved.is_empty(), operations.pop());
+        Some(Shown { origin, is_deleted, has_left, targets, move_operation, maps })
     }
 }

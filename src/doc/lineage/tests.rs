@@ -189,12 +189,12 @@ impl Device {
         });
     }
 
-    /// Takes in changes of a document, and makes again what is late of them.
-    fn take(&mut self, place: usize, changes: Vec<Change>, roots: &[String]) {
+    /// Takes in changes of a document, and makes again what is late of them. Answers how many changes that took.
+    fn take(&mut self, place: usize, changes: Vec<Change>, roots: &[String]) -> usize {
         let is_new = |change: &Change| self.documents[place].get_change_meta_by_hash(&change.hash()).is_none();
         let changes: Vec<Change> = changes.into_iter().filter(is_new).collect();
         if changes.is_empty() {
-            return;
+            return 0;
         }
         self.documents[place].apply_changes(changes.clone()).expect("applied");
         changes.iter().for_each(|change| self.lineages[place].add(change));
@@ -209,6 +209,7 @@ impl Device {
         if let Some(standing) = self.standing() {
             self.incumbent = Some(root(&root_of(standing.place)));
         }
+        count
     }
 
     /// Makes again what is late. Answers how many changes that took.
@@ -363,6 +364,86 @@ fn what_is_written_to_a_row_that_others_move_is_there_once() {
     // In the last one an edit waits for another one, which comes to where the row counts.
     let wanted: Vec<u64> = seeds(200).chain([5_330]).collect();
     on_all_processors(&wanted, world);
+}
+
+/// One that only listens hears of each document by itself. Whatever it hears first, nothing was written late that one device
+/// has written after the other.
+fn world_of_a_listener(seed: u64) {
+    let mut random = Random::from_number(seed);
+    let roots: Vec<String> = (0..PLACES).map(root_of).collect();
+    let mut devices = devices(2, &mut random);
+    let mut written = Written::default();
+    let [writer, listener] = &mut devices[..] else { panic!("two") };
+    let places = 2 + random.below(PLACES as u64 - 1);
+    for _ in 0..1 + random.below(40) {
+        let standing = writer.standing().expect("it is somewhere");
+        let to = random.below(places) as usize;
+        if to != standing.place && random.below(2) > 0 {
+            writer.move_to(&standing, to, &mut random, &mut written);
+        } else {
+            writer.edit(&standing, &mut random, &mut written);
+        }
+        writer.incumbent = writer.standing().map(|standing| root(&root_of(standing.place)));
+        if random.below(2) > 0 {
+            hear_some(writer, listener, &mut random, &roots, seed);
+        }
+    }
+    while (0..PLACES).any(|place| writer.documents[place].get_heads() != listener.documents[place].get_heads()) {
+        hear_some(writer, listener, &mut random, &roots, seed);
+    }
+    check(&mut devices, &written, seed, &roots);
+}
+
+/// Hears the first of what is new of a document.
+fn hear_some(writer: &Device, listener: &mut Device, random: &mut Random, roots: &[String], seed: u64) {
+    let place = random.below(PLACES as u64) as usize;
+    let mut changes = writer.documents[place].get_changes(&listener.documents[place].get_heads());
+    changes.truncate(1 + random.below(4) as usize);
+    assert_eq!(listener.take(place, changes, roots), 0, "seed {seed}: nobody has written anything late");
+}
+
+#[test]
+fn who_only_listens_makes_nothing_again() {
+    let wanted: Vec<u64> = seeds(200).collect();
+    on_all_processors(&wanted, world_of_a_listener);
+}
+
+/// The row goes round by three documents and on. Of the one that it comes to last nothing is heard yet but that it was there
+/// before: the mark with which it left leads back to where it counted then.
+#[test]
+fn a_row_that_has_not_come_yet_is_not_where_it_was_before() {
+    let mut random = Random::from_number(1);
+    let roots: Vec<String> = (0..PLACES).map(root_of).collect();
+    let mut devices = devices(2, &mut random);
+    let mut written = Written::default();
+    let [writer, listener] = &mut devices[..] else { panic!("two") };
+    let go = |writer: &mut Device, random: &mut Random, written: &mut Written, to: usize| {
+        let standing = writer.standing().expect("it is somewhere");
+        writer.move_to(&standing, to, random, written);
+        writer.incumbent = Some(root(&root_of(to)));
+        let standing = writer.standing().expect("it has come");
+        writer.edit(&standing, random, written);
+    };
+    let hear = |writer: &Device, listener: &mut Device, place: usize| {
+        let changes = writer.documents[place].get_changes(&listener.documents[place].get_heads());
+        listener.take(place, changes, &roots)
+    };
+    for to in [1, 2, 1] {
+        go(writer, &mut random, &mut written, to);
+    }
+    for place in 0..3 {
+        assert_eq!(hear(writer, listener, place), 0);
+    }
+    for to in [0, 2] {
+        go(writer, &mut random, &mut written, to);
+    }
+    for place in [1, 0] {
+        assert_eq!(hear(writer, listener, place), 0, "it is not late, it has only not been heard where the row went");
+    }
+    let plan = plan(TABLE, &row(), &listener.relatives(&roots), &mut { BYTES });
+    assert!(plan.is_none(), "where the row counts has not been heard");
+    assert_eq!(hear(writer, listener, 2), 0);
+    check(&mut devices, &written, 1, &roots);
 }
 
 /// A device on which the row was moved from the first document to each of some others in turn, while somebody has edited it
