@@ -153,6 +153,41 @@ test("a row in three projects within a second has one order, and late edits are 
   }
 });
 
+test("on a device that only listens, edits of a row that goes to and fro are listed where they were written", async (t) => {
+  const [one, two] = [await device(t), await device(t)];
+  const link = linkInMemory(one, two);
+  const projects = await one.insertMany(
+    "projects",
+    ["P", "Q", "R"].map((name) => ({ name })),
+  );
+  const ways = [
+    [1, 2, 1, 0, 2, 1],
+    [1, 2, 0, 2, 1, 0],
+    [2, 1, 2, 0, 1, 2, 0, 1],
+  ];
+  // Of which document it hears first is not the same each time.
+  for (const way of Array.from({ length: 10 }).flatMap(() => ways)) {
+    const task = await one.insert("tasks", { projectId: projects[0]!, title: "0" });
+    await met(link);
+    const written: string[] = [];
+    for (const to of way) {
+      await one.patch(task, { projectId: projects[to]! });
+      for (let edits = 0; edits < 2; edits += 1) {
+        written.push(`${written.length + 1} in ${to}`);
+        await one.patch(task, { title: `${written.length}` });
+      }
+    }
+    await met(link);
+    for (const db of [one, two]) {
+      const updates = (await db.history(task, { limit: 100 })).filter(({ kind }) => kind === "updated");
+      const listed = updates.map((entry) => `${titles(entry)} in ${projects.indexOf(entry.root as never)}`);
+      // Which of the stays in several projects was the first within a second, clocks do not say.
+      assert.deepEqual(listed.sort(), written.sort(), `on ${db === one ? "the writer" : "the listener"}`);
+    }
+    assert.deepEqual(await two.history(task), await one.history(task));
+  }
+});
+
 test("a move is not where it can be gone back to, and a deleted task comes back without its project", async (t) => {
   const db = await device(t);
   const [house, garden] = await db.insertMany(

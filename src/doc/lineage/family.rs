@@ -197,14 +197,12 @@ impl<'a> Family<'a> {
             maps.filter_map(|map| move_of(map.from.as_deref()?)).any(|from| from == name)
         };
         let mut at = place;
-        while let Some(to) = next(at) {
+        for _ in copies {
+            let Some(to) = next(at) else { return false };
             if !has_come(at, to) {
                 return true;
             }
             at = to;
-            if at == place {
-                break;
-            }
         }
         false
     }
