@@ -164,7 +164,7 @@ impl Docs {
     }
 }
 
-/// An answer as JSON text: a list of `{ change, time, actor, kind, again?, other?, fields: [{ name, before?, after? }] }`,
+/// An answer as JSON text: a list of `{ change, time, actor, kind, again?, other?, from?, fields: [{ name, before?, after? }] }`,
 /// or the fields of a row, or null.
 fn answer_text(answer: &Answer) -> String {
     let value = match answer {
@@ -192,7 +192,7 @@ fn entry_value(entry: &HistoryEntry) -> Value {
         let name = ("name".to_string(), Value::from(field.name.as_str()));
         Value::Object(std::iter::once(name).chain(there).collect())
     });
-    let (again, other) = (entry.again, entry.other.clone());
+    let (again, other, from) = (entry.again, entry.other.clone(), entry.from.clone());
     let entry = [
         ("change", Value::String(hex(&entry.hash))),
         ("time", Value::Float64(entry.time as f64 * 1000.0)),
@@ -202,7 +202,9 @@ fn entry_value(entry: &HistoryEntry) -> Value {
     ];
     let again = again.map(|original| ("again", Value::String(hex(&original))));
     let other = other.map(|id| ("other", Value::String(id)));
-    Value::Object(entry.into_iter().chain(again).chain(other).map(|(name, value)| (name.to_string(), value)).collect())
+    let from = from.map(|id| ("from", Value::String(id)));
+    let more = [again, other, from].into_iter().flatten();
+    Value::Object(entry.into_iter().chain(more).map(|(name, value)| (name.to_string(), value)).collect())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -33,6 +33,8 @@ pub(crate) struct HistoryEntry {
     pub(crate) again: Option<ChangeHash>,
     /// The row to whose document it went, or in whose it was made.
     pub(crate) other: Option<String>,
+    /// Of one that has arrived, the row from whose document it came, if that is said.
+    pub(crate) from: Option<String>,
     /// The fields on top that the change has written, or written something inside of, by name.
     pub(crate) fields: Vec<FieldChange>,
 }
@@ -342,8 +344,10 @@ impl Found {
             HistoryKind::Arrived => after.text(mark::ORIGIN),
             _ => None,
         };
+        let said = after.text(mark::MOVED_FROM).filter(|_| kind == HistoryKind::Arrived);
+        let from = said.and_then(|said| said.split_once(' ').map(|(root, _)| root.to_string()));
         let (hash, time, actor, again) = (self.rank.hash, self.time, self.actor.clone(), self.again);
-        Some(HistoryEntry { hash, time, actor, kind, again, other, fields })
+        Some(HistoryEntry { hash, time, actor, kind, again, other, from, fields })
     }
 }
 

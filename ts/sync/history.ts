@@ -25,6 +25,8 @@ export interface ToldEntry extends Omit<HistoryEntry, "root"> {
   readonly again?: string;
   /** The row to whose document it went, of `movedAway`; of `arrived` the one in whose document it was made. */
   readonly other?: string;
+  /** Of `arrived`, the row from whose document it came. */
+  readonly from?: string;
 }
 
 /** What has become of a row in one document, the newest first. */
@@ -86,7 +88,7 @@ export function joined(parts: readonly Part[]): Joined {
     lastRow = best;
     best.next += 1;
     listed.add(last);
-    const { again: _, other: __, ...entry } = last;
+    const { again: _, other: __, from: ___, ...entry } = last;
     const { time, actor } = names.get(last) ?? entry;
     entries.push({ ...entry, time, actor, root: best.root });
   }
@@ -101,7 +103,9 @@ function arrivalsOf(rows: readonly Row[]): Map<ToldEntry, ToldEntry> {
       if (from === row) continue;
       for (const entry of [...from.entries].reverse()) {
         if (entry.kind !== "movedAway" || entry.other !== row.root) continue;
-        const at = arrived.findIndex(({ time }) => time === entry.time);
+        const at = arrived.findIndex(
+          ({ time, from: said }) => time === entry.time && (said === undefined || said === from.root),
+        );
         if (at >= 0) arrivals.set(entry, arrived.splice(at, 1)[0]!);
       }
     }
