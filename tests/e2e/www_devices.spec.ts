@@ -157,11 +157,15 @@ test("a task that one moves and takes back while the other one moves it is still
   }
   // Whoever is asked where it belongs may say that it belongs there.
   const conflict = laptop.getByRole("button", { name: `Conflict in ${title}` });
-  if ((await conflict.count()) > 0) {
-    await conflict.click();
-    await page.getByRole("button", { name: "Keep what is shown" }).click();
-  }
-  for (const text of ["1 problem", "1 conflict"]) await expect(page.getByText(text)).toHaveCount(0);
+  await expect(async () => {
+    // It is seen a moment after the task.
+    if ((await conflict.count()) > 0) {
+      await conflict.click();
+      await page.getByRole("button", { name: "Keep what is shown" }).click();
+    }
+    for (const text of ["1 problem", "1 conflict"])
+      await expect(page.getByText(text)).toHaveCount(0, { timeout: 1000 });
+  }).toPass({ timeout: 20_000 });
   await expect(task(phone, title)).toBeVisible();
 });
 
