@@ -10,6 +10,7 @@ mod history;
 mod hub;
 mod library;
 mod lineage;
+mod network;
 mod row;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
@@ -21,4 +22,5 @@ pub(crate) use admission::{Gate, Limits, Refused, verified_save};
 pub(crate) use history::{HistoryEntry, HistoryKind};
 pub(crate) use hub::{Answer, Frame, Hub, Input, Outcome, Output, PeerId, Question};
 pub(crate) use library::Library;
+pub(crate) use network::{Input as NetworkInput, Network, Output as NetworkOutput};
 pub(crate) use row::read_row;

@@ -39,6 +39,8 @@ mod storage;
 mod store;
 mod tab;
 mod value;
+#[cfg(any(test, feature = "docs"))]
+mod wire;
 
 pub use bytes::{Bytes, Malformed};
 pub use error::{Code, Error, Result};

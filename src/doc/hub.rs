@@ -5,11 +5,13 @@
 
 mod looking;
 mod messages;
+mod session;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
 use looking::{Looked, Looking};
 pub(crate) use messages::{Answer, Frame, Input, Outcome, Output, PeerId, Question};
+use session::{Peer, Session, UNANSWERED_BYTES};
 
 use super::library::{Library, Loaded};
 use crate::crdt::{ActorId, ChangeHash, DocumentId};
@@ -43,6 +45,10 @@ struct Known {
     /// The row that it belongs to, if it is known; empty if it is the person's own.
     root: String,
     is_shared: bool,
+    /// The heads of what is saved, if they are known while it is not loaded.
+    heads: Option<Vec<automerge::ChangeHash>>,
+    /// Whether something was saved since the page was asked for it: what it lists may be older.
+    is_listed_late: bool,
     /// How often the page was asked for it and has not answered: what it answers to the last is the newest.
     loads: u32,
     /// Whether the page has been asked to save something.
@@ -71,54 +77,6 @@ enum Waiting {
     Sync { peer: PeerId, message: Vec<u8> },
     Question { request: u32, table: String, row: String, question: Question },
 }
-
-struct Peer {
-    device: String,
-    /// Documents that both have, or one wants to give the other.
-    sessions: FlatMap<DocumentId, Session>,
-}
-
-#[derive(Default)]
-struct Session {
-    state: SyncState,
-    /// What was received and is to be heard when all changes that came with it are saved.
-    unheard: Vec<Message>,
-    /// What was told of it last.
-    is_synced: bool,
-    /// What it sends of the document is not taken in any more.
-    is_refused: bool,
-    /// The heads of both when it spoke last, and how often it has with the same ones.
-    rounds: Option<(Heads, u32)>,
-    /// The bytes that it was sent since it spoke last.
-    unanswered_bytes: usize,
-}
-
-/// The heads of both sides of a conversation.
-type Heads = [Vec<automerge::ChangeHash>; 2];
-
-/// After so many messages of a peer that change nothing there is nothing more to say: it has what is not taken in here, is asked
-/// for it, and sends it, for ever.
-const ROUNDS: u32 = 10;
-
-impl Session {
-    fn count_round(&mut self, ours: Vec<automerge::ChangeHash>, theirs: Vec<automerge::ChangeHash>) {
-        let heads = [ours, theirs];
-        let count = self.rounds.take().filter(|(known, _)| *known == heads).map_or(0, |(_, count)| count);
-        self.rounds = Some((heads, count + 1));
-    }
-
-    /// Whether all is said, until something is new.
-    fn is_silent(&self, ours: &[automerge::ChangeHash]) -> bool {
-        let theirs = self.state.their_heads.as_deref().unwrap_or_default();
-        let is_now = |[known, other]: &Heads| known == ours && other == theirs;
-        let is_told = self.state.last_sent_heads == ours;
-        is_told && self.rounds.as_ref().is_some_and(|(heads, count)| *count > ROUNDS && is_now(heads))
-    }
-}
-
-/// Who was sent so much without an answer is told more when it has answered: at its first meeting that is a whole document, which
-/// each change that is written meanwhile would send again.
-const UNANSWERED_BYTES: usize = if cfg!(test) { 2 << 10 } else { 64 << 10 };
 
 /// After so many merges in a row that came too late the document is loaded again.
 const TRIES: u32 = 10;
@@ -156,11 +114,15 @@ impl Hub {
     /// Takes in what has happened.
     pub(crate) fn handle(&mut self, input: Input) {
         match input {
-            Input::Known { id, root, is_shared } => {
+            Input::Known { id, root, is_shared, heads } => {
                 self.roots.insert(root.clone(), id);
-                self.known.or_default(id).root = root;
+                let known = self.known.or_default(id);
+                known.root = root;
+                let heads = heads.filter(|_| !known.is_listed_late);
+                known.heads = heads.map(|heads| heads.into_iter().map(automerge::ChangeHash).collect());
                 self.document_known(id, is_shared);
             }
+            Input::Wanted { id } => self.document_known(id, true),
             Input::Loaded { id, chunks, actors, heads } => self.loaded(id, &chunks, &actors, &heads),
             Input::Saved { id, chunks, actors } => self.saved(id, &chunks, &actors),
             Input::AllTold => self.advance_all(),
@@ -173,10 +135,14 @@ impl Hub {
             }
             Input::Reset => self.reset(),
             Input::Connected { peer, device } => self.connected(peer, device),
+            Input::ServerConnected { peer, states } => self.server_connected(peer, &states),
             Input::Disconnected { peer } => self.disconnected(peer),
             Input::Received { peer, frame } => self.received(peer, frame),
             Input::Waiting { id } => self.work_ahead(id),
-            Input::Quiet => self.shrink(),
+            Input::Quiet => {
+                self.shrink();
+                self.keep_states();
+            }
             Input::Asked { request, id, table, row, question } => {
                 self.known.or_default(id).waiting.push(Waiting::Question { request, table, row, question });
                 self.need(id);
@@ -200,65 +166,6 @@ impl Hub {
             let peers: Vec<PeerId> = self.peers.keys().copied().collect();
             for peer in peers {
                 self.begin(peer, id);
-            }
-        }
-    }
-
-    fn connected(&mut self, peer: PeerId, device: String) {
-        self.peers.insert(peer, Peer { device, sessions: FlatMap::new() });
-        let shared: Vec<DocumentId> =
-            self.known.iter().filter(|(_, known)| known.is_shared).map(|(id, _)| *id).collect();
-        self.outputs.push_back(Output::Send { peer, frame: Frame::Documents(shared.clone()) });
-        for id in shared {
-            self.begin(peer, id);
-        }
-    }
-
-    fn disconnected(&mut self, peer: PeerId) {
-        let Some(Peer { device, sessions }) = self.peers.remove(&peer) else { return };
-        let trusted = sessions.iter().filter(|(_, session)| !session.is_refused);
-        let heads = trusted.map(|(id, session)| (*id, session.state.encode())).collect();
-        self.met.insert(device, heads);
-        while self.met.len() > DEVICES {
-            let first = self.met.keys().next().cloned();
-            first.map(|device| self.met.remove(&device));
-        }
-    }
-
-    /// Begins to talk with a peer about a document.
-    fn begin(&mut self, peer: PeerId, id: DocumentId) {
-        let Some(known) = self.peers.get_mut(&peer) else { return };
-        if !known.sessions.contains_key(&id) {
-            let before = self.met.get(&known.device).and_then(|documents| documents.get(&id));
-            let state = before.and_then(|state| SyncState::decode(state).ok()).unwrap_or_default();
-            known.sessions.insert(id, Session { state, ..Session::default() });
-        }
-        self.need(id);
-        self.advance(id);
-    }
-
-    fn received(&mut self, peer: PeerId, frame: Frame) {
-        if !self.peers.contains_key(&peer) {
-            return;
-        }
-        match frame {
-            Frame::Documents(ids) => {
-                for id in ids {
-                    // One that is here and is not shared is nobody else's business.
-                    if self.known.get(&id).is_none_or(|known| known.is_shared) {
-                        self.document_known(id, true);
-                        self.begin(peer, id);
-                    }
-                }
-            }
-            Frame::Sync { id, message } => {
-                if self.known.get(&id).is_some_and(|known| !known.is_shared) {
-                    return;
-                }
-                self.document_known(id, true);
-                self.known.or_default(id).waiting.push(Waiting::Sync { peer, message });
-                self.begin(peer, id);
-                self.work_off(id);
             }
         }
     }
@@ -301,6 +208,8 @@ impl Hub {
     fn saved(&mut self, id: DocumentId, chunks: &[u8], actors: &[ActorId]) {
         if !self.library.is_loaded(&id) {
             let known = self.known.or_default(id);
+            known.heads = None;
+            known.is_listed_late = true;
             if known.loads > 0 {
                 // What is on its way may be without this.
                 known.loads += 1;
@@ -371,6 +280,8 @@ impl Hub {
         self.library = Library::default();
         self.met = FlatMap::new();
         for known in self.known.values_mut() {
+            known.heads = None;
+            known.is_listed_late = true;
             known.is_merging = false;
             known.is_shrinking = false;
             known.is_held = false;
@@ -555,6 +466,7 @@ impl Hub {
             let idle = self.library.iter().filter(|(id, loaded)| is_idle(id, loaded)).map(|(id, _)| *id);
             // The one at hand stays, however large it is.
             let Some(id) = idle.filter(|id| last_used(id) < self.clock).min_by_key(last_used) else { return };
+            self.known.or_default(id).heads = self.library.get(&id).map(|loaded| loaded.document().get_heads());
             self.library.forget(&id);
         }
     }

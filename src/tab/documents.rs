@@ -22,6 +22,7 @@ use crate::value::json::write_json;
 pub(crate) struct KnownDocument {
     pub(crate) root: Root,
     pub(crate) id: DocumentId,
+    pub(crate) heads: Vec<ChangeHash>,
     /// Tables whose rows are in it and not here, though the schema knows them.
     pub(crate) missing_tables: Vec<String>,
 }
@@ -150,7 +151,7 @@ impl Tab {
             let is_known = |name: &str| schema.table(name).is_some_and(|table| table.placement.is_some());
             let missing = state.tables.iter().filter(|(name, map)| !map.is_taken && is_known(name));
             let missing_tables = missing.map(|(name, _)| name.clone()).collect();
-            documents.push(KnownDocument { root, id: state.id, missing_tables });
+            documents.push(KnownDocument { root, id: state.id, heads: state.heads, missing_tables });
         }
         Ok(documents)
     }

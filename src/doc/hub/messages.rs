@@ -12,11 +12,16 @@ pub(crate) type PeerId = u32;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Input {
     /// The page has this document, which belongs to the row of this id; peers may have it if it is shared. The root is
-    /// empty for the person's own.
+    /// empty for the person's own. What is saved of it has these heads, in their order, if the page has looked.
     Known {
         id: DocumentId,
         root: String,
         is_shared: bool,
+        heads: Option<Vec<ChangeHash>>,
+    },
+    /// The page has no such document, and wants it: servers are asked for it.
+    Wanted {
+        id: DocumentId,
     },
     /// All that is saved of a document, as [`Output::Load`] has asked for. An empty one is not there.
     Loaded {
@@ -49,6 +54,12 @@ pub(crate) enum Input {
     Connected {
         peer: PeerId,
         device: String,
+    },
+    /// There is a connection to a server, which says nothing by itself of what it has. What is known of it from earlier is as
+    /// [`Output::Keep`] has it.
+    ServerConnected {
+        peer: PeerId,
+        states: Vec<(DocumentId, Vec<u8>)>,
     },
     Disconnected {
         peer: PeerId,
@@ -152,6 +163,17 @@ pub(crate) enum Output {
         id: DocumentId,
         is_synced: bool,
     },
+    /// A server does not have a document that is not here either.
+    Unavailable {
+        peer: PeerId,
+        id: DocumentId,
+    },
+    /// What is known of a server's document, for the next time.
+    Keep {
+        peer: PeerId,
+        id: DocumentId,
+        state: Vec<u8>,
+    },
 }
 
 /// What peers tell each other.
@@ -161,4 +183,6 @@ pub(crate) enum Frame {
     Documents(Vec<DocumentId>),
     /// A message of automerge's sync protocol.
     Sync { id: DocumentId, message: Vec<u8> },
+    /// A server has no such document.
+    Unavailable(DocumentId),
 }

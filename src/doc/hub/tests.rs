@@ -3,6 +3,7 @@
 mod moved;
 
 use super::looking::MOST_BYTES;
+use super::session::ROUNDS;
 use super::*;
 use crate::random::Random;
 use automerge::sync::SyncDoc;
@@ -37,7 +38,7 @@ fn document() -> (Automerge, Input) {
 /// A hub that has loaded the document and talks with a peer.
 fn talking(loaded: &Input) -> Hub {
     let mut hub = Hub::default();
-    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true });
+    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true, heads: None });
     hub.handle(Input::Connected { peer: PEER, device: "laptop".into() });
     hub.handle(loaded.clone());
     hub
@@ -155,7 +156,7 @@ fn what_is_not_taken_in_is_not_asked_for_for_ever() {
 fn nothing_of_what_is_ones_own_goes_to_others() {
     let (document, _) = document();
     let mut hub = Hub::default();
-    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: false });
+    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: false, heads: None });
     hub.handle(Input::Connected { peer: PEER, device: "stranger".into() });
     let message = document.generate_sync_message(&mut SyncState::new()).expect("a beginning").encode();
     hub.handle(Input::Received { peer: PEER, frame: Frame::Documents(vec![ID]) });

@@ -6,7 +6,7 @@ use super::synced::{Writer, check_documents, entries, synced, synced_value};
 use super::world::*;
 use super::*;
 use crate::bytes::Bytes;
-use crate::crdt::{DocumentId, DocumentState};
+use crate::crdt::{ChangeHash, DocumentId, DocumentState};
 use crate::doc::{self, Hub, Output};
 use crate::document::Document;
 use crate::flat_map::FlatMap;
@@ -115,21 +115,21 @@ impl Worker {
         let mut worker = Worker { hub: Hub::default(), roots: FlatMap::new(), sent: Vec::new() };
         device.writer.world.tabs[device.tab].follow_documents(true);
         for document in device.writer.with_pages(device.tab, Tab::known_documents).expect("readable") {
-            worker.know(device, document.id, document.root);
+            worker.know(device, document.id, document.root, Some(document.heads));
         }
         worker
     }
 
-    fn know(&mut self, device: &Device, id: DocumentId, root: Root) {
+    fn know(&mut self, device: &Device, id: DocumentId, root: Root, heads: Option<Vec<ChangeHash>>) {
         if self.roots.insert(id, root).is_none() {
             let text = device.writer.world.tabs[device.tab].text_of_root(root);
-            self.hub.handle(doc::Input::Known { id, root: text, is_shared: root.table.0 > 0 });
+            self.hub.handle(doc::Input::Known { id, root: text, is_shared: root.table.0 > 0, heads });
         }
     }
 
     fn tell_news(&mut self, device: &mut Device) {
         for news in device.writer.world.tabs[device.tab].take_document_news().unwrap_or_default() {
-            self.know(device, news.id, news.root);
+            self.know(device, news.id, news.root, None);
             let chunks = news.chunks.to_vec();
             self.hub.handle(doc::Input::Saved { id: news.id, chunks, actors: news.actors });
         }
@@ -160,7 +160,7 @@ impl Worker {
                 Output::Snapshot { id, .. } => self.hub.handle(doc::Input::SnapshotSaved { id, bytes: 0 }),
                 Output::Send { frame, .. } => self.sent.push(frame),
                 Output::SetAside { reason, .. } => panic!("{reason}"),
-                Output::Status { .. } | Output::Answer { .. } => {}
+                Output::Status { .. } | Output::Answer { .. } | Output::Unavailable { .. } | Output::Keep { .. } => {}
             }
         }
     }

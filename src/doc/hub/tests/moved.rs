@@ -151,7 +151,7 @@ fn moved_by_two(bytes: usize) -> (i64, usize) {
     let mut page = Page { hub: Hub::default(), documents: known, loads: 0, said: Vec::new() };
     page.hub.budget_bytes = 0;
     for place in 1..=3 {
-        page.hub.handle(Input::Known { id: [place; 16], root: text(place), is_shared: true });
+        page.hub.handle(Input::Known { id: [place; 16], root: text(place), is_shared: true, heads: None });
     }
     for (place, theirs) in (1..).zip(&mut theirs) {
         page.hear([place; 16], theirs);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::bytes::Bytes;
-use crate::crdt::{DocumentId, DocumentState, Merge};
+use crate::crdt::{ChangeHash, DocumentId, DocumentState, Merge};
 use crate::doc::{self, Frame, Hub, Output, PeerId};
 use crate::flat_map::FlatMap;
 use crate::keyspace::{self, Root};
@@ -222,7 +222,7 @@ impl Device {
         for document in self.writer.with_pages(tab, Tab::known_documents).expect("readable") {
             if !document.missing_tables.is_empty() {
                 is_any = true;
-                self.know(document.id, document.root);
+                self.know(document.id, document.root, Some(document.heads));
                 self.hub.handle(doc::Input::TakeTables { id: document.id, tables: document.missing_tables });
             }
         }
@@ -241,16 +241,16 @@ impl Device {
         let leader = self.tabs[0];
         let known = self.writer.with_pages(leader, Tab::known_documents).expect("readable");
         for document in known {
-            self.know(document.id, document.root);
+            self.know(document.id, document.root, Some(document.heads));
         }
         self.tell_beside(true);
     }
 
-    fn know(&mut self, id: DocumentId, root: Root) {
+    fn know(&mut self, id: DocumentId, root: Root, heads: Option<Vec<ChangeHash>>) {
         if self.roots.insert(id, root).is_none() {
             // What is one's own is not for others.
             let text = self.writer.world.tabs[self.tabs[0]].text_of_root(root);
-            self.hub.handle(doc::Input::Known { id, root: text, is_shared: root.table.0 > 0 });
+            self.hub.handle(doc::Input::Known { id, root: text, is_shared: root.table.0 > 0, heads });
         }
     }
 
@@ -264,7 +264,7 @@ impl Device {
         };
         for news in news {
             evidence.note(&news.chunks);
-            self.know(news.id, news.root);
+            self.know(news.id, news.root, None);
             let chunks = news.chunks.to_vec();
             self.hub.handle(doc::Input::Saved { id: news.id, chunks, actors: news.actors });
         }
@@ -348,7 +348,7 @@ impl Device {
                 }
                 Output::Status { peer, id, is_synced } => drop(self.synced.insert((peer, id), is_synced)),
                 Output::SetAside { reason, .. } => panic!("{reason}"),
-                Output::Answer { .. } => {}
+                Output::Answer { .. } | Output::Unavailable { .. } | Output::Keep { .. } => {}
             }
         }
         panic!("a worker that never comes to an end");

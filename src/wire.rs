@@ -1,0 +1,12 @@
+//! What is spoken with servers: automerge-repo's WebSocket protocol, version 1, without the socket. docs/protocol.md has it.
+
+mod backoff;
+mod cbor;
+mod connection;
+mod frame;
+mod names;
+
+pub(crate) use cbor::Cbor;
+pub(crate) use connection::{Connection, Failure, Input, MOST_FRAME_BYTES, Output, Status};
+pub(crate) use frame::Frame;
+pub(crate) use names::{document_name, document_of};
