@@ -118,7 +118,9 @@ impl Network {
             wire::Frame::Sync { sender, target, id, message, .. } if is_meant(&sender, &target) => {
                 hub::Frame::Sync { id, message }
             }
-            wire::Frame::Unavailable { sender, target, id } if is_meant(&sender, &target) => hub::Frame::Unavailable(id),
+            wire::Frame::Unavailable { sender, target, id } if is_meant(&sender, &target) => {
+                hub::Frame::Unavailable(id)
+            }
             _ => return,
         };
         self.tell(hub::Input::Received { peer, frame });

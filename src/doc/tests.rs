@@ -1,3 +1,4 @@
 //! Documents beside automerge.
 
 mod admission;
+mod network;

@@ -127,7 +127,8 @@ fn write_head(major: u8, value: u64, bytes: &mut Vec<u8>) {
 
 /// Whole numbers as such up to 32 bits, as JavaScript's encoders do; all others as doubles.
 fn write_number(number: f64, bytes: &mut Vec<u8>) {
-    let is_whole = number.trunc() == number && number.abs() < 4_294_967_296.0 && !(number == 0.0 && number.is_sign_negative());
+    let is_whole =
+        number.trunc() == number && number.abs() < 4_294_967_296.0 && !(number == 0.0 && number.is_sign_negative());
     if is_whole && number >= 0.0 {
         write_head(UNSIGNED, number as u64, bytes);
     } else if is_whole {
@@ -240,7 +241,9 @@ impl<'a> Reader<'a> {
         }
         let mut all = Vec::new();
         while !self.is_at_break() {
-            let (Some(length), true) = self.piece_head(major)? else { return Err(Malformed("message: part of a text")) };
+            let (Some(length), true) = self.piece_head(major)? else {
+                return Err(Malformed("message: part of a text"));
+            };
             all.extend_from_slice(self.take(length)?);
         }
         Ok(Cow::Owned(all))
@@ -297,8 +300,23 @@ mod tests {
         match random.below(kinds) {
             0 => Cbor::Null,
             1 => Cbor::Bool(random.below(2) == 0),
-            2 => Cbor::Number([0.0, 23.0, 24.0, 255.0, 256.0, 65_535.0, 65_536.0, 4_294_967_295.0, 4_294_967_296.0, -1.0, -300.0, 0.5, 1.8e12]
-                [random.below(13) as usize]),
+            2 => Cbor::Number(
+                [
+                    0.0,
+                    23.0,
+                    24.0,
+                    255.0,
+                    256.0,
+                    65_535.0,
+                    65_536.0,
+                    4_294_967_295.0,
+                    4_294_967_296.0,
+                    -1.0,
+                    -300.0,
+                    0.5,
+                    1.8e12,
+                ][random.below(13) as usize],
+            ),
             3 => Cbor::Text(text(&"é".repeat(random.below(20) as usize))),
             4 => Cbor::Bytes(Cow::Owned(vec![7; [0, 1, 23, 24, 255, 256, 70_000][random.below(7) as usize]])),
             5 => Cbor::Array((0..random.below(4)).map(|_| random_value(random, depth - 1)).collect()),
@@ -348,15 +366,27 @@ mod tests {
     }
 
     fn decoded(hex: &str) -> Cbor<'static> {
-        let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
+        let bytes: Vec<u8> =
+            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
         let bytes: &'static [u8] = bytes.leak();
         Cbor::decode(bytes).expect("a value")
     }
 
     #[test]
     fn lengths_that_are_not_there_make_nothing() {
-        for hex in ["9bffffffffffffffff", "bbffffffffffffffff", "5bffffffffffffffff", "5affffffff00", "9f", "5f41", "1c", "ff", "62c328"] {
-            let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
+        for hex in [
+            "9bffffffffffffffff",
+            "bbffffffffffffffff",
+            "5bffffffffffffffff",
+            "5affffffff00",
+            "9f",
+            "5f41",
+            "1c",
+            "ff",
+            "62c328",
+        ] {
+            let bytes: Vec<u8> =
+                (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
             assert!(Cbor::decode(&bytes).is_err(), "{hex}");
         }
         let most = Cbor::Array(vec![Cbor::Null; VALUES - 1]);

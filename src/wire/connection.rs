@@ -21,7 +21,10 @@ pub(crate) enum Input {
     /// The socket is open.
     Opened,
     /// The socket is closed, or could not be opened.
-    Closed { code: u16, reason: String },
+    Closed {
+        code: u16,
+        reason: String,
+    },
     Received(Vec<u8>),
     /// The socket has sent text, which is not of this protocol.
     ReceivedText,
@@ -40,9 +43,14 @@ pub(crate) enum Output {
     Close,
     Send(Vec<u8>),
     /// Tell it of the [`Input::Time`] at that time.
-    Wake { at_ms: u64 },
+    Wake {
+        at_ms: u64,
+    },
     /// The server is there. `store` is a name of its documents that stays the same.
-    Connected { server: String, store: Option<String> },
+    Connected {
+        server: String,
+        store: Option<String>,
+    },
     /// It is not any more.
     Disconnected,
     /// A frame of it.
@@ -58,7 +66,11 @@ pub(crate) enum Status {
     Connecting,
     Connected,
     /// It is tried again at that time.
-    Failed { failure: Failure, message: String, retry_at_ms: u64 },
+    Failed {
+        failure: Failure,
+        message: String,
+        retry_at_ms: u64,
+    },
 }
 
 /// Why there is no connection.
@@ -181,7 +193,11 @@ impl Connection {
     }
 
     fn received(&mut self, bytes: &[u8], now_ms: u64) {
-        let frame = if bytes.len() > MOST_FRAME_BYTES { Err("too long a frame") } else { Frame::decode(bytes).map_err(|error| error.0) };
+        let frame = if bytes.len() > MOST_FRAME_BYTES {
+            Err("too long a frame")
+        } else {
+            Frame::decode(bytes).map_err(|error| error.0)
+        };
         match (&self.phase, frame) {
             (_, Err(what)) => {
                 self.outputs.push_back(Output::Close);

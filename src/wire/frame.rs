@@ -48,7 +48,8 @@ impl Frame {
                 }
                 // Older ones say `metadata`.
                 let metadata = map.get("peerMetadata").or_else(|| map.get("metadata"));
-                let is_kept = !matches!(metadata.and_then(|metadata| metadata.get("isEphemeral")), Some(Cbor::Bool(true)));
+                let is_kept =
+                    !matches!(metadata.and_then(|metadata| metadata.get("isEphemeral")), Some(Cbor::Bool(true)));
                 let store = metadata.and_then(|metadata| self::name(metadata, "storageId")).filter(|_| is_kept);
                 Frame::Peer { sender: name("senderId").ok_or(SENDER)?, store }
             }
@@ -71,7 +72,14 @@ impl Frame {
                 }
                 let session = name("sessionId").ok_or(Malformed("frame: sessionId"))?;
                 let count = map.get("count").and_then(Cbor::as_number).filter(|count| (0.0..9e15).contains(count));
-                Frame::Ephemeral { sender, target, id, session, count: count.ok_or(Malformed("frame: count"))? as u64, data }
+                Frame::Ephemeral {
+                    sender,
+                    target,
+                    id,
+                    session,
+                    count: count.ok_or(Malformed("frame: count"))? as u64,
+                    data,
+                }
             }
             _ => Frame::Other,
         })
@@ -203,7 +211,8 @@ mod tests {
 
     #[test]
     fn frames_are_read_as_they_were_written() {
-        for name in ["join", "peer", "peer_ephemeral", "error", "leave", "sync", "request", "unavailable", "ephemeral"] {
+        for name in ["join", "peer", "peer_ephemeral", "error", "leave", "sync", "request", "unavailable", "ephemeral"]
+        {
             let frame = Frame::decode(&stock(name)).expect("a frame");
             assert_eq!(Frame::decode(&frame.encode()), Ok(frame), "{name}");
         }

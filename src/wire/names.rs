@@ -88,7 +88,8 @@ mod tests {
             assert_eq!(document_of(&name), Some(id));
             let at = random.below(name.len() as u64) as usize;
             let digit = char::from(DIGITS[random.below(58) as usize]);
-            let other: String = name.char_indices().map(|(place, letter)| if place == at { digit } else { letter }).collect();
+            let other: String =
+                name.char_indices().map(|(place, letter)| if place == at { digit } else { letter }).collect();
             assert!(other == name || document_of(&other).is_none(), "{other}");
             assert_eq!(document_of(&format!("1{name}")), None);
         }

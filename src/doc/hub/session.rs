@@ -212,7 +212,9 @@ impl Hub {
             return false;
         };
         let session = self.peers.get_mut(&peer).and_then(|peer| peer.sessions.get_mut(&id));
-        let (Some(heads), Some(session), false) = (&known.heads, session, self.library.is_loaded(&id)) else { return false };
+        let (Some(heads), Some(session), false) = (&known.heads, session, self.library.is_loaded(&id)) else {
+            return false;
+        };
         let is_agreed = session.is_agreed(message, heads);
         if is_agreed && !std::mem::replace(&mut session.is_synced, true) {
             self.outputs.push_back(Output::Status { peer, id, is_synced: true });
