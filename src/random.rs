@@ -62,7 +62,7 @@ impl Random {
     }
 
     /// A number below `limit`, which is not zero.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "docs"))]
     pub fn below(&mut self, limit: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(limit)) >> 64) as u64
     }

@@ -59,13 +59,14 @@ impl Engine {
         })
     }
 
-    /// The documents that are here: a list of `[root, id, root's id, isShared, missing tables]`, or a status.
+    /// The documents that are here: a list of `[root, id, root's id, isShared, missing tables, heads]`, or a status.
     pub fn documents(&self) -> JsValue {
         self.asked(|inner| {
             let documents = inner.tab.known_documents()?;
             Ok(list_of(documents.into_iter().map(|document| {
                 let entry = known(&inner.tab, document.root, &document.id);
                 entry.push(&list_of(document.missing_tables.iter().map(|name| name.as_str().into())));
+                entry.push(&list_of(document.heads.iter().map(|head| bytes(head))));
                 entry.into()
             })))
         })
