@@ -31,7 +31,14 @@ export interface Peer {
 }
 
 /** A document that is here, as src/browser/documents.rs lists it. */
-type ListedDocument = [root: Uint8Array, id: Uint8Array, rootId: string, isShared: boolean, missingTables: string[]];
+type ListedDocument = [
+  root: Uint8Array,
+  id: Uint8Array,
+  rootId: string,
+  isShared: boolean,
+  missingTables: string[],
+  heads: Uint8Array[],
+];
 
 /** The document was another one than that which a merge stands on. */
 class Outdated extends Error {}
@@ -372,19 +379,26 @@ export class SyncedDocuments implements DocumentFollower {
 
   async #tellAll(hub: HubPort): Promise<void> {
     const documents = await this.#listed();
-    for (const [root, id, rootId, isShared, missing] of documents) {
-      this.#know(hub, root, id, rootId, isShared);
+    for (const [root, id, rootId, isShared, missing, heads] of documents) {
+      this.#know(hub, root, id, rootId, isShared, heads);
       if (missing.length > 0) this.#tell(["takeTables", id, missing], hub);
     }
     await this.#tellBeside(hub, true);
     if (!this.#isTaking && documents.some(([, , , , missing]) => missing.length > 0)) this.#atRest.push(this.#taken);
   }
 
-  #know(hub: HubPort, root: Uint8Array, id: Uint8Array, rootId: string, isShared: boolean): void {
+  #know(
+    hub: HubPort,
+    root: Uint8Array,
+    id: Uint8Array,
+    rootId: string,
+    isShared: boolean,
+    heads?: Uint8Array[],
+  ): void {
     const key = keyOf(id);
     if (this.#roots.has(key)) return;
     this.#roots.set(key, { root, id });
-    this.#tell(["known", id, rootId, isShared], hub);
+    this.#tell(["known", id, rootId, isShared, heads], hub);
   }
 
   /** Passes on what was saved. Called by the engine, in order with the ends of mutations. */

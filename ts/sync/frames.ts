@@ -22,7 +22,7 @@ export type HubOutput =
 
 /** What the docs worker is told: a method of its class `Docs`, and arguments. */
 export type HubCall =
-  | ["known", id: Uint8Array, root: string, isShared: boolean]
+  | ["known", id: Uint8Array, root: string, isShared: boolean, heads: Uint8Array[] | undefined]
   | ["loaded", id: Uint8Array, changes: Uint8Array, actors: Uint8Array[], heads: Uint8Array[]]
   | ["saved", id: Uint8Array, changes: Uint8Array, actors: Uint8Array[]]
   | ["allTold"]
