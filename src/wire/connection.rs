@@ -156,11 +156,11 @@ impl Connection {
             (Phase::Joining { .. } | Phase::Open { .. }, Input::Closed { code, reason }) => {
                 self.fail(closed(code, Failure::Lost), reason, now_ms);
             }
-            (Phase::Opening { since_ms } | Phase::Joining { since_ms }, Input::Time) => {
-                if now_ms >= since_ms + PATIENCE_MS {
-                    self.outputs.push_back(Output::Close);
-                    self.fail(Failure::Silent, "it does not answer".into(), now_ms);
-                }
+            (Phase::Opening { since_ms } | Phase::Joining { since_ms }, Input::Time)
+                if now_ms >= since_ms + PATIENCE_MS =>
+            {
+                self.outputs.push_back(Output::Close);
+                self.fail(Failure::Silent, "it does not answer".into(), now_ms);
             }
             (Phase::Joining { .. } | Phase::Open { .. }, Input::Received(bytes)) => self.received(&bytes, now_ms),
             (Phase::Joining { .. } | Phase::Open { .. }, Input::ReceivedText) => {
@@ -235,4 +235,122 @@ impl Connection {
 
 fn closed(code: u16, otherwise: Failure) -> Failure {
     if REFUSALS.contains(&code) { Failure::Refused } else { otherwise }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection() -> Connection {
+        Connection::new("me".into(), Random::from_number(1))
+    }
+
+    /// What comes of something that happens at a time.
+    fn told(connection: &mut Connection, input: Input, now_ms: u64) -> Vec<Output> {
+        connection.handle(input, now_ms);
+        std::iter::from_fn(|| connection.take_output()).collect()
+    }
+
+    fn peer() -> Input {
+        Input::Received(Frame::Peer { sender: "server".into(), store: Some("store".into()) }.encode())
+    }
+
+    fn open() -> Connection {
+        let mut connection = connection();
+        assert!(told(&mut connection, Input::Begin, 0).contains(&Output::Open));
+        let join = Frame::Join { sender: "me".into() }.encode();
+        assert!(told(&mut connection, Input::Opened, 1).contains(&Output::Send(join)));
+        let connected = Output::Connected { server: "server".into(), store: Some("store".into()) };
+        assert!(told(&mut connection, peer(), 2).contains(&connected));
+        assert_eq!(connection.server(), Some("server"));
+        connection
+    }
+
+    fn failure(outputs: &[Output]) -> (Failure, u64) {
+        let failed = outputs.iter().find_map(|output| match output {
+            Output::Status(Status::Failed { failure, retry_at_ms, .. }) => Some((*failure, *retry_at_ms)),
+            _ => None,
+        });
+        let (failure, retry_at_ms) = failed.expect("it has failed");
+        assert!(outputs.contains(&Output::Wake { at_ms: retry_at_ms }), "{outputs:?}");
+        (failure, retry_at_ms)
+    }
+
+    #[test]
+    fn a_server_that_is_silent_is_given_up_for_a_while() {
+        let mut connection = connection();
+        told(&mut connection, Input::Begin, 0);
+        assert_eq!(told(&mut connection, Input::Time, PATIENCE_MS - 1), []);
+        let outputs = told(&mut connection, Input::Time, PATIENCE_MS);
+        assert_eq!(outputs[0], Output::Close);
+        let (why, retry_at_ms) = failure(&outputs);
+        assert_eq!(why, Failure::Silent);
+        assert_eq!(told(&mut connection, Input::Time, retry_at_ms - 1), []);
+        // It is late for what the first socket says.
+        assert_eq!(told(&mut connection, Input::Opened, retry_at_ms - 1), []);
+        assert!(told(&mut connection, Input::Time, retry_at_ms).contains(&Output::Open));
+        // One that accepts, and never says who it is.
+        told(&mut connection, Input::Opened, retry_at_ms + 5);
+        let outputs = told(&mut connection, Input::Time, retry_at_ms + 5 + PATIENCE_MS);
+        assert_eq!(failure(&outputs).0, Failure::Silent);
+    }
+
+    #[test]
+    fn what_is_no_server_is_named() {
+        let joining = || {
+            let mut connection = connection();
+            told(&mut connection, Input::Begin, 0);
+            told(&mut connection, Input::Opened, 0);
+            connection
+        };
+        let closed = |code| Input::Closed { code, reason: String::new() };
+        let other = b"\xb9\x00\x03dtypedpeerhsenderIdaswselectedProtocolVersiona2".to_vec();
+        let error = Frame::Error { message: "no".into() }.encode();
+        for (input, expected) in [
+            (Input::ReceivedText, Failure::NotAServer),
+            (Input::Received(b"<!doctype html>".to_vec()), Failure::NotAServer),
+            (Input::Received(vec![0; MOST_FRAME_BYTES + 1]), Failure::NotAServer),
+            (Input::Received(other), Failure::Version),
+            (Input::Received(error), Failure::Refused),
+            (closed(4401), Failure::Refused),
+            (closed(1006), Failure::Lost),
+        ] {
+            let hint = format!("{expected:?}");
+            assert_eq!(failure(&told(&mut joining(), input, 1)).0, expected, "{hint}");
+        }
+        let mut unreachable = connection();
+        told(&mut unreachable, Input::Begin, 0);
+        assert_eq!(failure(&told(&mut unreachable, closed(1006), 1)).0, Failure::Unreachable);
+    }
+
+    #[test]
+    fn who_has_not_said_who_it_is_is_not_heard() {
+        let id = [1; 16];
+        let frame = Frame::Unavailable { sender: "server".into(), target: "me".into(), id };
+        let mut early = connection();
+        told(&mut early, Input::Begin, 0);
+        told(&mut early, Input::Opened, 0);
+        assert_eq!(told(&mut early, Input::Received(frame.encode()), 1), []);
+        assert_eq!(told(&mut open(), Input::Received(frame.encode()), 3), [Output::Frame(frame)]);
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_comes_back_sooner_when_there_is_hope() {
+        let mut connection = open();
+        let outputs = told(&mut connection, Input::Closed { code: 1006, reason: "gone".into() }, 100);
+        assert!(outputs.contains(&Output::Disconnected));
+        assert_eq!(failure(&outputs).0, Failure::Lost);
+        assert!(told(&mut connection, Input::Hurry, 101).contains(&Output::Open));
+        assert_eq!(told(&mut connection, Input::Hurry, 102), [], "it is on its way");
+    }
+
+    #[test]
+    fn who_does_not_want_it_any_more_says_so() {
+        let mut connection = open();
+        let leave = Output::Send(Frame::Leave { sender: "me".into() }.encode());
+        let outputs = told(&mut connection, Input::End, 3);
+        assert_eq!(outputs, [leave, Output::Close, Output::Disconnected, Output::Status(Status::Off)]);
+        assert_eq!(told(&mut connection, Input::Time, 1_000_000), []);
+        assert!(told(&mut connection, Input::Begin, 1_000_001).contains(&Output::Open));
+    }
 }
