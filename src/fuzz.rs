@@ -187,6 +187,12 @@ pub fn gate(bytes: &[u8]) {
     crate::doc::fuzz::gate(bytes);
 }
 
+/// Bytes as a frame of a server: what is read is written as the same.
+#[cfg(any(all(test, not(target_arch = "wasm32")), feature = "docs"))]
+pub fn frame(bytes: &[u8]) {
+    crate::wire::Frame::check(bytes);
+}
+
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
@@ -205,10 +211,11 @@ mod tests {
                 let text: String = std::fs::read_to_string(file).expect("text").split_whitespace().collect();
                 (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
             })
+            .chain(crate::wire::stock_frames())
             .collect();
         let rounds = if std::env::var_os("HOLDFAST_LONG").is_some_and(|long| long == "1") { 200_000 } else { 2_000 };
         let mut random = Random::from_number(11);
-        let targets: [fn(&[u8]); 8] = [document, key, schema, query, record, page, crdt, gate];
+        let targets: [fn(&[u8]); 9] = [document, key, schema, query, record, page, crdt, gate, frame];
         for round in 0..rounds {
             let mut bytes = corpus[random.below(corpus.len() as u64) as usize].clone();
             mutate(&mut bytes, &mut random);

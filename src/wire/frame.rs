@@ -85,6 +85,14 @@ impl Frame {
         })
     }
 
+    /// That what is read of a frame is written as the same, for fuzzing.
+    pub(crate) fn check(bytes: &[u8]) {
+        match Frame::decode(bytes) {
+            Err(_) | Ok(Frame::Other) => {}
+            Ok(frame) => assert_eq!(Frame::decode(&frame.encode()).as_ref(), Ok(&frame)),
+        }
+    }
+
     /// Writes a frame, as its kind has it.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut fields = Vec::new();
@@ -158,15 +166,22 @@ impl<'a> From<&'a str> for Cbor<'a> {
     }
 }
 
+/// Frames that stock automerge-repo has written, with their names.
+#[cfg(test)]
+pub(super) fn stock_frames() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+    let lines = include_str!("../../tests/wire/stock_frames.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(' ')).map(|(name, hex)| {
+        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
+        (name, (0..hex.len()).step_by(2).map(byte).collect())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What stock automerge-repo writes, by its name in tests/wire/stock_frames.txt.
     fn stock(name: &str) -> Vec<u8> {
-        let lines = include_str!("../../tests/wire/stock_frames.txt").lines();
-        let hex = lines.filter_map(|line| line.split_once(' ')).find(|(other, _)| *other == name).expect("a frame").1;
-        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect()
+        stock_frames().find(|(other, _)| *other == name).expect("a frame").1
     }
 
     const ID: DocumentId = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
