@@ -6,7 +6,6 @@ mod connection;
 mod frame;
 mod names;
 
-pub(crate) use cbor::Cbor;
 pub(crate) use connection::{Connection, Failure, Input, MOST_FRAME_BYTES, Output, Status};
 pub(crate) use frame::Frame;
 pub(crate) use names::{document_name, document_of};

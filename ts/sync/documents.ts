@@ -387,14 +387,7 @@ export class SyncedDocuments implements DocumentFollower {
     if (!this.#isTaking && documents.some(([, , , , missing]) => missing.length > 0)) this.#atRest.push(this.#taken);
   }
 
-  #know(
-    hub: HubPort,
-    root: Uint8Array,
-    id: Uint8Array,
-    rootId: string,
-    isShared: boolean,
-    heads?: Uint8Array[],
-  ): void {
+  #know(hub: HubPort, root: Uint8Array, id: Uint8Array, rootId: string, isShared: boolean, heads?: Uint8Array[]): void {
     const key = keyOf(id);
     if (this.#roots.has(key)) return;
     this.#roots.set(key, { root, id });
