@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { replace, segmentFrom } from "./panics.mjs";
 import { Problem } from "./run.mjs";
-import { functionsOf, Reader, readerOf, section, sectionsOf } from "./wasm.mjs";
+import { functionsOf, HEADER_BYTES, Reader, readerOf, section, sectionsOf } from "./wasm.mjs";
 
 // The notes' format: https://github.com/WebAssembly/tool-conventions/blob/main/Linking.md
 const SYMBOLS = 8;
@@ -35,7 +35,10 @@ export function dropUnreached(file) {
   for (const { start, end } of data.filter((one) => !reached.has(one))) bytes.fill(0, start, end);
   const isNote = ({ name }) => name === "linking" || name?.startsWith("reloc.");
   const sections = sectionsOf(bytes).filter((one) => !isNote(one));
-  writeFileSync(file, Buffer.concat([bytes.subarray(0, 8), ...sections.map(({ at, end }) => bytes.subarray(at, end))]));
+  writeFileSync(
+    file,
+    Buffer.concat([bytes.subarray(0, HEADER_BYTES), ...sections.map(({ at, end }) => bytes.subarray(at, end))]),
+  );
 }
 
 /**

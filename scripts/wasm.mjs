@@ -1,4 +1,7 @@
-// Reads WebAssembly's binary format, as far as the build looks into it.
+// WebAssembly's binary format, as far as the build looks into it.
+
+/** The magic number and the version. */
+export const HEADER_BYTES = 8;
 
 /** The numbers of sections, in the order of the format's specification. */
 export const section = { CUSTOM: 0, TYPE: 1, IMPORT: 2, FUNCTION: 3, EXPORT: 7, START: 8, CODE: 10, DATA: 11 };
@@ -46,7 +49,7 @@ export class Reader {
 
 /** The sections of a binary: { id, name, at, start, end }: from `at` on the whole, from `start` on what is in it. */
 export function sectionsOf(bytes) {
-  const reader = new Reader(bytes, 8);
+  const reader = new Reader(bytes, HEADER_BYTES);
   const sections = [];
   while (reader.at < bytes.length) {
     const at = reader.at;
@@ -106,3 +109,11 @@ export function functionNames(bytes) {
   }
   return names;
 }
+
+/** An unsigned number as LEB128. */
+export function varint(number) {
+  return number < 0x80 ? [number] : [(number & 0x7f) | 0x80, ...varint(number >>> 7)];
+}
+
+/** A text with its length before it. */
+export const text = (name) => [...varint(Buffer.byteLength(name)), ...Buffer.from(name)];

@@ -189,6 +189,8 @@ impl Hub {
         }
         let loaded = self.library.load(id, chunks, actors, heads);
         known.is_damaged = loaded.is_err();
+        // From now on it is another one with each change, and it may be let go of without a word.
+        known.heads = None;
         if let Err(error) = loaded {
             // What is stored is damaged: nothing is merged into it.
             for waiting in std::mem::take(&mut known.waiting) {

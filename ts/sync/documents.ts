@@ -9,6 +9,7 @@ import { Status } from "../mailbox.js";
 import { mutate } from "../transactions.js";
 import type { Waiter } from "../waiting.js";
 import { bytesOf, type Frame, type HubCall, type HubOutput, keyOf, type Question } from "./frames.js";
+import { absent, fallen, givenUp } from "./faults.js";
 import { beginHub, type HubPort } from "./hub.js";
 import type { SyncEngine } from "./engine.js";
 
@@ -565,27 +566,6 @@ export class SyncedDocuments implements DocumentFollower {
       }
     }
   }
-}
-
-function fallen(reason: string): HoldfastError {
-  return fault(`The docs worker has failed (${reason}). What is saved is safe; it begins anew.`);
-}
-
-function givenUp(reason: string): HoldfastError {
-  return fault(
-    `The docs worker has failed again and again (${reason}). What is saved is safe; \`link.connect()\` tries again.`,
-  );
-}
-
-function absent(reason: string): HoldfastError {
-  return fault(
-    `The docs worker can't be loaded, so nothing is merged: ${reason.replace(/\.$/, "")}. What is saved is safe. Check that ` +
-      "the app serves `docs_worker.js` and `holdfast_docs_bg.wasm`; `link.connect()` tries again.",
-  );
-}
-
-function fault(message: string): HoldfastError {
-  return new HoldfastError("EngineFault", message, { retryable: true });
 }
 
 // Nobody wants to take them back.

@@ -287,3 +287,26 @@ fn what_many_commits_have_saved_is_told_at_once() {
     hub.handle(Input::AllTold);
     assert_eq!(said(&mut hub), None, "nothing is new");
 }
+
+#[test]
+fn what_the_page_has_listed_is_forgotten_with_the_first_change() {
+    let (mut document, loaded) = document();
+    let Input::Loaded { heads, .. } = &loaded else { panic!("a document") };
+    let heads = Some(heads.clone());
+    let mut hub = Hub::default();
+    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true, heads });
+    hub.handle(Input::Connected { peer: PEER, device: "laptop".into() });
+    hub.handle(loaded.clone());
+    let (mut peer, mut state) = (document.fork(), SyncState::new());
+    peer.receive_sync_message(&mut state, said(&mut hub).expect("it begins to talk")).expect("heard");
+    let same = peer.generate_sync_message(&mut state).expect("it has the same").encode();
+    hub.handle(written(&mut document, 1));
+    // As if nothing had come, since the page refuses something.
+    hub.handle(Input::Merged { id: ID, outcome: Outcome::Refused("no room".into()) });
+    hub.handle(Input::Disconnected { peer: PEER });
+    hub.handle(Input::Connected { peer: 2, device: "phone".into() });
+    hub.handle(Input::Received { peer: 2, frame: Frame::Sync { id: ID, message: same } });
+    let outputs: Vec<Output> = std::iter::from_fn(|| hub.take_output()).collect();
+    assert!(hub.known.get(&ID).is_some_and(|known| known.heads.is_none()), "it has others now");
+    assert!(!outputs.contains(&Output::Status { peer: 2, id: ID, is_synced: true }), "{outputs:?}");
+}
