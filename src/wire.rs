@@ -1,12 +1,18 @@
 //! What is spoken with servers: automerge-repo's WebSocket protocol, version 1, without the socket. docs/protocol.md has it.
 
+#[cfg(any(test, feature = "docs"))]
 mod backoff;
+#[cfg(any(test, feature = "docs"))]
 mod cbor;
+#[cfg(any(test, feature = "docs"))]
 mod connection;
+#[cfg(any(test, feature = "docs"))]
 mod frame;
 mod names;
 
+#[cfg(any(test, feature = "docs"))]
 pub(crate) use connection::{Connection, Failure, Input, MOST_FRAME_BYTES, Output, Status};
+#[cfg(any(test, feature = "docs"))]
 pub(crate) use frame::Frame;
 pub(crate) use names::{document_name, document_of};
 

@@ -1,16 +1,18 @@
 //! The docs worker as JavaScript sees it: a hub of documents, which is told what has happened and says what is to be done.
 
 use crate::bytes::Bytes;
-use crate::doc::{Answer, Frame, HistoryEntry, HistoryKind, Hub, Input, Outcome, Output, Question};
+use crate::doc::{Answer, Frame, HistoryEntry, HistoryKind, Input, Outcome, Output, Question};
+use crate::doc::{Network, NetworkInput, NetworkOutput};
 use crate::value::Value;
 use crate::value::json::write_json;
+use crate::wire;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 /// A hub of documents. Used through `ts/sync/`, which passes its messages on.
 #[wasm_bindgen]
 pub struct Docs {
-    hub: Hub,
+    network: Network,
 }
 
 #[wasm_bindgen]
@@ -19,13 +21,18 @@ impl Docs {
     #[wasm_bindgen(constructor)]
     #[allow(clippy::new_without_default)] // JavaScript has no other way
     pub fn new() -> Docs {
-        Docs { hub: Hub::default() }
+        Docs { network: Network::default() }
     }
 
-    /// The page has this document, of the row of this id. What is saved of it has these heads, if the page has looked.
+    /// The page has this document, of the row of this id. What is saved of it has these heads, if it has looked.
     pub fn known(&mut self, id: &[u8], root: String, is_shared: bool, heads: Option<Vec<Uint8Array>>) {
         let heads = heads.map(|heads| hashes(&heads));
         self.with(id, |id| Input::Known { id, root, is_shared, heads });
+    }
+
+    /// A document is wanted that is not here, or is not any more.
+    pub fn wanted(&mut self, id: &[u8], is_wanted: bool) {
+        self.with(id, |id| if is_wanted { Input::Wanted { id } } else { Input::Unwanted { id } });
     }
 
     /// All that is saved of a document.
@@ -42,7 +49,7 @@ impl Docs {
     /// All that was saved until now has been told.
     #[wasm_bindgen(js_name = allTold)]
     pub fn all_told(&mut self) {
-        self.hub.handle(Input::AllTold);
+        self.hear(Input::AllTold);
     }
 
     /// What was to be saved of a document was saved (0), stood on another state of it (1), or is refused (2: for this reason).
@@ -63,7 +70,7 @@ impl Docs {
 
     /// Nobody knows any more what was saved.
     pub fn reset(&mut self) {
-        self.hub.handle(Input::Reset);
+        self.hear(Input::Reset);
     }
 
     /// Uses the time until the page has saved something of a document.
@@ -74,30 +81,86 @@ impl Docs {
 
     /// Nothing has happened for a while.
     pub fn quiet(&mut self) {
-        self.hub.handle(Input::Quiet);
+        self.hear(Input::Quiet);
     }
 
     /// There is a connection to a device, by a name that it has as long as it runs.
     pub fn connected(&mut self, peer: u32, device: String) {
-        self.hub.handle(Input::Connected { peer, device });
+        self.hear(Input::Connected { peer, device });
     }
 
     /// The connection has ended.
     pub fn disconnected(&mut self, peer: u32) {
-        self.hub.handle(Input::Disconnected { peer });
+        self.hear(Input::Disconnected { peer });
+    }
+
+    /// What a peer sends of a document is not to be heard.
+    pub fn refuse(&mut self, peer: u32, id: &[u8]) {
+        self.with(id, |id| Input::Refuse { peer, id });
     }
 
     /// A peer says which documents there are to talk about.
     #[wasm_bindgen(js_name = receivedDocuments)]
     pub fn received_documents(&mut self, peer: u32, ids: Vec<Uint8Array>) {
         let ids = ids.iter().filter_map(|id| id.to_vec().try_into().ok()).collect();
-        self.hub.handle(Input::Received { peer, frame: Frame::Documents(ids) });
+        self.hear(Input::Received { peer, frame: Frame::Documents(ids) });
     }
 
     /// A message of a peer about a document.
     #[wasm_bindgen(js_name = receivedSync)]
     pub fn received_sync(&mut self, peer: u32, id: &[u8], message: Vec<u8>) {
         self.with(id, |id| Input::Received { peer, frame: Frame::Sync { id, message } });
+    }
+
+    /// There is a server, which is talked with when its socket is open. `name` is what this device is called there.
+    pub fn server(&mut self, peer: u32, name: String, seed: &[u8]) {
+        let seed = seed.try_into().unwrap_or_default();
+        self.network.handle(NetworkInput::Server { peer, name, seed });
+    }
+
+    /// A server is wanted (0), or is not any more (1), it may be that it can be reached again (2), or time has passed (3).
+    pub fn attend(&mut self, peer: u32, what: u32, now_ms: f64) {
+        let input = match what {
+            0 => wire::Input::Begin,
+            1 => wire::Input::End,
+            2 => wire::Input::Hurry,
+            _ => wire::Input::Time,
+        };
+        self.socket(peer, input, now_ms);
+    }
+
+    /// The socket of a server is open.
+    #[wasm_bindgen(js_name = socketOpened)]
+    pub fn socket_opened(&mut self, peer: u32, now_ms: f64) {
+        self.socket(peer, wire::Input::Opened, now_ms);
+    }
+
+    /// The socket of a server is closed, or could not be opened.
+    #[wasm_bindgen(js_name = socketClosed)]
+    pub fn socket_closed(&mut self, peer: u32, code: u16, reason: String, now_ms: f64) {
+        self.socket(peer, wire::Input::Closed { code, reason }, now_ms);
+    }
+
+    /// A server has sent bytes, or, without any, text.
+    #[wasm_bindgen(js_name = socketReceived)]
+    pub fn socket_received(&mut self, peer: u32, message: Option<Vec<u8>>, now_ms: f64) {
+        self.socket(peer, message.map_or(wire::Input::ReceivedText, wire::Input::Received), now_ms);
+    }
+
+    /// What is kept of a server's documents: ids, and with each what is known.
+    pub fn remembered(&mut self, peer: u32, ids: Vec<Uint8Array>, states: Vec<Uint8Array>) {
+        let entry = |(id, state): (&Uint8Array, &Uint8Array)| Some((id.to_vec().try_into().ok()?, state.to_vec()));
+        let states = ids.iter().zip(&states).filter_map(entry).collect();
+        self.network.handle(NetworkInput::Remembered { peer, states });
+    }
+
+    /// The document that a frame of a server is about, if it is one that could do harm.
+    #[wasm_bindgen(js_name = documentOf)]
+    pub fn document_of(message: &[u8]) -> Option<Vec<u8>> {
+        match wire::Frame::decode(message) {
+            Ok(wire::Frame::Sync { id, .. }) => Some(id.to_vec()),
+            _ => None,
+        }
     }
 
     /// The page knows these tables now, whose rows it has left in a document.
@@ -124,48 +187,90 @@ impl Docs {
         self.with(id, |id| Input::Asked { request, id, table, row, question });
     }
 
-    /// The next thing to do, as `ts/sync/hub.ts` names them, or undefined.
+    /// The next thing to do, as `ts/sync/frames.ts` names them, or undefined.
     #[wasm_bindgen(js_name = nextOutput)]
     pub fn next_output(&mut self) -> JsValue {
-        match self.hub.take_output() {
+        match self.network.take_output() {
             None => JsValue::UNDEFINED,
-            Some(Output::Load { id }) => list_of(["load".into(), bytes(&id)]),
-            Some(Output::Merge { id, merge }) => list_of(["merge".into(), bytes(&id), bytes(&merge)]),
-            Some(Output::Snapshot { id, heads, snapshot }) => {
-                let heads = heads.iter().map(|head| bytes(head)).collect::<Array>();
-                list_of(["snapshot".into(), bytes(&id), heads.into(), bytes(&snapshot)])
-            }
-            Some(Output::Send { peer, frame: Frame::Documents(ids) }) => {
-                let ids = ids.iter().map(|id| bytes(id)).collect::<Array>();
-                list_of(["documents".into(), peer.into(), ids.into()])
-            }
-            Some(Output::Send { peer, frame: Frame::Sync { id, message } }) => {
-                list_of(["sync".into(), peer.into(), bytes(&id), bytes(&message)])
-            }
-            Some(
-                Output::Send { frame: Frame::Unavailable(_), .. } | Output::Unavailable { .. } | Output::Keep { .. },
-            ) => {
-                unreachable!("only servers say so")
-            }
-            Some(Output::SetAside { peer, id, reason }) => {
-                let peer = peer.map_or(JsValue::NULL, JsValue::from);
-                list_of(["setAside".into(), peer, bytes(&id), reason.into()])
-            }
-            Some(Output::Answer { request, answer }) => {
-                list_of(["answer".into(), request.into(), answer_text(&answer).into()])
-            }
-            Some(Output::Status { peer, id, is_synced }) => {
-                list_of(["status".into(), peer.into(), bytes(&id), is_synced.into()])
-            }
+            Some(NetworkOutput::Hub(output)) => hub_output(output),
+            Some(NetworkOutput::Socket { peer, output }) => socket_output(peer, output),
+            Some(NetworkOutput::Remember { peer, store }) => list_of(["remember".into(), peer.into(), store.into()]),
         }
     }
 }
 
+fn hub_output(output: Output) -> JsValue {
+    match output {
+        Output::Load { id } => list_of(["load".into(), bytes(&id)]),
+        Output::Merge { id, merge } => list_of(["merge".into(), bytes(&id), bytes(&merge)]),
+        Output::Snapshot { id, heads, snapshot } => {
+            let heads = heads.iter().map(|head| bytes(head)).collect::<Array>();
+            list_of(["snapshot".into(), bytes(&id), heads.into(), bytes(&snapshot)])
+        }
+        Output::Send { peer, frame: Frame::Documents(ids) } => {
+            let ids = ids.iter().map(|id| bytes(id)).collect::<Array>();
+            list_of(["documents".into(), peer.into(), ids.into()])
+        }
+        Output::Send { peer, frame: Frame::Sync { id, message } } => {
+            list_of(["sync".into(), peer.into(), bytes(&id), bytes(&message)])
+        }
+        Output::Send { frame: Frame::Unavailable(_), .. } => unreachable!("only servers say so"),
+        Output::SetAside { peer, id, reason } => {
+            let peer = peer.map_or(JsValue::NULL, JsValue::from);
+            list_of(["setAside".into(), peer, bytes(&id), reason.into()])
+        }
+        Output::Answer { request, answer } => list_of(["answer".into(), request.into(), answer_text(&answer).into()]),
+        Output::Status { peer, id, is_synced } => list_of(["status".into(), peer.into(), bytes(&id), is_synced.into()]),
+        Output::Unavailable { peer, id } => list_of(["unavailable".into(), peer.into(), bytes(&id)]),
+        Output::Keep { peer, id, state } => list_of(["keep".into(), peer.into(), bytes(&id), bytes(&state)]),
+    }
+}
+
+fn socket_output(peer: u32, output: wire::Output) -> JsValue {
+    match output {
+        wire::Output::Open => list_of(["open".into(), peer.into()]),
+        wire::Output::Close => list_of(["close".into(), peer.into()]),
+        wire::Output::Send(message) => list_of(["send".into(), peer.into(), bytes(&message)]),
+        wire::Output::Wake { at_ms } => list_of(["wake".into(), peer.into(), (at_ms as f64).into()]),
+        wire::Output::Status(status) => {
+            let (name, message, retry_at_ms) = match status {
+                wire::Status::Off => ("off", String::new(), 0),
+                wire::Status::Connecting => ("connecting", String::new(), 0),
+                wire::Status::Connected => ("connected", String::new(), 0),
+                wire::Status::Failed { failure, message, retry_at_ms } => (failure_name(failure), message, retry_at_ms),
+            };
+            list_of(["connection".into(), peer.into(), name.into(), message.into(), (retry_at_ms as f64).into()])
+        }
+        wire::Output::Connected { .. } | wire::Output::Disconnected | wire::Output::Frame(_) => {
+            unreachable!("the network takes those")
+        }
+    }
+}
+
+fn failure_name(failure: wire::Failure) -> &'static str {
+    match failure {
+        wire::Failure::Unreachable => "unreachable",
+        wire::Failure::Lost => "lost",
+        wire::Failure::Silent => "silent",
+        wire::Failure::NotAServer => "notAServer",
+        wire::Failure::Version => "version",
+        wire::Failure::Refused => "refused",
+    }
+}
+
 impl Docs {
+    fn hear(&mut self, input: Input) {
+        self.network.handle(NetworkInput::Hub(input));
+    }
+
+    fn socket(&mut self, peer: u32, input: wire::Input, now_ms: f64) {
+        self.network.handle(NetworkInput::Socket { peer, input, now_ms: now_ms as u64 });
+    }
+
     fn with(&mut self, id: &[u8], input: impl FnOnce([u8; 16]) -> Input) {
         // Others may name documents as they like.
         if let Ok(id) = id.try_into() {
-            self.hub.handle(input(id));
+            self.hear(input(id));
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Hub {
     known: FlatMap<DocumentId, Known>,
     library: Library,
     peers: FlatMap<PeerId, Peer>,
+    /// Documents of which nothing of a peer is heard.
+    refused: BTreeSet<(PeerId, DocumentId)>,
     /// What is known of devices that were connected: what they have of documents.
     met: FlatMap<String, FlatMap<DocumentId, Vec<u8>>>,
     /// Bytes of documents that are kept loaded though nobody needs them now.
@@ -93,6 +95,7 @@ impl Default for Hub {
             known: FlatMap::new(),
             library: Library::default(),
             peers: FlatMap::new(),
+            refused: BTreeSet::new(),
             met: FlatMap::new(),
             budget_bytes: BUDGET_BYTES,
             clock: 0,
@@ -123,6 +126,7 @@ impl Hub {
                 self.document_known(id, is_shared);
             }
             Input::Wanted { id } => self.document_known(id, true),
+            Input::Unwanted { id } => self.leave(id),
             Input::Loaded { id, chunks, actors, heads } => self.loaded(id, &chunks, &actors, &heads),
             Input::Saved { id, chunks, actors } => self.saved(id, &chunks, &actors),
             Input::AllTold => self.advance_all(),
@@ -137,6 +141,9 @@ impl Hub {
             Input::Connected { peer, device } => self.connected(peer, device),
             Input::ServerConnected { peer, states } => self.server_connected(peer, &states),
             Input::Disconnected { peer } => self.disconnected(peer),
+            Input::Refuse { peer, id } => {
+                self.refused.insert((peer, id));
+            }
             Input::Received { peer, frame } => self.received(peer, frame),
             Input::Waiting { id } => self.work_ahead(id),
             Input::Quiet => {

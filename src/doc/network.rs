@@ -58,7 +58,12 @@ impl Network {
     /// Takes in what has happened.
     pub(crate) fn handle(&mut self, input: Input) {
         match input {
-            Input::Hub(input) => self.tell(input),
+            Input::Hub(input) => {
+                if let hub::Input::Disconnected { peer } = input {
+                    self.lines.remove(&peer);
+                }
+                self.tell(input);
+            }
             Input::Server { peer, name, seed } => {
                 let connection = Connection::new(name, Random::from_seed(seed));
                 self.lines.insert(peer, Line { connection, early: None });

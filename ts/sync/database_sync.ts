@@ -1,15 +1,22 @@
 /**
  * What is about syncing itself: `db.sync`.
  */
-import type { Bridge } from "../bridge.js";
+import { requireText } from "../arguments.js";
+import type { Bridge, EngineOptions } from "../bridge.js";
+import type { GenericId } from "../data_model.js";
 import type { HoldfastError } from "../errors.js";
 import { Status } from "../mailbox.js";
 import type { Scope } from "../scope.js";
 import { mutate } from "../transactions.js";
-import { type Peer, SyncedDocuments } from "./documents.js";
+import { SyncedDocuments } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
 import { giveWay } from "../give_way.js";
 import { type Frame, keyOf } from "./frames.js";
+import { ServerStates } from "./server_states.js";
+import { type ConnectOptions, Servers } from "./servers.js";
+import { Links } from "./links.js";
+import type { SyncStatus } from "./sync_status.js";
+import { type DevicePeer, deviceAsPeer } from "./peer.js";
 
 /** So often the docs worker is asked for rows that documents have. */
 const TAKE_TRIES = 3;
@@ -44,8 +51,11 @@ export class DatabaseSync {
   #settling: Promise<void> | undefined;
   #settled: Promise<void> | undefined;
 
+  readonly #servers: Servers;
+  readonly #links: Links;
+
   /** @internal */
-  constructor(bridge: Bridge, hiddenChanged: () => void) {
+  constructor(bridge: Bridge, { name, storage }: EngineOptions, hiddenChanged: () => void) {
     this.#bridge = bridge;
     this.#hiddenChanged = hiddenChanged;
     this.documents = new SyncedDocuments(
@@ -53,9 +63,93 @@ export class DatabaseSync {
       hiddenChanged,
       () => void (this.#settling = this.#begun().then(() => this.#settleTables())),
     );
+    this.#links = new Links(bridge, this.documents);
+    this.#servers = new Servers(name, storage === "indexeddb", {
+      documents: this.documents,
+      states: new ServerStates(bridge),
+      links: this.#links,
+      setAside: (id, reason) => this.#setAside(id, reason),
+    });
+    this.documents.ended = () => {
+      this.#servers.end();
+      this.#links.end(bridge.ended);
+    };
     const timer: unknown = setTimeout(() => void this.#begun(), SETTLE_MS);
     // A process need not wait for it: whoever opens the database next does it.
     if (typeof timer === "object") (timer as { unref(): void }).unref();
+  }
+
+  /** How it stands to its server. */
+  get status(): SyncStatus {
+    return this.#servers.status;
+  }
+
+  /**
+   * Syncs the shared documents with a server from now on, in all tabs that have the database open: one of them holds the
+   * socket. A connection that is lost is made again by itself; `status` tells how it stands. A database has one server:
+   * another address takes the place of the one before.
+   *
+   * The server is one of automerge-repo, such as `@automerge/automerge-repo-sync-server`. What it is given it can read, and
+   * give to anybody who knows a document's link.
+   *
+   * Throws `InvalidArgument` for an address that is none, `DatabaseClosed`, and `NotSupported` where there is no `WebSocket`.
+   *
+   * ```ts
+   * db.sync.connect("wss://sync.example");
+   * db.sync.status.subscribe(() => show(db.sync.status.state));
+   * ```
+   */
+  connect(url: string, options: ConnectOptions = {}): void {
+    this.requireOpen();
+    void this.#begun();
+    this.#servers.connect(url, options);
+  }
+
+  /** Syncs with no server any more, in all tabs. What is saved stays, and what is written meanwhile is synced the next time. */
+  disconnect(): void {
+    this.#servers.disconnect();
+  }
+
+  /**
+   * The link of the document of a row: of a `root()` table, and saved. Whoever has the link and the server can read and
+   * write the row and all that lies within it, for ever: a link can't be taken back. It has the form of automerge-repo's
+   * addresses, `automerge:…`. In an address of the web let it stand behind the `#`, which no server is sent.
+   *
+   * Rejects with `NonexistentDocument` if there is no such document.
+   *
+   * ```ts
+   * const link = `${location.origin}/#${await db.sync.share(projectId)}`;
+   * ```
+   */
+  async share(id: GenericId<string>): Promise<string> {
+    this.requireOpen();
+    requireText(id, "share", "id");
+    await this.settled;
+    return this.#links.share(id);
+  }
+
+  /**
+   * Gets the document of a link from the server, and resolves with the id of the row that it belongs to when it is here and
+   * saved: at once if it was already. That may take until somebody who has it is online; it goes on when the page is left
+   * and opened again. `status.awaited` tells what is waited for, `leave(link)` ends that.
+   *
+   * The link may stand anywhere in an address. Rejects with `InvalidArgument` for one that is none, and with
+   * `DatabaseClosed` if the database is closed before.
+   */
+  join(link: string): Promise<GenericId<string>> {
+    try {
+      this.requireOpen();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    void this.#begun();
+    return this.#links.join(link) as Promise<GenericId<string>>;
+  }
+
+  /** Waits no longer for a document that `join` has asked for. */
+  async leave(link: string): Promise<void> {
+    this.requireOpen();
+    await this.#links.giveUp(link);
   }
 
   /** @internal Whether the database is closed. */
@@ -86,12 +180,10 @@ export class DatabaseSync {
   }
 
   /** @internal Begins to talk with another database; answers how to pass on what it says, and how to end that. */
-  attach(peer: Omit<Peer, "setAside">): PeerEnd {
+  attach(device: Omit<DevicePeer, "setAside">): PeerEnd {
     void this.#begun();
-    const number = this.documents.attach({
-      ...peer,
-      setAside: (id, reason) => this.#setAside(id, reason),
-    });
+    const setAside = (id: Uint8Array, reason: string) => this.#setAside(id, reason);
+    const number = this.documents.attach(deviceAsPeer({ ...device, setAside }));
     return {
       receive: (frame) => this.documents.receive(number, frame),
       isIdle: () => this.documents.isIdle,

@@ -2,10 +2,20 @@
  * The binary with automerge in it. The only importer of what wasm-bindgen has made of it.
  */
 import { Docs, initSync, onTrap, restart } from "../../pkg/holdfast_docs.js";
-import { compiledOrInlined, type Inlined } from "../compile.js";
+import { compiledOrInlined, type Inlined, reasonOf } from "../compile.js";
 import type { HubCall, HubOutput } from "./frames.js";
 
-/** A hub of documents. What it does throws when it has failed: then there is none any more. */
+/** It has failed while it did what it was told, and this call is to blame. */
+export class DocsFault extends Error {
+  readonly call: HubCall;
+
+  constructor(reason: string, call: HubCall) {
+    super(reason);
+    this.call = call;
+  }
+}
+
+/** A hub of documents. What it does throws a {@link DocsFault} when it has failed: then there is none any more. */
 export interface RunningDocs {
   /** Tells it something, and answers what it wants done. */
   tell(call: HubCall): HubOutput[];
@@ -28,13 +38,23 @@ export async function loadDocs(inlined: Inlined): Promise<RunningDocs> {
   hasFallen = false;
   const docs = new Docs();
   return {
-    tell([method, ...args]) {
-      (docs[method] as (...args: unknown[]) => void).apply(docs, args);
-      const outputs: HubOutput[] = [];
-      for (;;) {
-        const output = docs.nextOutput() as HubOutput | undefined;
-        if (output === undefined) return outputs;
-        outputs.push(output);
+    tell(call) {
+      const [method, ...args] = call;
+      let blamed = call;
+      try {
+        if (call[0] === "socketReceived" && call[2] !== undefined) {
+          const id = Docs.documentOf(call[2]);
+          if (id !== undefined) blamed = ["receivedSync", call[1], id, call[2]];
+        }
+        (docs[method] as (...args: unknown[]) => void).apply(docs, args);
+        const outputs: HubOutput[] = [];
+        for (;;) {
+          const output = docs.nextOutput() as HubOutput | undefined;
+          if (output === undefined) return outputs;
+          outputs.push(output);
+        }
+      } catch (error) {
+        throw new DocsFault(reasonOf(error), blamed);
       }
     },
     workAhead: (id) => docs.workAhead(id),

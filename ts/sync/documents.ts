@@ -2,37 +2,19 @@
  * Between the engine, which has documents as bytes, and the docs worker, which merges them.
  */
 import type { Bridge } from "../bridge.js";
-import { HoldfastError } from "../errors.js";
+import type { HoldfastError } from "../errors.js";
 import type { DocumentFollower } from "../followers.js";
-import { giveWay } from "../give_way.js";
-import { Status } from "../mailbox.js";
-import { mutate } from "../transactions.js";
 import type { Waiter } from "../waiting.js";
+import { askEngine } from "./ask_engine.js";
 import { bytesOf, type Frame, type HubCall, type HubOutput, keyOf, type Question } from "./frames.js";
 import { absent, fallen, givenUp } from "./faults.js";
 import { beginHub, type HubPort } from "./hub.js";
 import type { SyncEngine } from "./engine.js";
-
-/** A connection to another database. */
-export interface Peer {
-  /** A name of the other end, the same as long as its database is open. */
-  readonly device: string;
-  /** Passes something on. */
-  send(frame: Frame): void;
-  /** All that was said is void: the connection has to be made anew. */
-  restart(): void;
-  /** Nobody is there any more to talk with: the worker fails of whatever it is told, or can't be had. */
-  lose(): void;
-  /** Something of what it sends can't be taken in. */
-  setAside(id: Uint8Array, reason: string): void;
-  /** How documents stand has changed. */
-  status(id: Uint8Array, isSynced: boolean): void;
-  /** All that was to be done is done. */
-  idle(): void;
-}
+import type { Peer } from "./peer.js";
+import { Saving } from "./saving.js";
 
 /** A document that is here, as src/browser/documents.rs lists it. */
-type ListedDocument = [
+export type ListedDocument = [
   root: Uint8Array,
   id: Uint8Array,
   rootId: string,
@@ -41,23 +23,9 @@ type ListedDocument = [
   heads: Uint8Array[],
 ];
 
-/** The document was another one than that which a merge stands on. */
-class Outdated extends Error {}
-
 /** When it has failed more often than that within so long, no other hub is begun. */
 const FALLS = 5;
 const FALLS_WITHIN_MS = 60_000;
-
-/** So long the page works on a merge before others have their turn. */
-const SLICE_MS = 6;
-
-/** After so many merges of a document in a row that came too late nobody else begins to write until one is saved: */
-const LATE = 2;
-/** for so long at most, and then not again for as long. */
-const PAUSE_FOR_MERGES_MS = 250;
-
-/** So long is waited before a merge is tried again that storage has failed of. */
-const PAUSE_MS = 1000;
 
 /** After so long without anything to do documents are made smaller. */
 const QUIET_MS = 3000;
@@ -71,6 +39,7 @@ const ALONE_MS = 30_000;
 /** The documents of a database. The docs worker is begun when there is something to merge. */
 export class SyncedDocuments implements DocumentFollower {
   readonly #bridge: Bridge;
+  readonly #saving: Saving;
   /** Hears that something else was saved of rows that are kept and not shown. */
   readonly #hiddenChanged: () => void;
   /** Hears that rows were read which documents had all along. */
@@ -79,6 +48,14 @@ export class SyncedDocuments implements DocumentFollower {
   #isTaking = false;
   /** In whose documents are which, by their ids. */
   readonly #roots = new Map<string, { readonly root: Uint8Array; readonly id: Uint8Array }>();
+  /** Those that others may have. */
+  readonly #shared = new Set<string>();
+  /** Those that are wanted and not here yet, and who waits for them. */
+  readonly #wanted = new Map<string, { readonly id: Uint8Array; readonly arrived: (rootId: string) => void }>();
+  /** Whether something was saved of which others may not have been told yet. */
+  #hasNews = false;
+  /** Counts what could have changed how documents stand. */
+  #version = 0;
   readonly #peers = new Map<number, Peer>();
   #nextPeer = 1;
   /** Peers of which the hub was not told yet, and what they have said. */
@@ -86,14 +63,8 @@ export class SyncedDocuments implements DocumentFollower {
   /** Whether the hub is still being told which documents there are. */
   #isBeginning = false;
   #hub: HubPort | undefined;
-  /** Documents of peers that the worker has failed of. */
-  readonly #refused = new Set<string>();
-  /** How many merges of documents in a row came too late. */
-  readonly #late = new Map<string, number>();
-  /** Ends the pause that merges have asked for. */
-  #endPause: (() => void) | undefined;
-  /** When they may ask for another. */
-  #nextPause = 0;
+  /** Documents that the worker has failed of, by their ids, by the peers that have sent them. */
+  readonly #refused = new Map<string, Map<string, Uint8Array>>();
   /** Whether the hub is under way with all that it was told was saved, and was told more since. */
   #allTold: "no" | "once" | "again" = "no";
   /** Whether there may be long changes that can be stored in less space: from an earlier session, too. */
@@ -114,9 +85,12 @@ export class SyncedDocuments implements DocumentFollower {
   /** Runs while there is nothing to do. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
+  /** Hears that the database is closed. */
+  ended: () => void = () => undefined;
 
   constructor(bridge: Bridge, hiddenChanged: () => void, taken: () => void) {
     this.#bridge = bridge;
+    this.#saving = new Saving(bridge);
     this.#hiddenChanged = hiddenChanged;
     this.#taken = taken;
     bridge.documentsFollowed(this);
@@ -153,7 +127,7 @@ export class SyncedDocuments implements DocumentFollower {
    * it is at rest; answers whether there were any that it could read.
    */
   async takeTables(): Promise<boolean> {
-    const documents = await this.#listed();
+    const documents = await this.listed();
     if (this.#isOver || documents.every(([, , , , missing]) => missing.length === 0)) return false;
     const hub = this.#hub;
     this.#isTaking = true;
@@ -162,6 +136,52 @@ export class SyncedDocuments implements DocumentFollower {
     await new Promise<void>((resolve) => this.#atRest.push(resolve));
     this.#isTaking = false;
     return this.#absence === undefined;
+  }
+
+  /** Wants a document that is not here, and calls back once it is: with the id of the row whose document it is. */
+  want(id: Uint8Array, arrived: (rootId: string) => void): void {
+    this.#wanted.set(keyOf(id), { id, arrived });
+    this.#tell(["wanted", id, true]);
+    void this.lookForWanted();
+  }
+
+  /** Does not want it any more. */
+  unwant(id: Uint8Array): void {
+    if (this.#wanted.delete(keyOf(id))) this.#tell(["wanted", id, false]);
+  }
+
+  /** Looks whether some of those have come without a word. */
+  async lookForWanted(): Promise<void> {
+    if (this.#wanted.size === 0) return;
+    const documents = await this.listed().catch(() => []);
+    for (const [, id, rootId] of documents) this.#arrived(id, rootId);
+  }
+
+  #arrived(id: Uint8Array, rootId: string): void {
+    const key = keyOf(id);
+    const wanted = this.#wanted.get(key);
+    this.#wanted.delete(key);
+    wanted?.arrived(rootId);
+  }
+
+  /** The keys of documents that others may have. */
+  get shared(): ReadonlySet<string> {
+    return this.#shared;
+  }
+
+  /** Whether something was saved of which others may not have been told yet. */
+  get hasNews(): boolean {
+    return this.#hasNews;
+  }
+
+  /** Whether the docs worker knows of all documents. */
+  get isListed(): boolean {
+    return this.#hub !== undefined && !this.#isBeginning;
+  }
+
+  /** A number that is another one whenever one of these may be. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Whether nothing is under way. */
@@ -177,6 +197,8 @@ export class SyncedDocuments implements DocumentFollower {
   }
 
   #done(call?: HubCall): void {
+    this.#version += 1;
+    if (call?.[0] === "socketReceived") this.#peers.get(call[1])?.done?.(call);
     if (call?.[0] === "allTold") {
       const isAgain = this.#allTold === "again";
       this.#allTold = "no";
@@ -184,7 +206,8 @@ export class SyncedDocuments implements DocumentFollower {
     }
     this.#pending -= 1;
     if (this.#pending > 0) return;
-    this.#endPause?.();
+    this.#hasNews = false;
+    this.#saving.rest();
     this.#rest();
     for (const peer of [...this.#peers.values()]) peer.idle();
   }
@@ -199,26 +222,9 @@ export class SyncedDocuments implements DocumentFollower {
     if (this.#hasLong) {
       this.#hasLong = false;
       // What fails, of storage that is full or a database that is closed, is as safe as before.
-      this.#compress().catch(() => undefined);
+      this.#saving.compress().catch(() => undefined);
     }
     this.#wait(ALONE_MS, () => this.#alone());
-  }
-
-  /** Stores long changes in less space. */
-  async #compress(): Promise<void> {
-    const { compressed } = await import("./compress.js");
-    for (;;) {
-      const found = await askEngine(this.#bridge, (engine) => engine.longChanges());
-      const keys: Uint8Array[] = [];
-      const smaller: Uint8Array[] = [];
-      for (const [key, changes] of found as [Uint8Array, Uint8Array][]) {
-        keys.push(key);
-        smaller.push((await compressed(changes)) ?? new Uint8Array());
-      }
-      if (keys.length === 0) return;
-      const save = (engine: SyncEngine, transaction: number) => engine.saveSmaller(transaction, keys, smaller);
-      await mutate(this.#bridge, (scope) => this.#call(scope.transaction, save, false), SMALLER);
-    }
   }
 
   #alone(): void {
@@ -255,7 +261,9 @@ export class SyncedDocuments implements DocumentFollower {
   #introduce(number: number, hub: HubPort): void {
     const said = this.#early.get(number) ?? [];
     this.#early.delete(number);
-    this.#tell(["connected", number, this.#peers.get(number)!.device], hub);
+    const peer = this.#peers.get(number)!;
+    for (const id of this.#refused.get(peer.device)?.values() ?? []) this.#tell(["refuse", number, id], hub);
+    for (const call of peer.introduction(number)) this.#tell(call, hub);
     for (const frame of said) this.receive(number, frame);
   }
 
@@ -265,16 +273,22 @@ export class SyncedDocuments implements DocumentFollower {
     const early = this.#early.get(number);
     if (early !== undefined) return void early.push(frame);
     if (frame.type === "documents") return this.#tell(["receivedDocuments", number, [...frame.ids]]);
-    if (this.#refused.has(this.#nameOf(number, frame.id))) return;
     this.#tell(["receivedSync", number, frame.id, frame.message]);
+  }
+
+  /** Passes on what has become of a peer, to a docs worker that was told of it. */
+  tell(number: number, call: HubCall): void {
+    if (this.#peers.has(number) && !this.#early.has(number)) this.#tell(call);
   }
 
   /** Nothing more is to be done. */
   end(): void {
+    this.ended();
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#hub?.end();
     this.#hub = undefined;
+    this.#loseAll();
     this.#peers.clear();
     this.#early.clear();
     this.#rest();
@@ -302,6 +316,7 @@ export class SyncedDocuments implements DocumentFollower {
   /** Begins a hub, and tells it what there is. */
   #begin(): void {
     this.#roots.clear();
+    this.#shared.clear();
     this.#pending = 0;
     this.#allTold = "no";
     const hub = beginHub({
@@ -363,27 +378,27 @@ export class SyncedDocuments implements DocumentFollower {
     for (const peer of [...this.#peers.values()]) peer.lose();
   }
 
-  /** What a device says of a document, however often it connects. */
-  #nameOf(number: number, id: Uint8Array): string {
-    return `${this.#peers.get(number)?.device} ${keyOf(id)}`;
-  }
-
   #refuse(number: number, id: Uint8Array, reason: string): void {
-    this.#refused.add(this.#nameOf(number, id));
-    this.#peers.get(number)?.setAside(id, `the docs worker has failed of it: ${reason}`);
+    const peer = this.#peers.get(number);
+    if (peer === undefined) return;
+    const refused = this.#refused.get(peer.device) ?? new Map<string, Uint8Array>();
+    this.#refused.set(peer.device, refused.set(keyOf(id), id));
+    peer.setAside(id, `the docs worker has failed of it: ${reason}`);
   }
 
   /** The documents that there are. */
-  async #listed(): Promise<ListedDocument[]> {
+  async listed(): Promise<ListedDocument[]> {
     return (await askEngine(this.#bridge, (engine) => engine.documents())) as ListedDocument[];
   }
 
   async #tellAll(hub: HubPort): Promise<void> {
-    const documents = await this.#listed();
+    const documents = await this.listed();
     for (const [root, id, rootId, isShared, missing, heads] of documents) {
       this.#know(hub, root, id, rootId, isShared, heads);
       if (missing.length > 0) this.#tell(["takeTables", id, missing], hub);
+      this.#arrived(id, rootId);
     }
+    for (const { id } of this.#wanted.values()) this.#tell(["wanted", id, true], hub);
     await this.#tellBeside(hub, true);
     if (!this.#isTaking && documents.some(([, , , , missing]) => missing.length > 0)) this.#atRest.push(this.#taken);
   }
@@ -392,6 +407,7 @@ export class SyncedDocuments implements DocumentFollower {
     const key = keyOf(id);
     if (this.#roots.has(key)) return;
     this.#roots.set(key, { root, id });
+    if (isShared) this.#shared.add(key);
     this.#tell(["known", id, rootId, isShared, heads], hub);
   }
 
@@ -400,10 +416,13 @@ export class SyncedDocuments implements DocumentFollower {
     const hub = this.#hub;
     const hasHidden = this.#engine.hiddenNews();
     if (hasHidden) this.#hiddenChanged();
-    if (hub === undefined) return this.#noteLength(this.#engine.skipDocumentNews());
+    if (hub === undefined && this.#wanted.size === 0) return this.#noteLength(this.#engine.skipDocumentNews());
     const news = this.#engine.documentNews() as
       [Uint8Array, Uint8Array, string, boolean, Uint8Array, Uint8Array[]][] | null;
     this.#noteLength(Math.max(0, ...(news ?? []).map(([, , , , changes]) => changes.length)));
+    for (const [, id, rootId] of news ?? []) this.#arrived(id, rootId);
+    if (news === null) void this.lookForWanted();
+    if (hub === undefined) return;
     if (news === null) {
       this.#tell(["reset"], hub);
       return this.#later(hub, () => this.#tellAll(hub));
@@ -412,7 +431,11 @@ export class SyncedDocuments implements DocumentFollower {
       this.#know(hub, root, id, rootId, isShared);
       this.#tell(["saved", id, changes, actors], hub);
     }
-    if (news.length > 0) this.#tellAllTold();
+    if (news.length > 0) {
+      this.#hasNews = true;
+      this.#version += 1;
+      this.#tellAllTold();
+    }
     if (hasHidden) this.#later(hub, () => this.#tellBeside(hub, false));
   }
 
@@ -448,10 +471,6 @@ export class SyncedDocuments implements DocumentFollower {
         return this.#later(hub, () => this.#merge(hub, output[1], output[2]));
       case "snapshot":
         return this.#later(hub, () => this.#shrink(hub, output[1], output[2], output[3]));
-      case "documents":
-        return this.#peers.get(output[1])?.send({ type: "documents", ids: output[2] });
-      case "sync":
-        return this.#peers.get(output[1])?.send({ type: "sync", id: output[2], message: output[3] });
       case "answer":
         this.#questions.get(output[1])?.resolve(output[2]);
         return void this.#questions.delete(output[1]);
@@ -461,8 +480,8 @@ export class SyncedDocuments implements DocumentFollower {
         for (const peer of this.#peers.values()) peer.setAside(id, reason);
         return;
       }
-      case "status":
-        return this.#peers.get(output[1])?.status(output[2], output[3]);
+      default:
+        return this.#peers.get(output[1])?.hear(output);
     }
   }
 
@@ -491,95 +510,16 @@ export class SyncedDocuments implements DocumentFollower {
   }
 
   async #merge(hub: HubPort, id: Uint8Array, message: Uint8Array): Promise<void> {
-    const root = this.#roots.get(keyOf(id))?.root ?? new Uint8Array();
-    const key = keyOf(id);
-    // Who comes too late again and again does not let others go first.
-    const times = this.#late.get(key) ?? 0;
-    const isPatient = times === 0;
-    const begin = (engine: SyncEngine, transaction: number) => engine.beginMerge(transaction, root, message);
-    const more = (engine: SyncEngine, transaction: number) => engine.mergeMore(transaction);
-    const merge = async ({ transaction }: { readonly transaction: number }) => {
-      await this.#call(transaction, begin, isPatient);
-      await this.#call(transaction, more, isPatient);
-    };
-    try {
-      await mutate(this.#bridge, merge, MERGE);
-      this.#late.delete(key);
-      this.#tell(["merged", id, 0, ""], hub);
-    } catch (error) {
-      if (error instanceof Outdated) {
-        this.#late.set(key, times + 1);
-        if (times + 1 >= LATE) this.#pause();
-        // Where hub and page are one thread, nobody else would have a turn between one try and the next.
-        await giveWay();
-        return this.#tell(["merged", id, 1, ""], hub);
-      }
-      if (!(error instanceof HoldfastError) || this.#bridge.isOver) throw error;
-      if (error.code === "DocumentRefused") return this.#tell(["merged", id, 2, error.message], hub);
-      // Storage fails, of which others tell.
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-      this.#tell(["merged", id, 1, ""], hub);
-    }
+    const [outcome, reason] = await this.#saving.merge(keyOf(id), this.#rootOf(id), message);
+    this.#tell(["merged", id, outcome, reason], hub);
   }
 
-  /** Lets nobody begin to write until what is under way is done. */
-  #pause(): void {
-    const now = Date.now();
-    if (now < this.#nextPause) return;
-    this.#nextPause = now + 2 * PAUSE_FOR_MERGES_MS;
-    this.#endPause = this.#bridge.pause.begin(PAUSE_FOR_MERGES_MS);
-  }
-
-  /** Saves a document in one piece; if it can't be now, it will be another time. */
   async #shrink(hub: HubPort, id: Uint8Array, heads: Uint8Array[], snapshot: Uint8Array): Promise<void> {
-    const root = this.#roots.get(keyOf(id))?.root ?? new Uint8Array();
-    let bytes = snapshot.length;
-    const save = (engine: SyncEngine, transaction: number) => engine.saveSnapshot(transaction, root, heads, snapshot);
-    try {
-      await mutate(this.#bridge, (scope) => this.#call(scope.transaction, save, false), SNAPSHOT);
-    } catch (error) {
-      if (!(error instanceof Outdated) && this.#bridge.isOver) throw error;
-      bytes = 0;
-    }
-    this.#tell(["snapshotSaved", id, bytes], hub);
+    this.#tell(["snapshotSaved", id, await this.#saving.shrink(this.#rootOf(id), heads, snapshot)], hub);
   }
 
-  /** Calls the engine until it has done what it was asked for; who is patient lets others go first now and then. */
-  async #call(
-    transaction: number,
-    call: (engine: SyncEngine, transaction: number) => number,
-    isPatient: boolean,
-  ): Promise<void> {
-    let resumed = performance.now();
-    for (;;) {
-      const status = call(this.#engine, transaction);
-      if (status === Status.Done) return;
-      if (status === Status.Failed) throw this.#bridge.error();
-      if (status === Status.Missing) {
-        await this.#bridge.ready(this.#bridge.read());
-        resumed = performance.now();
-      } else if (status !== Status.Paused) {
-        throw new Outdated();
-      } else if (isPatient && performance.now() - resumed > SLICE_MS) {
-        await giveWay();
-        resumed = performance.now();
-      }
-    }
-  }
-}
-
-// Nobody wants to take them back.
-const MERGE = { name: "merge", timeoutMs: undefined, isNotFollowed: true };
-const SMALLER = { name: "compress changes", timeoutMs: undefined, isNotFollowed: true };
-const SNAPSHOT = { name: "snapshot", timeoutMs: undefined, isNotFollowed: true };
-
-/** Asks the engine until it has the pages to answer. */
-export async function askEngine(bridge: Bridge, ask: (engine: SyncEngine) => unknown): Promise<unknown> {
-  for (;;) {
-    if (bridge.isDown) await bridge.recovered();
-    const answer = ask(bridge.engine as SyncEngine);
-    if (typeof answer !== "number") return answer;
-    if (answer === (Status.Failed as number)) throw bridge.error();
-    if (answer === (Status.Missing as number)) await bridge.ready(bridge.read());
+  /** In whose document that is; empty if it is not here yet. */
+  #rootOf(id: Uint8Array): Uint8Array {
+    return this.#roots.get(keyOf(id))?.root ?? new Uint8Array();
   }
 }

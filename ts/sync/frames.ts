@@ -9,16 +9,46 @@ export type Frame =
   /** A message of automerge's sync protocol about one. */
   | { readonly type: "sync"; readonly id: Uint8Array; readonly message: Uint8Array };
 
-/** What the docs worker wants done, as src/browser/docs.rs makes it. */
+/** What the docs worker has for one of those it talks with, as src/browser/docs.rs makes it. */
+export type PeerOutput =
+  | ["documents", peer: number, ids: Uint8Array[]]
+  | ["sync", peer: number, id: Uint8Array, message: Uint8Array]
+  | ["status", peer: number, id: Uint8Array, isSynced: boolean]
+  | ServerOutput;
+
+/** What it has for servers alone. Times are those of `performance.now()`. */
+export type ServerOutput =
+  /** Open a socket. */
+  | ["open", peer: number]
+  /** Close it: nothing that it says after that counts. */
+  | ["close", peer: number]
+  | ["send", peer: number, message: Uint8Array]
+  /** Say so when it is that time. */
+  | ["wake", peer: number, atMs: number]
+  /** How the connection stands. */
+  | ["connection", peer: number, standing: ConnectionStanding, message: string, retryAtMs: number]
+  /** Say what is kept of the server that calls its documents so. */
+  | ["remember", peer: number, store: string]
+  /** Keep that. */
+  | ["keep", peer: number, id: Uint8Array, state: Uint8Array]
+  /** The server does not have a document that is not here either. */
+  | ["unavailable", peer: number, id: Uint8Array];
+
+/** How a connection to a server stands, as `failure_name` in src/browser/docs.rs has it. */
+export type ConnectionStanding =
+  "off" | "connecting" | "connected" | "unreachable" | "lost" | "silent" | "notAServer" | "version" | "refused";
+
+/** What the docs worker wants done. */
 export type HubOutput =
   | ["load", id: Uint8Array]
   | ["merge", id: Uint8Array, message: Uint8Array]
   | ["snapshot", id: Uint8Array, heads: Uint8Array[], snapshot: Uint8Array]
-  | ["documents", peer: number, ids: Uint8Array[]]
-  | ["sync", peer: number, id: Uint8Array, message: Uint8Array]
   | ["answer", request: number, text: string]
   | ["setAside", peer: number | null, id: Uint8Array, reason: string]
-  | ["status", peer: number, id: Uint8Array, isSynced: boolean];
+  | PeerOutput;
+
+/** A server is wanted, or is not any more, it may be that it can be reached again, or time has passed. */
+export const Attend = { Begin: 0, End: 1, Hurry: 2, Time: 3 } as const;
 
 /** What the docs worker is told: a method of its class `Docs`, and arguments. */
 export type HubCall =
@@ -32,6 +62,14 @@ export type HubCall =
   | ["quiet"]
   | ["connected", peer: number, device: string]
   | ["disconnected", peer: number]
+  | ["refuse", peer: number, id: Uint8Array]
+  | ["server", peer: number, name: string, seed: Uint8Array]
+  | ["attend", peer: number, what: (typeof Attend)[keyof typeof Attend], nowMs: number]
+  | ["socketOpened", peer: number, nowMs: number]
+  | ["socketClosed", peer: number, code: number, reason: string, nowMs: number]
+  | ["socketReceived", peer: number, message: Uint8Array | undefined, nowMs: number]
+  | ["remembered", peer: number, ids: Uint8Array[], states: Uint8Array[]]
+  | ["wanted", id: Uint8Array, isWanted: boolean]
   | ["receivedDocuments", peer: number, ids: Uint8Array[]]
   | ["receivedSync", peer: number, id: Uint8Array, message: Uint8Array]
   | ["beside", id: Uint8Array, table: string, row: string]

@@ -3,7 +3,7 @@
  */
 import { reasonOf } from "../compile.js";
 import type { HubCall, HubOutput } from "./frames.js";
-import { loadDocs, type RunningDocs } from "./docs.js";
+import { DocsFault, loadDocs, type RunningDocs } from "./docs.js";
 import { inlinedDocs } from "./inlined_docs.js";
 
 /** Who hears what a hub has to say. */
@@ -134,7 +134,7 @@ class LocalHub implements HubPort {
       outputs = this.#docs.tell(call);
     } catch (error) {
       this.#isOver = true;
-      return this.#listener.fell(reasonOf(error), call);
+      return this.#listener.fell(reasonOf(error), error instanceof DocsFault ? error.call : call);
     }
     // Never on the stack of whoever tells it something.
     queueMicrotask(() => {

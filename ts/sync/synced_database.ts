@@ -22,7 +22,7 @@ import type { Scope } from "../scope.js";
 import type { Placed } from "../sync_part.js";
 import { mutate, notFound, target, TransactionDatabase } from "../transactions.js";
 import { DatabaseSync } from "./database_sync.js";
-import { askEngine } from "./documents.js";
+import { askEngine } from "./ask_engine.js";
 import type { SyncEngine } from "./engine.js";
 import type { Question } from "./frames.js";
 import type { HistoryEntry, Part, ToldEntry, ToldFields } from "./history.js";
@@ -102,10 +102,10 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
   /** @internal Use `openDatabase`. */
   constructor(placed: Placed, parts: DatabaseParts) {
     super(...parts);
-    const [, bridge] = parts;
+    const [, bridge, , options] = parts;
     this.#bridge = bridge;
     this.#placed = placed;
-    this.#sync = new DatabaseSync(bridge, () => {
+    this.#sync = new DatabaseSync(bridge, options, () => {
       this.#problems.changed();
       for (const deleted of this.#deleted.values()) deleted.changed();
     });

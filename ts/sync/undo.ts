@@ -13,7 +13,7 @@ import type { MutationFollower } from "../followers.js";
 import { Status } from "../mailbox.js";
 import type { Scope } from "../scope.js";
 import { mutate, TransactionDatabase } from "../transactions.js";
-import { askEngine } from "./documents.js";
+import { askEngine } from "./ask_engine.js";
 import type { SyncEngine } from "./engine.js";
 import { keyOf } from "./frames.js";
 import { GONE, own } from "./three_way.js";
@@ -414,7 +414,8 @@ export class UndoManager {
 
   /** Reads what is noted, and deletes stacks that were left behind. */
   async #load(): Promise<void> {
-    const notes = (await askEngine(this.#bridge, (engine) => engine.notes(new Uint8Array()))) as [
+    // Others than those of stacks begin with another byte.
+    const notes = (await askEngine(this.#bridge, (engine) => engine.notes(Uint8Array.of(0)))) as [
       Uint8Array,
       Uint8Array,
     ][];

@@ -3,7 +3,7 @@
  */
 import { reasonOf } from "../compile.js";
 import type { HubCall } from "./frames.js";
-import { loadDocs, type RunningDocs } from "./docs.js";
+import { DocsFault, loadDocs, type RunningDocs } from "./docs.js";
 import type { InlinedBinary, WorkerAnswer } from "./hub.js";
 
 const answer = (message: WorkerAnswer) => postMessage(message);
@@ -37,6 +37,7 @@ onmessage = async ({ data }: MessageEvent<HubCall | InlinedBinary>) => {
   } catch (error) {
     const fault = reasonOf(error);
     // What it works ahead on belongs to the merge that is under way.
-    answer(isAhead && merging !== undefined ? { fault, call: ["merged", merging, 1, ""] } : { fault });
+    if (isAhead && merging !== undefined) return answer({ fault, call: ["merged", merging, 1, ""] });
+    answer(error instanceof DocsFault ? { fault, call: error.call } : { fault });
   }
 };

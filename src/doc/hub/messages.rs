@@ -23,6 +23,10 @@ pub(crate) enum Input {
     Wanted {
         id: DocumentId,
     },
+    /// It does not want it any more, or has it no longer: nothing is said or heard of it.
+    Unwanted {
+        id: DocumentId,
+    },
     /// All that is saved of a document, as [`Output::Load`] has asked for. An empty one is not there.
     Loaded {
         id: DocumentId,
@@ -63,6 +67,11 @@ pub(crate) enum Input {
     },
     Disconnected {
         peer: PeerId,
+    },
+    /// What this peer sends of a document is not to be heard, now or when it is connected.
+    Refuse {
+        peer: PeerId,
+        id: DocumentId,
     },
     /// There is time until the page has saved something of a document: more of what has come can be applied.
     Waiting {

@@ -153,6 +153,9 @@ impl Hub {
     /// Begins to talk with a peer about a document.
     pub(super) fn begin(&mut self, peer: PeerId, id: DocumentId) {
         let Some(Peer { kind, sessions }) = self.peers.get_mut(&peer) else { return };
+        if self.refused.contains(&(peer, id)) {
+            return;
+        }
         if !sessions.contains_key(&id) {
             let before = match kind {
                 Kind::Device(device) => self.met.get(device).and_then(|documents| documents.get(&id)),
@@ -173,6 +176,14 @@ impl Hub {
         self.advance(id);
     }
 
+    /// Neither speaks of a document any more nor hears of it.
+    pub(super) fn leave(&mut self, id: DocumentId) {
+        self.known.or_default(id).is_shared = false;
+        for peer in self.peers.values_mut() {
+            peer.sessions.remove(&id);
+        }
+    }
+
     pub(super) fn received(&mut self, peer: PeerId, frame: Frame) {
         let Some(Peer { kind, .. }) = self.peers.get(&peer) else { return };
         let is_server = matches!(kind, Kind::Server(_));
@@ -188,6 +199,7 @@ impl Hub {
                 }
             }
             Frame::Documents(_) => {}
+            Frame::Sync { id, .. } if self.refused.contains(&(peer, id)) => {}
             Frame::Sync { id, message } => {
                 if self.known.get(&id).map_or(is_server, |known| !known.is_shared) || self.agree(peer, id, &message) {
                     return;

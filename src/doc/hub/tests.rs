@@ -310,3 +310,43 @@ fn what_the_page_has_listed_is_forgotten_with_the_first_change() {
     assert!(hub.known.get(&ID).is_some_and(|known| known.heads.is_none()), "it has others now");
     assert!(!outputs.contains(&Output::Status { peer: 2, id: ID, is_synced: true }), "{outputs:?}");
 }
+
+#[test]
+fn of_a_document_that_the_worker_has_failed_of_nothing_is_heard_or_said() {
+    let (mut document, loaded) = document();
+    let mut peer_state = SyncState::new();
+    let message = document.generate_sync_message(&mut peer_state).expect("it begins to talk").encode();
+    let mut hub = Hub::default();
+    hub.handle(Input::Refuse { peer: PEER, id: ID });
+    hub.handle(Input::Known { id: ID, root: String::new(), is_shared: true, heads: None });
+    hub.handle(Input::Connected { peer: PEER, device: "laptop".into() });
+    hub.handle(Input::Connected { peer: 2, device: "phone".into() });
+    hub.handle(loaded);
+    hub.handle(Input::Received { peer: PEER, frame: Frame::Sync { id: ID, message } });
+    let outputs: Vec<Output> = std::iter::from_fn(|| hub.take_output()).collect();
+    let is_about = |output: &Output, to: PeerId| matches!(output, Output::Send { peer, frame: Frame::Sync { .. } } if *peer == to);
+    assert!(!outputs.iter().any(|output| is_about(output, PEER)), "{outputs:?}");
+    assert!(outputs.iter().any(|output| is_about(output, 2)), "others hear of it: {outputs:?}");
+}
+
+#[test]
+fn a_document_that_is_not_wanted_any_more_does_not_come() {
+    let (mut document, _) = document();
+    let mut state = SyncState::new();
+    let mut hub = Hub::default();
+    hub.handle(Input::ServerConnected { peer: PEER, states: Vec::new() });
+    hub.handle(Input::Wanted { id: ID });
+    hub.handle(Input::Loaded { id: ID, chunks: Vec::new(), actors: Vec::new(), heads: Vec::new() });
+    let asked = said(&mut hub).expect("it asks");
+    document.receive_sync_message(&mut state, asked).expect("heard");
+    let answer = document.generate_sync_message(&mut state).expect("it answers").encode();
+    let frame = Frame::Sync { id: ID, message: answer };
+    hub.handle(Input::Unwanted { id: ID });
+    hub.handle(Input::Received { peer: PEER, frame: frame.clone() });
+    let outputs: Vec<Output> = std::iter::from_fn(|| hub.take_output()).collect();
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Merge { .. })), "{outputs:?}");
+    // Somebody does again.
+    hub.handle(Input::Wanted { id: ID });
+    hub.handle(Input::Received { peer: PEER, frame });
+    assert!(std::iter::from_fn(|| hub.take_output()).any(|output| matches!(output, Output::Merge { .. })));
+}

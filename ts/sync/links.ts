@@ -1,0 +1,172 @@
+/**
+ * Documents that are given to others by links, and documents of links that are to come.
+ */
+import { invalidArgument } from "../arguments.js";
+import type { Bridge } from "../bridge.js";
+import { describe } from "../describe.js";
+import { HoldfastError } from "../errors.js";
+import { Status } from "../mailbox.js";
+import { mutate } from "../transactions.js";
+import { askEngine } from "./ask_engine.js";
+import type { SyncedDocuments } from "./documents.js";
+import type { SyncEngine } from "./engine.js";
+import { keyOf } from "./frames.js";
+
+/** Names of these notes begin so, then comes the document's id. */
+const PREFIX = [0xff, 0x57];
+
+const SCHEME = "automerge:";
+
+const WANT = { name: "join", timeoutMs: undefined, isNotFollowed: true };
+
+/** Somebody who waits for a document. */
+interface Join {
+  readonly id: Uint8Array;
+  readonly promise: Promise<string>;
+  resolve(rootId: string): void;
+  reject(error: HoldfastError): void;
+}
+
+/** Links to documents. */
+export class Links {
+  readonly #bridge: Bridge;
+  readonly #documents: SyncedDocuments;
+  readonly #joins = new Map<string, Join>();
+  /** Hears that others are waited for than before. */
+  changed: () => void = () => undefined;
+  /** Hears that this tab has written that down. */
+  noted: () => void = () => undefined;
+
+  constructor(bridge: Bridge, documents: SyncedDocuments) {
+    this.#bridge = bridge;
+    this.#documents = documents;
+  }
+
+  get #engine(): SyncEngine {
+    return this.#bridge.engine as SyncEngine;
+  }
+
+  /** The link of the document of a row. */
+  async share(rootId: string): Promise<string> {
+    const documents = await this.#documents.listed();
+    const found = documents.find(([, , id, isShared]) => isShared && id === rootId);
+    if (found !== undefined) return this.#linkOf(found[1]);
+    throw new HoldfastError(
+      "NonexistentDocument",
+      `\`share\` takes the id of a row of a \`root()\` table that is saved: there is no document of ${describe(rootId)}.`,
+    );
+  }
+
+  /** Resolves with the id of the row whose document a link names, when it is here. */
+  async join(link: string): Promise<string> {
+    const id = this.#idOf("join", link);
+    const known = this.#joins.get(keyOf(id));
+    if (known !== undefined) return known.promise;
+    const rootId = await this.#here(id);
+    if (rootId !== undefined) return rootId;
+    await this.#note(id, true);
+    this.noted();
+    return this.#await(id).promise;
+  }
+
+  /** Waits for a link's document no longer. Answers whether it was waited for. */
+  async giveUp(link: string): Promise<boolean> {
+    const id = this.#idOf("leave", link);
+    const join = this.#joins.get(keyOf(id));
+    if (join === undefined) return false;
+    await this.#note(id, false);
+    this.noted();
+    this.#forget(id);
+    join.reject(new HoldfastError("InvalidArgument", "`leave` has given up this link."));
+    return true;
+  }
+
+  /** The links whose documents are waited for, with the keys of these. */
+  get awaited(): { readonly key: string; readonly link: string }[] {
+    if (this.#bridge.isOver || this.#bridge.isDown) return [];
+    return [...this.#joins].map(([key, { id }]) => ({ key, link: this.#linkOf(id) }));
+  }
+
+  /** Reads what other tabs, and earlier pages, wait for. */
+  async load(): Promise<void> {
+    const prefix = Uint8Array.from(PREFIX);
+    const notes = (await askEngine(this.#bridge, (engine) => engine.notes(prefix))) as [Uint8Array, Uint8Array][];
+    const noted = new Set<string>();
+    for (const [name] of notes) {
+      const id = name.slice(PREFIX.length);
+      noted.add(keyOf(id));
+      if (!this.#joins.has(keyOf(id))) this.#await(id).promise.catch(() => undefined);
+    }
+    // Those that another tab has given up.
+    for (const [key, { id }] of this.#joins) if (!noted.has(key)) this.#forget(id);
+  }
+
+  /** Nobody waits any more. */
+  end(error: HoldfastError): void {
+    for (const { reject } of this.#joins.values()) reject(error);
+    this.#joins.clear();
+  }
+
+  #await(id: Uint8Array): Join {
+    let resolve!: Join["resolve"], reject!: Join["reject"];
+    const promise = new Promise<string>((...both) => ([resolve, reject] = both));
+    // Who loads a page waits for none.
+    promise.catch(() => undefined);
+    const join = { id, promise, resolve, reject };
+    this.#joins.set(keyOf(id), join);
+    this.#documents.want(id, (rootId) => {
+      this.#joins.delete(keyOf(id));
+      this.changed();
+      join.resolve(rootId);
+      this.#note(id, false).catch(() => undefined); // Then it is found out the next time.
+    });
+    this.changed();
+    return join;
+  }
+
+  #forget(id: Uint8Array): void {
+    this.#joins.delete(keyOf(id));
+    this.#documents.unwant(id);
+    this.changed();
+  }
+
+  async #here(id: Uint8Array): Promise<string | undefined> {
+    const documents = await this.#documents.listed();
+    return documents.find(([, known]) => keyOf(known) === keyOf(id))?.[2];
+  }
+
+  /** Writes down that a document is waited for, or takes that back. */
+  async #note(id: Uint8Array, isWanted: boolean): Promise<void> {
+    const name = Uint8Array.from([...PREFIX, ...id]);
+    const noted = ((await askEngine(this.#bridge, (engine) => engine.notes(name))) as unknown[]).length > 0;
+    if (noted === isWanted) return;
+    const value = isWanted ? new Uint8Array(1) : undefined;
+    const write = async ({ transaction }: { readonly transaction: number }): Promise<void> => {
+      if (this.#engine.note(transaction, name, value) === Status.Failed) throw this.#bridge.error();
+    };
+    await mutate(this.#bridge, write, WANT);
+  }
+
+  #linkOf(id: Uint8Array): string {
+    return SCHEME + this.#engine.nameOfDocument(id)!;
+  }
+
+  /** A link as `share` makes it, alone or anywhere in an address. What stands behind the name, as automerge-repo writes heads, is passed over. */
+  #idOf(method: string, link: unknown): Uint8Array {
+    const text = typeof link === "string" ? link : "";
+    const name = /automerge:([1-9A-HJ-NP-Za-km-z]+)/.exec(safelyDecoded(text))?.[1];
+    const id = name === undefined ? undefined : this.#engine.documentOfName(name);
+    if (id !== undefined) return id;
+    const received = describe(link);
+    throw invalidArgument(`\`${method}\` takes a link that \`share\` has made, as "automerge:…". Received ${received}.`);
+  }
+}
+
+/** An address may have the colon in another form. */
+function safelyDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

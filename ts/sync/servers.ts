@@ -1,0 +1,265 @@
+/**
+ * The server of a database: one tab holds the socket, all say what the app wants and know how it stands.
+ */
+import { invalidArgument } from "../arguments.js";
+import { describe } from "../describe.js";
+import { HoldfastError } from "../errors.js";
+import { giveWay } from "../give_way.js";
+import { readOptions } from "../options.js";
+import type { SyncedDocuments } from "./documents.js";
+import { Server, type SocketConstructor } from "./server.js";
+import type { Links } from "./links.js";
+import type { ServerStates } from "./server_states.js";
+import { SocketTab, type Wish } from "./socket_tab.js";
+import { type AwaitedDocument, OFFLINE, type SyncFailure, type SyncSnapshot, SyncStatus } from "./sync_status.js";
+
+/** Options of `db.sync.connect`. */
+export interface ConnectOptions {
+  /**
+   * What the server is told of who this is, as the parameter `token` of the address; a function is asked for each attempt.
+   * Addresses are written into logs: let it be one that is worth little after a minute.
+   */
+  readonly token?: string | (() => string | Promise<string>);
+  /** What makes sockets, where there is no `WebSocket`: in Node before version 22 that of the package `ws`. */
+  readonly webSocketConstructor?: SocketConstructor;
+}
+
+/** What the app of this tab has asked for. */
+interface Asked extends ConnectOptions {
+  readonly url: string;
+}
+
+/** What it needs of a database. */
+export interface ServersOwner {
+  readonly documents: SyncedDocuments;
+  readonly states: ServerStates;
+  readonly links: Links;
+  /** Something of what a server sends can't be taken in. */
+  setAside(id: Uint8Array, reason: string): void;
+}
+
+/** The connection of a database. */
+export class Servers {
+  readonly status: SyncStatus;
+  readonly #owner: ServersOwner;
+  readonly #tab: SocketTab<SyncSnapshot>;
+  #asked: Asked | undefined;
+  #isWanted = false;
+  #server: Server | undefined;
+  #isLookDue = false;
+  #version = -1;
+
+  constructor(name: string, isShared: boolean, owner: ServersOwner) {
+    this.#owner = owner;
+    this.status = new SyncStatus(() => this.#lookIfNew());
+    this.#tab = new SocketTab(name, isShared, {
+      hold: () => this.#begin(),
+      letGo: () => this.#end(),
+      heard: (state) => this.status.show(state),
+      told: (wish) => this.#told(wish),
+      state: () => this.#look(),
+      nudged: () => this.#loadLinks(),
+    });
+    const { links } = owner;
+    links.changed = () => {
+      if (this.#server !== undefined) this.#changed();
+      else this.status.show({ ...this.status.last, awaited: awaitedOf(links, undefined) });
+    };
+    links.noted = () => this.#tab.nudge();
+    const { addEventListener } = globalThis as { addEventListener?: typeof globalThis.addEventListener };
+    addEventListener?.("online", this.#hurry);
+  }
+
+  readonly #hurry = (): void => this.#server?.hurry();
+
+  connect(url: string, options: ConnectOptions): void {
+    const asked = checked(url, options);
+    const { token } = asked;
+    this.#asked = asked;
+    this.#isWanted = true;
+    this.#tab.wish({ type: "connect", url: asked.url, ...(typeof token === "string" && { token }) });
+    this.#follow(asked);
+  }
+
+  disconnect(): void {
+    this.#tab.wish({ type: "disconnect" });
+    this.#leave();
+  }
+
+  /** The database is closed. */
+  end(): void {
+    this.#tab.end();
+    this.#end();
+    globalThis.removeEventListener?.("online", this.#hurry);
+    this.status.show(OFFLINE);
+  }
+
+  #follow({ url }: Asked): void {
+    if (!this.#tab.isHolding) {
+      if (this.status.state === "offline") this.status.show({ ...OFFLINE, state: "connecting", url });
+      return this.#tab.want();
+    }
+    if (this.#server?.url === url && this.#server.standing.name !== "worker") return this.#server.hurry();
+    this.#end();
+    this.#begin();
+  }
+
+  #leave(): void {
+    this.#isWanted = false;
+    this.#tab.unwant();
+    this.status.show(OFFLINE);
+  }
+
+  #told(wish: Wish): void {
+    if (wish.type === "disconnect") return this.#leave();
+    const asked = this.#asked;
+    // An app that has not asked for any in this tab can't be asked for a token.
+    if (asked === undefined) return;
+    if (asked.url !== wish.url) {
+      // That of another server is nobody's business there.
+      if (typeof asked.token === "function" && wish.token === undefined) return this.#leave();
+      const { token: _, ...rest } = asked;
+      this.#asked = { ...rest, url: wish.url, ...(wish.token !== undefined && { token: wish.token }) };
+    }
+    this.#isWanted = true;
+    this.#follow(this.#asked!);
+  }
+
+  #begin(): void {
+    const asked = this.#asked;
+    if (asked === undefined || !this.#isWanted) return;
+    const { documents, states } = this.#owner;
+    this.#server = new Server(documents, states, {
+      url: asked.url,
+      address: () => addressOf(asked),
+      Socket: asked.webSocketConstructor ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket!,
+      changed: () => this.#changed(),
+      setAside: (id, reason) => this.#owner.setAside(id, reason),
+    });
+    this.#loadLinks();
+    this.#look();
+  }
+
+  /** What other tabs wait for, this one asks the server for. */
+  #loadLinks(): void {
+    if (this.#tab.isHolding) void this.#owner.links.load().catch(() => undefined); // The database is closed.
+  }
+
+  #end(): void {
+    const server = this.#server;
+    this.#server = undefined;
+    server?.end();
+  }
+
+  /** Looks a moment later: much changes at once. */
+  #changed(): void {
+    this.#version = -1;
+    if (this.#isLookDue) return;
+    this.#isLookDue = true;
+    void giveWay().then(() => {
+      this.#isLookDue = false;
+      if (this.#server !== undefined) this.#look();
+    });
+  }
+
+  #lookIfNew(): void {
+    if (this.#server !== undefined && this.#version !== this.#owner.documents.version) this.#look();
+  }
+
+  #look(): SyncSnapshot {
+    const server = this.#server;
+    if (server === undefined) return this.status.last;
+    const { documents } = this.#owner;
+    this.#version = documents.version;
+    const snapshot = snapshotOf(server, this.#owner);
+    if (this.status.show(snapshot)) this.#tab.tell(snapshot);
+    return snapshot;
+  }
+}
+
+function awaitedOf(links: Links, server: Server | undefined): AwaitedDocument[] {
+  return links.awaited.map(({ key, link }) => ({ link, isUnavailable: server?.unavailable.has(key) ?? false }));
+}
+
+function snapshotOf(server: Server, { documents, links }: ServersOwner): SyncSnapshot {
+  const { name, message, retryAt } = server.standing;
+  const shared = [...documents.shared];
+  const unsynced = shared.filter((key) => !server.synced.has(key)).length;
+  const base = { url: server.url, documents: shared.length, unsynced, awaited: awaitedOf(links, server), failure: undefined };
+  if (name === "off") return OFFLINE;
+  if (name === "connecting") return { ...base, state: "connecting" };
+  if (name === "connected") {
+    return { ...base, state: unsynced === 0 && !documents.hasNews && documents.isListed ? "synced" : "syncing" };
+  }
+  const failure: SyncFailure = {
+    kind: name,
+    message: sentence(name, server.url, message),
+    retryAt: retryAt === 0 ? undefined : retryAt,
+  };
+  return { ...base, state: "error", failure };
+}
+
+function sentence(kind: SyncFailure["kind"], url: string, message: string): string {
+  const because = message === "" ? "" : `: ${message}`;
+  switch (kind) {
+    case "unreachable":
+      return `No connection to ${url}${because}. It may be down, no server, or refuse this device: browsers don't tell which.`;
+    case "lost":
+      return `The connection to ${url} is lost${because}.`;
+    case "silent":
+      return `${url} does not answer.`;
+    case "notAServer":
+      return `${url} is no sync server of automerge-repo${because}.`;
+    case "version":
+      return `${url} speaks another version of the protocol${because}.`;
+    case "refused":
+      return `${url} refuses this device${because}.`;
+    case "token":
+      return `There is no token for ${url}${because}.`;
+    case "flood":
+      return `${url} sends faster than anybody can read: the connection was ended.`;
+    case "worker":
+      return `Nothing is synced: ${message}.`;
+  }
+}
+
+function checked(url: unknown, options: ConnectOptions): Asked {
+  const { token, webSocketConstructor } = readOptions<ConnectOptions>(options, "The options of `connect`", [
+    "token",
+    "webSocketConstructor",
+  ]);
+  let parsed: URL | undefined;
+  try {
+    parsed = new URL(String(url));
+  } catch {
+    parsed = undefined;
+  }
+  if (typeof url !== "string" || (parsed?.protocol !== "ws:" && parsed?.protocol !== "wss:")) {
+    throw invalidArgument(`\`connect\` takes the address of a server, as "wss://sync.example". Received ${describe(url)}.`);
+  }
+  if (parsed.hash !== "") throw invalidArgument(`The address of a server has no "#". Received ${describe(url)}.`);
+  if (token !== undefined && typeof token !== "string" && typeof token !== "function") {
+    throw invalidArgument("`token` must be a text, or a function that answers one.");
+  }
+  if (webSocketConstructor !== undefined && typeof webSocketConstructor !== "function") {
+    throw invalidArgument("`webSocketConstructor` must be a class, as `WebSocket` is.");
+  }
+  if (webSocketConstructor === undefined && typeof (globalThis as { WebSocket?: unknown }).WebSocket !== "function") {
+    const message = "There is no `WebSocket` here: give `connect` a `webSocketConstructor`, such as that of the package `ws`.";
+    throw new HoldfastError("NotSupported", message);
+  }
+  return {
+    url: parsed.href,
+    ...(token !== undefined && { token }),
+    ...(webSocketConstructor !== undefined && { webSocketConstructor }),
+  };
+}
+
+async function addressOf({ url, token }: Asked): Promise<string> {
+  if (token === undefined) return url;
+  const text: unknown = typeof token === "function" ? await token() : token;
+  if (typeof text !== "string") throw new Error(`\`token\` has answered ${describe(text)}`);
+  const address = new URL(url);
+  address.searchParams.set("token", text);
+  return address.href;
+}
