@@ -82,11 +82,13 @@ test("it takes the connection and does not answer", async (t) => {
   const tcp = createTcpServer(() => undefined);
   await new Promise<void>((resolve) => tcp.listen(0, "127.0.0.1", resolve));
   t.after(() => tcp.close());
-  const { db } = await deviceWithTask(t);
-  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { db, task } = await deviceWithTask(t);
   db.sync.connect(`ws://127.0.0.1:${(tcp.address() as AddressInfo).port}/`, { webSocketConstructor });
-  t.mock.timers.reset();
   assert.equal(db.sync.status.state, "connecting");
+  // For how long is for `src/wire/connection.rs` to say, and to test.
+  assert.equal((await db.get(task))!.title, "paint");
+  db.sync.disconnect();
+  assert.equal(db.sync.status.state, "offline");
 });
 
 test("a token is asked for each attempt, and goes with the address", async (t) => {
@@ -119,7 +121,10 @@ test("what is no address, or no option, is the caller's mistake", async (t) => {
     assert.throws(() => connect(...args), { code: "InvalidArgument", message });
   }
   assert.equal(db.sync.status.state, "offline");
-  await assert.rejects(db.sync.join("https://app.example/#nothing"), { code: "InvalidArgument", message: /takes a link/ });
+  await assert.rejects(db.sync.join("https://app.example/#nothing"), {
+    code: "InvalidArgument",
+    message: /takes a link/,
+  });
   await assert.rejects(db.sync.join("automerge:111"), { code: "InvalidArgument" });
   await assert.rejects(db.sync.share("nothing" as never), { code: "NonexistentDocument" });
   await db.close();

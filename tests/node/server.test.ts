@@ -36,14 +36,17 @@ test("what one device writes the other gets through the server, and the other wa
   await one.insert("tasks", { projectId: project, title: "another" });
   await until("it has come", async () => (await two.query("tasks").count()) === 2);
   await synced(one, two);
-  assert.deepEqual({ ...one.sync.status.snapshot }, {
-    state: "synced",
-    url,
-    documents: 1,
-    unsynced: 0,
-    awaited: [],
-    failure: undefined,
-  });
+  assert.deepEqual(
+    { ...one.sync.status.snapshot },
+    {
+      state: "synced",
+      url,
+      documents: 1,
+      unsynced: 0,
+      awaited: [],
+      failure: undefined,
+    },
+  );
 });
 
 test("what was written offline comes when the server is there again", async (t) => {
@@ -127,4 +130,40 @@ test("who does not wait for it any more does not get it", async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.equal(await two.get(task), null);
   assert.equal(await two.sync.join(link), project);
+});
+
+test("who comes again says only what is new, also in another page", async (t) => {
+  const { url } = await syncServer(t);
+  let bytes = 0;
+  class Counted extends WebSocket {
+    override send(data: Uint8Array): void {
+      bytes += data.length;
+      super.send(data);
+    }
+  }
+  const counted = Counted as unknown as SocketConstructor;
+  // Another tab keeps what is in memory.
+  await device(t, "counted");
+  const one = await device(t, "counted");
+  const project = await one.insert("projects", { name: "house" });
+  const tasks = Array.from({ length: 500 }, (_, number) => ({
+    projectId: project,
+    title: `${number} ${Math.random()}`,
+  }));
+  await one.insertMany("tasks", tasks);
+  one.sync.connect(url, { webSocketConstructor: counted });
+  await synced(one);
+  assert.ok(bytes > 3_000, `${bytes}`);
+  one.sync.disconnect();
+  // What was learnt is kept a moment later.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await one.close();
+  const again = await device(t, "counted");
+  bytes = 0;
+  again.sync.connect(url, { webSocketConstructor: counted });
+  await synced(again);
+  assert.ok(bytes < 600, `${bytes}`);
+  await again.insert("tasks", { projectId: project, title: "one more" });
+  await synced(again);
+  assert.ok(bytes < 1500, `${bytes}`);
 });

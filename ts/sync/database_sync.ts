@@ -140,7 +140,7 @@ export class DatabaseSync {
     try {
       this.requireOpen();
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     void this.#begun();
     return this.#links.join(link) as Promise<GenericId<string>>;

@@ -23,8 +23,8 @@ const WANT = { name: "join", timeoutMs: undefined, isNotFollowed: true };
 interface Join {
   readonly id: Uint8Array;
   readonly promise: Promise<string>;
-  resolve(rootId: string): void;
-  reject(error: HoldfastError): void;
+  readonly resolve: (rootId: string) => void;
+  readonly reject: (error: HoldfastError) => void;
 }
 
 /** Links to documents. */
@@ -35,7 +35,7 @@ export class Links {
   /** Hears that others are waited for than before. */
   changed: () => void = () => undefined;
   /** Hears that this tab has written that down. */
-  noted: () => void = () => undefined;
+  noted: (id: Uint8Array, isWanted: boolean) => void = () => undefined;
 
   constructor(bridge: Bridge, documents: SyncedDocuments) {
     this.#bridge = bridge;
@@ -65,19 +65,17 @@ export class Links {
     const rootId = await this.#here(id);
     if (rootId !== undefined) return rootId;
     await this.#note(id, true);
-    this.noted();
+    this.noted(id, true);
     return this.#await(id).promise;
   }
 
   /** Waits for a link's document no longer. Answers whether it was waited for. */
   async giveUp(link: string): Promise<boolean> {
     const id = this.#idOf("leave", link);
-    const join = this.#joins.get(keyOf(id));
-    if (join === undefined) return false;
+    if (!this.#joins.has(keyOf(id))) return false;
     await this.#note(id, false);
-    this.noted();
+    this.noted(id, false);
     this.#forget(id);
-    join.reject(new HoldfastError("InvalidArgument", "`leave` has given up this link."));
     return true;
   }
 
@@ -87,18 +85,21 @@ export class Links {
     return [...this.#joins].map(([key, { id }]) => ({ key, link: this.#linkOf(id) }));
   }
 
+  /** Another tab waits for a document, or not any more. */
+  hear(id: Uint8Array, isWanted: boolean): void {
+    const isKnown = this.#joins.has(keyOf(id));
+    if (isWanted && !isKnown) this.#await(id);
+    else if (!isWanted && isKnown) this.#forget(id);
+  }
+
   /** Reads what other tabs, and earlier pages, wait for. */
   async load(): Promise<void> {
     const prefix = Uint8Array.from(PREFIX);
     const notes = (await askEngine(this.#bridge, (engine) => engine.notes(prefix))) as [Uint8Array, Uint8Array][];
-    const noted = new Set<string>();
     for (const [name] of notes) {
       const id = name.slice(PREFIX.length);
-      noted.add(keyOf(id));
-      if (!this.#joins.has(keyOf(id))) this.#await(id).promise.catch(() => undefined);
+      if (!this.#joins.has(keyOf(id))) this.#await(id);
     }
-    // Those that another tab has given up.
-    for (const [key, { id }] of this.#joins) if (!noted.has(key)) this.#forget(id);
   }
 
   /** Nobody waits any more. */
@@ -125,7 +126,9 @@ export class Links {
   }
 
   #forget(id: Uint8Array): void {
+    const join = this.#joins.get(keyOf(id));
     this.#joins.delete(keyOf(id));
+    join?.reject(new HoldfastError("InvalidArgument", "`leave` has given up this link."));
     this.#documents.unwant(id);
     this.changed();
   }
@@ -158,7 +161,9 @@ export class Links {
     const id = name === undefined ? undefined : this.#engine.documentOfName(name);
     if (id !== undefined) return id;
     const received = describe(link);
-    throw invalidArgument(`\`${method}\` takes a link that \`share\` has made, as "automerge:…". Received ${received}.`);
+    throw invalidArgument(
+      `\`${method}\` takes a link that \`share\` has made, as "automerge:…". Received ${received}.`,
+    );
   }
 }
 

@@ -134,12 +134,7 @@ export class Server implements Peer {
         if (this.#socket?.readyState === OPEN) this.#socket.send(act[2]);
         return;
       case "wake":
-        clearTimeout(this.#timer);
-        this.#timer = setTimeout(
-          () => this.#tell(["attend", this.#number, Attend.Time, now()]),
-          Math.max(0, act[2] - now()) + 1,
-        );
-        return;
+        return this.#wake(act[2]);
       case "connection":
         return this.#stands(act[2], act[3], act[4]);
       case "remember":
@@ -160,11 +155,13 @@ export class Server implements Peer {
   }
 
   restart(): void {
+    clearTimeout(this.#timer);
     this.#drop();
     this.#stand({ name: "connecting", message: "", retryAt: 0 });
   }
 
   lose(): void {
+    clearTimeout(this.#timer);
     this.#drop();
     this.#stand({ name: "worker", message: "the docs worker fails, or can't be loaded", retryAt: 0 });
   }
@@ -179,6 +176,17 @@ export class Server implements Peer {
 
   #tell(call: HubCall): void {
     if (!this.#isOver) this.#documents.tell(this.#number, call);
+  }
+
+  #wake(atMs: number): void {
+    clearTimeout(this.#timer);
+    const timer = setTimeout(
+      () => this.#tell(["attend", this.#number, Attend.Time, now()]),
+      Math.max(1, atMs - now() + 1),
+    );
+    this.#timer = timer;
+    // A process need not wait for it.
+    (timer as { unref?(): void }).unref?.();
   }
 
   async #open(): Promise<void> {

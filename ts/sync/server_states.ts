@@ -58,7 +58,9 @@ export class ServerStates {
     }
     const old = [...others].sort(([, one], [, two]) => two - one).slice(MOST_STORES - 1);
     const gone = new Set(old.map(([prefix]) => prefix));
-    const names = notes.map(([name]) => name).filter((name) => gone.has(keyOf(name.subarray(0, -ID_BYTES - TIME_BYTES))));
+    const names = notes
+      .map(([name]) => name)
+      .filter((name) => gone.has(keyOf(name.subarray(0, -ID_BYTES - TIME_BYTES))));
     if (names.length > 0) await this.#write(names.map((name) => [name, undefined]));
     return [...found.values()];
   }

@@ -4,6 +4,7 @@
 import { invalidArgument } from "../arguments.js";
 import { describe } from "../describe.js";
 import { HoldfastError } from "../errors.js";
+import { followFreezing } from "../freezing.js";
 import { giveWay } from "../give_way.js";
 import { readOptions } from "../options.js";
 import type { SyncedDocuments } from "./documents.js";
@@ -47,6 +48,7 @@ export class Servers {
   #isWanted = false;
   #server: Server | undefined;
   #isLookDue = false;
+  readonly #unfollow: () => void;
   #version = -1;
 
   constructor(name: string, isShared: boolean, owner: ServersOwner) {
@@ -58,14 +60,23 @@ export class Servers {
       heard: (state) => this.status.show(state),
       told: (wish) => this.#told(wish),
       state: () => this.#look(),
-      nudged: () => this.#loadLinks(),
+      waits: (id, isWanted) => {
+        if (this.#tab.isHolding) owner.links.hear(id, isWanted);
+      },
     });
     const { links } = owner;
     links.changed = () => {
       if (this.#server !== undefined) this.#changed();
       else this.status.show({ ...this.status.last, awaited: awaitedOf(links, undefined) });
     };
-    links.noted = () => this.#tab.nudge();
+    links.noted = (id, isWanted) => this.#tab.tellOfWait(id, isWanted);
+    // A page that sleeps loses its socket, and would keep others from having one.
+    this.#unfollow = followFreezing(
+      () => this.#tab.unwant(),
+      () => {
+        if (this.#isWanted) this.#tab.want();
+      },
+    );
     const { addEventListener } = globalThis as { addEventListener?: typeof globalThis.addEventListener };
     addEventListener?.("online", this.#hurry);
   }
@@ -88,6 +99,7 @@ export class Servers {
 
   /** The database is closed. */
   end(): void {
+    this.#unfollow();
     this.#tab.end();
     this.#end();
     globalThis.removeEventListener?.("online", this.#hurry);
@@ -185,7 +197,13 @@ function snapshotOf(server: Server, { documents, links }: ServersOwner): SyncSna
   const { name, message, retryAt } = server.standing;
   const shared = [...documents.shared];
   const unsynced = shared.filter((key) => !server.synced.has(key)).length;
-  const base = { url: server.url, documents: shared.length, unsynced, awaited: awaitedOf(links, server), failure: undefined };
+  const base = {
+    url: server.url,
+    documents: shared.length,
+    unsynced,
+    awaited: awaitedOf(links, server),
+    failure: undefined,
+  };
   if (name === "off") return OFFLINE;
   if (name === "connecting") return { ...base, state: "connecting" };
   if (name === "connected") {
@@ -235,7 +253,9 @@ function checked(url: unknown, options: ConnectOptions): Asked {
     parsed = undefined;
   }
   if (typeof url !== "string" || (parsed?.protocol !== "ws:" && parsed?.protocol !== "wss:")) {
-    throw invalidArgument(`\`connect\` takes the address of a server, as "wss://sync.example". Received ${describe(url)}.`);
+    throw invalidArgument(
+      `\`connect\` takes the address of a server, as "wss://sync.example". Received ${describe(url)}.`,
+    );
   }
   if (parsed.hash !== "") throw invalidArgument(`The address of a server has no "#". Received ${describe(url)}.`);
   if (token !== undefined && typeof token !== "string" && typeof token !== "function") {
@@ -245,7 +265,8 @@ function checked(url: unknown, options: ConnectOptions): Asked {
     throw invalidArgument("`webSocketConstructor` must be a class, as `WebSocket` is.");
   }
   if (webSocketConstructor === undefined && typeof (globalThis as { WebSocket?: unknown }).WebSocket !== "function") {
-    const message = "There is no `WebSocket` here: give `connect` a `webSocketConstructor`, such as that of the package `ws`.";
+    const message =
+      "There is no `WebSocket` here: give `connect` a `webSocketConstructor`, such as that of the package `ws`.";
     throw new HoldfastError("NotSupported", message);
   }
   return {

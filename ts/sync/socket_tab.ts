@@ -14,8 +14,8 @@ export interface SocketTabListener<State> {
   told(wish: Wish): void;
   /** How it stands, of the tab that holds it. */
   state(): State;
-  /** Another tab has written something down that matters to whoever holds it. */
-  nudged(): void;
+  /** Another tab waits for a document, or not any more. It may take a moment until it is seen that this is written down. */
+  waits(id: Uint8Array, isWanted: boolean): void;
 }
 
 /** What an app wants in all tabs. */
@@ -23,7 +23,10 @@ export type Wish =
   { readonly type: "disconnect" } | { readonly type: "connect"; readonly url: string; readonly token?: string };
 
 type Message<State> =
-  { readonly type: "ask" | "nudge" } | { readonly type: "state"; readonly state: State } | (Wish & { readonly isWish: true });
+  | { readonly type: "ask" }
+  | { readonly type: "wait"; readonly id: Uint8Array; readonly isWanted: boolean }
+  | { readonly type: "state"; readonly state: State }
+  | (Wish & { readonly isWish: true });
 
 /** A tab that is looked at asks so often whether the one that holds it is awake, */
 const ASK_MS = 10_000;
@@ -97,9 +100,9 @@ export class SocketTab<State> {
     this.#say({ ...wish, isWish: true });
   }
 
-  /** Tells the one that holds it that something was written down. */
-  nudge(): void {
-    this.#say({ type: "nudge" });
+  /** Tells the one that holds it that this one waits for a document, or not any more. */
+  tellOfWait(id: Uint8Array, isWanted: boolean): void {
+    this.#say({ type: "wait", id, isWanted });
   }
 
   /** Nothing more is to be heard. */
@@ -119,7 +122,7 @@ export class SocketTab<State> {
 
   #hear(message: Message<State>): void {
     if ("isWish" in message) return this.#listener.told(message);
-    if (message.type === "nudge") return this.#listener.nudged();
+    if (message.type === "wait") return this.#listener.waits(message.id, message.isWanted);
     if (message.type === "ask") {
       if (this.#isHolding) this.#say({ type: "state", state: this.#listener.state() });
     } else if (message.type === "state" && !this.#isHolding) {

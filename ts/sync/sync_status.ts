@@ -28,15 +28,7 @@ export type SyncState = "offline" | "connecting" | "syncing" | "synced" | "error
  * - `worker`: the docs worker can't be loaded, or fails again and again: `connect` tries again.
  */
 export type SyncFailureKind =
-  | "unreachable"
-  | "lost"
-  | "silent"
-  | "notAServer"
-  | "version"
-  | "refused"
-  | "token"
-  | "flood"
-  | "worker";
+  "unreachable" | "lost" | "silent" | "notAServer" | "version" | "refused" | "token" | "flood" | "worker";
 
 /** Why there is no connection. */
 export interface SyncFailure {

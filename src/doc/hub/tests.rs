@@ -324,7 +324,8 @@ fn of_a_document_that_the_worker_has_failed_of_nothing_is_heard_or_said() {
     hub.handle(loaded);
     hub.handle(Input::Received { peer: PEER, frame: Frame::Sync { id: ID, message } });
     let outputs: Vec<Output> = std::iter::from_fn(|| hub.take_output()).collect();
-    let is_about = |output: &Output, to: PeerId| matches!(output, Output::Send { peer, frame: Frame::Sync { .. } } if *peer == to);
+    let is_about =
+        |output: &Output, to: PeerId| matches!(output, Output::Send { peer, frame: Frame::Sync { .. } } if *peer == to);
     assert!(!outputs.iter().any(|output| is_about(output, PEER)), "{outputs:?}");
     assert!(outputs.iter().any(|output| is_about(output, 2)), "others hear of it: {outputs:?}");
 }

@@ -1,0 +1,151 @@
+// Browsers that sync through a stock server: one tab holds the socket, others take over, and everybody knows how it stands.
+import { type BrowserContext, expect, type Page, test } from "@playwright/test";
+import { startSyncServer, type SyncServer } from "../fixtures/sync_server.js";
+import { freeze, withBrowser } from "./own_browser.js";
+import type { ServerPage } from "./pages/server.js";
+
+declare global {
+  var device: ServerPage["device"];
+}
+
+let server: SyncServer;
+test.beforeEach(async () => {
+  server = await startSyncServer();
+});
+test.afterEach(() => server.end());
+
+/** A tab with the database open, and how many sockets it has opened to the server. */
+async function tab(context: BrowserContext) {
+  const page = await context.newPage();
+  page.on("pageerror", (error) => console.error(error));
+  const sockets: string[] = [];
+  page.on("websocket", (socket) => {
+    if (socket.url() === server.url) sockets.push(socket.url());
+  });
+  await page.goto(`${process.env["HOLDFAST_PAGES"]!}server.html`);
+  await page.waitForFunction(() => document.title === "ready");
+  return { page, sockets };
+}
+
+const connect = (page: Page) => page.evaluate((url) => device.sync.connect(url), server.url);
+const state = (page: Page) => page.evaluate(() => device.sync.status.state);
+const titles = (page: Page) =>
+  page.evaluate(async () => (await device.query("tasks").collect()).map(({ title }) => title).sort());
+const isSynced = (page: Page, timeout = 10_000) => expect.poll(() => state(page), { timeout }).toBe("synced");
+
+/** A project with a task; answers the project's id, and its link. */
+const project = (page: Page) =>
+  page.evaluate(async () => {
+    const id = await device.insert("projects", { name: "house" });
+    await device.insert("tasks", { projectId: id, title: "paint", notes: "" });
+    return { id, link: await device.sync.share(id) };
+  });
+
+const write = (page: Page, projectId: string, title: string) =>
+  page.evaluate(
+    async ({ projectId, title }) =>
+      void (await device.insert("tasks", { projectId: projectId as never, title, notes: "" })),
+    { projectId, title },
+  );
+
+test("one tab of several holds the socket, and another one takes over when it is closed", async ({ browser }) => {
+  const [laptop, phone] = [await browser.newContext(), await browser.newContext()];
+  const first = await tab(laptop);
+  const second = await tab(laptop);
+  const other = await tab(phone);
+  const { id, link } = await project(first.page);
+  for (const { page } of [first, second, other]) await connect(page);
+  for (const { page } of [first, second, other]) await isSynced(page);
+  expect([first.sockets.length, second.sockets.length]).toEqual([1, 0]);
+  // What a tab without a socket asks for, the other one gets.
+  expect(await other.page.evaluate((link) => device.sync.join(link), link)).toBe(id);
+  await write(second.page, id, "from the second");
+  await expect.poll(() => titles(other.page)).toEqual(["from the second", "paint"]);
+  await first.page.close();
+  await expect.poll(() => second.sockets.length).toBe(1);
+  await isSynced(second.page);
+  await write(other.page, id, "from the phone");
+  await expect.poll(() => titles(second.page)).toEqual(["from the phone", "from the second", "paint"]);
+  await Promise.all([laptop.close(), phone.close()]);
+});
+
+test("a tab without the socket joins a document, and disconnects all", async ({ browser }) => {
+  const [laptop, phone] = [await browser.newContext(), await browser.newContext()];
+  const first = await tab(laptop);
+  const second = await tab(laptop);
+  const other = await tab(phone);
+  const { id, link } = await project(other.page);
+  for (const { page } of [first, second, other]) await connect(page);
+  await isSynced(other.page);
+  expect(await second.page.evaluate((link) => device.sync.join(link), link)).toBe(id);
+  expect(await titles(second.page)).toEqual(["paint"]);
+  await second.page.evaluate(() => device.sync.disconnect());
+  await expect.poll(() => state(first.page)).toBe("offline");
+  await write(first.page, id, "offline");
+  await connect(second.page);
+  await isSynced(second.page);
+  // Both are wanted again.
+  await isSynced(first.page);
+  await expect.poll(() => titles(other.page)).toEqual(["offline", "paint"]);
+  await Promise.all([laptop.close(), phone.close()]);
+});
+
+test("what is written offline comes as soon as the network is back", async ({ browser }) => {
+  const [laptop, phone] = [await browser.newContext(), await browser.newContext()];
+  const [one, other] = [await tab(laptop), await tab(phone)];
+  const { id, link } = await project(one.page);
+  for (const { page } of [one, other]) await connect(page);
+  await other.page.evaluate((link) => device.sync.join(link), link);
+  await server.kill();
+  await expect.poll(() => one.page.evaluate(() => device.sync.status.failure?.kind)).toBe("lost");
+  await laptop.setOffline(true);
+  await write(one.page, id, "offline");
+  await write(other.page, id, "offline, too");
+  await server.start();
+  await expect.poll(() => one.page.evaluate(() => device.sync.status.failure?.kind)).toBe("unreachable");
+  await laptop.setOffline(false);
+  for (const { page } of [one, other]) {
+    await expect.poll(() => titles(page), { timeout: 20_000 }).toEqual(["offline", "offline, too", "paint"]);
+  }
+  await Promise.all([laptop.close(), phone.close()]);
+});
+
+test("a tab that is looked at takes the socket over from one that the browser has frozen", async () => {
+  test.setTimeout(120_000);
+  await withBrowser(async (running) => {
+    const context = running.browser.contexts()[0]!;
+    // Vite's client reloads a page that has lost its connection to where the page came from, as those do that sleep.
+    await context.addInitScript(() => {
+      const Real = WebSocket;
+      globalThis.WebSocket = class {
+        constructor(address: string) {
+          if (!address.includes("token=")) return new Real(address) as never;
+        }
+        addEventListener() {}
+        close() {}
+      } as never;
+    });
+    const first = await tab(context);
+    const { id } = await project(first.page);
+    await connect(first.page);
+    await isSynced(first.page);
+    const second = await tab(context);
+    await connect(second.page);
+    await isSynced(second.page);
+    const wake = await freeze(first.page);
+    expect(second.sockets.length).toBe(0);
+    await expect.poll(() => second.sockets.length, { timeout: 60_000 }).toBe(1);
+    await write(second.page, id, "while it sleeps");
+    await isSynced(second.page);
+    await wake();
+    await expect.poll(() => titles(first.page)).toEqual(["paint", "while it sleeps"]);
+    await write(first.page, id, "awake");
+    await expect.poll(() => titles(second.page)).toEqual(["awake", "paint", "while it sleeps"]);
+    await isSynced(first.page);
+    // It waits until the other one is closed.
+    const before = first.sockets.length;
+    await second.page.close();
+    await expect.poll(() => first.sockets.length).toBe(before + 1);
+    await isSynced(first.page);
+  });
+});
