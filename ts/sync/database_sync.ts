@@ -136,12 +136,8 @@ export class DatabaseSync {
    * The link may stand anywhere in an address. Rejects with `InvalidArgument` for one that is none, and with
    * `DatabaseClosed` if the database is closed before.
    */
-  join(link: string): Promise<GenericId<string>> {
-    try {
-      this.requireOpen();
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  async join(link: string): Promise<GenericId<string>> {
+    this.requireOpen();
     void this.#begun();
     return this.#links.join(link) as Promise<GenericId<string>>;
   }
