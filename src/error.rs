@@ -71,6 +71,8 @@ codes! {
     NotCached,
     /// A CRDT document that can't be taken in; the message says why.
     DocumentRefused,
+    /// What would be lost is not known to be anywhere else.
+    NotSynced,
     /// A transaction or mutation context used after its end.
     TransactionClosed,
     /// A mutation ran longer than its time limit.

@@ -21,6 +21,7 @@ mod documents;
 mod effect;
 mod failures;
 mod job;
+mod leaving;
 mod live;
 mod maintenance;
 mod merging;

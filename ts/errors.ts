@@ -36,6 +36,7 @@ export const ERROR_CODES = [
   "NotSupported",
   "NotCached",
   "DocumentRefused",
+  "NotSynced",
   "TransactionClosed",
   "MutationTimeout",
   "TooManyConflicts",
@@ -63,6 +64,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "StorageFailed",
   "EngineUnavailable",
   "NotCached",
+  "NotSynced",
 ]);
 
 /** What a {@link HoldfastError} may carry besides its code and message. */

@@ -116,6 +116,29 @@ impl Engine {
         }) as u32
     }
 
+    /// Begins to leave a document: to delete it here with the rows that lie in it. Nothing: there is none.
+    #[wasm_bindgen(js_name = beginToLeave)]
+    pub fn begin_to_leave(&self, transaction: u32, root: &[u8]) -> u32 {
+        self.shared.enter(|inner| {
+            let Some(root) = Root::from_key_part(root) else { return Status::Nothing };
+            match inner.tab.begin_to_leave(TransactionId(transaction), root) {
+                Ok(true) => Status::Done,
+                Ok(false) => Status::Nothing,
+                Err(obstacle) => inner.written(transaction, Err(obstacle)),
+            }
+        }) as u32
+    }
+
+    /// Does more of it: Paused, if it is to be called again.
+    #[wasm_bindgen(js_name = leaveMore)]
+    pub fn leave_more(&self, transaction: u32) -> u32 {
+        self.shared.enter(|inner| match inner.tab.leave_more(TransactionId(transaction)) {
+            Ok(true) => Status::Paused,
+            Ok(false) => Status::Done,
+            Err(obstacle) => inner.written(transaction, Err(obstacle)),
+        }) as u32
+    }
+
     /// Writes a snapshot of a document that has these heads in place of its changes.
     #[wasm_bindgen(js_name = saveSnapshot)]
     pub fn save_snapshot(&self, transaction: u32, root: &[u8], heads: Vec<Uint8Array>, snapshot: &[u8]) -> u32 {

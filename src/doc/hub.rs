@@ -47,6 +47,8 @@ struct Known {
     /// The row that it belongs to, if it is known; empty if it is the person's own.
     root: String,
     is_shared: bool,
+    /// Whether the page has it: otherwise it is only wanted.
+    is_here: bool,
     /// The heads of what is saved, if they are known while it is not loaded.
     heads: Option<Vec<automerge::ChangeHash>>,
     /// Whether something was saved since the page was asked for it: what it lists may be older.
@@ -121,6 +123,7 @@ impl Hub {
                 self.roots.insert(root.clone(), id);
                 let known = self.known.or_default(id);
                 known.root = root;
+                known.is_here = true;
                 let heads = heads.filter(|_| !known.is_listed_late);
                 known.heads = heads.map(|heads| heads.into_iter().map(automerge::ChangeHash).collect());
                 self.document_known(id, is_shared);

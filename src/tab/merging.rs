@@ -8,6 +8,7 @@ pub(super) mod copy;
 use copy::{Copy, StoredCopy, refused, root_of};
 pub(super) use copy::{fits, knows, with_floats};
 
+use super::leaving::{Leaving, Left};
 use super::synced::{Bases, Before, SyncedChange};
 use super::transaction::{Obstacle, Row};
 use super::{Tab, TransactionId};
@@ -25,6 +26,9 @@ pub(crate) struct MergeDraft {
     pub(crate) rows: Vec<MergedKey>,
     /// What has come for a document; nothing, if rows are judged anew by another schema.
     pub(crate) document: Option<MergedDocument>,
+    /// What is to be found and settled yet of a document that is left, and that document.
+    pub(crate) leaving: Option<Leaving>,
+    pub(crate) left_document: Option<Left>,
     /// Documents whose rows of some tables are not those that are here any more.
     pub(crate) left: Vec<(Root, Vec<String>)>,
     /// Whether another tab has written to the document since, or to one of the rows.
@@ -228,6 +232,10 @@ impl Tab {
         if saved.any(|row| draft.is_about(row)) {
             return false;
         }
+        if let Some(Left { root, heads }) = &draft.left_document {
+            let is_same = self.documents.state(root).is_some_and(|state| state.heads == *heads);
+            return is_same && !self.queue.iter().any(|pending| pending.writes_to(root));
+        }
         let Some(merged) = &draft.document else { return true };
         let MergedDocument { root, state, chunks, base: (heads, actors), .. } = merged;
         let Some(known) = self.documents.get(root) else {
@@ -247,8 +255,19 @@ impl Tab {
             })
     }
 
+    /// Finds out what a row is without what a document says of it.
+    pub(crate) fn settle_row_without(
+        &mut self,
+        id: TransactionId,
+        schema: &Schema,
+        (table, row): (&Table, RowId),
+        root: Root,
+    ) -> Result<(), Obstacle> {
+        self.settle_row(id, schema, table, row, Some((root, None)))
+    }
+
     /// Finds out which of a row's copies is the row, where one of them is another now, and writes what follows.
-    #[inline(never)] // it is large, and three do it
+    #[inline(never)] // it is large, and some do it
     fn settle_row(
         &mut self,
         id: TransactionId,
@@ -364,9 +383,20 @@ impl Tab {
         table: TableId,
         most: usize,
     ) -> Result<Vec<(Vec<u8>, Bytes)>, Obstacle> {
+        self.crdt_entries_from(prefix, prefix, table, most)
+    }
+
+    /// The first of those from a key on.
+    pub(crate) fn crdt_entries_from(
+        &mut self,
+        prefix: &[u8],
+        start: &[u8],
+        table: TableId,
+        most: usize,
+    ) -> Result<Vec<(Vec<u8>, Bytes)>, Obstacle> {
         let generation = self.generation();
         let end = keyspace::after_prefix(prefix);
-        let mut scan = self.committed.view.scan(prefix, end.as_deref(), Direction::Ascending, 32);
+        let mut scan = self.committed.view.scan(start, end.as_deref(), Direction::Ascending, 32);
         let mut found = Vec::new();
         loop {
             if found.len() >= most {
@@ -451,6 +481,8 @@ impl MergeDraft {
             incoming: None,
             rows,
             document: None,
+            leaving: None,
+            left_document: None,
             left: Vec::new(),
             is_outdated: false,
             commit_count: tab.documents.commit_count(),
@@ -459,7 +491,7 @@ impl MergeDraft {
 
     /// Whether all rows are settled.
     pub(crate) fn is_whole(&self) -> bool {
-        self.incoming.is_none()
+        self.incoming.is_none() && self.leaving.is_none()
     }
 
     /// Whether it writes what is stored of a row, by the part of its keys that names it.
@@ -470,7 +502,9 @@ impl MergeDraft {
     /// Whether it writes to a document, or to what is kept of it.
     pub(crate) fn writes_to(&self, root: &Root) -> bool {
         let is_of = |merged: &MergedKey| merged.key.starts_with(&root.changes_prefix());
-        self.document.as_ref().is_some_and(|merged| merged.root == *root) || self.rows.iter().any(is_of)
+        self.document.as_ref().is_some_and(|merged| merged.root == *root)
+            || self.left_document.as_ref().is_some_and(|left| left.root == *root)
+            || self.rows.iter().any(is_of)
     }
 }
 

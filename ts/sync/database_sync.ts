@@ -1,11 +1,12 @@
 /**
  * What is about syncing itself: `db.sync`.
  */
-import { requireText } from "../arguments.js";
+import { invalidArgument, requireText } from "../arguments.js";
 import type { Bridge, EngineOptions } from "../bridge.js";
 import type { GenericId } from "../data_model.js";
-import type { HoldfastError } from "../errors.js";
+import { HoldfastError } from "../errors.js";
 import { Status } from "../mailbox.js";
+import { readOptions } from "../options.js";
 import type { Scope } from "../scope.js";
 import { mutate } from "../transactions.js";
 import { SyncedDocuments } from "./documents.js";
@@ -32,6 +33,14 @@ export interface PeerEnd {
   isIdle(): boolean;
   /** Ends it. */
   end(): void;
+}
+
+function notSynced(state: string): HoldfastError {
+  return new HoldfastError(
+    "NotSynced",
+    `The server may not have all that was written here (it is ${state}), and what it does not have would be lost. Wait until ` +
+      '`db.sync.status` is "synced", or say `{ accept: "lose-unsynced" }`.',
+  );
 }
 
 /** How a database is synced. `db.sync`. */
@@ -142,10 +151,32 @@ export class DatabaseSync {
     return this.#links.join(link) as Promise<GenericId<string>>;
   }
 
-  /** Waits no longer for a document that `join` has asked for. */
-  async leave(link: string): Promise<void> {
+  /**
+   * Deletes a document with all rows that lie in it from this device, in all tabs: given the id of its row, or its link.
+   * Others keep it, and so does the server; `join` gets it again. A document that `join` waits for is waited for no longer.
+   *
+   * Rejects with `NotSynced` if the server may not have all that was written here, since that would be lost: wait until
+   * `status` is `synced`, or accept it. With `NonexistentDocument` if it is not here.
+   *
+   * ```ts
+   * await db.sync.leave(projectId);
+   * await db.sync.leave(projectId, { accept: "lose-unsynced" });
+   * ```
+   */
+  async leave(
+    idOrLink: GenericId<string> | string,
+    options: { readonly accept?: "lose-unsynced" } = {},
+  ): Promise<void> {
     this.requireOpen();
-    await this.#links.giveUp(link);
+    requireText(idOrLink, "leave", "id");
+    const { accept } = readOptions<{ accept?: unknown }>(options, "The options of `leave`", ["accept"]);
+    if (accept !== undefined && accept !== "lose-unsynced") {
+      throw invalidArgument('`accept` must be "lose-unsynced", if anything.');
+    }
+    await this.settled;
+    await this.#links.leave(idOrLink, () => {
+      if (accept === undefined && this.status.state !== "synced") throw notSynced(this.status.state);
+    });
   }
 
   /** @internal Whether the database is closed. */

@@ -164,6 +164,11 @@ export class SyncedDocuments implements DocumentFollower {
     wanted?.arrived(rootId);
   }
 
+  /** Deletes a document here with the rows that lie in it. */
+  async leave(root: Uint8Array, check: () => void): Promise<void> {
+    await this.#saving.leave(root, check);
+  }
+
   /** The keys of documents that others may have. */
   get shared(): ReadonlySet<string> {
     return this.#shared;
@@ -393,6 +398,8 @@ export class SyncedDocuments implements DocumentFollower {
 
   async #tellAll(hub: HubPort): Promise<void> {
     const documents = await this.listed();
+    const here = new Set(documents.map(([, id]) => keyOf(id)));
+    for (const [key, { id }] of this.#roots) if (!here.has(key)) this.#forget(hub, key, id);
     for (const [root, id, rootId, isShared, missing, heads] of documents) {
       this.#know(hub, root, id, rootId, isShared, heads);
       if (missing.length > 0) this.#tell(["takeTables", id, missing], hub);
@@ -409,6 +416,13 @@ export class SyncedDocuments implements DocumentFollower {
     this.#roots.set(key, { root, id });
     if (isShared) this.#shared.add(key);
     this.#tell(["known", id, rootId, isShared, heads], hub);
+  }
+
+  /** It is not here any more. */
+  #forget(hub: HubPort, key: string, id: Uint8Array): void {
+    this.#roots.delete(key);
+    this.#shared.delete(key);
+    this.#tell(["wanted", id, false], hub);
   }
 
   /** Passes on what was saved. Called by the engine, in order with the ends of mutations. */

@@ -69,9 +69,24 @@ export class Links {
     return this.#await(id).promise;
   }
 
-  /** Waits for a link's document no longer. Answers whether it was waited for. */
-  async giveUp(link: string): Promise<boolean> {
-    const id = this.#idOf("leave", link);
+  /**
+   * Waits for a link's document no longer, or deletes it here, by a link or the id of its row; `check` throws if that can't be.
+   */
+  async leave(target: string, check: () => void): Promise<void> {
+    const documents = await this.#documents.listed();
+    let found = documents.find(([, , id, isShared]) => isShared && id === target);
+    if (found === undefined) {
+      const id = this.#idOf("leave", target);
+      if (await this.#giveUp(id)) return;
+      found = documents.find(([, known]) => keyOf(known) === keyOf(id));
+    }
+    if (found === undefined) {
+      throw new HoldfastError("NonexistentDocument", `\`leave\` knows no document of ${describe(target)}.`);
+    }
+    await this.#documents.leave(found[0], check);
+  }
+
+  async #giveUp(id: Uint8Array): Promise<boolean> {
     if (!this.#joins.has(keyOf(id))) return false;
     await this.#note(id, false);
     this.noted(id, false);
@@ -162,7 +177,7 @@ export class Links {
     if (id !== undefined) return id;
     const received = describe(link);
     throw invalidArgument(
-      `\`${method}\` takes a link that \`share\` has made, as "automerge:…". Received ${received}.`,
+      `\`${method}\` takes a link that \`share\` has made, as "automerge:…"${method === "leave" ? ", or the id of a row" : ""}. Received ${received}.`,
     );
   }
 }

@@ -25,8 +25,12 @@ const PAUSE_MS = 1000;
 
 // Nobody wants to take them back.
 const MERGE = { name: "merge", timeoutMs: undefined, isNotFollowed: true };
+const LEAVE = { name: "leave", timeoutMs: undefined, isNotFollowed: true };
 const SMALLER = { name: "compress changes", timeoutMs: undefined, isNotFollowed: true };
 const SNAPSHOT = { name: "snapshot", timeoutMs: undefined, isNotFollowed: true };
+
+/** So often it is tried to leave a document that somebody writes to. */
+const LEAVE_TRIES = 10;
 
 /** What has become of a merge, as the hub is told it. */
 export type MergeOutcome = readonly [outcome: 0 | 1 | 2, reason: string];
@@ -91,6 +95,26 @@ export class Saving {
     } catch (error) {
       if (!(error instanceof Outdated) && this.#bridge.isOver) throw error;
       return 0;
+    }
+  }
+
+  /** Deletes a document here with the rows that lie in it. Rejects with what `check` throws, asked right before that is saved. */
+  async leave(root: Uint8Array, check: () => void): Promise<void> {
+    const begin = (engine: SyncEngine, transaction: number) => engine.beginToLeave(transaction, root);
+    const more = (engine: SyncEngine, transaction: number) => engine.leaveMore(transaction);
+    const leave = async ({ transaction }: { readonly transaction: number }) => {
+      await this.#call(transaction, begin, true);
+      await this.#call(transaction, more, true);
+      check();
+    };
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await mutate(this.#bridge, leave, LEAVE);
+      } catch (error) {
+        if (!(error instanceof Outdated) || tries === LEAVE_TRIES) throw error;
+        // Somebody has written to it meanwhile.
+        await giveWay();
+      }
     }
   }
 

@@ -161,7 +161,11 @@ impl Hub {
                 Kind::Device(device) => self.met.get(device).and_then(|documents| documents.get(&id)),
                 Kind::Server(states) => states.get(&id),
             };
-            let state = before.and_then(|state| SyncState::decode(state).ok()).unwrap_or_default();
+            let is_here = self.known.get(&id).is_some_and(|known| known.is_here);
+            let state = before.filter(|_| is_here).and_then(|state| SyncState::decode(state).ok());
+            // What both had may not be here any more: a device that thinks so has to hear of it.
+            let needs_reset = !is_here && matches!(kind, Kind::Device(_));
+            let state = state.unwrap_or_else(|| SyncState { needs_reset, ..SyncState::default() });
             let mut session = Session { state, ..Session::default() };
             let heads = self.known.get(&id).and_then(|known| known.heads.as_ref());
             let is_loaded = self.library.is_loaded(&id);
@@ -178,7 +182,10 @@ impl Hub {
 
     /// Neither speaks of a document any more nor hears of it.
     pub(super) fn leave(&mut self, id: DocumentId) {
-        self.known.or_default(id).is_shared = false;
+        let known = self.known.or_default(id);
+        (known.is_shared, known.is_here, known.heads) = (false, false, None);
+        known.waiting.retain(|waiting| !matches!(waiting, Waiting::Sync { .. }));
+        self.library.forget(&id);
         for peer in self.peers.values_mut() {
             peer.sessions.remove(&id);
         }
@@ -191,8 +198,8 @@ impl Hub {
             // Nobody is asked by a server whether documents of others are wanted.
             Frame::Documents(ids) if !is_server => {
                 for id in ids {
-                    // One that is here and is not shared is nobody else's business.
-                    if self.known.get(&id).is_none_or(|known| known.is_shared) {
+                    // One that is here and is not shared is nobody else's business. One that was left comes again.
+                    if self.known.get(&id).is_none_or(|known| known.is_shared || !known.is_here) {
                         self.document_known(id, true);
                         self.begin(peer, id);
                     }

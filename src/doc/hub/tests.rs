@@ -313,7 +313,7 @@ fn what_the_page_has_listed_is_forgotten_with_the_first_change() {
 
 #[test]
 fn of_a_document_that_the_worker_has_failed_of_nothing_is_heard_or_said() {
-    let (mut document, loaded) = document();
+    let (document, loaded) = document();
     let mut peer_state = SyncState::new();
     let message = document.generate_sync_message(&mut peer_state).expect("it begins to talk").encode();
     let mut hub = Hub::default();

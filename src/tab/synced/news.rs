@@ -50,7 +50,12 @@ impl News {
         // Of a document a record has its state, then new actors, then changes.
         let mut current: Option<(Root, DocumentId, Vec<ActorId>)> = None;
         for entry in &record.crdt {
-            let (Some(root), Some(value)) = (Root::of(&entry.key), &entry.value) else { continue };
+            let Some(root) = Root::of(&entry.key) else { continue };
+            let Some(value) = &entry.value else {
+                // It is not here any more: all has to be looked at again.
+                self.is_lost |= *entry.key == root.state_key();
+                continue;
+            };
             if *entry.key == root.state_key() {
                 current = DocumentState::decode(value).ok().map(|state| (root, state.id, Vec::new()));
                 continue;
