@@ -35,6 +35,12 @@ export function isFree(port) {
   });
 }
 
+/** The first port from one on that nobody listens on. */
+export async function freePortFrom(port) {
+  while (!(await isFree(port))) port += 1;
+  return port;
+}
+
 /** A port that nobody listens on. */
 export function freePort() {
   return new Promise((resolve, reject) => {

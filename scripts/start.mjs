@@ -1,11 +1,12 @@
-// npm start [-- --port N] [--built]: builds the package, serves www, prints the address. Changes in ts/ and www/ show at
-// once; start again after a change in src/. With --built it is www as it would be deployed, which works offline.
+// npm start [-- --port N] [--built]: builds the package, serves www beside a sync server, prints the addresses. Changes in ts/ and
+// www/ show at once; start again after a change in src/. With --built it is www as it would be deployed, which works offline.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { build, bundleOptions } from "./build.mjs";
 import { main, Problem, readOptions, root } from "./run.mjs";
-import { isFree, serveBuilt, serveSources } from "./serve.mjs";
+import { freePortFrom, isFree, serveBuilt, serveSources } from "./serve.mjs";
+import { defaultData, startSyncServer } from "./sync_server.mjs";
 
 const taken = (port) => new Problem(`Port ${port} is in use. Choose another, or leave the choice to npm start.`);
 
@@ -35,10 +36,13 @@ main(async () => {
   if (values.port !== undefined && !(await isFree(port))) throw taken(port);
   if (!existsSync(join(root, "www", "index.html"))) throw new Problem("There is no www/index.html to serve.");
   await build();
+  // What the pages sync with, if nobody says otherwise.
+  process.env.VITE_SYNC_SERVER ??= await startSyncServer({ port: await freePortFrom(3030), data: defaultData });
   const place = { port, strictPort: values.port !== undefined };
   const { url } = await (values.built ? serveBuilt("www", place) : follow(place)).catch((error) => {
     // Somebody was quicker while it was built.
     throw /already in use/.test(error?.message) ? taken(port) : error;
   });
   console.log(`\nHoldfast is at ${url}`);
+  console.log(`It syncs with ${process.env.VITE_SYNC_SERVER}`);
 });

@@ -8,16 +8,15 @@ use super::{Tab, TransactionId};
 use crate::crdt::{ChangeHash, StoredRow};
 use crate::keyspace::{self, Kind, Root, RowId, TableId};
 use crate::schema::{Schema, Table};
-use std::collections::{BTreeSet, VecDeque};
 
 /// How far a transaction is with it.
 pub(crate) struct Leaving {
     root: Root,
-    /// What the keys to be looked at begin with, with their tables, and the first one that was not.
-    prefixes: VecDeque<(Vec<u8>, TableId)>,
+    /// What the keys that were not looked at begin with, with their tables, the next one last; and how far that one is.
+    prefixes: Vec<([u8; 5], TableId)>,
     reached: Vec<u8>,
     /// Rows of which the document says something, and that are not settled.
-    rows: BTreeSet<(TableId, RowId)>,
+    rows: Vec<(TableId, RowId)>,
 }
 
 /// The document that is left, as it was when that was begun.
@@ -43,12 +42,12 @@ impl Tab {
         let left = Left { root, heads: state.heads.clone() };
         let schema = self.transactions[id].state.schema.clone();
         let placed = schema.tables().iter().filter(|table| table.placement.is_some());
-        let prefixes = placed.flat_map(|table| {
+        let mut prefixes = Vec::new();
+        for table in placed {
             let [_, stamps, remains, ..] = keyspace::crdt_prefixes(table.id);
-            [(stamps.to_vec(), table.id), (remains.to_vec(), table.id)]
-        });
-        let prefixes = prefixes.collect();
-        let leaving = Leaving { root, prefixes, reached: Vec::new(), rows: BTreeSet::new() };
+            prefixes.extend([(stamps, table.id), (remains, table.id)]);
+        }
+        let leaving = Leaving { root, prefixes, reached: Vec::new(), rows: Vec::new() };
         let mut draft = MergeDraft::of(Vec::new(), self);
         draft.left_document = Some(left);
         draft.leaving = Some(leaving);
@@ -75,16 +74,16 @@ impl Tab {
 
     /// Answers whether all is done.
     fn leave_some(&mut self, id: TransactionId, schema: &Schema, leaving: &mut Leaving) -> Result<bool, Obstacle> {
-        if let Some((prefix, table)) = leaving.prefixes.front().cloned() {
+        if let Some(&(prefix, table)) = leaving.prefixes.last() {
             self.look_for_rows(id, schema, leaving, &prefix, table)?;
             return Ok(false);
         }
         for _ in 0..AT_ONCE {
-            let Some(&(table, row)) = leaving.rows.first() else { break };
+            let Some(&(table, row)) = leaving.rows.last() else { break };
             if let Some(table) = schema.table_by_id(table) {
                 self.settle_row_without(id, schema, (table, row), leaving.root)?;
             }
-            leaving.rows.pop_first();
+            leaving.rows.pop();
         }
         if !leaving.rows.is_empty() {
             return Ok(false);
@@ -114,8 +113,12 @@ impl Tab {
         let start = if leaving.reached.is_empty() { prefix.to_vec() } else { leaving.reached.clone() };
         let found = self.crdt_entries_from(prefix, &start, table, AT_ONCE)?;
         for (key, stored) in &found {
-            let (Some(row), Some(definition)) = (key.get(..21).and_then(keyspace::id_of), schema.table_by_id(table)) else { continue };
+            let (Some(row), Some(definition)) = (key.get(..21).and_then(keyspace::id_of), schema.table_by_id(table))
+            else {
+                continue;
+            };
             let root = match keyspace::kind(key) {
+                // A document says one thing of a row: it is here or there.
                 Some(Kind::Remains(_)) => keyspace::remains_root(key),
                 _ => match StoredRow::decode(stored) {
                     Ok(StoredRow { hidden: Some(hidden), .. }) => Some(hidden.root),
@@ -125,14 +128,14 @@ impl Tab {
                 },
             };
             if root == Some(leaving.root) {
-                leaving.rows.insert((table, row));
+                leaving.rows.push((table, row));
             }
         }
         match found.last() {
             // The next key is the one behind it.
             Some((last, _)) if found.len() == AT_ONCE => leaving.reached = [&last[..], &[0]].concat(),
             _ => {
-                leaving.prefixes.pop_front();
+                leaving.prefixes.pop();
                 leaving.reached.clear();
             }
         }
