@@ -16,6 +16,21 @@ pub(crate) use connection::{Connection, Failure, Input, MOST_FRAME_BYTES, Output
 pub(crate) use frame::Frame;
 pub(crate) use names::{document_name, document_of};
 
+/// A text that is passed on is a CBOR text of at most so many bytes; what others than Holdfast pass on is passed over.
+#[cfg(any(test, feature = "docs"))]
+const TEXT_BYTES: usize = 4096;
+
+#[cfg(any(test, feature = "docs"))]
+pub(crate) fn write_text(text: &str) -> Vec<u8> {
+    cbor::Cbor::Text(text.into()).encode()
+}
+
+#[cfg(any(test, feature = "docs"))]
+pub(crate) fn read_text(data: &[u8]) -> Option<String> {
+    let data = cbor::Cbor::decode(data).ok()?;
+    data.as_text().filter(|text| text.len() <= TEXT_BYTES).map(String::from)
+}
+
 /// What stock automerge-repo has written.
 #[cfg(test)]
 pub(crate) fn stock_frames() -> impl Iterator<Item = Vec<u8>> {

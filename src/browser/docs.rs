@@ -154,6 +154,13 @@ impl Docs {
         self.network.handle(NetworkInput::Remembered { peer, states });
     }
 
+    /// Passes a text on to all who talk with a server about a document.
+    #[wasm_bindgen(js_name = tellAll)]
+    pub fn tell_all(&mut self, peer: u32, id: &[u8], session: String, count: f64, text: String) {
+        let Ok(id) = id.try_into() else { return };
+        self.network.handle(NetworkInput::Tell { peer, id, session, count: count as u64, text });
+    }
+
     /// The document that a frame of a server is about, if it is one that could do harm.
     #[wasm_bindgen(js_name = documentOf)]
     pub fn document_of(message: &[u8]) -> Option<Vec<u8>> {
@@ -194,6 +201,10 @@ impl Docs {
             None => JsValue::UNDEFINED,
             Some(NetworkOutput::Hub(output)) => hub_output(output),
             Some(NetworkOutput::Socket { peer, output }) => socket_output(peer, output),
+            Some(NetworkOutput::Told { peer, id, session, count, text }) => {
+                let count = JsValue::from(count as f64);
+                list_of(["told".into(), peer.into(), bytes(&id), session.into(), count, text.into()])
+            }
             Some(NetworkOutput::Remember { peer, store }) => list_of(["remember".into(), peer.into(), store.into()]),
         }
     }

@@ -24,6 +24,8 @@ pub(crate) enum Input {
     Server { peer: PeerId, name: String, seed: [u8; 32] },
     /// Something has become of its socket, at a time in milliseconds.
     Socket { peer: PeerId, input: wire::Input, now_ms: u64 },
+    /// Passes something on to all who are there, as said in a session as its `count`th word. It is not kept.
+    Tell { peer: PeerId, id: DocumentId, session: String, count: u64, text: String },
     /// What is kept of a server's documents, as [`Output::Remember`] has asked for.
     Remembered { peer: PeerId, states: Vec<(DocumentId, Vec<u8>)> },
 }
@@ -36,6 +38,8 @@ pub(crate) enum Output {
     Hub(hub::Output),
     /// To be done with a socket, or to be told of it: never a frame, or that it is connected.
     Socket { peer: PeerId, output: wire::Output },
+    /// Somebody has passed something on, about a document that need not be here.
+    Told { peer: PeerId, id: DocumentId, session: String, count: u64, text: String },
     /// Answer with [`Input::Remembered`] what was kept by this name.
     Remember { peer: PeerId, store: String },
 }
@@ -72,6 +76,14 @@ impl Network {
                 let Some(line) = self.lines.get_mut(&peer) else { return };
                 line.connection.handle(input, now_ms);
                 self.follow(peer);
+            }
+            Input::Tell { peer, id, session, count, text } => {
+                let Some(connection) = self.lines.get(&peer).map(|line| &line.connection) else { return };
+                let Some(target) = connection.server().map(String::from) else { return };
+                let sender = connection.name().to_owned();
+                let data = wire::write_text(&text);
+                let frame = wire::Frame::Ephemeral { sender, target, id, session, count, data };
+                self.outputs.push_back(Output::Socket { peer, output: wire::Output::Send(frame.encode()) });
             }
             Input::Remembered { peer, states } => {
                 let Some(early) = self.lines.get_mut(&peer).and_then(|line| line.early.take()) else { return };
@@ -119,6 +131,14 @@ impl Network {
     fn received(&mut self, peer: PeerId, frame: wire::Frame) {
         let Some(connection) = self.lines.get(&peer).map(|line| &line.connection) else { return };
         let is_meant = |sender: &str, target: &str| Some(sender) == connection.server() && target == connection.name();
+        // Its sender is whoever has said it first.
+        if let wire::Frame::Ephemeral { target, id, session, count, data, .. } = &frame {
+            if let Some(text) = wire::read_text(data).filter(|_| target == connection.name()) {
+                let (id, session, count) = (*id, session.clone(), *count);
+                self.outputs.push_back(Output::Told { peer, id, session, count, text });
+            }
+            return;
+        }
         let frame = match frame {
             wire::Frame::Sync { sender, target, id, message, .. } if is_meant(&sender, &target) => {
                 hub::Frame::Sync { id, message }

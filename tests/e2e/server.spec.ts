@@ -1,11 +1,13 @@
 // Browsers that sync through a stock server: one tab holds the socket, others take over, and everybody knows how it stands.
 import { type BrowserContext, expect, type Page, test } from "@playwright/test";
+import type { Presence } from "../../ts/sync/index.js";
 import { startSyncServer, type SyncServer } from "../fixtures/sync_server.js";
 import { freeze, withBrowser } from "./own_browser.js";
 import type { ServerPage } from "./pages/server.js";
 
 declare global {
   var device: ServerPage["device"];
+  var presence: Presence;
 }
 
 let server: SyncServer;
@@ -87,6 +89,35 @@ test("a tab without the socket joins a document, and disconnects all", async ({ 
   // Both are wanted again.
   await isSynced(first.page);
   await expect.poll(() => titles(other.page)).toEqual(["offline", "paint"]);
+  await Promise.all([laptop.close(), phone.close()]);
+});
+
+test("tabs see each other at a project, and those of other devices", async ({ browser }) => {
+  const [laptop, phone] = [await browser.newContext(), await browser.newContext()];
+  const first = await tab(laptop);
+  const second = await tab(laptop);
+  const other = await tab(phone);
+  const { id, link } = await project(first.page);
+  for (const { page } of [first, second, other]) await connect(page);
+  await other.page.evaluate((link) => device.sync.join(link), link);
+  const pages = [first.page, second.page, other.page];
+  for (const [at, page] of pages.entries()) {
+    await page.evaluate(
+      async ({ id, at }) => {
+        const presence = await device.presence(id as never);
+        presence.set(at);
+        Object.assign(globalThis, { presence });
+      },
+      { id, at },
+    );
+  }
+  const others = (page: Page) => page.evaluate(() => presence.others.map(({ state }) => state as number).sort());
+  await expect.poll(() => others(first.page)).toEqual([1, 2]);
+  await expect.poll(() => others(second.page)).toEqual([0, 2]);
+  await expect.poll(() => others(other.page)).toEqual([0, 1]);
+  await second.page.evaluate(() => presence.stop());
+  await expect.poll(() => others(first.page)).toEqual([2]);
+  await expect.poll(() => others(other.page)).toEqual([0]);
   await Promise.all([laptop.close(), phone.close()]);
 });
 

@@ -56,3 +56,17 @@ test("what a stock client writes is there as rows, and both edits of a row stay"
   });
   await until("the project is gone", async () => (await db.get(project)) === null);
 });
+
+test("a stock client hears who is here", async (t) => {
+  const { db, project, handle } = await meeting(t);
+  const heard: unknown[] = [];
+  handle.on("ephemeral-message", ({ message }) => heard.push(message));
+  const presence = await db.presence(project);
+  presence.set({ name: "Ada" });
+  await until("it has come", () => heard.includes('holdfast presence {"name":"Ada"}'));
+  // What others pass on is none of ours.
+  handle.broadcast({ cursor: 1 });
+  handle.broadcast("hello");
+  await db.insert("projects", { name: "garden" });
+  assert.deepEqual(presence.others, []);
+});

@@ -16,6 +16,7 @@ import { type Frame, keyOf } from "./frames.js";
 import { ServerStates } from "./server_states.js";
 import { type ConnectOptions, Servers } from "./servers.js";
 import { Links } from "./links.js";
+import { Presence } from "./presence.js";
 import type { SyncStatus } from "./sync_status.js";
 import { type DevicePeer, deviceAsPeer } from "./peer.js";
 
@@ -62,6 +63,7 @@ export class DatabaseSync {
 
   readonly #servers: Servers;
   readonly #links: Links;
+  readonly #presences = new Set<Presence>();
 
   /** @internal */
   constructor(bridge: Bridge, { name, storage }: EngineOptions, hiddenChanged: () => void) {
@@ -78,8 +80,12 @@ export class DatabaseSync {
       states: new ServerStates(bridge),
       links: this.#links,
       setAside: (id, reason) => this.#setAside(id, reason),
+      heard: (word) => {
+        for (const presence of this.#presences) if (presence.key === keyOf(word.id)) presence.hear(word);
+      },
     });
     this.documents.ended = () => {
+      for (const presence of [...this.#presences]) presence.stop();
       this.#servers.end();
       this.#links.end(bridge.ended);
     };
@@ -177,6 +183,21 @@ export class DatabaseSync {
     await this.#links.leave(idOrLink, () => {
       if (accept === undefined && this.status.state !== "synced") throw notSynced(this.status.state);
     });
+  }
+
+  /** @internal Looks at the document of a row. */
+  async presence(rootId: string): Promise<Presence> {
+    this.requireOpen();
+    requireText(rootId, "presence", "id");
+    await this.settled;
+    const id = await this.#links.idOf("presence", rootId);
+    this.requireOpen();
+    const presence = new Presence(
+      { say: (word) => this.#servers.say(word), ended: () => this.#presences.delete(presence) },
+      id,
+    );
+    this.#presences.add(presence);
+    return presence;
   }
 
   /** @internal Whether the database is closed. */

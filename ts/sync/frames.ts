@@ -31,6 +31,8 @@ export type ServerOutput =
   | ["remember", peer: number, store: string]
   /** Keep that. */
   | ["keep", peer: number, id: Uint8Array, state: Uint8Array]
+  /** Somebody has passed a text on. */
+  | ["told", peer: number, id: Uint8Array, session: string, count: number, text: string]
   /** The server does not have a document that is not here either. */
   | ["unavailable", peer: number, id: Uint8Array];
 
@@ -68,6 +70,7 @@ export type HubCall =
   | ["socketOpened", peer: number, nowMs: number]
   | ["socketClosed", peer: number, code: number, reason: string, nowMs: number]
   | ["socketReceived", peer: number, message: Uint8Array | undefined, nowMs: number]
+  | ["tellAll", peer: number, id: Uint8Array, session: string, count: number, text: string]
   | ["remembered", peer: number, ids: Uint8Array[], states: Uint8Array[]]
   | ["wanted", id: Uint8Array, isWanted: boolean]
   | ["receivedDocuments", peer: number, ids: Uint8Array[]]

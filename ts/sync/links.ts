@@ -48,12 +48,17 @@ export class Links {
 
   /** The link of the document of a row. */
   async share(rootId: string): Promise<string> {
+    return this.#linkOf(await this.idOf("share", rootId));
+  }
+
+  /** The document of a row that is shared; `method` is what asks. */
+  async idOf(method: string, rootId: string): Promise<Uint8Array> {
     const documents = await this.#documents.listed();
     const found = documents.find(([, , id, isShared]) => isShared && id === rootId);
-    if (found !== undefined) return this.#linkOf(found[1]);
+    if (found !== undefined) return found[1];
     throw new HoldfastError(
       "NonexistentDocument",
-      `\`share\` takes the id of a row of a \`root()\` table that is saved: there is no document of ${describe(rootId)}.`,
+      `\`${method}\` takes the id of a row of a \`root()\` table that is saved: there is no document of ${describe(rootId)}.`,
     );
   }
 

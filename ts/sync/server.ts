@@ -6,6 +6,14 @@ import { Attend, type ConnectionStanding, type HubCall, keyOf, type ServerOutput
 import type { Peer } from "./peer.js";
 import type { ServerStates } from "./server_states.js";
 
+/** What somebody says about a document to all who are there, as the `count`th word of a session. Nobody keeps it. */
+export interface Word {
+  readonly id: Uint8Array;
+  readonly session: string;
+  readonly count: number;
+  readonly text: string;
+}
+
 /** What is used of a WebSocket. */
 export interface Socket {
   binaryType: string;
@@ -30,6 +38,8 @@ export interface ServerOptions {
   readonly Socket: SocketConstructor;
   /** How it stands has changed. */
   changed(): void;
+  /** Somebody has passed something on. */
+  told(word: Word): void;
   /** Something of what it sends can't be taken in. */
   setAside(id: Uint8Array, reason: string): void;
 }
@@ -116,6 +126,11 @@ export class Server implements Peer {
     this.#tell(["attend", this.#number, Attend.Hurry, now()]);
   }
 
+  /** Passes something on, if it is there. */
+  tellAll({ id, session, count, text }: Word): void {
+    this.#tell(["tellAll", this.#number, id, session, count, text]);
+  }
+
   /** Ends the connection: it says goodbye first, if there is a docs worker to do so. */
   end(): void {
     if (this.#isOver) return;
@@ -148,6 +163,8 @@ export class Server implements Peer {
         else this.#synced.delete(keyOf(act[2]));
         if (act[3]) this.#unavailable.delete(keyOf(act[2]));
         return this.#options.changed();
+      case "told":
+        return this.#options.told({ id: act[2], session: act[3], count: act[4], text: act[5] });
       case "unavailable":
         this.#unavailable.add(keyOf(act[2]));
         return this.#options.changed();

@@ -8,7 +8,7 @@ import { followFreezing } from "../freezing.js";
 import { giveWay } from "../give_way.js";
 import { readOptions } from "../options.js";
 import type { SyncedDocuments } from "./documents.js";
-import { Server, type SocketConstructor } from "./server.js";
+import { Server, type SocketConstructor, type Word } from "./server.js";
 import type { Links } from "./links.js";
 import type { ServerStates } from "./server_states.js";
 import { SocketTab, type Wish } from "./socket_tab.js";
@@ -37,6 +37,8 @@ export interface ServersOwner {
   readonly links: Links;
   /** Something of what a server sends can't be taken in. */
   setAside(id: Uint8Array, reason: string): void;
+  /** Somebody says something about a document. */
+  heard(word: Word): void;
 }
 
 /** The connection of a database. */
@@ -59,6 +61,10 @@ export class Servers {
       letGo: () => this.#end(),
       heard: (state) => this.status.show(state),
       told: (wish) => this.#told(wish),
+      word: (word) => {
+        owner.heard(word);
+        this.#server?.tellAll(word);
+      },
       state: () => this.#look(),
       waits: (id, isWanted) => {
         if (this.#tab.isHolding) owner.links.hear(id, isWanted);
@@ -95,6 +101,12 @@ export class Servers {
   disconnect(): void {
     this.#tab.wish({ type: "disconnect" });
     this.#leave();
+  }
+
+  /** Says something about a document to all who are there, in other tabs too. */
+  say(word: Word): void {
+    this.#tab.pass(word);
+    this.#server?.tellAll(word);
   }
 
   /** The database is closed. */
@@ -147,6 +159,10 @@ export class Servers {
       Socket: asked.webSocketConstructor ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket!,
       changed: () => this.#changed(),
       setAside: (id, reason) => this.#owner.setAside(id, reason),
+      told: (word) => {
+        this.#tab.pass(word);
+        this.#owner.heard(word);
+      },
     });
     this.#loadLinks();
     this.#look();

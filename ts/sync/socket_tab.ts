@@ -2,6 +2,8 @@
  * Which of the tabs of a database holds its socket, and what the others know of it.
  */
 
+import type { Word } from "./server.js";
+
 /** Who is told. */
 export interface SocketTabListener<State> {
   /** This tab is to hold it. */
@@ -14,6 +16,8 @@ export interface SocketTabListener<State> {
   told(wish: Wish): void;
   /** How it stands, of the tab that holds it. */
   state(): State;
+  /** Another tab says something about a document, or passes on what somebody has said. */
+  word(word: Word): void;
   /** Another tab waits for a document, or not any more. It may take a moment until it is seen that this is written down. */
   waits(id: Uint8Array, isWanted: boolean): void;
 }
@@ -24,6 +28,7 @@ export type Wish =
 
 type Message<State> =
   | { readonly type: "ask" }
+  | { readonly type: "word"; readonly word: Word }
   | { readonly type: "wait"; readonly id: Uint8Array; readonly isWanted: boolean }
   | { readonly type: "state"; readonly state: State }
   | (Wish & { readonly isWish: true });
@@ -100,6 +105,11 @@ export class SocketTab<State> {
     this.#say({ ...wish, isWish: true });
   }
 
+  /** Tells the others what is said about a document. */
+  pass(word: Word): void {
+    this.#say({ type: "word", word });
+  }
+
   /** Tells the one that holds it that this one waits for a document, or not any more. */
   tellOfWait(id: Uint8Array, isWanted: boolean): void {
     this.#say({ type: "wait", id, isWanted });
@@ -122,6 +132,7 @@ export class SocketTab<State> {
 
   #hear(message: Message<State>): void {
     if ("isWish" in message) return this.#listener.told(message);
+    if (message.type === "word") return this.#listener.word(message.word);
     if (message.type === "wait") return this.#listener.waits(message.id, message.isWanted);
     if (message.type === "ask") {
       if (this.#isHolding) this.#say({ type: "state", state: this.#listener.state() });

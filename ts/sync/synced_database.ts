@@ -27,6 +27,7 @@ import type { SyncEngine } from "./engine.js";
 import type { Question } from "./frames.js";
 import type { HistoryEntry, Part, ToldEntry, ToldFields } from "./history.js";
 import { LiveValue } from "./live_value.js";
+import type { Presence } from "./presence.js";
 import { nameOfTab, UndoManager, type UndoOptions } from "./undo.js";
 
 /** A place in a document that was written at the same time elsewhere, too. */
@@ -183,6 +184,22 @@ export class SyncedDatabase<DataModel extends GenericDataModel> extends Database
       this.#deleted.set(table, deleted);
     }
     return deleted;
+  }
+
+  /**
+   * Begins to look at the document of a row of a `root()` table, together with others who do: in other tabs, and by way of the
+   * server. `stop()` ends that.
+   *
+   * Rejects with `NonexistentDocument` if there is no such document.
+   *
+   * ```ts
+   * const presence = await db.presence(projectId);
+   * presence.set({ name: "Ada", task: taskId });
+   * presence.subscribe(() => show(presence.others));
+   * ```
+   */
+  presence(id: GenericId<TableNamesInDataModel<DataModel>>): Promise<Presence> {
+    return this.#sync.presence(id);
   }
 
   /**

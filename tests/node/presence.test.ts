@@ -1,0 +1,76 @@
+// Who is here: told through a server to those who look at the same project, and forgotten by itself.
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { WebSocket } from "ws";
+import type { SocketConstructor } from "../../ts/sync/index.js";
+import { until } from "../fixtures/sync.js";
+import { syncServer } from "../fixtures/sync_server.js";
+import { device, deviceWithTask } from "../fixtures/synced_database.js";
+
+const webSocketConstructor = WebSocket as unknown as SocketConstructor;
+
+/** Two devices that look at one project. */
+async function looking(t: TestContext) {
+  const { url } = await syncServer(t);
+  const { db: one, project, task } = await deviceWithTask(t);
+  const two = await device(t);
+  for (const { sync } of [one, two]) sync.connect(url, { webSocketConstructor });
+  await two.sync.join(await one.sync.share(project));
+  await until("both are there", () => [one, two].every(({ sync }) => sync.status.state === "synced"));
+  return { one, two, project, task };
+}
+
+test("who says what they do is seen by others at the same project, also by those who come later", async (t) => {
+  const { one, two, project, task } = await looking(t);
+  const ada = await one.presence(project);
+  ada.set({ name: "Ada", task });
+  const bob = await two.presence(project);
+  let calls = 0;
+  bob.subscribe(() => (calls += 1));
+  await until("Ada is seen", () => bob.others.length === 1);
+  assert.deepEqual(
+    bob.others.map(({ state }) => state),
+    [{ name: "Ada", task }],
+  );
+  assert.deepEqual(ada.others, [], "Bob has said nothing");
+  const before = bob.others;
+  ada.set({ name: "Ada", task });
+  bob.set({ name: "Bob" });
+  await until("Bob is seen", () => ada.others.length === 1);
+  assert.equal(bob.others, before, "nothing has changed");
+  assert.equal(calls, 1);
+  ada.set({ name: "Ada" });
+  await until("it is another one", () => bob.others !== before);
+  assert.deepEqual(bob.others[0]!.state, { name: "Ada" });
+  ada.stop();
+  await until("Ada has gone", () => bob.others.length === 0);
+  ada.set({ name: "nobody" });
+  assert.deepEqual(bob.others, []);
+});
+
+test("who is not heard of any more is gone after a while", async (t) => {
+  const { one, two, project } = await looking(t);
+  const ada = await one.presence(project);
+  const bob = await two.presence(project);
+  ada.set("here");
+  await until("Ada is seen", () => bob.others.length === 1);
+  await one.close();
+  const now = performance.now.bind(performance);
+  t.mock.method(performance, "now", () => now() + 26_000);
+  await until("Ada has gone", () => bob.others.length === 0);
+});
+
+test("of another project nobody is seen, and what can't be said is the caller's mistake", async (t) => {
+  const { one, two, project, task } = await looking(t);
+  const other = await two.insert("projects", { name: "garden" });
+  const [ada, bob] = [await one.presence(project), await two.presence(other)];
+  const witness = await two.presence(project);
+  ada.set("here");
+  await until("it has come", () => witness.others.length === 1);
+  assert.deepEqual(bob.others, []);
+  assert.throws(() => ada.set("x".repeat(2000)), { code: "InvalidArgument", message: /at most 1000 letters/ });
+  assert.throws(() => ada.set(1n), { code: "InvalidArgument", message: /plain value/ });
+  await assert.rejects(one.presence(task as never), { code: "NonexistentDocument", message: /`presence` takes/ });
+  await two.close();
+  assert.deepEqual(bob.others, []);
+});
