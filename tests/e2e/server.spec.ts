@@ -104,7 +104,7 @@ test("tabs see each other at a project, and those of other devices", async ({ br
   for (const [at, page] of pages.entries()) {
     await page.evaluate(
       async ({ id, at }) => {
-        const presence = await device.presence(id as never);
+        const presence = await device.presence(id);
         presence.set(at);
         Object.assign(globalThis, { presence });
       },

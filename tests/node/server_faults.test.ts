@@ -15,26 +15,31 @@ const webSocketConstructor = WebSocket as unknown as SocketConstructor;
 /** Has the docs worker fail of what a server sends of a document, as a defect of automerge does. Counts how often. */
 function failOf(t: TestContext, id: Uint8Array): { falls: number } {
   const count = { falls: 0 };
-  const { socketReceived } = Docs.prototype;
-  t.after(() => void (Docs.prototype.socketReceived = socketReceived));
-  Docs.prototype.socketReceived = function (peer, message, now) {
-    const about = message && Docs.documentOf(message);
-    if (about && keyOf(about) === keyOf(id) && !refused.has(this)) {
-      count.falls += 1;
-      throw new WebAssembly.RuntimeError("unreachable");
-    }
-    socketReceived.call(this, peer, message, now);
-  };
   // Of one that refuses the document nothing reaches automerge.
-  const refused = new WeakSet<Docs>();
-  const { refuse } = Docs.prototype;
-  t.after(() => void (Docs.prototype.refuse = refuse));
-  Docs.prototype.refuse = function (peer, about) {
-    if (keyOf(Uint8Array.from(about)) === keyOf(id)) refused.add(this);
+  const refusing = new WeakSet<Docs>();
+  const refuse = methodOf("refuse");
+  t.mock.method(Docs.prototype, "refuse", function (this: Docs, peer: number, about: Uint8Array) {
+    if (keyOf(about) === keyOf(id)) refusing.add(this);
     refuse.call(this, peer, about);
-  };
+  });
+  const socketReceived = methodOf("socketReceived");
+  t.mock.method(
+    Docs.prototype,
+    "socketReceived",
+    function (this: Docs, peer: number, message: Uint8Array, now: number) {
+      const about = Docs.documentOf(message);
+      if (about && keyOf(about) === keyOf(id) && !refusing.has(this)) {
+        count.falls += 1;
+        throw new WebAssembly.RuntimeError("unreachable");
+      }
+      socketReceived.call(this, peer, message, now);
+    },
+  );
   return count;
 }
+
+const methodOf = (name: string) =>
+  Object.getOwnPropertyDescriptor(Docs.prototype, name)!.value as (this: Docs, ...args: unknown[]) => void;
 
 test("a document of which the docs worker fails is set aside, and the others are synced", async (t) => {
   const { url } = await syncServer(t);
