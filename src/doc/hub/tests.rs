@@ -348,6 +348,7 @@ fn a_document_that_is_not_wanted_any_more_does_not_come() {
     assert!(!outputs.iter().any(|output| matches!(output, Output::Merge { .. })), "{outputs:?}");
     // Somebody does again.
     hub.handle(Input::Wanted { id: ID });
+    hub.handle(Input::Loaded { id: ID, chunks: Vec::new(), actors: Vec::new(), heads: Vec::new() });
     hub.handle(Input::Received { peer: PEER, frame });
     assert!(std::iter::from_fn(|| hub.take_output()).any(|output| matches!(output, Output::Merge { .. })));
 }

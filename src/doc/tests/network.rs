@@ -108,6 +108,7 @@ impl Device {
                     }
                     other => panic!("{other:?}"),
                 },
+                Output::Told { text, .. } => panic!("nobody says anything: {text}"),
                 Output::Hub(output) => self.act(output),
             }
         }
@@ -420,4 +421,43 @@ fn frames_for_others_and_of_others_are_passed_over() {
     world.devices[1] = Device::new(9);
     world.come_to_rest(&mut random);
     assert_eq!(world.devices[0].heads(&[1; 16]), before);
+}
+
+#[test]
+fn what_somebody_passes_on_is_told_if_it_is_meant_for_this_device() {
+    let mut network = Network::default();
+    network.handle(Input::Server { peer: SERVER, name: "me".into(), seed: [1; 32] });
+    let mut told = |input: Input| {
+        network.handle(input);
+        std::iter::from_fn(|| network.take_output()).collect::<Vec<_>>()
+    };
+    let socket = |input| Input::Socket { peer: SERVER, input, now_ms: 0 };
+    let id = [5; 16];
+    let said = |text: &str| Input::Tell { peer: SERVER, id, session: "s".into(), count: 7, text: text.into() };
+    assert_eq!(told(said("early")), [], "nobody is there to hear it");
+    told(socket(wire::Input::Begin));
+    told(socket(wire::Input::Opened));
+    let peer = wire::Frame::Peer { sender: "server".into(), store: None };
+    told(socket(wire::Input::Received(peer.encode())));
+    let frame = |target: &str, data: Vec<u8>| {
+        let (sender, session) = ("somebody".into(), "s".into());
+        wire::Frame::Ephemeral { sender, target: target.into(), id, session, count: 7, data }
+    };
+    let mut heard = |target: &str, data| told(socket(wire::Input::Received(frame(target, data).encode())));
+    let word = Output::Told { peer: SERVER, id, session: "s".into(), count: 7, text: "hello".into() };
+    assert_eq!(heard("me", wire::write_text("hello")), [word]);
+    assert_eq!(heard("you", wire::write_text("hello")), []);
+    assert_eq!(heard("me", wire::write_text(&"x".repeat(5000))), []);
+    assert_eq!(heard("me", vec![0xff]), []);
+    assert_eq!(heard("me", vec![7]), []);
+    let sent = wire::Frame::Ephemeral {
+        sender: "me".into(),
+        target: "server".into(),
+        id,
+        session: "s".into(),
+        count: 7,
+        data: wire::write_text("hello"),
+    };
+    let output = wire::Output::Send(sent.encode());
+    assert_eq!(told(said("hello")), [Output::Socket { peer: SERVER, output }]);
 }
