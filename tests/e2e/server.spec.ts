@@ -92,6 +92,22 @@ test("a tab without the socket joins a document, and disconnects all", async ({ 
   await Promise.all([laptop.close(), phone.close()]);
 });
 
+test("a tab that has asked for nothing knows how it stands, and that nobody holds the socket any more", async ({
+  browser,
+}) => {
+  const laptop = await browser.newContext();
+  const first = await tab(laptop);
+  await project(first.page);
+  await connect(first.page);
+  await isSynced(first.page);
+  const second = await tab(laptop);
+  await isSynced(second.page);
+  expect(second.sockets.length).toBe(0);
+  await first.page.evaluate(() => device.close());
+  await expect.poll(() => state(second.page)).toBe("offline");
+  await laptop.close();
+});
+
 test("tabs see each other at a project, and those of other devices", async ({ browser }) => {
   const [laptop, phone] = [await browser.newContext(), await browser.newContext()];
   const first = await tab(laptop);

@@ -281,9 +281,11 @@ export class SyncedDocuments implements DocumentFollower {
     this.#tell(["receivedSync", number, frame.id, frame.message]);
   }
 
-  /** Passes on what has become of a peer, to a docs worker that was told of it. */
-  tell(number: number, call: HubCall): void {
-    if (this.#peers.has(number) && !this.#early.has(number)) this.#tell(call);
+  /** Passes on what has become of a peer, to a docs worker that was told of it. Answers whether there is one. */
+  tell(number: number, call: HubCall): boolean {
+    if (this.#hub === undefined || !this.#peers.has(number) || this.#early.has(number)) return false;
+    this.#tell(call);
+    return true;
   }
 
   /** Nothing more is to be done. */

@@ -134,8 +134,14 @@ export class Server implements Peer {
   /** Ends the connection: it says goodbye first, if there is a docs worker to do so. */
   end(): void {
     if (this.#isOver) return;
-    this.#tell(["attend", this.#number, Attend.End, now()]);
     this.#isOver = true;
+    if (!this.#documents.tell(this.#number, ["attend", this.#number, Attend.End, now()])) this.#leave();
+  }
+
+  #leave(): void {
+    clearTimeout(this.#timer);
+    this.#drop();
+    this.#documents.detach(this.#number);
   }
 
   hear(output: PeerOutput): void {
@@ -280,8 +286,7 @@ export class Server implements Peer {
     this.#stand({ name: own ?? name, message, retryAt });
     if (name !== "off") return;
     // It was told to end, and has said goodbye.
-    clearTimeout(this.#timer);
-    this.#documents.detach(this.#number);
+    this.#leave();
   }
 
   #stand(standing: Standing): void {

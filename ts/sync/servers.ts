@@ -59,13 +59,14 @@ export class Servers {
     this.#tab = new SocketTab(name, isShared, {
       hold: () => this.#begin(),
       letGo: () => this.#end(),
-      heard: (state) => this.status.show(state),
+      heard: (state) => this.#heard(state),
       told: (wish) => this.#told(wish),
       word: (word) => {
         owner.heard(word);
         this.#server?.tellAll(word);
       },
       state: () => this.#look(),
+      gone: () => OFFLINE,
       waits: (id, isWanted) => {
         if (this.#tab.isHolding) owner.links.hear(id, isWanted);
       },
@@ -81,6 +82,7 @@ export class Servers {
       () => this.#tab.unwant(),
       () => {
         if (this.#isWanted) this.#tab.want();
+        this.#hurry();
       },
     );
     const { addEventListener } = globalThis as { addEventListener?: typeof globalThis.addEventListener };
@@ -132,6 +134,12 @@ export class Servers {
     this.#isWanted = false;
     this.#tab.unwant();
     this.status.show(OFFLINE);
+  }
+
+  /** Another tab says how it stands. One that lets go of the socket says that it is offline: then somebody else takes it. */
+  #heard(state: SyncSnapshot): void {
+    const isOnItsWay = state.state === "offline" && this.#isWanted;
+    this.status.show(isOnItsWay ? { ...state, state: "connecting", url: this.#asked!.url } : state);
   }
 
   #told(wish: Wish): void {

@@ -16,6 +16,8 @@ export interface SocketTabListener<State> {
   told(wish: Wish): void;
   /** How it stands, of the tab that holds it. */
   state(): State;
+  /** How it stands when nobody holds it. */
+  gone(): State;
   /** Another tab says something about a document, or passes on what somebody has said. */
   word(word: Word): void;
   /** Another tab waits for a document, or not any more. It may take a moment until it is seen that this is written down. */
@@ -174,6 +176,7 @@ export class SocketTab<State> {
     if (!this.#isHolding) return;
     this.#isHolding = false;
     this.#listener.letGo();
+    this.#say({ type: "state", state: this.#listener.gone() });
   }
 
   #check(): void {
