@@ -5,5 +5,9 @@ declare module "*?url" {
 }
 
 interface ImportMeta {
-  readonly env: { readonly PROD: boolean };
+  readonly env: {
+    readonly PROD: boolean;
+    /** The sync server that the page with projects begins with. */
+    readonly VITE_SYNC_SERVER?: string;
+  };
 }

@@ -71,6 +71,9 @@ function Frame({ now, table, children }: { now: Phase; table: TableName; childre
             <span>Documents, indexes and transactions that live in this browser.</span>{" "}
             <a href="./devices/">
               Two devices<span> that sync</span>
+            </a>{" "}
+            <a href="./projects/">
+              Projects<span> to share</span>
             </a>
           </p>
         </div>
