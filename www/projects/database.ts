@@ -53,14 +53,17 @@ const gatheredMs = 100;
 function newsOf(db: Db): Store<number> {
   const news = new Store(0);
   let isDue = false;
-  db.sync.status.subscribe(() => {
+  const told = (): void => {
     if (isDue) return;
     isDue = true;
     setTimeout(() => {
       isDue = false;
       news.set(news.value + 1);
     }, gatheredMs);
-  });
+  };
+  db.sync.status.subscribe(told);
+  // Rows are shown before they are saved, and conflicts and history are of what is saved.
+  db.pending.subscribe(told);
   return news;
 }
 
