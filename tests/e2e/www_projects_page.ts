@@ -18,7 +18,6 @@ interface Fixtures {
 
 export const test = base.extend<Fixtures>({
   // Playwright reads what a fixture needs from its parameters.
-  // eslint-disable-next-line no-empty-pattern
   server: async ({}, use) => {
     const server = await startSyncServer();
     await use(server);

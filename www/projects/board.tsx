@@ -11,15 +11,15 @@ import { move } from "./writes";
 
 interface Props {
   project: Project;
+  /** Those that are shown. */
   tasks: readonly Task[];
+  all: readonly Task[];
   members: readonly Member[];
-  /** Whether there are no tasks at all, rather than none that was searched for. */
-  isEmpty: boolean;
 }
 
 const order = statuses.map(([status]) => status);
 
-export function Board({ project, tasks, members, isEmpty }: Props) {
+export function Board({ project, tasks, all, members }: Props) {
   const app = useApp();
   const board = useRef<HTMLDivElement>(null);
   const [said, say] = useState("");
@@ -27,10 +27,14 @@ export function Board({ project, tasks, members, isEmpty }: Props) {
   const conflicts = useProjectConflicts(project._id, tasks);
 
   const moveTo = (task: Task, { status, index }: Target): void => {
-    const others = column(tasks, status).filter(({ _id }) => _id !== task._id);
+    const isOther = ({ _id }: Task): boolean => _id !== task._id;
+    const others = column(tasks, status).filter(isOther);
+    const among = column(all, status).filter(isOther);
+    // Between those that are shown there may be others.
+    const at = others[index] ? among.indexOf(others[index]) : among.indexOf(others.at(-1)!) + 1;
     say(`“${task.title}” is in ${statusName(status)} now, ${index + 1} of ${others.length + 1}.`);
     moved.current = task._id;
-    void move(app, task, status, placeAt(others, index));
+    void move(app, task, status, placeAt(among, at));
   };
   const drag = useDrag(board, (id, target) => {
     const task = tasks.find(({ _id }) => _id === id);
@@ -72,7 +76,7 @@ export function Board({ project, tasks, members, isEmpty }: Props) {
       </p>
       <div ref={board} className="board">
         {statuses.map(([status, name]) => (
-          <Column key={status} status={status} name={name} isEmpty={isEmpty} target={drag.target}>
+          <Column key={status} status={status} name={name} isEmpty={all.length === 0} target={drag.target}>
             {column(tasks, status).map((task) => (
               <TaskCard
                 key={task._id}

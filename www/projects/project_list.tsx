@@ -14,6 +14,7 @@ import { goTo } from "./route";
 import type { Id, Project } from "./schema";
 import { me } from "./settings";
 import { ShareDialog } from "./share_dialog";
+import { UndoButtons } from "./undo_buttons";
 import { rename } from "./writes";
 
 export function ProjectList({ openSettings }: { openSettings: () => void }) {
@@ -22,6 +23,10 @@ export function ProjectList({ openSettings }: { openSettings: () => void }) {
   return (
     <div className="overview">
       <section aria-label="Your projects" className="yours">
+        <div className="bar">
+          <h2>Your projects</h2>
+          <UndoButtons />
+        </div>
         {projects === undefined ? (
           <p className="loading">Reading the projects…</p>
         ) : projects.length === 0 ? (

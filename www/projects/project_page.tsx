@@ -1,6 +1,6 @@
 /** One project: what can be done with it as a whole, and its tasks. */
 import { useQuery } from "holdfast/react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { TitleField } from "../devices/title_field";
 import { plural } from "../format";
 import { useApp } from "./database";
@@ -42,6 +42,12 @@ function Opened({ project }: { project: Project }) {
   const tasks = useQuery(app.db.query("tasks").withIndex("by_project", (q) => q.eq("projectId", project._id)));
   const members = useQuery(app.db.query("members").withIndex("by_project", (q) => q.eq("projectId", project._id)));
   const close = (): void => ask(undefined);
+  const { name } = project;
+  useEffect(() => {
+    const before = document.title;
+    document.title = name;
+    return () => void (document.title = before);
+  }, [name]);
   const found = tasks && members && filtered(tasks, members, searched);
   return (
     <div className="opened">
@@ -86,7 +92,7 @@ function Opened({ project }: { project: Project }) {
       {tasks === undefined || members === undefined || found === undefined ? (
         <p className="loading">Reading the tasks…</p>
       ) : (
-        <Board project={project} tasks={found} members={members} isEmpty={tasks.length === 0} />
+        <Board project={project} tasks={found} all={tasks} members={members} />
       )}
       <Bin project={project} members={members ?? []} />
       {asked === "share" && <ShareDialog project={project} close={close} />}

@@ -4,7 +4,7 @@ import { number } from "../format";
 import { useStore } from "../store";
 import { explained, useApp } from "./database";
 import { isOffline, server } from "./settings";
-import { obey, retryText, told, useSeconds, useSync } from "./syncing";
+import { obey, retryText, told, useFailure, useSeconds, useSync } from "./syncing";
 
 export function SyncState() {
   const address = useStore(server);
@@ -67,10 +67,10 @@ export function Unsafe() {
 
 /** Why there is no connection, and when there may be one again. */
 export function Failure({ openSettings }: { openSettings: () => void }) {
-  const { failure, state } = useSync();
+  const failure = useFailure();
   const { db } = useApp();
   const now = useSeconds(failure !== undefined);
-  if (failure === undefined || state === "offline") return null;
+  if (failure === undefined) return null;
   const retry = (): void => {
     db.sync.disconnect();
     obey();

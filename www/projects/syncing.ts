@@ -1,6 +1,6 @@
 /** How this device stands to its server: connected as the settings say, and told in words. */
 import { HoldfastError } from "holdfast";
-import type { SyncSnapshot } from "holdfast/sync";
+import type { SyncFailure, SyncSnapshot } from "holdfast/sync";
 import { useEffect, useState } from "react";
 import { plural } from "../format";
 import { useStore } from "../store";
@@ -47,6 +47,15 @@ export function problemOf(address: string): string | undefined {
 const isLocal = (host: string): boolean => ["localhost", "127.0.0.1", "[::1]"].includes(host);
 
 export const useSync = (): SyncSnapshot => useStore(useApp().status);
+
+/** Why there is no connection, also while it is tried again: else it would come and go. */
+export function useFailure(): SyncFailure | undefined {
+  const { state, url, failure } = useSync();
+  const [last, setLast] = useState({ url, failure });
+  const isKept = failure === undefined && state === "connecting" && url === last.url;
+  if (!isKept && (failure !== last.failure || url !== last.url)) setLast({ url, failure });
+  return isKept ? last.failure : failure;
+}
 
 /** The time, every second as long as it is asked for. */
 export function useSeconds(isAsked: boolean): number {
