@@ -69,7 +69,7 @@ export function Waiting({ openSettings }: { openSettings: () => void }) {
                     ? "It comes when the server can be reached."
                     : isUnavailable
                       ? "The server does not have it yet. It comes when somebody who has it is online."
-                      : /* A server that was asked before does not always say again that it has nothing. */
+                      : /* A server may say more after that, and still have nothing. */
                         "It is on its way. If it stays so, the server does not have it yet: somebody who has it has to be online once."}
             </span>
             <ActionButton
