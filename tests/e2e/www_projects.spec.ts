@@ -307,6 +307,11 @@ for (const colorScheme of ["light", "dark"] as const) {
     await page.getByLabel(/^Assignee of/).selectOption({ index: 1 });
     await notes(page, `${long}!`).fill(long);
     await fits(page);
+    // Closed, a card shows their beginning.
+    await details(page, `${long}!`);
+    await expect(page.locator(".snippet")).toHaveText(long);
+    await fits(page);
+    await details(page, `${long}!`);
     for (const name of ["Members (1)", "Share", "Delete or leave the project", `History of ${long}!`, "Settings"]) {
       await page.getByRole("button", { name, exact: true }).click();
       const dialog = page.getByRole("dialog");
