@@ -1,5 +1,6 @@
 /** Tasks in columns by their status, and the way from one to another by pointer and by keys. */
-import { type KeyboardEvent, useLayoutEffect, useRef, useState } from "react";
+import type { Conflict } from "holdfast/sync";
+import { type KeyboardEvent, useCallback, useLayoutEffect, useRef, useState } from "react";
 import { useApp } from "./database";
 import { useProjectConflicts } from "./conflicts_found";
 import { type Target, useDrag } from "./drag";
@@ -17,6 +18,7 @@ interface Props {
   members: readonly Member[];
 }
 
+const none: readonly Conflict[] = [];
 const order = statuses.map(([status]) => status);
 
 export function Board({ project, tasks, all, members }: Props) {
@@ -66,6 +68,12 @@ export function Board({ project, tasks, all, members }: Props) {
     moveTo(task, { status, index: Math.min(at, column(tasks, status).length) });
   };
 
+  const latest = useRef(byKey);
+  useLayoutEffect(() => {
+    latest.current = byKey;
+  });
+  const pressed = useCallback((event: KeyboardEvent, task: Task) => latest.current(event, task), []);
+
   return (
     <>
       <p id="how-to-move" hidden>
@@ -82,10 +90,10 @@ export function Board({ project, tasks, all, members }: Props) {
                 key={task._id}
                 task={task}
                 members={members}
-                conflicts={conflicts.get(task._id) ?? []}
+                conflicts={conflicts.get(task._id) ?? none}
                 isDragged={drag.dragged === task._id}
-                startDrag={(event) => drag.start(event, task._id)}
-                byKey={(event) => byKey(event, task)}
+                startDrag={drag.start}
+                byKey={pressed}
               />
             ))}
           </Column>

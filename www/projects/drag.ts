@@ -1,5 +1,5 @@
 /** Cards that are dragged by their handles: by mouse, pen and finger alike. */
-import { type PointerEvent, type RefObject, useEffect, useRef, useState } from "react";
+import { type PointerEvent, type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Id, Status } from "./schema";
 
 export interface Target {
@@ -18,8 +18,13 @@ export function useDrag(board: RefObject<HTMLElement | null>, drop: (id: Id<"tas
   const [target, setTarget] = useState<Target>();
   const end = useRef<() => void>(undefined);
   useEffect(() => () => end.current?.(), []);
+  const latest = useRef(drop);
+  useLayoutEffect(() => {
+    latest.current = drop;
+  });
 
-  const start = (event: PointerEvent, id: Id<"tasks">): void => {
+  // The same at each rendering, or all cards would be rendered with it.
+  const start = useCallback((event: PointerEvent, id: Id<"tasks">): void => {
     if (event.button !== 0) return;
     end.current?.();
     const listening = new AbortController();
@@ -46,7 +51,7 @@ export function useDrag(board: RefObject<HTMLElement | null>, drop: (id: Id<"tas
     const released = (now: globalThis.PointerEvent): void => {
       if (now.pointerId !== pointerId) return;
       end.current?.();
-      if (isMoving && over !== undefined) drop(id, over);
+      if (isMoving && over !== undefined) latest.current(id, over);
     };
     addEventListener("pointermove", moved, { signal });
     addEventListener("pointerup", released, { signal });
@@ -55,7 +60,7 @@ export function useDrag(board: RefObject<HTMLElement | null>, drop: (id: Id<"tas
       if (now.key === "Escape") end.current?.();
     };
     addEventListener("keydown", byKey, { signal });
-  };
+  }, []);
   return { dragged, target, start };
 }
 

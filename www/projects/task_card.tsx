@@ -1,13 +1,13 @@
 /** A task in its column: what matters at a glance, and the rest when it is asked for. */
 import type { Conflict } from "holdfast/sync";
 import { usePending } from "holdfast/react";
-import { type KeyboardEvent, type PointerEvent, useId, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, memo, useId, useState } from "react";
 import { TitleField } from "../devices/title_field";
 import { show } from "../notices";
 import { Conflicts } from "./conflicts";
 import { useApp } from "./database";
 import { Face } from "./members";
-import type { Member, Task } from "./schema";
+import type { Id, Member, Task } from "./schema";
 import { TaskDetails } from "./task_details";
 import { dayText } from "./words";
 import { write } from "./writes";
@@ -17,11 +17,12 @@ interface Props {
   members: readonly Member[];
   conflicts: readonly Conflict[];
   isDragged: boolean;
-  startDrag: (event: PointerEvent) => void;
-  byKey: (event: KeyboardEvent) => void;
+  startDrag: (event: PointerEvent, id: Id<"tasks">) => void;
+  byKey: (event: KeyboardEvent, task: Task) => void;
 }
 
-export function TaskCard({ task, members, conflicts, isDragged, startDrag, byKey }: Props) {
+/** Rendered only when something of it has changed: a project may have hundreds. */
+export const TaskCard = memo(function TaskCard({ task, members, conflicts, isDragged, startDrag, byKey }: Props) {
   const app = useApp();
   const [isOpen, open] = useState(() => opened.has(task._id));
   const details = useId();
@@ -48,8 +49,8 @@ export function TaskCard({ task, members, conflicts, isDragged, startDrag, byKey
           aria-label={`Move ${title}`}
           aria-describedby="how-to-move"
           title="Drag, or use the arrow keys"
-          onPointerDown={startDrag}
-          onKeyDown={byKey}
+          onPointerDown={(event) => startDrag(event, task._id)}
+          onKeyDown={(event) => byKey(event, task)}
         >
           <span aria-hidden="true">⠿</span>
         </button>
@@ -86,7 +87,7 @@ export function TaskCard({ task, members, conflicts, isDragged, startDrag, byKey
       </div>
     </li>
   );
-}
+});
 
 /** The tasks whose details are shown. */
 const opened = new Set<string>();
