@@ -435,6 +435,7 @@ impl Hub {
         let Some(loaded) = self.library.get_mut(&id) else { return };
         loaded.rest();
         for (peer, known) in self.peers.iter_mut() {
+            let is_server = known.is_server();
             let Some(session) = known.sessions.get_mut(&id).filter(|session| !session.is_refused) else { continue };
             let heads = loaded.document().get_heads();
             if let Some(last) = session.unheard.last() {
@@ -453,7 +454,12 @@ impl Hub {
                 let frame = Frame::Sync { id, message };
                 self.outputs.push_back(Output::Send { peer: *peer, frame });
             }
-            let is_synced = session.state.their_heads.as_ref() == Some(&heads);
+            // Who has nothing of what is not here either has not got it: that is no agreement.
+            let is_nothing = heads.is_empty() && session.state.their_heads.as_ref().is_some_and(Vec::is_empty);
+            if is_nothing && is_server {
+                self.outputs.push_back(Output::Unavailable { peer: *peer, id });
+            }
+            let is_synced = !is_nothing && session.state.their_heads.as_ref() == Some(&heads);
             if session.is_synced != is_synced {
                 session.is_synced = is_synced;
                 self.outputs.push_back(Output::Status { peer: *peer, id, is_synced });

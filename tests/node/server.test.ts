@@ -91,8 +91,15 @@ test("a document that nobody has yet comes when somebody brings it", async (t) =
   connect(url, two);
   const joined = two.sync.join(`https://app.example/projects#${link}`);
   await until("it is known", () => two.sync.status.awaited[0]?.isUnavailable === true);
+  // It stays so, also when the server speaks of it again, as one does that was asked before.
+  await new Promise((resolve) => setTimeout(resolve, 300));
   assert.deepEqual(two.sync.status.awaited, [{ link, isUnavailable: true }]);
   assert.equal(two.sync.status.state, "synced");
+  two.sync.disconnect();
+  connect(url, two);
+  await until("it is known again", () => two.sync.status.awaited[0]?.isUnavailable === true);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.deepEqual(two.sync.status.awaited, [{ link, isUnavailable: true }]);
   connect(url, one);
   assert.equal(await joined, project);
   assert.deepEqual(two.sync.status.awaited, []);
@@ -166,4 +173,20 @@ test("who comes again says only what is new, also in another page", async (t) =>
   await again.insert("tasks", { projectId: project, title: "one more" });
   await synced(again);
   assert.ok(bytes < 1500, `${bytes}`);
+});
+
+test("who asks how it stands is not called back while they ask", async (t) => {
+  const { url } = await syncServer(t);
+  const { db } = await deviceWithTask(t);
+  connect(url, db);
+  await synced(db);
+  let isAsking = false;
+  const calls: boolean[] = [];
+  db.sync.status.subscribe(() => calls.push(isAsking));
+  await db.insert("projects", { name: "garden" });
+  isAsking = true;
+  assert.equal(db.sync.status.state, "syncing");
+  isAsking = false;
+  await synced(db);
+  assert.ok(calls.length > 0 && !calls.includes(true), `${calls}`);
 });

@@ -199,16 +199,17 @@ export class Servers {
   }
 
   #lookIfNew(): void {
-    if (this.#server !== undefined && this.#version !== this.#owner.documents.version) this.#look();
+    if (this.#server !== undefined && this.#version !== this.#owner.documents.version) this.#look(true);
   }
 
-  #look(): SyncSnapshot {
+  #look(isAsked = false): SyncSnapshot {
     const server = this.#server;
     if (server === undefined) return this.status.last;
     const { documents } = this.#owner;
     this.#version = documents.version;
     const snapshot = snapshotOf(server, this.#owner);
-    if (this.status.show(snapshot)) this.#tab.tell(snapshot);
+    const isNew = isAsked ? this.status.showLater(snapshot) : this.status.show(snapshot);
+    if (isNew) this.#tab.tell(snapshot);
     return snapshot;
   }
 }

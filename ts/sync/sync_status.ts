@@ -124,11 +124,27 @@ export class SyncStatus implements SyncSnapshot {
 
   /** @internal It stands so. Answers whether that is new. */
   show(snapshot: SyncSnapshot): boolean {
+    if (!this.#take(snapshot)) return false;
+    this.#tell();
+    return true;
+  }
+
+  /** @internal The same, where somebody is asking for it: who follows it is told a moment later, not while they ask. */
+  showLater(snapshot: SyncSnapshot): boolean {
+    if (!this.#take(snapshot)) return false;
+    queueMicrotask(() => this.#tell());
+    return true;
+  }
+
+  #take(snapshot: SyncSnapshot): boolean {
     const text = JSON.stringify(snapshot);
     if (text === this.#text) return false;
     this.#text = text;
     this.#snapshot = Object.freeze(snapshot);
-    for (const callback of [...this.#callbacks]) call(callback);
     return true;
+  }
+
+  #tell(): void {
+    for (const callback of [...this.#callbacks]) call(callback);
   }
 }

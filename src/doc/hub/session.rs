@@ -14,6 +14,12 @@ pub(super) struct Peer {
     pub(super) sessions: FlatMap<DocumentId, Session>,
 }
 
+impl Peer {
+    pub(super) fn is_server(&self) -> bool {
+        matches!(self.kind, Kind::Server(_))
+    }
+}
+
 enum Kind {
     /// By a name that it has as long as it runs.
     Device(String),
