@@ -137,6 +137,27 @@ test("tabs see each other at a project, and those of other devices", async ({ br
   await Promise.all([laptop.close(), phone.close()]);
 });
 
+test("without locks each tab has a socket, and they see each other all the same", async ({ browser }) => {
+  const laptop = await browser.newContext();
+  await laptop.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
+  const [first, second] = [await tab(laptop), await tab(laptop)];
+  const { id } = await project(first.page);
+  for (const { page } of [first, second]) await connect(page);
+  for (const { page } of [first, second]) await isSynced(page);
+  expect([first.sockets.length, second.sockets.length]).toEqual([1, 1]);
+  for (const { page } of [first, second]) {
+    await page.evaluate(async (id) => {
+      const presence = await device.presence(id as never);
+      presence.set("here");
+      Object.assign(globalThis, { presence });
+    }, id);
+  }
+  for (const { page } of [first, second]) {
+    await expect.poll(() => page.evaluate(() => presence.others.length)).toBe(1);
+  }
+  await laptop.close();
+});
+
 test("what is written offline comes as soon as the network is back", async ({ browser }) => {
   const [laptop, phone] = [await browser.newContext(), await browser.newContext()];
   const [one, other] = [await tab(laptop), await tab(phone)];

@@ -214,6 +214,8 @@ export class Server implements Peer {
 
   async #open(): Promise<void> {
     this.#drop();
+    // It may be another one, or say nothing of what its documents are called.
+    this.#store = undefined;
     const attempt = this.#attempt;
     const isCurrent = () => this.#attempt === attempt && !this.#isOver;
     const closed = (code: number, reason: string, own?: "token" | "flood") => {

@@ -61,9 +61,10 @@ export class Servers {
       letGo: () => this.#end(),
       heard: (state) => this.#heard(state),
       told: (wish) => this.#told(wish),
-      word: (word) => {
+      word: (word, isHeard) => {
         owner.heard(word);
-        this.#server?.tellAll(word);
+        // Where several have sockets, for want of locks, what one has heard would go round for ever.
+        if (!isHeard) this.#server?.tellAll(word);
       },
       state: () => this.#look(),
       gone: () => OFFLINE,
@@ -107,7 +108,7 @@ export class Servers {
 
   /** Says something about a document to all who are there, in other tabs too. */
   say(word: Word): void {
-    this.#tab.pass(word);
+    this.#tab.pass(word, false);
     this.#server?.tellAll(word);
   }
 
@@ -168,7 +169,7 @@ export class Servers {
       changed: () => this.#changed(),
       setAside: (id, reason) => this.#owner.setAside(id, reason),
       told: (word) => {
-        this.#tab.pass(word);
+        this.#tab.pass(word, true);
         this.#owner.heard(word);
       },
     });

@@ -18,8 +18,8 @@ export interface SocketTabListener<State> {
   state(): State;
   /** How it stands when nobody holds it. */
   gone(): State;
-  /** Another tab says something about a document, or passes on what somebody has said. */
-  word(word: Word): void;
+  /** Another tab says something about a document, or passes on what it has heard by its socket. */
+  word(word: Word, isHeard: boolean): void;
   /** Another tab waits for a document, or not any more. It may take a moment until it is seen that this is written down. */
   waits(id: Uint8Array, isWanted: boolean): void;
 }
@@ -30,7 +30,7 @@ export type Wish =
 
 type Message<State> =
   | { readonly type: "ask" }
-  | { readonly type: "word"; readonly word: Word }
+  | { readonly type: "word"; readonly word: Word; readonly isHeard: boolean }
   | { readonly type: "wait"; readonly id: Uint8Array; readonly isWanted: boolean }
   | { readonly type: "state"; readonly state: State }
   | (Wish & { readonly isWish: true });
@@ -107,9 +107,9 @@ export class SocketTab<State> {
     this.#say({ ...wish, isWish: true });
   }
 
-  /** Tells the others what is said about a document. */
-  pass(word: Word): void {
-    this.#say({ type: "word", word });
+  /** Tells the others what is said about a document, here or by the socket. */
+  pass(word: Word, isHeard: boolean): void {
+    this.#say({ type: "word", word, isHeard });
   }
 
   /** Tells the one that holds it that this one waits for a document, or not any more. */
@@ -134,7 +134,7 @@ export class SocketTab<State> {
 
   #hear(message: Message<State>): void {
     if ("isWish" in message) return this.#listener.told(message);
-    if (message.type === "word") return this.#listener.word(message.word);
+    if (message.type === "word") return this.#listener.word(message.word, message.isHeard);
     if (message.type === "wait") return this.#listener.waits(message.id, message.isWanted);
     if (message.type === "ask") {
       if (this.#isHolding) this.#say({ type: "state", state: this.#listener.state() });
