@@ -49,6 +49,8 @@ struct Known {
     is_shared: bool,
     /// Whether the page has it: otherwise it is only wanted.
     is_here: bool,
+    /// Whether it was here, and is not any more.
+    was_left: bool,
     /// The heads of what is saved, if they are known while it is not loaded.
     heads: Option<Vec<automerge::ChangeHash>>,
     /// Whether something was saved since the page was asked for it: what it lists may be older.
@@ -123,7 +125,7 @@ impl Hub {
                 self.roots.insert(root.clone(), id);
                 let known = self.known.or_default(id);
                 known.root = root;
-                known.is_here = true;
+                (known.is_here, known.was_left) = (true, false);
                 let heads = heads.filter(|_| !known.is_listed_late);
                 known.heads = heads.map(|heads| heads.into_iter().map(automerge::ChangeHash).collect());
                 self.document_known(id, is_shared);
@@ -454,9 +456,10 @@ impl Hub {
                 let frame = Frame::Sync { id, message };
                 self.outputs.push_back(Output::Send { peer: *peer, frame });
             }
-            // Who has nothing of what is not here either has not got it: that is no agreement.
-            let is_nothing = heads.is_empty() && session.state.their_heads.as_ref().is_some_and(Vec::is_empty);
-            if is_nothing && is_server {
+            // A server that has nothing of what is not here either has not got it: that is no agreement.
+            let is_nothing =
+                is_server && heads.is_empty() && session.state.their_heads.as_ref().is_some_and(Vec::is_empty);
+            if is_nothing {
                 self.outputs.push_back(Output::Unavailable { peer: *peer, id });
             }
             let is_synced = !is_nothing && session.state.their_heads.as_ref() == Some(&heads);

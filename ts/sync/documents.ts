@@ -399,9 +399,11 @@ export class SyncedDocuments implements DocumentFollower {
   }
 
   async #tellAll(hub: HubPort): Promise<void> {
+    // What comes to be known while they are listed may not be among them.
+    const before = [...this.#roots];
     const documents = await this.listed();
     const here = new Set(documents.map(([, id]) => keyOf(id)));
-    for (const [key, { id }] of this.#roots) if (!here.has(key)) this.#forget(hub, key, id);
+    for (const [key, { id }] of before) if (!here.has(key)) this.#forget(hub, key, id);
     for (const [root, id, rootId, isShared, missing, heads] of documents) {
       this.#know(hub, root, id, rootId, isShared, heads);
       if (missing.length > 0) this.#tell(["takeTables", id, missing], hub);

@@ -169,8 +169,9 @@ impl Hub {
             };
             let is_here = self.known.get(&id).is_some_and(|known| known.is_here);
             let state = before.filter(|_| is_here).and_then(|state| SyncState::decode(state).ok());
-            // What both had may not be here any more: a device that thinks so has to hear of it.
-            let needs_reset = !is_here && matches!(kind, Kind::Device(_));
+            // What both had is not here any more: a device that thinks so has to hear of it.
+            let was_left = self.known.get(&id).is_some_and(|known| known.was_left);
+            let needs_reset = was_left && matches!(kind, Kind::Device(_));
             let state = state.unwrap_or_else(|| SyncState { needs_reset, ..SyncState::default() });
             let mut session = Session { state, ..Session::default() };
             let heads = self.known.get(&id).and_then(|known| known.heads.as_ref());
@@ -189,6 +190,7 @@ impl Hub {
     /// Neither speaks of a document any more nor hears of it.
     pub(super) fn leave(&mut self, id: DocumentId) {
         let known = self.known.or_default(id);
+        known.was_left |= known.is_here;
         (known.is_shared, known.is_here, known.heads) = (false, false, None);
         known.waiting.retain(|waiting| !matches!(waiting, Waiting::Sync { .. }));
         self.library.forget(&id);
