@@ -147,7 +147,7 @@ test("without locks each tab has a socket, and they see each other all the same"
   expect([first.sockets.length, second.sockets.length]).toEqual([1, 1]);
   for (const { page } of [first, second]) {
     await page.evaluate(async (id) => {
-      const presence = await device.presence(id as never);
+      const presence = await device.presence(id);
       presence.set("here");
       Object.assign(globalThis, { presence });
     }, id);
