@@ -39,7 +39,7 @@ mod storage;
 mod store;
 mod tab;
 mod value;
-#[cfg(any(all(test, not(target_arch = "wasm32")), feature = "sync"))]
+#[cfg(any(all(test, not(target_arch = "wasm32")), feature = "docs"))]
 mod wire;
 
 pub use bytes::{Bytes, Malformed};

@@ -1,31 +1,22 @@
 //! What is spoken with servers: automerge-repo's WebSocket protocol, version 1, without the socket. docs/protocol.md has it.
 
-#[cfg(any(test, feature = "docs"))]
 mod backoff;
-#[cfg(any(test, feature = "docs"))]
 mod cbor;
-#[cfg(any(test, feature = "docs"))]
 mod connection;
-#[cfg(any(test, feature = "docs"))]
 mod frame;
-mod names;
 
-#[cfg(any(test, feature = "docs"))]
 pub(crate) use connection::{Connection, Failure, Input, MOST_FRAME_BYTES, Output, Status};
-#[cfg(any(test, feature = "docs"))]
 pub(crate) use frame::Frame;
-pub(crate) use names::{document_name, document_of};
 
 /// A text that is passed on is a CBOR text of at most so many bytes; what others than Holdfast pass on is passed over.
-#[cfg(any(test, feature = "docs"))]
 const TEXT_BYTES: usize = 4096;
 
-#[cfg(any(test, feature = "docs"))]
+/// A text as it is passed on.
 pub(crate) fn write_text(text: &str) -> Vec<u8> {
     cbor::Cbor::Text(text.into()).encode()
 }
 
-#[cfg(any(test, feature = "docs"))]
+/// What was passed on, if it is such a text.
 pub(crate) fn read_text(data: &[u8]) -> Option<String> {
     let data = cbor::Cbor::decode(data).ok()?;
     data.as_text().filter(|text| text.len() <= TEXT_BYTES).map(String::from)

@@ -4,9 +4,9 @@ use super::engine::Engine;
 use super::inner::Inner;
 use super::mailbox::{Status, Word};
 use crate::bytes::Bytes;
+use crate::crdt;
 use crate::keyspace::Root;
 use crate::tab::{Obstacle, RowBeside, Tab, TransactionId, conflicts_json, deleted_json, problems_json};
-use crate::wire;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
@@ -76,13 +76,13 @@ impl Engine {
     /// What automerge-repo calls the document of these sixteen bytes.
     #[wasm_bindgen(js_name = nameOfDocument)]
     pub fn name_of_document(&self, id: &[u8]) -> Option<String> {
-        id.try_into().ok().map(|id| wire::document_name(&id))
+        id.try_into().ok().map(|id| crdt::document_name(&id))
     }
 
     /// The document that automerge-repo calls so, if it is a name.
     #[wasm_bindgen(js_name = documentOfName)]
     pub fn document_of_name(&self, name: &str) -> Option<Vec<u8>> {
-        wire::document_of(name).map(|id| id.to_vec())
+        crdt::document_of(name).map(|id| id.to_vec())
     }
 
     /// All that is saved of a document: `[changes, actors, heads]`, or a status.

@@ -1,9 +1,8 @@
 //! Frames of automerge-repo's WebSocket protocol, version 1: one CBOR map each. docs/protocol.md tells of them.
 
 use super::cbor::Cbor;
-use super::names::{document_name, document_of};
 use crate::bytes::Malformed;
-use crate::crdt::DocumentId;
+use crate::crdt::{DocumentId, document_name, document_of};
 use std::borrow::Cow;
 
 /// The one version that there is.

@@ -82,7 +82,7 @@ test("one that fails again and again is given up, and so is said", async (t) => 
   await until("it is given up", () => !link.isConnected);
   const told = [...one.problems, ...two.problems].map(({ message }) => message);
   assert.equal(told.filter((message) => message.endsWith("it begins anew.")).length, 5);
-  assert.match(told.at(-1)!, /again and again \(again\)\. .*`link\.connect\(\)` tries again\.$/);
+  assert.match(told.at(-1)!, /again and again \(again\)\. .*`connect\(\)` tries again\.$/);
   link.connect();
   await met(link);
 });
@@ -100,7 +100,7 @@ test("one whose binary is missing is told of once, with what to do, and tried ag
     told[0]!.message,
     /^The docs worker can't be loaded, so nothing is merged: the server answered 404\. What/,
   );
-  assert.match(told[0]!.message, /`docs_worker\.js` and `holdfast_docs_bg\.wasm`; `link\.connect\(\)` tries again\.$/);
+  assert.match(told[0]!.message, /`docs_worker\.js` and `holdfast_docs_bg\.wasm`; `connect\(\)` tries again\.$/);
   await assert.rejects(one.db.history(id), { message: told[0]!.message });
   missing = undefined;
   link.connect();

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WebSocket } from "ws";
+import type { HoldfastError } from "../../ts/index.js";
 import { linkInMemory, type SocketConstructor } from "../../ts/sync/index.js";
 import { met, until } from "../fixtures/sync.js";
 import { syncServer } from "../fixtures/sync_server.js";
@@ -45,7 +46,8 @@ test("a project goes with what lies in it, and others keep it", async (t) => {
   assert.deepEqual(await one.problems().current(), []);
   assert.deepEqual((await one.verify()).problems, []);
   await assert.rejects(one.patch(task, { title: "gone" }), { code: "NonexistentDocument" });
-  await assert.rejects(one.sync.leave(project, LOSE), { code: "InvalidArgument" });
+  await assert.rejects(one.sync.leave(project, LOSE), { code: "NonexistentDocument", message: /knows no document/ });
+  await assert.rejects(one.sync.leave("automerge:none", LOSE), { code: "InvalidArgument", message: /takes a link/ });
   await one.patch(mow, { title: "mow it" });
 
   // Who has it still gives it back, with the deletion.
@@ -77,6 +79,19 @@ test("what the server may not have is not lost unless that is accepted", async (
   assert.equal((await one.get(task))!.title, "paint");
   await one.patch(task, { title: "again" });
   await until("it is synced", () => one.sync.status.state === "synced");
+  assert.deepEqual((await one.verify()).problems, []);
+});
+
+test("who leaves what another tab leaves has left it, too, or hears that it is gone", async (t) => {
+  const { db: one, project, task } = await deviceWithTask(t);
+  const two = await device(t, one.name);
+  await until("it is there", async () => (await two.get(task)) !== null);
+  const outcomes = await Promise.allSettled([one, two].map(({ sync }) => sync.leave(project, LOSE)));
+  assert.ok(outcomes.some(({ status }) => status === "fulfilled"));
+  for (const outcome of outcomes) {
+    if (outcome.status === "rejected") assert.equal((outcome.reason as HoldfastError).code, "NonexistentDocument");
+  }
+  for (const db of [one, two]) assert.equal(await db.get(project), null);
   assert.deepEqual((await one.verify()).problems, []);
 });
 

@@ -11,7 +11,7 @@ export function fallen(reason: string): HoldfastError {
 /** It has failed too often. */
 export function givenUp(reason: string): HoldfastError {
   return fault(
-    `The docs worker has failed again and again (${reason}). What is saved is safe; \`link.connect()\` tries again.`,
+    `The docs worker has failed again and again (${reason}). What is saved is safe; \`connect()\` tries again.`,
   );
 }
 
@@ -19,7 +19,7 @@ export function givenUp(reason: string): HoldfastError {
 export function absent(reason: string): HoldfastError {
   return fault(
     `The docs worker can't be loaded, so nothing is merged: ${reason.replace(/\.$/, "")}. What is saved is safe. Check that ` +
-      "the app serves `docs_worker.js` and `holdfast_docs_bg.wasm`; `link.connect()` tries again.",
+      "the app serves `docs_worker.js` and `holdfast_docs_bg.wasm`; `connect()` tries again.",
   );
 }
 

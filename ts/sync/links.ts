@@ -5,19 +5,15 @@ import { invalidArgument } from "../arguments.js";
 import type { Bridge } from "../bridge.js";
 import { describe } from "../describe.js";
 import { HoldfastError } from "../errors.js";
-import { Status } from "../mailbox.js";
-import { mutate } from "../transactions.js";
-import { askEngine } from "./ask_engine.js";
 import type { SyncedDocuments } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
 import { keyOf } from "./frames.js";
+import { readNotes, writeNotes } from "./notes.js";
 
 /** Names of these notes begin so, then comes the document's id. */
 const PREFIX = [0xff, 0x57];
 
 const SCHEME = "automerge:";
-
-const WANT = { name: "join", timeoutMs: undefined, isNotFollowed: true };
 
 /** Somebody who waits for a document. */
 interface Join {
@@ -80,7 +76,7 @@ export class Links {
   async leave(target: string, check: () => void): Promise<void> {
     const documents = await this.#documents.listed();
     let found = documents.find(([, , id, isShared]) => isShared && id === target);
-    if (found === undefined) {
+    if (found === undefined && safelyDecoded(target).includes(SCHEME)) {
       const id = this.#idOf("leave", target);
       if (await this.#giveUp(id)) return;
       found = documents.find(([, known]) => keyOf(known) === keyOf(id));
@@ -114,9 +110,7 @@ export class Links {
 
   /** Reads what other tabs, and earlier pages, wait for. */
   async load(): Promise<void> {
-    const prefix = Uint8Array.from(PREFIX);
-    const notes = (await askEngine(this.#bridge, (engine) => engine.notes(prefix))) as [Uint8Array, Uint8Array][];
-    for (const [name] of notes) {
+    for (const [name] of await readNotes(this.#bridge, PREFIX)) {
       const id = name.slice(PREFIX.length);
       if (!this.#joins.has(keyOf(id))) this.#await(id);
     }
@@ -161,13 +155,8 @@ export class Links {
   /** Writes down that a document is waited for, or takes that back. */
   async #note(id: Uint8Array, isWanted: boolean): Promise<void> {
     const name = Uint8Array.from([...PREFIX, ...id]);
-    const noted = ((await askEngine(this.#bridge, (engine) => engine.notes(name))) as unknown[]).length > 0;
-    if (noted === isWanted) return;
-    const value = isWanted ? new Uint8Array(1) : undefined;
-    const write = async ({ transaction }: { readonly transaction: number }): Promise<void> => {
-      if (this.#engine.note(transaction, name, value) === Status.Failed) throw this.#bridge.error();
-    };
-    await mutate(this.#bridge, write, WANT);
+    const noted = (await readNotes(this.#bridge, name)).length > 0;
+    if (noted !== isWanted) await writeNotes(this.#bridge, "join", [[name, isWanted ? new Uint8Array(1) : undefined]]);
   }
 
   #linkOf(id: Uint8Array): string {
@@ -182,7 +171,7 @@ export class Links {
     if (id !== undefined) return id;
     const received = describe(link);
     throw invalidArgument(
-      `\`${method}\` takes a link that \`share\` has made, as "automerge:…"${method === "leave" ? ", or the id of a row" : ""}. Received ${received}.`,
+      `\`${method}\` takes a link that \`share\` has made, as "automerge:…". Received ${received}.`,
     );
   }
 }

@@ -103,7 +103,8 @@ export class Saving {
     const begin = (engine: SyncEngine, transaction: number) => engine.beginToLeave(transaction, root);
     const more = (engine: SyncEngine, transaction: number) => engine.leaveMore(transaction);
     const leave = async ({ transaction }: { readonly transaction: number }) => {
-      await this.#call(transaction, begin, true);
+      // Another tab may have left it meanwhile.
+      if (!(await this.#call(transaction, begin, true))) return;
       await this.#call(transaction, more, true);
       check();
     };
@@ -111,8 +112,11 @@ export class Saving {
       try {
         return await mutate(this.#bridge, leave, LEAVE);
       } catch (error) {
-        if (!(error instanceof Outdated) || tries === LEAVE_TRIES) throw error;
-        // Somebody has written to it meanwhile.
+        if (!(error instanceof Outdated)) throw error;
+        if (tries === LEAVE_TRIES) {
+          const message = "Somebody writes to what is to be left, again and again. Nothing has changed: try again.";
+          throw new HoldfastError("TooManyConflicts", message);
+        }
         await giveWay();
       }
     }
@@ -148,16 +152,20 @@ export class Saving {
     this.#endPause = this.#bridge.pause.begin(PAUSE_FOR_MERGES_MS);
   }
 
-  /** Calls the engine until it has done what it was asked for; who is patient lets others go first now and then. */
+  /**
+   * Calls the engine until it has done what it was asked for, and answers whether there was anything to do; who is patient lets
+   * others go first now and then.
+   */
   async #call(
     transaction: number,
     call: (engine: SyncEngine, transaction: number) => number,
     isPatient: boolean,
-  ): Promise<void> {
+  ): Promise<boolean> {
     let resumed = performance.now();
     for (;;) {
       const status = call(this.#engine, transaction);
-      if (status === Status.Done) return;
+      if (status === Status.Done) return true;
+      if (status === Status.Nothing) return false;
       if (status === Status.Failed) throw this.#bridge.error();
       if (status === Status.Missing) {
         await this.#bridge.ready(this.#bridge.read());

@@ -2,11 +2,8 @@
  * What is known of servers' documents, kept with the documents: the heads that both had. Reconnecting costs little then.
  */
 import type { Bridge } from "../bridge.js";
-import { Status } from "../mailbox.js";
-import { mutate } from "../transactions.js";
-import { askEngine } from "./ask_engine.js";
-import type { SyncEngine } from "./engine.js";
 import { keyOf } from "./frames.js";
+import { readNotes, writeNotes } from "./notes.js";
 
 /**
  * Names of these notes begin so, then come the length and the text of the server's name, the document's id, and when it was
@@ -19,7 +16,7 @@ const TIME_BYTES = 6;
 /** Of so many servers something is kept. */
 const MOST_STORES = 4;
 
-const KEEP = { name: "keep what servers have", timeoutMs: undefined, isNotFollowed: true };
+const KEEP = "keep what servers have";
 
 /** States of documents by servers. */
 export class ServerStates {
@@ -38,7 +35,7 @@ export class ServerStates {
 
   /** What is kept of a server: ids, and with each what is known. */
   async load(store: string): Promise<[id: Uint8Array, state: Uint8Array][]> {
-    const notes = await this.#notes();
+    const notes = await readNotes(this.#bridge, PREFIX);
     const own = prefixOf(store);
     this.#store = store;
     this.#names.clear();
@@ -61,7 +58,12 @@ export class ServerStates {
     const names = notes
       .map(([name]) => name)
       .filter((name) => gone.has(keyOf(name.subarray(0, -ID_BYTES - TIME_BYTES))));
-    if (names.length > 0) await this.#write(names.map((name) => [name, undefined]));
+    if (names.length > 0)
+      await writeNotes(
+        this.#bridge,
+        KEEP,
+        names.map((name) => [name, undefined] as const),
+      );
     return [...found.values()];
   }
 
@@ -88,7 +90,7 @@ export class ServerStates {
           this.#names.set(key, [name]);
           notes.push([name, state]);
         }
-        await this.#write(notes);
+        await writeNotes(this.#bridge, KEEP, notes);
       }
     } catch {
       // It is known again when the server has said so: nothing is lost but time.
@@ -109,21 +111,6 @@ export class ServerStates {
       time = Math.floor(time / 256);
     }
     return name;
-  }
-
-  async #notes(): Promise<[Uint8Array, Uint8Array][]> {
-    const prefix = Uint8Array.from(PREFIX);
-    return (await askEngine(this.#bridge, (engine) => engine.notes(prefix))) as [Uint8Array, Uint8Array][];
-  }
-
-  async #write(notes: [name: Uint8Array, value: Uint8Array | undefined][]): Promise<void> {
-    const write = async ({ transaction }: { readonly transaction: number }): Promise<void> => {
-      for (const [name, value] of notes) {
-        const status = (this.#bridge.engine as SyncEngine).note(transaction, name, value);
-        if (status === Status.Failed) throw this.#bridge.error();
-      }
-    };
-    await mutate(this.#bridge, write, KEEP);
   }
 }
 

@@ -13,7 +13,7 @@ import type { MutationFollower } from "../followers.js";
 import { Status } from "../mailbox.js";
 import type { Scope } from "../scope.js";
 import { mutate, TransactionDatabase } from "../transactions.js";
-import { askEngine } from "./ask_engine.js";
+import { note, readNotes } from "./notes.js";
 import type { SyncEngine } from "./engine.js";
 import { keyOf } from "./frames.js";
 import { GONE, own } from "./three_way.js";
@@ -397,7 +397,7 @@ export class UndoManager {
 
   #note(transaction: number, name: Uint8Array, entry?: Omit<Entry, "name">): void {
     const value = entry && new TextEncoder().encode(`{"isRedo":${entry.isRedo},"rows":${entry.rows}}`);
-    if (this.#engine.note(transaction, name, value) === Status.Failed) throw this.#bridge.error();
+    note(this.#bridge, transaction, name, value);
   }
 
   /** Whether an entry is still there. */
@@ -415,10 +415,7 @@ export class UndoManager {
   /** Reads what is noted, and deletes stacks that were left behind. */
   async #load(): Promise<void> {
     // Others than those of stacks begin with another byte.
-    const notes = (await askEngine(this.#bridge, (engine) => engine.notes(Uint8Array.of(0)))) as [
-      Uint8Array,
-      Uint8Array,
-    ][];
+    const notes = await readNotes(this.#bridge, [0]);
     // By stacks, when each was touched last: names of notes end with that.
     const touched = new Map<string, number>();
     for (const [name] of notes) {

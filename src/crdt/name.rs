@@ -1,6 +1,6 @@
 //! Names of documents as automerge-repo writes them: sixteen bytes and a checksum, in base 58.
 
-use crate::crdt::DocumentId;
+use super::DocumentId;
 use crate::sha256::sha256;
 
 const DIGITS: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
