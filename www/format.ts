@@ -17,6 +17,12 @@ export const duration = (ms: number): string =>
         : `${(ms / 1000).toFixed(1)} s`;
 /** A moment of today. */
 export const clock = (time: number): string => new Date(time).toLocaleTimeString("en-GB");
+/** A moment; of another day with its date. */
+export function clockOf(time: number): string {
+  const date = new Date(time);
+  const isToday = date.toDateString() === new Date().toDateString();
+  return isToday ? clock(time) : date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+}
 /** Bytes in the unit that reads best. */
 export function bytes(value: number): string {
   if (value < 1000) return `${value} B`;

@@ -2,11 +2,12 @@
 import type { LiveValue, MemoryLink, Problem } from "holdfast/sync";
 import { useQuery } from "holdfast/react";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
-import { focused, handOver } from "../focus";
+import { focused } from "../focus";
 import { plural } from "../format";
 import { say } from "../notices";
 import { type Store, useStore } from "../store";
-import { ActionButton } from "../views/parts";
+import { UndoButtons } from "../views/undo_buttons";
+import { DeletedList } from "../views/deleted_list";
 import { change, type Device, type LinkState, takeBack, useLinkState } from "./devices";
 import { HistoryDialog } from "./history_dialog";
 import { tellFate } from "./fate";
@@ -74,37 +75,14 @@ function Heading({ device, state }: { device: Device; state: LinkState }) {
 
 /** Takes back what was done on this device; what the other one has done stays. */
 function Undo({ device }: { device: Device }) {
-  const { undo } = device;
-  const subscribe = useCallback((changed: () => void) => undo.subscribe(changed), [undo]);
-  const [canUndo, canRedo] = [
-    useSyncExternalStore(subscribe, () => undo.canUndo),
-    useSyncExternalStore(subscribe, () => undo.canRedo),
-  ];
-  const buttons = useRef<HTMLDivElement>(null);
-  // What has nothing left to do gives the focus to the other one.
-  useLayoutEffect(() => {
-    const [first, second] = buttons.current!.querySelectorAll("button");
-    if (!canUndo && canRedo) handOver(first!, second!);
-    if (!canRedo && canUndo) handOver(second!, first!);
-  }, [canUndo, canRedo]);
   const title = `What was done on the ${device.device}`;
   return (
-    <div ref={buttons} className="undo" role="group" aria-label={title}>
-      <ActionButton
-        text="Undo"
-        busyText="Undo"
-        title={title}
-        disabled={!canUndo}
-        action={() => takeBack(device, false)}
-      />
-      <ActionButton
-        text="Redo"
-        busyText="Redo"
-        title={title}
-        disabled={!canRedo}
-        action={() => takeBack(device, true)}
-      />
-    </div>
+    <UndoButtons
+      undo={device.undo}
+      label={title}
+      titles={[title, title]}
+      takeBack={(isRedo) => takeBack(device, isRedo)}
+    />
   );
 }
 
@@ -215,22 +193,7 @@ function Bin({ device, project, projects, news }: TasksProps) {
   };
   return (
     <>
-      {deleted.length > 0 && (
-        <details className="bin">
-          <summary>Deleted tasks ({deleted.length})</summary>
-          <ul>
-            {deleted.map((task) => (
-              <li key={task._id}>
-                <span>{task.title}</span>
-                <button type="button" name="history" aria-label={`History of ${task.title}`} onClick={() => show(task)}>
-                  History
-                </button>
-                <ActionButton name="restore" text="Restore" busyText="Restoring…" action={() => restore(task)} />
-              </li>
-            ))}
-          </ul>
-        </details>
-      )}
+      <DeletedList tasks={deleted} showHistory={show} restore={restore} />
       {/* Outside of the list, which a task leaves when it is restored. */}
       {shown && (
         <HistoryDialog

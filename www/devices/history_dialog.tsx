@@ -1,12 +1,12 @@
-/** What has become of a task: who has changed what, and when, and the way back. */
+/** The history of a task, as a device tells it. */
 import type { HistoryEntry } from "holdfast/sync";
-import { useEffect, useState } from "react";
+import { useCallback } from "react";
+import { clockOf } from "../format";
 import { say } from "../notices";
 import { type Store, useStore } from "../store";
-import { ActionButton, Dialog } from "../views/parts";
+import { HistoryView } from "../views/history_view";
 import { type Found, readHistory } from "./authors";
 import { change, type Device, explained } from "./devices";
-import { grouped } from "./grouped";
 import type { Id, Project, Task } from "./schema";
 import { nameOf, textOf } from "./words";
 
@@ -20,32 +20,12 @@ interface Props {
   close: () => void;
 }
 
-/** As many entries are read at once. */
-const pageSize = 50;
-
 export function HistoryDialog({ device, task, now, projects, news, close }: Props) {
-  const [found, setFound] = useState<Found>();
-  const [error, setError] = useState<unknown>();
-  const [limit, setLimit] = useState(pageSize);
-  const [tries, setTries] = useState(0);
   const { _id, title, projectId } = task;
   const { db } = device;
   const version = useStore(news);
-  useEffect(() => {
-    let isAsked = true;
-    readHistory(db, _id, limit).then(
-      (found) => {
-        if (!isAsked) return;
-        setError(undefined);
-        setFound(found);
-      },
-      (error: unknown) => isAsked && setError(error),
-    );
-    return () => {
-      isAsked = false;
-    };
-  }, [db, _id, limit, version, tries]);
-
+  // Another function with each version: what was read may be old.
+  const read = useCallback((limit: number) => readHistory(db, _id, limit), [db, _id, version]);
   const goBack = async (entry: HistoryEntry): Promise<void> => {
     const isBack = await change(
       device,
@@ -58,49 +38,17 @@ export function HistoryDialog({ device, task, now, projects, news, close }: Prop
     say(`“${title}” is as it was at ${clockOf(entry.time)}.`);
     close();
   };
-
-  const isLoading = found === undefined && error === undefined;
   return (
-    <Dialog labelledBy="history" className="form history" onClose={close}>
-      <div className="toolbar">
-        <h2 id="history">History of “{title}”</h2>
-        <button type="button" onClick={close}>
-          Close
-        </button>
-      </div>
-      {isLoading && (
-        <p className="loading" role="status">
-          Reading the history…
-        </p>
-      )}
-      {error !== undefined && <Failure error={error} retry={() => setTries(tries + 1)} />}
-      {found?.entries.length === 0 && <p className="hint">Nothing of it is saved yet. Close this, and look again.</p>}
-      <ol className="entries">
-        {grouped(found?.entries ?? []).map((entry, index) => (
-          <li key={entry.change}>
-            <div>
-              <p>
-                <strong>{authorIn(found!, entry, device)}</strong>{" "}
-                <time dateTime={new Date(entry.time).toISOString()}>{clockOf(entry.time)}</time>
-              </p>
-              <What entry={entry} projects={projects} />
-            </div>
-            {index === 0 && isShown(entry, now) ? (
-              <span className="badge">now</span>
-            ) : (
-              isState(entry) && (
-                <ActionButton text="Go back to this" busyText="Going back…" action={() => goBack(entry)} />
-              )
-            )}
-          </li>
-        ))}
-      </ol>
-      {found?.hasMore && (
-        <button type="button" onClick={() => setLimit(limit + pageSize)}>
-          Show older changes
-        </button>
-      )}
-    </Dialog>
+    <HistoryView
+      title={title}
+      read={read}
+      explained={explained}
+      now={now}
+      authorOf={(found, entry) => authorIn(found, entry, device)}
+      what={(entry) => <What entry={entry} projects={projects} />}
+      goBack={goBack}
+      close={close}
+    />
   );
 }
 
@@ -137,37 +85,5 @@ function What({ entry, projects }: { entry: HistoryEntry; projects: readonly Pro
         </li>
       ))}
     </ul>
-  );
-}
-
-/** Whether what a change has written is what is shown: something else may have been written at the same time. */
-const isShown = ({ fields }: HistoryEntry, now: Task | undefined): boolean =>
-  now !== undefined && fields.every(({ name, after }) => now[name as keyof Task] === after);
-
-/** Whether the task was there after a change. */
-const isState = ({ kind }: HistoryEntry): boolean => kind !== "deleted" && kind !== "movedAway";
-
-/** A moment; of another day with its date. */
-function clockOf(time: number): string {
-  const date = new Date(time);
-  const isToday = date.toDateString() === new Date().toDateString();
-  return isToday
-    ? date.toLocaleTimeString("en-GB")
-    : date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
-}
-
-function Failure({ error, retry }: { error: unknown; retry: () => void }) {
-  const { code, message, advice } = explained(error);
-  return (
-    <div className="part" role="alert">
-      <p className="error">
-        {code && <code>{code}</code>} {message} {advice}
-      </p>
-      <div>
-        <button type="button" onClick={retry}>
-          Try again
-        </button>
-      </div>
-    </div>
   );
 }

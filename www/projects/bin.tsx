@@ -1,7 +1,7 @@
 /** Tasks of a project that were deleted, by whomever. */
 import { useState } from "react";
 import { say } from "../notices";
-import { ActionButton } from "../views/parts";
+import { DeletedList } from "../views/deleted_list";
 import { change, useApp, useLiveValue } from "./database";
 import { HistoryDialog } from "./history_dialog";
 import type { Id, Member, Project } from "./schema";
@@ -25,22 +25,7 @@ export function Bin({ project, members }: { project: Project; members: readonly 
   };
   return (
     <>
-      {deleted.length > 0 && (
-        <details className="bin">
-          <summary>Deleted tasks ({deleted.length})</summary>
-          <ul>
-            {deleted.map((task) => (
-              <li key={task._id}>
-                <span>{task.title}</span>
-                <button type="button" name="history" aria-label={`History of ${task.title}`} onClick={() => show(task)}>
-                  History
-                </button>
-                <ActionButton name="restore" text="Restore" busyText="Restoring…" action={() => restore(task)} />
-              </li>
-            ))}
-          </ul>
-        </details>
-      )}
+      <DeletedList tasks={deleted} showHistory={show} restore={restore} />
       {/* Outside of the list, which a task leaves when it is restored. */}
       {shown && (
         <HistoryDialog task={{ ...shown, projectId: project._id }} members={members} close={() => show(undefined)} />

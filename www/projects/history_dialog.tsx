@@ -1,14 +1,14 @@
-/** What has become of a task: who has changed what, and when, and the way back. */
+/** The history of a task, with those who have made it. */
 import type { HistoryEntry } from "holdfast/sync";
-import { useEffect, useState } from "react";
-import { grouped } from "../devices/grouped";
+import { useCallback } from "react";
+import { clockOf } from "../format";
 import { say } from "../notices";
 import { useStore } from "../store";
-import { ActionButton, Dialog } from "../views/parts";
+import { HistoryView } from "../views/history_view";
 import { type Found, readHistory } from "./authors";
 import { change, explained, useApp } from "./database";
 import type { Id, Member, Task } from "./schema";
-import { clockOf, nameOf, textOf } from "./words";
+import { nameOf, textOf } from "./words";
 
 interface Props {
   task: { _id: Id<"tasks">; title: string; projectId: Id<"projects"> };
@@ -18,33 +18,13 @@ interface Props {
   close: () => void;
 }
 
-/** As many entries are read at once. */
-const pageSize = 50;
-
 export function HistoryDialog({ task, now, members, close }: Props) {
   const app = useApp();
   const { db, session } = app;
-  const [found, setFound] = useState<Found>();
-  const [error, setError] = useState<unknown>();
-  const [limit, setLimit] = useState(pageSize);
-  const [tries, setTries] = useState(0);
   const { _id, title, projectId } = task;
   const version = useStore(app.news);
-  useEffect(() => {
-    let isAsked = true;
-    readHistory(db, _id, projectId, limit).then(
-      (found) => {
-        if (!isAsked) return;
-        setError(undefined);
-        setFound(found);
-      },
-      (error: unknown) => isAsked && setError(error),
-    );
-    return () => {
-      isAsked = false;
-    };
-  }, [db, _id, projectId, limit, version, tries]);
-
+  // Another function with each version: what was read may be old.
+  const read = useCallback((limit: number) => readHistory(db, _id, projectId, limit), [db, _id, projectId, version]);
   const goBack = async (entry: HistoryEntry): Promise<void> => {
     const isBack = await change(
       app,
@@ -57,60 +37,21 @@ export function HistoryDialog({ task, now, members, close }: Props) {
     say(`“${title}” is as it was at ${clockOf(entry.time)}.`);
     close();
   };
-  const authorIn = ({ actor }: HistoryEntry): string => {
-    const author = found?.authors.get(actor);
+  const authorOf = ({ authors }: Found, { actor }: HistoryEntry): string => {
+    const author = authors.get(actor);
     return author === undefined ? "Somebody" : author.session === session ? `${author.name} (you)` : author.name;
   };
   return (
-    <Dialog labelledBy="history" className="form history" onClose={close}>
-      <div className="toolbar">
-        <h2 id="history">History of “{title}”</h2>
-        <button type="button" onClick={close}>
-          Close
-        </button>
-      </div>
-      {found === undefined && error === undefined && (
-        <p className="loading" role="status">
-          Reading the history…
-        </p>
-      )}
-      {error !== undefined && (
-        <div className="part" role="alert">
-          <p className="error">
-            {explained(error).message} {explained(error).advice}
-          </p>
-          <button type="button" onClick={() => setTries(tries + 1)}>
-            Try again
-          </button>
-        </div>
-      )}
-      {found?.entries.length === 0 && <p className="hint">Nothing of it is saved yet. Close this, and look again.</p>}
-      <ol className="entries">
-        {grouped(found?.entries ?? []).map((entry, index) => (
-          <li key={entry.change}>
-            <div>
-              <p>
-                <strong>{authorIn(entry)}</strong>{" "}
-                <time dateTime={new Date(entry.time).toISOString()}>{clockOf(entry.time)}</time>
-              </p>
-              <What entry={entry} members={members} />
-            </div>
-            {index === 0 && isShown(entry, now) ? (
-              <span className="badge">now</span>
-            ) : (
-              isState(entry) && (
-                <ActionButton text="Go back to this" busyText="Going back…" action={() => goBack(entry)} />
-              )
-            )}
-          </li>
-        ))}
-      </ol>
-      {found?.hasMore && (
-        <button type="button" onClick={() => setLimit(limit + pageSize)}>
-          Show older changes
-        </button>
-      )}
-    </Dialog>
+    <HistoryView
+      title={title}
+      read={read}
+      explained={explained}
+      now={now}
+      authorOf={authorOf}
+      what={(entry) => <What entry={entry} members={members} />}
+      goBack={goBack}
+      close={close}
+    />
   );
 }
 
@@ -143,10 +84,3 @@ function What({ entry: { kind, fields }, members }: { entry: HistoryEntry; membe
 }
 
 const untold: readonly string[] = ["order", "completedAt"];
-
-/** Whether what a change has written is what is shown: something else may have been written at the same time. */
-const isShown = ({ fields }: HistoryEntry, now: Task | undefined): boolean =>
-  now !== undefined && fields.every(({ name, after }) => now[name as keyof Task] === after);
-
-/** Whether the task was there after a change. */
-const isState = ({ kind }: HistoryEntry): boolean => kind !== "deleted" && kind !== "movedAway";

@@ -14,7 +14,7 @@ import { goTo } from "./route";
 import type { Id, Project } from "./schema";
 import { me } from "./settings";
 import { ShareDialog } from "./share_dialog";
-import { UndoButtons } from "./undo_buttons";
+import { Undo } from "./undo";
 import { rename } from "./writes";
 
 export function ProjectList({ openSettings }: { openSettings: () => void }) {
@@ -25,7 +25,7 @@ export function ProjectList({ openSettings }: { openSettings: () => void }) {
       <section aria-label="Your projects" className="yours">
         <div className="bar">
           <h2>Your projects</h2>
-          <UndoButtons />
+          <Undo />
         </div>
         {projects === undefined ? (
           <p className="loading">Reading the projects…</p>

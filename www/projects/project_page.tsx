@@ -11,7 +11,7 @@ import { MembersDialog } from "./members_dialog";
 import { RemoveDialog } from "./remove_dialog";
 import type { Id, Member, Project, Task } from "./schema";
 import { ShareDialog } from "./share_dialog";
-import { UndoButtons } from "./undo_buttons";
+import { Undo } from "./undo";
 import { rename } from "./writes";
 
 export function ProjectPage({ id }: { id: string }) {
@@ -83,7 +83,7 @@ function Opened({ project }: { project: Project }) {
           value={searched}
           onChange={(event) => search(event.target.value)}
         />
-        <UndoButtons />
+        <Undo />
       </div>
       <p role="status" className="hint found">
         {found && searched.trim() !== "" && `${plural(found.length, "task")} of ${tasks.length} found`}

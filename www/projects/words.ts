@@ -1,4 +1,5 @@
 /** Fields and their values in words. */
+import { clockOf } from "../format";
 import type { Member, Priority, Status } from "./schema";
 
 export const statuses: readonly (readonly [Status, string])[] = [
@@ -31,15 +32,6 @@ export const statusName = (status: Status): string => statuses.find(([each]) => 
 /** A day that is stored as its midnight in UTC. */
 export const dayText = (time: number): string =>
   new Date(time).toLocaleDateString("en-GB", { dateStyle: "medium", timeZone: "UTC" });
-
-/** A moment; of another day with its date. */
-export function clockOf(time: number): string {
-  const date = new Date(time);
-  const isToday = date.toDateString() === new Date().toDateString();
-  return isToday
-    ? date.toLocaleTimeString("en-GB")
-    : date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
-}
 
 /** A value of a task's field. */
 export function textOf(field: string, value: unknown, members: readonly Member[]): string {
