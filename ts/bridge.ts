@@ -4,7 +4,8 @@
  */
 import type { GenericDocument } from "./data_model.js";
 import { type DocumentEncoder, encodeTrusted } from "./encode.js";
-import { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
+import { closed, errorIn, errorOf, TROUBLE, thrownError } from "./engine_errors.js";
+import { type ErrorCode, HoldfastError } from "./errors.js";
 import { followFreezing } from "./freezing.js";
 import type { HeadStart } from "./head_start.js";
 import type { DocumentFollower, LiveFollower, MutationFollower } from "./followers.js";
@@ -39,17 +40,6 @@ export interface EngineOptions {
   [tuning: string]: string | number | boolean | undefined;
 }
 
-/** What says that storage is in trouble, and not the caller. */
-const TROUBLE: ReadonlySet<string> = new Set([
-  "QuotaExceeded",
-  "StorageFailed",
-  "StorageUnavailable",
-  "OutcomeUnknown",
-  "Corrupt",
-  "DatabaseClosed",
-  "EngineFault",
-]);
-
 /** A time without an engine: it has trapped, and the next one opens what is stored. */
 interface Outage {
   /** What the engine was about to save, as src/tab/afterwards.rs has it. */
@@ -61,26 +51,6 @@ interface Outage {
 
 /** Where a note says how many transactions were saved before; they follow, and then those that it speaks of. */
 const NOTE_SAVED = 6;
-
-function errorOf(code: string, message: string): HoldfastError {
-  return new HoldfastError(code as ErrorCode, message);
-}
-
-/** Why nothing can be done with a database that was closed. */
-export function closed(): HoldfastError {
-  return new HoldfastError("DatabaseClosed", "The database was closed. Open it again to go on.");
-}
-
-/** What an export of the engine has thrown: `[code, message]`. */
-export function thrownError(problem: unknown): unknown {
-  return Array.isArray(problem) ? errorOf(String(problem[0]), String(problem[1])) : problem;
-}
-
-function errorIn(mailbox: Mailbox): HoldfastError {
-  const path = mailbox.text(Word.Path);
-  const details = path === "" ? {} : { details: { path } };
-  return new HoldfastError(ERROR_CODES[mailbox.word(Word.Code)] ?? "EngineFault", mailbox.text(Word.Text), details);
-}
 
 /** Ends an engine that nobody needs. */
 function discard(engine: Engine): void {

@@ -2,7 +2,8 @@
  * An open database: what an application holds in its hands.
  */
 import { invalidArgument, requireArgument, requireFunction } from "./arguments.js";
-import { type Bridge, closed, type EngineOptions, thrownError } from "./bridge.js";
+import type { Bridge, EngineOptions } from "./bridge.js";
+import { closed, thrownError } from "./engine_errors.js";
 import { Status } from "./mailbox.js";
 import type { BaseTableWriter, GenericDatabaseReader, InsertValue, NonUnion, PatchValue } from "./context.js";
 import type {
