@@ -30,7 +30,24 @@ export async function startSyncServer({ port, data }) {
     console.log = log;
     NetServer.prototype.listen = listen;
   }
-  return `ws://127.0.0.1:${port}/`;
+  const address = `ws://127.0.0.1:${port}/`;
+  // It takes connections a moment before it hears what they say, and ends those 5 seconds later.
+  while (!(await answers(address)));
+  return address;
+}
+
+/** Whether a server answers who introduces itself, within a moment. */
+async function answers(address) {
+  const [{ encode }, { WebSocket }] = await Promise.all([import("cbor-x"), import("ws")]);
+  const socket = new WebSocket(address);
+  const hello = { type: "join", senderId: "probe", peerMetadata: {}, supportedProtocolVersions: ["1"] };
+  const answered = new Promise((resolve) => {
+    socket.on("open", () => socket.send(encode(hello)));
+    socket.on("message", () => resolve(true));
+    socket.on("error", () => resolve(false));
+    setTimeout(() => resolve(false), 200);
+  });
+  return answered.finally(() => socket.terminate());
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

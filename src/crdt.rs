@@ -27,12 +27,14 @@ pub(crate) use copies::{Copy, chosen};
 pub(crate) use edit::{Arrival, Editor, FieldKind, FieldKinds, move_name};
 pub(crate) use encoder::{ChangeEncoder, ChangeHash, Head, chunk_length};
 pub(crate) use merge::{Merge, MergedRow, TouchedRow, TouchedRows};
-pub(crate) use name::{document_name, document_of};
 pub(crate) use op::{Action, ActorId, Key, Object, Op, OpId};
 pub(crate) use rest::WholeRow;
 pub(crate) use stamp::{Item, Parts, RowStamps, Stamp};
 pub(crate) use state::{DocumentId, DocumentState, TableMap, genesis, table_map};
 pub(crate) use stored_row::{HiddenRow, Marks, Rest, StoredRow, Why, is_duplicate, is_judged, is_noted};
+
+#[cfg(any(feature = "sync", all(test, not(target_arch = "wasm32"))))]
+pub(crate) use name::{document_name, document_of};
 
 // What only the docs worker needs, and tests.
 #[cfg(any(test, feature = "docs"))]
