@@ -59,6 +59,8 @@ pub(crate) struct Limits {
     pub(crate) chunk_operations: usize,
     /// Operations of a document.
     pub(crate) document_operations: usize,
+    /// Bytes of all changes of a document, not compressed: so much room a peer can take, however long it goes on.
+    pub(crate) history_bytes: usize,
     /// Changes that wait for others which they follow.
     pub(crate) waiting: usize,
     /// Bytes of those together.
@@ -81,6 +83,7 @@ impl Default for Limits {
             chunk_changes: 500_000,
             chunk_operations: 1_000_000,
             document_operations: 4_000_000,
+            history_bytes: 128 << 20,
             waiting: 1_000,
             waiting_bytes: 16 << 20,
         }
@@ -104,6 +107,7 @@ impl Limits {
             chunk_changes: usize::MAX,
             chunk_operations: usize::MAX,
             document_operations: u32::MAX as usize,
+            history_bytes: usize::MAX,
             waiting: usize::MAX,
             waiting_bytes: usize::MAX,
         }
@@ -132,6 +136,8 @@ pub(crate) struct Admitted {
 pub(crate) struct Gate {
     limits: Limits,
     ledger: Ledger,
+    /// The bytes of the changes in the ledger.
+    history_bytes: usize,
     waiting: Waiting,
     /// Changes that waited for what has been recorded since.
     released: Vec<Pending>,
@@ -140,7 +146,8 @@ pub(crate) struct Gate {
 impl Gate {
     /// Before an empty document.
     pub(crate) fn new(limits: Limits) -> Gate {
-        Gate { limits, ledger: Ledger::default(), waiting: Waiting::default(), released: Vec::new() }
+        let (ledger, waiting) = (Ledger::default(), Waiting::default());
+        Gate { limits, ledger, history_bytes: 0, waiting, released: Vec::new() }
     }
 
     /// Before a document that has changes already, which are trusted.
@@ -277,8 +284,13 @@ impl Gate {
         let and_why = |reason| Refused { hash: Some(whole.hash), reason };
         let head = Head::read(whole.body(), &self.limits).map_err(because)?;
         let past = self.place(&head, is_trusted).map_err(and_why)?;
+        let history_bytes = self.history_bytes.saturating_add(whole.bytes.len());
+        if history_bytes > self.limits.history_bytes {
+            return Err(because(Malformed("the document has more bytes of changes than are taken in")));
+        }
         let change = read(whole).map_err(and_why)?;
         self.ledger.take_in(whole.hash, &head, past, self.limits.predecessors).map_err(because)?;
+        self.history_bytes = history_bytes;
         Ok(change)
     }
 

@@ -97,14 +97,17 @@ test("a tab that has asked for nothing knows how it stands, and that nobody hold
 }) => {
   const laptop = await browser.newContext();
   const first = await tab(laptop);
-  await project(first.page);
+  const { id } = await project(first.page);
   await connect(first.page);
   await isSynced(first.page);
   const second = await tab(laptop);
   await isSynced(second.page);
+  const ofDocument = () => second.page.evaluate((id) => device.sync.statusOf(id).value?.state, id);
+  await expect.poll(ofDocument).toBe("synced");
   expect(second.sockets.length).toBe(0);
   await first.page.evaluate(() => device.close());
   await expect.poll(() => state(second.page)).toBe("offline");
+  await expect.poll(ofDocument).toBe("offline");
   await laptop.close();
 });
 

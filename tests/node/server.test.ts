@@ -68,6 +68,29 @@ test("what was written offline comes when the server is there again", async (t) 
   await synced(one, two);
 });
 
+test("how single documents stand is told, and followed", async (t) => {
+  const server = await syncServer(t);
+  const { one, two, project } = await pair(t, server.url);
+  const status = one.sync.statusOf(project);
+  assert.equal(one.sync.statusOf(project), status);
+  const states: unknown[] = [];
+  const other = one.sync.statusOf(await one.insert("projects", { name: "another" }));
+  other.subscribe(() => states.push(other.value?.state));
+  await synced(one, two);
+  await until("it is told", () => states.at(-1) === "synced");
+  assert.deepEqual(await status.current(), { state: "synced", message: undefined });
+  await server.kill();
+  await until("it is told", () => status.value?.state === "error" && states.at(-1) === "error");
+  await server.start();
+  await until("it is told", () => status.value?.state === "synced" && states.at(-1) === "synced");
+  one.sync.disconnect();
+  await until("it is told", () => status.value?.state === "offline");
+  await one.sync.leave(project, { accept: "lose-unsynced" });
+  await assert.rejects(status.current(), { code: "NonexistentDocument" });
+  await assert.rejects(one.sync.statusOf("nothing" as never).current(), { code: "NonexistentDocument" });
+  assert.throws(() => one.sync.statusOf(7 as never), { code: "InvalidArgument" });
+});
+
 test("a server that has lost everything is given all of it again", async (t) => {
   const server = await syncServer(t);
   const { one, two, project, task } = await pair(t, server.url);

@@ -38,6 +38,14 @@ function failOf(t: TestContext, id: Uint8Array): { falls: number } {
   return count;
 }
 
+/** A device that notes its problems. */
+async function failing(t: TestContext, name: string, problems: HoldfastError[]) {
+  const sync = { projects: root(), tasks: within("projectId", { notes: text() }) };
+  const db = await openDatabase({ name, schema, sync, onProblem: (error) => problems.push(error) });
+  t.after(() => db.close());
+  return db;
+}
+
 const methodOf = (name: string) =>
   Object.getOwnPropertyDescriptor(Docs.prototype, name)!.value as (this: Docs, ...args: unknown[]) => void;
 
@@ -52,9 +60,7 @@ test("a document of which the docs worker fails is set aside, and the others are
   await one.close();
 
   const problems: HoldfastError[] = [];
-  const sync = { projects: root(), tasks: within("projectId", { notes: text() }) };
-  const two = await openDatabase({ name: "fails", schema, sync, onProblem: (error) => problems.push(error) });
-  t.after(() => two.close());
+  const two = await failing(t, "fails", problems);
   const count = failOf(t, harmful);
   two.sync.connect(url, { webSocketConstructor });
   two.sync.join(links[0]).catch(() => undefined);
@@ -74,4 +80,21 @@ test("a document of which the docs worker fails is set aside, and the others are
     [{ kind: "refused", id: keyOf(harmful) }],
   );
   assert.match(listed[0]!.message, /the docs worker has failed of it: unreachable/);
+});
+
+test("a document that is here and set aside says so, and another one that it is synced", async (t) => {
+  const { url } = await syncServer(t);
+  const [one, two] = [await failing(t, "writes", []), await failing(t, "reads", [])];
+  const [bad, good] = [await one.insert("projects", { name: "bad" }), await one.insert("projects", { name: "good" })];
+  for (const db of [one, two]) db.sync.connect(url, { webSocketConstructor });
+  for (const id of [bad, good]) await two.sync.join(await one.sync.share(id));
+  const [ofBad, ofGood] = [two.sync.statusOf(bad), two.sync.statusOf(good)];
+  await until("both are synced", () => ofBad.value?.state === "synced" && ofGood.value?.state === "synced");
+  const [, harmful] = (await one.sync.documents.listed()).find(([, , rootId]) => rootId === bad)!;
+  failOf(t, harmful);
+  await one.patch(bad, { name: "worse" });
+  await until("it is set aside", () => ofBad.value?.state === "setAside");
+  assert.match(ofBad.value!.message!, /the docs worker has failed of it/);
+  await until("the other is synced", () => ofGood.value?.state === "synced");
+  assert.equal(two.sync.status.state, "syncing");
 });

@@ -1,37 +1,19 @@
 // npm run sync-server, as a newcomer runs it.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { decode, Encoder } from "cbor-x";
 import { WebSocket } from "ws";
-import { root } from "../../scripts/run.mjs";
 import { freePort } from "../../scripts/serve.mjs";
-
-/** Starts it. Answers what it has said first. */
-function started(t, args) {
-  const server = spawn(process.execPath, ["scripts/sync_server.mjs", ...args], { cwd: root });
-  // Asked to end, it would wait for connections.
-  t.after(() => server.kill("SIGKILL"));
-  return new Promise((resolve) => {
-    let output = "";
-    for (const stream of [server.stdout, server.stderr]) {
-      stream.on("data", (text) => {
-        output += text;
-        if (/\.\n$/.test(output)) resolve(output);
-      });
-    }
-    server.on("close", () => resolve(output));
-  });
-}
+import { serverProcess } from "../fixtures/server_process.mjs";
 
 test("it says where it is, speaks the protocol, keeps its data in the folder, and is for this machine alone", async (t) => {
   const [port, data] = [await freePort(), mkdtempSync(join(tmpdir(), "holdfast-data-"))];
   t.after(() => rmSync(data, { recursive: true }));
-  const said = await started(t, ["--port", String(port), "--data", data]);
+  const said = await serverProcess(t, ["--port", String(port), "--data", data]);
   assert.match(said, new RegExp(`The sync server is at ws://127\\.0\\.0\\.1:${port}/, and its data in ${data}\\.`));
   const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
   t.after(() => socket.terminate());
@@ -53,7 +35,10 @@ test("a port that is taken, or none, is told", async (t) => {
   const port = await freePort();
   const data = mkdtempSync(join(tmpdir(), "holdfast-data-"));
   t.after(() => rmSync(data, { recursive: true }));
-  await started(t, ["--port", String(port), "--data", data]);
-  assert.match(await started(t, ["--port", String(port)]), /Port \d+ is in use\. Choose another: npm run sync-server/);
-  assert.match(await started(t, ["--port", "x"]), /--port x is no port number\./);
+  await serverProcess(t, ["--port", String(port), "--data", data]);
+  assert.match(
+    await serverProcess(t, ["--port", String(port)]),
+    /Port \d+ is in use\. Choose another: npm run sync-server/,
+  );
+  assert.match(await serverProcess(t, ["--port", "x"]), /--port x is no port number\./);
 });

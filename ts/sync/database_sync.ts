@@ -9,6 +9,7 @@ import { Status } from "../mailbox.js";
 import { readOptions } from "../options.js";
 import type { Scope } from "../scope.js";
 import { mutate } from "../transactions.js";
+import { type DocumentStatus, DocumentStatuses } from "./document_status.js";
 import { SyncedDocuments } from "./documents.js";
 import type { SyncEngine } from "./engine.js";
 import { giveWay } from "../give_way.js";
@@ -16,6 +17,7 @@ import { type Frame, keyOf } from "./frames.js";
 import { ServerStates } from "./server_states.js";
 import { type ConnectOptions, Servers } from "./servers.js";
 import { Links } from "./links.js";
+import type { LiveValue } from "./live_value.js";
 import { Presence } from "./presence.js";
 import type { SyncStatus } from "./sync_status.js";
 import { type DevicePeer, deviceAsPeer } from "./peer.js";
@@ -63,6 +65,7 @@ export class DatabaseSync {
 
   readonly #servers: Servers;
   readonly #links: Links;
+  readonly #statuses: DocumentStatuses;
   readonly #presences = new Set<Presence>();
 
   /** @internal */
@@ -83,7 +86,10 @@ export class DatabaseSync {
       heard: (word) => {
         for (const presence of this.#presences) if (presence.key === keyOf(word.id)) presence.hear(word);
       },
+      changed: () => this.#statuses.changed(),
     });
+    this.#statuses = new DocumentStatuses(this.documents, this.#servers, this.refused);
+    this.status.subscribe(() => this.#statuses.changed());
     this.documents.ended = () => {
       for (const presence of [...this.#presences]) presence.stop();
       this.#servers.end();
@@ -97,6 +103,23 @@ export class DatabaseSync {
   /** How it stands to its server. */
   get status(): SyncStatus {
     return this.#servers.status;
+  }
+
+  /**
+   * How the document of a row stands to the server: a value that follows it, the same one whenever it is asked for. `status`
+   * tells of all of them together, and of what was saved this very moment before this does.
+   *
+   * Its `status` is `error`, with `NonexistentDocument`, if there is no such document.
+   *
+   * ```ts
+   * const status = db.sync.statusOf(projectId);
+   * status.subscribe(() => show(status.value?.state));
+   * ```
+   */
+  statusOf(id: GenericId<string>): LiveValue<DocumentStatus> {
+    this.requireOpen();
+    requireText(id, "statusOf", "id");
+    return this.#statuses.of(id);
   }
 
   /**
@@ -241,6 +264,7 @@ export class DatabaseSync {
 
   #setAside(id: Uint8Array, reason: string): void {
     this.refused.set(keyOf(id), reason);
+    this.#statuses.changed();
     this.#hiddenChanged();
   }
 

@@ -44,6 +44,7 @@ export { SyncedDatabase } from "./synced_database.js";
 export type { HistoryEntry } from "./history.js";
 export type { Conflict, DeletedRow, HistoryOptions, Problem } from "./synced_database.js";
 export { DatabaseSync } from "./database_sync.js";
+export type { DocumentStatus } from "./document_status.js";
 export { Presence } from "./presence.js";
 export type { Present } from "./presence.js";
 export { SyncStatus } from "./sync_status.js";

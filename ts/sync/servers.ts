@@ -39,13 +39,26 @@ export interface ServersOwner {
   setAside(id: Uint8Array, reason: string): void;
   /** Somebody says something about a document. */
   heard(word: Word): void;
+  /** Other documents may be in step with the server than before. */
+  changed(): void;
 }
+
+/** What the tab that holds the socket tells the others. */
+interface Shown {
+  readonly snapshot: SyncSnapshot;
+  /** The keys of documents that are not in step with the server; none if they are too many to be told. */
+  readonly unsynced: readonly string[] | undefined;
+}
+
+/** So many documents that are not in step are told one by one. */
+const MOST_TOLD = 1_000;
 
 /** The connection of a database. */
 export class Servers {
   readonly status: SyncStatus;
   readonly #owner: ServersOwner;
-  readonly #tab: SocketTab<SyncSnapshot>;
+  readonly #tab: SocketTab<Shown>;
+  #unsynced: ReadonlySet<string> | undefined = new Set();
   #asked: Asked | undefined;
   #isWanted = false;
   #server: Server | undefined;
@@ -67,7 +80,7 @@ export class Servers {
         if (!isHeard) this.#server?.tellAll(word);
       },
       state: () => this.#look(),
-      gone: () => OFFLINE,
+      gone: () => ({ snapshot: OFFLINE, unsynced: [] }),
       waits: (id, isWanted) => {
         if (this.#tab.isHolding) owner.links.hear(id, isWanted);
       },
@@ -138,9 +151,25 @@ export class Servers {
   }
 
   /** Another tab says how it stands. One that lets go of the socket says that it is offline: then somebody else takes it. */
-  #heard(state: SyncSnapshot): void {
-    const isOnItsWay = state.state === "offline" && this.#isWanted;
-    this.status.show(isOnItsWay ? { ...state, state: "connecting", url: this.#asked!.url } : state);
+  #heard({ snapshot, unsynced }: Shown): void {
+    const isOnItsWay = snapshot.state === "offline" && this.#isWanted;
+    const areOthers = this.#note(unsynced);
+    this.status.show(isOnItsWay ? { ...snapshot, state: "connecting", url: this.#asked!.url } : snapshot);
+    if (areOthers) this.#owner.changed();
+  }
+
+  /** Takes down which documents are not in step. Answers whether they are others than before. */
+  #note(unsynced: readonly string[] | undefined): boolean {
+    const before = this.#unsynced;
+    this.#unsynced = unsynced && new Set(unsynced);
+    if (before === undefined || unsynced === undefined) return before !== unsynced;
+    return before.size !== unsynced.length || unsynced.some((key) => !before.has(key));
+  }
+
+  /** Whether the server has what is saved here of a document, and the other way round, as far as is known. */
+  isSynced(key: string): boolean {
+    const { state } = this.status.snapshot;
+    return state === "synced" || (state === "syncing" && this.#unsynced?.has(key) === false);
   }
 
   #told(wish: Wish): void {
@@ -203,15 +232,21 @@ export class Servers {
     if (this.#server !== undefined && this.#version !== this.#owner.documents.version) this.#look(true);
   }
 
-  #look(isAsked = false): SyncSnapshot {
+  #look(isAsked = false): Shown {
     const server = this.#server;
-    if (server === undefined) return this.status.last;
+    if (server === undefined) return { snapshot: this.status.last, unsynced: this.#unsynced && [...this.#unsynced] };
     const { documents } = this.#owner;
     this.#version = documents.version;
-    const snapshot = snapshotOf(server, this.#owner);
+    const keys = [...documents.shared].filter((key) => !server.synced.has(key));
+    const unsynced = keys.length > MOST_TOLD ? undefined : keys;
+    const snapshot = snapshotOf(server, keys.length, this.#owner);
+    const areOthers = this.#note(unsynced);
     const isNew = isAsked ? this.status.showLater(snapshot) : this.status.show(snapshot);
-    if (isNew) this.#tab.tell(snapshot);
-    return snapshot;
+    const shown = { snapshot, unsynced };
+    if (!isNew && !areOthers) return shown;
+    this.#tab.tell(shown);
+    if (areOthers) this.#owner.changed();
+    return shown;
   }
 }
 
@@ -219,13 +254,11 @@ function awaitedOf(links: Links, server: Server | undefined): AwaitedDocument[] 
   return links.awaited.map(({ key, link }) => ({ link, isUnavailable: server?.unavailable.has(key) ?? false }));
 }
 
-function snapshotOf(server: Server, { documents, links }: ServersOwner): SyncSnapshot {
+function snapshotOf(server: Server, unsynced: number, { documents, links }: ServersOwner): SyncSnapshot {
   const { name, message, retryAt } = server.standing;
-  const shared = [...documents.shared];
-  const unsynced = shared.filter((key) => !server.synced.has(key)).length;
   const base = {
     url: server.url,
-    documents: shared.length,
+    documents: documents.shared.size,
     unsynced,
     awaited: awaitedOf(links, server),
     failure: undefined,

@@ -3,7 +3,7 @@
 mod documents;
 mod honest;
 mod hostile;
-mod mutated;
+pub(super) mod mutated;
 
 use crate::bytes::Write;
 use crate::doc::admission::Admitted;

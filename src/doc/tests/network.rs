@@ -1,5 +1,6 @@
 //! Devices and a server of stock automerge-repo, over sockets that break: sessions of many documents come to the same.
 
+mod hostile;
 mod server;
 
 use crate::crdt::{DocumentId, Merge};
@@ -32,6 +33,9 @@ struct Device {
     unavailable: Vec<DocumentId>,
     /// How many times a document was loaded.
     loads: usize,
+    /// How often something was set aside, and something was told that nobody keeps.
+    set_aside: usize,
+    told: usize,
     runs: u64,
 }
 
@@ -50,6 +54,8 @@ impl Device {
             synced: BTreeMap::new(),
             unavailable: Vec::new(),
             loads: 0,
+            set_aside: 0,
+            told: 0,
             runs: 0,
         };
         device.run(0);
@@ -108,7 +114,7 @@ impl Device {
                     }
                     other => panic!("{other:?}"),
                 },
-                Output::Told { text, .. } => panic!("nobody says anything: {text}"),
+                Output::Told { .. } => self.told += 1,
                 Output::Hub(output) => self.act(output),
             }
         }
@@ -136,6 +142,7 @@ impl Device {
                 let store = self.store.clone().expect("the server has a name");
                 self.kept.insert((store, id), state);
             }
+            HubOutput::SetAside { .. } => self.set_aside += 1,
             HubOutput::Snapshot { id, .. } => self.hub(HubInput::SnapshotSaved { id, bytes: 0 }),
             other => panic!("{other:?}"),
         }
@@ -308,6 +315,7 @@ fn world(seed: u64) {
         for device in &world.devices {
             let hint = format!("seed {seed}, document {}, {}", id[0], device.name);
             assert_eq!(device.status, wire::Status::Connected, "{hint}");
+            assert_eq!((device.set_aside, device.told), (0, 0), "{hint}");
             assert_eq!(device.heads(id), expected, "{hint}");
             if expected.is_empty() {
                 assert!(device.unavailable.contains(id), "{hint}");

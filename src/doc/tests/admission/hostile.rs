@@ -177,6 +177,33 @@ fn orphans_do_not_pile_up() {
 }
 
 #[test]
+fn a_document_grows_so_far_and_no_further() {
+    let mut document = Automerge::new().with_actor(actor(1));
+    let mut gate = Gate::new(Limits { history_bytes: 20_000, ..Limits::default() });
+    let mut taken = 0;
+    for number in 0..200 {
+        let mut transaction = document.transaction();
+        transaction.put(ROOT, "filler", format!("{number:>200}")).unwrap();
+        transaction.commit();
+        let mut change = document.get_last_local_change().unwrap();
+        let bytes = change.bytes().to_vec();
+        let admitted = gate.admit(&bytes);
+        if admitted.changes.is_empty() {
+            assert!(reason(admitted).contains("more bytes of changes"));
+            break;
+        }
+        taken += change.raw_bytes().len();
+    }
+    assert!((19_000..=20_000).contains(&taken), "{taken}");
+
+    // What this device has written itself is no peer's.
+    let limits = Limits { history_bytes: 1_000, ..Limits::default() };
+    let own = mixed_document(5, 30);
+    let mut gate = Gate::before(&own, limits).unwrap();
+    assert_eq!(gate.record(&chunks(&own.get_changes(&[]))), Ok(()));
+}
+
+#[test]
 fn what_follows_a_refused_change_is_refused_too_and_the_rest_is_not() {
     let (document, mut bad) = victim();
     let mut honest = document.clone().with_actor(actor(60));

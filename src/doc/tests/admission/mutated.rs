@@ -13,7 +13,7 @@ struct Count {
     admitted: usize,
 }
 
-fn mutate_bytes(bytes: &mut Vec<u8>, random: &mut Random) {
+pub(in crate::doc::tests) fn mutate_bytes(bytes: &mut Vec<u8>, random: &mut Random) {
     for _ in 0..=random.below(2) {
         if bytes.is_empty() {
             return;
