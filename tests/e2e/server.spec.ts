@@ -1,5 +1,8 @@
 // Browsers that sync through a stock server: one tab holds the socket, others take over, and everybody knows how it stands.
-import { type BrowserContext, expect, type Page, test } from "@playwright/test";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { type BrowserContext, chromium, expect, type Page, test } from "@playwright/test";
 import type { Presence } from "../../ts/sync/index.js";
 import { startSyncServer, type SyncServer } from "../fixtures/sync_server.js";
 import { freeze, withBrowser } from "./own_browser.js";
@@ -219,4 +222,40 @@ test("a tab that is looked at takes the socket over from one that the browser ha
     await expect.poll(() => first.sockets.length).toBe(before + 1);
     await isSynced(first.page);
   });
+});
+
+test("a profile that is copied to another machine is a device of its own", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-copied-"));
+  const open = (name: string) => {
+    const options = test.info().project.use.launchOptions ?? {};
+    return chromium.launchPersistentContext(join(folder, name), { headless: true, ...options });
+  };
+  try {
+    const laptop = await open("laptop");
+    const before = await tab(laptop);
+    const { id } = await project(before.page);
+    await connect(before.page);
+    await isSynced(before.page);
+    await before.page.evaluate(() => device.sync.disconnect());
+    await write(before.page, id, "before");
+    await before.page.evaluate(() => device.close());
+    await laptop.close();
+    cpSync(join(folder, "laptop"), join(folder, "copy"), {
+      recursive: true,
+      filter: (file) => !basename(file).startsWith("Singleton"),
+    });
+    const contexts = [await open("laptop"), await open("copy")] as const;
+    const [one, two] = [await tab(contexts[0]), await tab(contexts[1])];
+    await write(one.page, id, "on the laptop");
+    await write(two.page, id, "on the copy");
+    for (const { page } of [one, two]) await connect(page);
+    for (const { page } of [one, two]) {
+      await expect.poll(() => titles(page)).toEqual(["before", "on the copy", "on the laptop", "paint"]);
+      await isSynced(page);
+      expect(await page.evaluate(() => device.problems().current())).toEqual([]);
+    }
+    await Promise.all(contexts.map((context) => context.close()));
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
 });
