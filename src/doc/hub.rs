@@ -428,6 +428,7 @@ impl Hub {
                 known.given_tables = wanted;
                 known.looked_at.clear();
                 self.outputs.push_back(Output::Merge { id, merge: merge.encode() });
+                self.fall_behind(id);
                 return;
             }
             if !self.apply_some(id) {
@@ -466,6 +467,17 @@ impl Hub {
             if session.is_synced != is_synced {
                 session.is_synced = is_synced;
                 self.outputs.push_back(Output::Status { peer: *peer, id, is_synced });
+            }
+        }
+    }
+
+    /// Peers have more of a document than is saved here, and it may take until it is: the storage may be full.
+    fn fall_behind(&mut self, id: DocumentId) {
+        for (peer, known) in self.peers.iter_mut() {
+            let Some(session) = known.sessions.get_mut(&id) else { continue };
+            if session.is_synced && !session.unheard.is_empty() {
+                session.is_synced = false;
+                self.outputs.push_back(Output::Status { peer: *peer, id, is_synced: false });
             }
         }
     }

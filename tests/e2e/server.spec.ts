@@ -10,6 +10,7 @@ import type { ServerPage } from "./pages/server.js";
 
 declare global {
   var device: ServerPage["device"];
+  var healServer: () => number;
   var presence: Presence;
 }
 
@@ -222,6 +223,35 @@ test("a tab that is looked at takes the socket over from one that the browser ha
     await expect.poll(() => first.sockets.length).toBe(before + 1);
     await isSynced(first.page);
   });
+});
+
+test("what comes while the storage is full is there as soon as there is room, and all that was there meanwhile", async ({
+  browser,
+}) => {
+  const [laptop, phone] = [await browser.newContext(), await browser.newContext()];
+  const [one, two] = [await tab(laptop), await tab(phone)];
+  const { id, link } = await project(one.page);
+  const second = await project(one.page);
+  for (const { page } of [one, two]) await connect(page);
+  await two.page.evaluate((link) => device.sync.join(link), link);
+  await isSynced(one.page);
+  await two.page.evaluate(() => (globalThis.healServer = abortAfter("add", "log", "QuotaExceededError")));
+  await write(one.page, id, "more");
+  const failed = two.page.evaluate(async (projectId) => {
+    const insertion = device.insert("tasks", { projectId: projectId as never, title: "own", notes: "" });
+    return insertion.then(() => "saved").catch((error: { code: string }) => error.code);
+  }, id);
+  expect(await failed).toBe("QuotaExceeded");
+  await two.page.evaluate((link) => void device.sync.join(link).catch(() => undefined), second.link);
+  await expect.poll(() => state(two.page)).toBe("syncing");
+  expect(await two.page.evaluate(() => device.durability.state)).toBe("degraded");
+  expect(await titles(two.page)).toContain("paint");
+  expect(await two.page.evaluate(() => healServer())).toBeGreaterThan(1);
+  await expect.poll(() => titles(two.page)).toContain("more");
+  await isSynced(two.page);
+  // What could not be written down was not begun.
+  expect(await two.page.evaluate((link) => device.sync.join(link), second.link)).toBe(second.id);
+  await Promise.all([laptop.close(), phone.close()]);
 });
 
 test("a profile that is copied to another machine is a device of its own", async () => {

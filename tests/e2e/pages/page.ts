@@ -1,4 +1,5 @@
 /** What tests in a browser find in the page: the package, a schema and a database that they may open. */
+import { abortAfter } from "./abort_after.js";
 import { type Database, defineSchema, defineTable, openDatabase, type OpenDatabaseOptions, v } from "holdfast";
 
 const schema = defineSchema({
@@ -59,7 +60,7 @@ export interface Page {
   codeOf(promise: Promise<unknown>): Promise<string>;
   raw<T>(name: string, use: (database: IDBDatabase) => T | Promise<T>, version?: number, stores?: string[]): Promise<T>;
   done<T>(request: IDBRequest<T>): Promise<T>;
-  abortAfter(method: "add" | "put" | "getAll", store: string, error?: string): () => number;
+  abortAfter: typeof abortAfter;
 }
 
 export const page: Omit<Page, "db"> = {
@@ -96,38 +97,7 @@ export const page: Omit<Page, "db"> = {
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error!);
     }),
-  /**
-   * As a failing disk does it: such a request is taken, and its transaction is aborted later, with an error of this
-   * name. Gives what ends the trouble, and tells how many there were.
-   */
-  abortAfter(method, store, error) {
-    const stores = IDBObjectStore.prototype as unknown as Record<string, (...args: unknown[]) => IDBRequest>;
-    const transactions = IDBTransaction.prototype;
-    const [request, commit] = [stores[method]!, Object.getOwnPropertyDescriptor(transactions, "commit")!];
-    const doomed = new WeakSet<IDBTransaction>();
-    let count = 0;
-    transactions.commit = function () {
-      if (!doomed.has(this)) (commit.value as () => void).call(this);
-    };
-    stores[method] = function (this: IDBObjectStore, ...args) {
-      const { transaction } = this;
-      const begun = request.apply(this, args);
-      if (this.name === store) {
-        count += 1;
-        doomed.add(transaction);
-        begun.addEventListener("success", () => {
-          if (error) Object.defineProperty(transaction, "error", { value: new DOMException("It failed.", error) });
-          transaction.abort();
-        });
-      }
-      return begun;
-    };
-    return () => {
-      stores[method] = request;
-      Object.defineProperty(transactions, "commit", commit);
-      return count;
-    };
-  },
+  abortAfter,
 };
 Object.assign(globalThis, page);
 document.title = "ready";

@@ -1,6 +1,7 @@
 /** A device that syncs with a server. */
 import { defineSchema, defineTable, openDatabase, v } from "holdfast";
 import { root, text, within } from "holdfast/sync";
+import { abortAfter } from "./abort_after.js";
 
 const schema = defineSchema({
   projects: defineTable({ name: v.string() }),
@@ -18,7 +19,8 @@ const device = await openDatabase({
 /** What is in the page. */
 export interface ServerPage {
   device: typeof device;
+  abortAfter: typeof abortAfter;
 }
 
-Object.assign(globalThis, { device });
+Object.assign(globalThis, { device, abortAfter });
 document.title = "ready";
