@@ -212,6 +212,33 @@ fn written(document: &mut Automerge, value: i64) -> Input {
 }
 
 #[test]
+fn who_is_saving_something_is_not_in_step_with_who_has_sent_it() {
+    let (document, loaded) = document();
+    let mut hub = talking(&loaded);
+    let mut state = SyncState::new();
+    let mut peer = document.fork();
+    peer.receive_sync_message(&mut state, said(&mut hub).expect("it begins to talk")).expect("heard");
+    for value in 1..4 {
+        let news = written(&mut peer, value);
+        let message = peer.generate_sync_message(&mut state).expect("it has something new").encode();
+        hub.handle(Input::Received { peer: PEER, frame: Frame::Sync { id: ID, message } });
+        let statuses = |hub: &mut Hub| -> Vec<bool> {
+            let outputs = std::iter::from_fn(|| hub.take_output());
+            let status = |output| match output {
+                Output::Status { is_synced, .. } => Some(is_synced),
+                _ => None,
+            };
+            outputs.filter_map(status).collect()
+        };
+        let expected: &[bool] = if value == 1 { &[] } else { &[false] };
+        assert_eq!(statuses(&mut hub), expected, "it is not saved yet");
+        hub.handle(news);
+        hub.handle(Input::Merged { id: ID, outcome: Outcome::Saved });
+        assert_eq!(statuses(&mut hub), [true]);
+    }
+}
+
+#[test]
 fn what_is_said_often_while_it_is_being_saved_is_answered() {
     let (document, loaded) = document();
     let mut hub = talking(&loaded);

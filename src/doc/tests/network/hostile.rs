@@ -38,20 +38,22 @@ impl Saboteur {
         };
         let sync =
             |message| Frame::Sync { sender: sender.clone(), target: target.clone(), id, message, is_request: false };
-        match random.below(12) {
+        // What is no frame ends the connection: there is little of it, so that much gets through.
+        match random.below(24) {
             0 => bytes(random, 200),
-            1 => sync(bytes(random, 200)).encode(),
-            2 => Frame::Unavailable { sender, target, id }.encode(),
-            3 => Frame::Peer { sender, store: Some("another".into()) }.encode(),
-            4 => Frame::Leave { sender }.encode(),
-            5 => sync(lies(random).encode()).encode(),
-            6 => sync(strange(random)).encode(),
-            7 => {
-                let (session, count) = ("s".into(), random.next_u64());
-                Frame::Ephemeral { sender, target, id, session, count, data: bytes(random, 50) }.encode()
+            1..=3 => sync(bytes(random, 200)).encode(),
+            4..=5 => Frame::Unavailable { sender, target, id }.encode(),
+            6 => Frame::Peer { sender, store: Some("another".into()) }.encode(),
+            7 => Frame::Leave { sender }.encode(),
+            8..=11 => sync(lies(random).encode()).encode(),
+            12..=15 => sync(strange(random)).encode(),
+            16..=18 => {
+                let (session, count) = ("s".into(), random.below(1_000));
+                let data = if random.below(2) == 0 { bytes(random, 50) } else { wire::write_text("here") };
+                Frame::Ephemeral { sender, target, id, session, count, data }.encode()
             }
             _ if self.heard.is_empty() => Frame::Join { sender }.encode(),
-            8 => self.heard[random.below(self.heard.len() as u64) as usize].clone(),
+            19..=22 => self.heard[random.below(self.heard.len() as u64) as usize].clone(),
             _ => {
                 let mut frame = self.heard[random.below(self.heard.len() as u64) as usize].clone();
                 mutate_bytes(&mut frame, random);
