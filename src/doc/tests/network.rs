@@ -99,7 +99,7 @@ impl Device {
                     self.network.handle(Input::Remembered { peer, states });
                 }
                 Output::Socket { output, .. } => match output {
-                    wire::Output::Open => self.socket = Some(false),
+                    wire::Output::Open => (self.socket, self.store) = (Some(false), None),
                     wire::Output::Close => self.socket = None,
                     wire::Output::Send(bytes) => self.sent.push(bytes),
                     wire::Output::Wake { at_ms } => self.wakes.push(at_ms),
@@ -139,7 +139,8 @@ impl Device {
             HubOutput::Status { id, is_synced, .. } => drop(self.synced.insert(id, is_synced)),
             HubOutput::Unavailable { id, .. } => self.unavailable.push(id),
             HubOutput::Keep { id, state, .. } => {
-                let store = self.store.clone().expect("the server has a name");
+                // One that has no name for what it stores may lose it at any time.
+                let Some(store) = self.store.clone() else { return };
                 self.kept.insert((store, id), state);
             }
             HubOutput::SetAside { .. } => self.set_aside += 1,
