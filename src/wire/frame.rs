@@ -57,7 +57,7 @@ impl Frame {
                 Frame::Error { message: message.chars().take(REASON_LETTERS).collect() }
             }
             "leave" => Frame::Leave { sender: name("senderId").ok_or(SENDER)? },
-            "sync" | "request" | "doc-unavailable" | "ephemeral" => {
+            "sync" | "request" | "doc-unavailable" => {
                 let (Some(sender), Some(target)) = (name("senderId"), name("targetId")) else { return Err(SENDER) };
                 // Documents that have other names can't be here.
                 let named = text(&map, "documentId").ok_or(Malformed("frame: documentId"))?;
@@ -65,21 +65,10 @@ impl Frame {
                 if kind == "doc-unavailable" {
                     return Ok(Frame::Unavailable { sender, target, id });
                 }
-                let data = map.get("data").and_then(Cbor::as_bytes).ok_or(Malformed("frame: data"))?.to_vec();
-                if kind != "ephemeral" {
-                    return Ok(Frame::Sync { sender, target, id, message: data, is_request: kind == "request" });
-                }
-                let session = name("sessionId").ok_or(Malformed("frame: sessionId"))?;
-                let count = map.get("count").and_then(Cbor::as_number).filter(|count| (0.0..9e15).contains(count));
-                Frame::Ephemeral {
-                    sender,
-                    target,
-                    id,
-                    session,
-                    count: count.ok_or(Malformed("frame: count"))? as u64,
-                    data,
-                }
+                let message = map.get("data").and_then(Cbor::as_bytes).ok_or(Malformed("frame: data"))?.to_vec();
+                Frame::Sync { sender, target, id, message, is_request: kind == "request" }
             }
+            "ephemeral" => ephemeral(&map).unwrap_or(Frame::Other),
             _ => Frame::Other,
         })
     }
@@ -150,6 +139,20 @@ impl Frame {
 /// What is wrong with a frame that chooses what was not offered.
 pub(super) const OTHER_VERSION: &str = "frame: a version that was not offered";
 const SENDER: Malformed = Malformed("frame: senderId or targetId");
+
+/// What a server passes on has been written by anybody: of what is no such frame nothing is made, and the server is not to blame.
+fn ephemeral(map: &Cbor<'_>) -> Option<Frame> {
+    let name = |field| name(map, field);
+    let count = map.get("count").and_then(Cbor::as_number).filter(|count| (0.0..9e15).contains(count))?;
+    Some(Frame::Ephemeral {
+        sender: name("senderId")?,
+        target: name("targetId")?,
+        id: document_of(text(map, "documentId")?)?,
+        session: name("sessionId")?,
+        count: count as u64,
+        data: map.get("data").and_then(Cbor::as_bytes)?.to_vec(),
+    })
+}
 
 fn text<'a>(map: &'a Cbor<'_>, field: &str) -> Option<&'a str> {
     map.get(field).and_then(Cbor::as_text)
@@ -247,11 +250,33 @@ mod tests {
         let mut named = between();
         named.push(("documentId", "1Bhh3pU9gLXZiNDL6PEa1Gs9fh".into()));
         assert_eq!(lacking(named.clone()), "frame: data");
-        named.push(("data", Cbor::Bytes(vec![].into())));
-        named[0].1 = "ephemeral".into();
-        assert_eq!(lacking(named.clone()), "frame: sessionId");
-        named.push(("sessionId", "x".into()));
-        named.push(("count", Cbor::Number(f64::NAN)));
-        assert_eq!(lacking(named), "frame: count");
+    }
+
+    #[test]
+    fn what_is_wrong_with_what_somebody_else_has_written_is_not_the_servers_fault() {
+        let long = "x".repeat(NAME_BYTES + 1);
+        let fields = |field: &'static str, value: Cbor<'static>| {
+            let id = "1Bhh3pU9gLXZiNDL6PEa1Gs9fh".into();
+            let mut fields: Vec<(Cow<'static, str>, Cbor<'static>)> = vec![
+                ("type".into(), "ephemeral".into()),
+                ("senderId".into(), "s".into()),
+                ("targetId".into(), "t".into()),
+                ("documentId".into(), id),
+                ("sessionId".into(), "x".into()),
+                ("count".into(), Cbor::Number(1.0)),
+                ("data".into(), Cbor::Bytes(vec![].into())),
+            ];
+            fields.retain(|(name, _)| name != field);
+            fields.push((field.into(), value));
+            Frame::decode(&Cbor::Map(fields).encode())
+        };
+        assert!(matches!(fields("count", Cbor::Number(2.0)), Ok(Frame::Ephemeral { count: 2, .. })));
+        for field in ["senderId", "targetId", "documentId", "sessionId"] {
+            assert_eq!(fields(field, Cbor::Text(long.clone().into())), Ok(Frame::Other), "{field}");
+        }
+        for count in [f64::NAN, -1.0, 1e16] {
+            assert_eq!(fields("count", Cbor::Number(count)), Ok(Frame::Other), "{count}");
+        }
+        assert_eq!(fields("data", "text".into()), Ok(Frame::Other));
     }
 }

@@ -107,6 +107,20 @@ test("a token is asked for each attempt, and goes with the address", async (t) =
   assert.match(await failureOf(t, url, "token", { token: none }), /^There is no token for .*: signed out\.$/);
 });
 
+test("a new token for the same server is what it is told from then on", async (t) => {
+  const addresses: string[] = [];
+  const url = await server(t, (socket, address) => {
+    addresses.push(address);
+    socket.close(4401, "");
+  });
+  const db = await device(t);
+  db.sync.connect(url, { webSocketConstructor, token: "old" });
+  await until("it is refused", () => db.sync.status.failure?.kind === "refused");
+  db.sync.connect(url, { webSocketConstructor, token: "new" });
+  await until("it tries again", () => addresses.length >= 2);
+  assert.deepEqual(addresses.slice(0, 2), ["/?token=old", "/?token=new"]);
+});
+
 test("what is no address, or no option, is the caller's mistake", async (t) => {
   const db = await device(t);
   const connect = db.sync.connect.bind(db.sync) as (...args: unknown[]) => void;

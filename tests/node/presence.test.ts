@@ -1,6 +1,7 @@
 // Who is here: told through a server to those who look at the same project, and forgotten by itself.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import { decode, encode } from "cbor-x";
 import { WebSocket } from "ws";
 import type { SocketConstructor } from "../../ts/sync/index.js";
 import { until } from "../fixtures/sync.js";
@@ -73,4 +74,58 @@ test("of another project nobody is seen, and what can't be said is the caller's 
   await assert.rejects(one.presence(task), { code: "NonexistentDocument", message: /`presence` takes/ });
   await two.close();
   assert.deepEqual(bob.others, []);
+});
+
+test("who comes before the server is there, or again, is seen as soon as it is", async (t) => {
+  const { one, two, project } = await looking(t);
+  const url = one.sync.status.url!;
+  const ada = await one.presence(project);
+  ada.set("ada");
+  two.sync.disconnect();
+  await until("it is offline", () => two.sync.status.state === "offline");
+  const bob = await two.presence(project);
+  bob.set("bob");
+  two.sync.connect(url, { webSocketConstructor });
+  const begun = performance.now();
+  await until("they see each other", () => ada.others.length === 1 && bob.others.length === 1);
+  // Each says again who is here, too, but only every ten seconds.
+  assert.ok(performance.now() - begun < 5_000);
+});
+
+test("what a stranger says to all ends nobody's connection", async (t) => {
+  const { one, two, project } = await looking(t);
+  const documentId = (await one.sync.share(project)).slice("automerge:".length);
+  const failures: unknown[] = [];
+  for (const { sync } of [one, two]) {
+    sync.status.subscribe(() => {
+      if (sync.status.failure !== undefined) failures.push(sync.status.failure);
+    });
+  }
+  const seen = await two.presence(project);
+  const stranger = new WebSocket(one.sync.status.url!);
+  t.after(() => stranger.terminate());
+  const hello = { type: "join", senderId: "stranger", peerMetadata: {}, supportedProtocolVersions: ["1"] };
+  stranger.on("open", () => stranger.send(encode(hello)));
+  const server = await new Promise<string>((resolve) => {
+    stranger.on("message", (data: Buffer) => {
+      const { type, senderId } = decode(data) as { type: string; senderId: string };
+      if (type === "peer") resolve(senderId);
+    });
+  });
+  const long = "x".repeat(300);
+  for (const bad of [{ sessionId: long }, { count: -1 }, { count: 1e300 }, { count: "1" }, { data: long }]) {
+    const frame = {
+      senderId: "stranger",
+      targetId: server,
+      documentId,
+      sessionId: "s",
+      count: 1,
+      data: new Uint8Array(1),
+    };
+    stranger.send(encode({ type: "ephemeral", ...frame, ...bad }));
+  }
+  // What comes after those comes through.
+  (await one.presence(project)).set("here");
+  await until("it is heard", () => seen.others.length === 1);
+  assert.deepEqual(failures, []);
 });

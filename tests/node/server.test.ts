@@ -145,6 +145,17 @@ test("who waits for a document goes on with it when the database is opened again
   await until("it is there", async () => (await tab.get(task)) !== null);
 });
 
+test("who asks for a document twice at once gets it twice", async (t) => {
+  const { url } = await syncServer(t);
+  const { db: one, project } = await deviceWithTask(t);
+  const two = await device(t);
+  connect(url, one, two);
+  await synced(one);
+  const link = await one.sync.share(project);
+  assert.deepEqual(await Promise.all([two.sync.join(link), two.sync.join(link)]), [project, project]);
+  assert.deepEqual(two.sync.status.awaited, []);
+});
+
 test("who does not wait for it any more does not get it", async (t) => {
   const { url } = await syncServer(t);
   const { db: one, project, task } = await deviceWithTask(t);

@@ -89,7 +89,14 @@ export class DatabaseSync {
       changed: () => this.#statuses.changed(),
     });
     this.#statuses = new DocumentStatuses(this.documents, this.#servers, this.refused);
-    this.status.subscribe(() => this.#statuses.changed());
+    let wasConnected = false;
+    this.status.subscribe(() => {
+      this.#statuses.changed();
+      const { state } = this.status.last;
+      const isConnected = state === "syncing" || state === "synced";
+      if (isConnected && !wasConnected) for (const presence of this.#presences) presence.again();
+      wasConnected = isConnected;
+    });
     this.documents.ended = () => {
       for (const presence of [...this.#presences]) presence.stop();
       this.#servers.end();

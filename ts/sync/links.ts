@@ -123,6 +123,9 @@ export class Links {
   }
 
   #await(id: Uint8Array): Join {
+    // Somebody else may have begun meanwhile.
+    const begun = this.#joins.get(keyOf(id));
+    if (begun !== undefined) return begun;
     let resolve!: Join["resolve"], reject!: Join["reject"];
     const promise = new Promise<string>((...both) => ([resolve, reject] = both));
     // Who loads a page waits for none.

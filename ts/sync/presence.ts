@@ -107,6 +107,12 @@ export class Presence {
     this.#callbacks.clear();
   }
 
+  /** @internal There are others to talk to, who have not heard what was said before. */
+  again(): void {
+    this.#say("?");
+    this.#sayState();
+  }
+
   /** @internal The key of its document. */
   get key(): string {
     return keyOf(this.#id);

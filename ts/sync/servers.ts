@@ -110,7 +110,8 @@ export class Servers {
     const { token } = asked;
     this.#asked = asked;
     this.#isWanted = true;
-    this.#tab.wish({ type: "connect", url: asked.url, ...(typeof token === "string" && { token }) });
+    const own = typeof token === "function" ? { hasToken: true } : token !== undefined && { token };
+    this.#tab.wish({ type: "connect", url: asked.url, ...own });
     this.#follow(asked);
   }
 
@@ -178,10 +179,13 @@ export class Servers {
     // An app that has not asked for any in this tab can't be asked for a token.
     if (asked === undefined) return;
     if (asked.url !== wish.url) {
-      // That of another server is nobody's business there.
-      if (typeof asked.token === "function" && wish.token === undefined) return this.#leave();
+      // That of another server is nobody's business there, and what only the other tab has can't be had here.
+      if (wish.hasToken === true || (typeof asked.token === "function" && wish.token === undefined))
+        return this.#leave();
       const { token: _, ...rest } = asked;
       this.#asked = { ...rest, url: wish.url, ...(wish.token !== undefined && { token: wish.token }) };
+    } else if (wish.token !== undefined) {
+      this.#asked = { ...asked, token: wish.token };
     }
     this.#isWanted = true;
     this.#follow(this.#asked!);
@@ -193,7 +197,8 @@ export class Servers {
     const { documents, states } = this.#owner;
     this.#server = new Server(documents, states, {
       url: asked.url,
-      address: () => addressOf(asked),
+      // The newest token for it.
+      address: () => addressOf(this.#asked?.url === asked.url ? this.#asked : asked),
       Socket: asked.webSocketConstructor ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket!,
       changed: () => this.#changed(),
       setAside: (id, reason) => this.#owner.setAside(id, reason),

@@ -26,7 +26,9 @@ export interface SocketTabListener<State> {
 
 /** What an app wants in all tabs. */
 export type Wish =
-  { readonly type: "disconnect" } | { readonly type: "connect"; readonly url: string; readonly token?: string };
+  | { readonly type: "disconnect" }
+  /** `hasToken` says that the tab has a function that makes one. */
+  | { readonly type: "connect"; readonly url: string; readonly token?: string; readonly hasToken?: boolean };
 
 type Message<State> =
   | { readonly type: "ask" }

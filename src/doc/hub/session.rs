@@ -194,8 +194,11 @@ impl Hub {
         (known.is_shared, known.is_here, known.heads) = (false, false, None);
         known.waiting.retain(|waiting| !matches!(waiting, Waiting::Sync { .. }));
         self.library.forget(&id);
-        for peer in self.peers.values_mut() {
-            peer.sessions.remove(&id);
+        for (peer, known) in self.peers.iter_mut() {
+            // It may come again, and is not in step then.
+            if known.sessions.remove(&id).is_some_and(|session| session.is_synced) {
+                self.outputs.push_back(Output::Status { peer: *peer, id, is_synced: false });
+            }
         }
     }
 
