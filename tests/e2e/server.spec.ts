@@ -165,6 +165,43 @@ test("without locks each tab has a socket, and they see each other all the same"
   await laptop.close();
 });
 
+test("a tab without the socket leaves nothing behind that the server does not have", async ({ browser }) => {
+  const [laptop, phone] = [await browser.newContext(), await browser.newContext()];
+  const [first, second, other] = [await tab(laptop), await tab(laptop), await tab(phone)];
+  const { id, link } = await project(first.page);
+  await connect(first.page);
+  await isSynced(first.page);
+  for (const { page } of [second, other]) await connect(page);
+  await other.page.evaluate((link) => device.sync.join(link), link);
+  await isSynced(second.page);
+  expect(second.sockets.length).toBe(0);
+  for (const isAwaited of [false, true]) {
+    // Right behind a write what the tab was told last is not so any more.
+    const outcome = await second.page.evaluate(
+      async ({ id, isAwaited }) => {
+        const row = { projectId: id as never, title: isAwaited ? "saved" : "begun", notes: "" };
+        const insertion = device.insert("tasks", row);
+        if (isAwaited) await insertion;
+        const left = device.sync.leave(id as never).then(
+          () => "left",
+          (error: { code: string }) => error.code,
+        );
+        await insertion;
+        return left;
+      },
+      { id, isAwaited },
+    );
+    expect(["left", "NotSynced"]).toContain(outcome);
+    await expect.poll(() => titles(other.page)).toContain(isAwaited ? "saved" : "begun");
+    if (outcome === "left") await second.page.evaluate((link) => device.sync.join(link), link);
+    await isSynced(second.page);
+  }
+  // In the end nothing is in the way.
+  await second.page.evaluate((id) => device.sync.leave(id as never), id);
+  expect(await titles(first.page)).toEqual([]);
+  await Promise.all([laptop.close(), phone.close()]);
+});
+
 test("what is written offline comes as soon as the network is back", async ({ browser }) => {
   const [laptop, phone] = [await browser.newContext(), await browser.newContext()];
   const [one, other] = [await tab(laptop), await tab(phone)];

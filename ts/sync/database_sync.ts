@@ -87,6 +87,7 @@ export class DatabaseSync {
         for (const presence of this.#presences) if (presence.key === keyOf(word.id)) presence.hear(word);
       },
       changed: () => this.#statuses.changed(),
+      sequence: () => (bridge.engine.stats() as { readonly sequence: number }).sequence,
     });
     this.#statuses = new DocumentStatuses(this.documents, this.#servers, this.refused);
     let wasConnected = false;
@@ -210,8 +211,12 @@ export class DatabaseSync {
       throw invalidArgument('`accept` must be "lose-unsynced", if anything.');
     }
     await this.settled;
+    if (accept === undefined && this.status.state === "synced") await this.#servers.catchUp();
     await this.#links.leave(idOrLink, () => {
-      if (accept === undefined && this.status.state !== "synced") throw notSynced(this.status.state);
+      if (accept !== undefined) return;
+      const { state } = this.status;
+      if (state !== "synced") throw notSynced(state);
+      if (!this.#servers.isAbreast) throw notSynced("syncing");
     });
   }
 

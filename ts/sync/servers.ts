@@ -41,6 +41,8 @@ export interface ServersOwner {
   heard(word: Word): void;
   /** Other documents may be in step with the server than before. */
   changed(): void;
+  /** The number of the last commit that this tab has seen. */
+  sequence(): number;
 }
 
 /** What the tab that holds the socket tells the others. */
@@ -48,7 +50,12 @@ interface Shown {
   readonly snapshot: SyncSnapshot;
   /** The keys of documents that are not in step with the server; none if they are too many to be told. */
   readonly unsynced: readonly string[] | undefined;
+  /** The last commit that this goes for; it is told to who asks. */
+  readonly sequence?: number;
 }
+
+/** So long a tab waits for the one that holds the socket. */
+const PATIENCE_MS = 3_000;
 
 /** So many documents that are not in step are told one by one. */
 const MOST_TOLD = 1_000;
@@ -59,6 +66,9 @@ export class Servers {
   readonly #owner: ServersOwner;
   readonly #tab: SocketTab<Shown>;
   #unsynced: ReadonlySet<string> | undefined = new Set();
+  /** Which commits are in what the tab that holds the socket has told last, and who waits for that. */
+  #toldSequence = -1;
+  readonly #waiting = new Set<() => void>();
   #asked: Asked | undefined;
   #isWanted = false;
   #server: Server | undefined;
@@ -69,7 +79,7 @@ export class Servers {
   constructor(name: string, isShared: boolean, owner: ServersOwner) {
     this.#owner = owner;
     this.status = new SyncStatus(() => this.#lookIfNew());
-    this.#tab = new SocketTab(name, isShared, {
+    this.#tab = new SocketTab<Shown>(name, isShared, {
       hold: () => this.#begin(),
       letGo: () => this.#end(),
       heard: (state) => this.#heard(state),
@@ -79,7 +89,7 @@ export class Servers {
         // Where several have sockets, for want of locks, what one has heard would go round for ever.
         if (!isHeard) this.#server?.tellAll(word);
       },
-      state: () => this.#look(),
+      state: () => ({ ...this.#look(), sequence: owner.sequence() }),
       gone: () => ({ snapshot: OFFLINE, unsynced: [] }),
       waits: (id, isWanted) => {
         if (this.#tab.isHolding) owner.links.hear(id, isWanted);
@@ -152,11 +162,39 @@ export class Servers {
   }
 
   /** Another tab says how it stands. One that lets go of the socket says that it is offline: then somebody else takes it. */
-  #heard({ snapshot, unsynced }: Shown): void {
+  #heard({ snapshot, unsynced, sequence }: Shown): void {
+    // Whoever holds it next begins with another state.
+    this.#toldSequence = sequence ?? (snapshot.state === "synced" ? this.#toldSequence : -1);
     const isOnItsWay = snapshot.state === "offline" && this.#isWanted;
     const areOthers = this.#note(unsynced);
     this.status.show(isOnItsWay ? { ...snapshot, state: "connecting", url: this.#asked!.url } : snapshot);
     if (areOthers) this.#owner.changed();
+    for (const look of [...this.#waiting]) look();
+  }
+
+  /** Whether `status` goes for all that was saved here: a tab without the socket hears of that a moment later. */
+  get isAbreast(): boolean {
+    return this.#tab.isHolding || this.#toldSequence >= this.#owner.sequence();
+  }
+
+  /** Waits until it does, or nobody answers. */
+  async catchUp(): Promise<void> {
+    if (this.isAbreast) return;
+    await new Promise<void>((resolve) => {
+      const look = () => {
+        if (this.isAbreast) end();
+        // It has answered, and not seen all yet.
+        else setTimeout(() => this.#tab.ask(), PATIENCE_MS / 100);
+      };
+      const timer = setTimeout(() => end(), PATIENCE_MS);
+      const end = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(look);
+        resolve();
+      };
+      this.#waiting.add(look);
+      this.#tab.ask();
+    });
   }
 
   /** Takes down which documents are not in step. Answers whether they are others than before. */

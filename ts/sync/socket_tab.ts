@@ -67,7 +67,7 @@ export class SocketTab<State> {
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }: MessageEvent<Message<State>>) => this.#hear(data);
     (this.#channel as { unref?(): void }).unref?.();
-    this.#say({ type: "ask" });
+    this.ask();
   }
 
   /** Whether it is this tab that holds it. */
@@ -80,7 +80,7 @@ export class SocketTab<State> {
     if (this.#isWanted) return;
     this.#isWanted = true;
     if (this.#locks === undefined) return this.#granted();
-    this.#ask(false);
+    this.#askForLock(false);
     this.#heardAt = performance.now();
     this.#timer = setInterval(() => this.#check(), ASK_MS);
     (this.#timer as { unref?(): void }).unref?.();
@@ -97,6 +97,11 @@ export class SocketTab<State> {
     this.#release = undefined;
     this.#lost();
     release?.();
+  }
+
+  /** Asks the one that holds it how it stands. */
+  ask(): void {
+    this.#say({ type: "ask" });
   }
 
   /** Tells the others how it stands. */
@@ -146,7 +151,7 @@ export class SocketTab<State> {
     }
   }
 
-  #ask(steal: boolean): void {
+  #askForLock(steal: boolean): void {
     this.#abort?.abort();
     this.#request += 1;
     const request = this.#request;
@@ -163,7 +168,7 @@ export class SocketTab<State> {
       // It was taken away while this tab slept.
       this.#release = undefined;
       this.#lost();
-      if (this.#isWanted) this.#ask(false);
+      if (this.#isWanted) this.#askForLock(false);
     };
     this.#locks!.request(this.#name, options, granted).then(over, over);
   }
@@ -188,8 +193,8 @@ export class SocketTab<State> {
     }
     if (performance.now() - this.#heardAt > SILENCE_MS) {
       this.#heardAt = performance.now();
-      return this.#ask(true);
+      return this.#askForLock(true);
     }
-    this.#say({ type: "ask" });
+    this.ask();
   }
 }
