@@ -275,7 +275,7 @@ test("what comes while the storage is full is there as soon as there is room, an
   await two.page.evaluate(() => (globalThis.healServer = abortAfter("add", "log", "QuotaExceededError")));
   await write(one.page, id, "more");
   const failed = two.page.evaluate(async (projectId) => {
-    const insertion = device.insert("tasks", { projectId: projectId as never, title: "own", notes: "" });
+    const insertion = device.insert("tasks", { projectId: projectId, title: "own", notes: "" });
     return insertion.then(() => "saved").catch((error: { code: string }) => error.code);
   }, id);
   expect(await failed).toBe("QuotaExceeded");
