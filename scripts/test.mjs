@@ -385,7 +385,7 @@ const layers = [
   },
   {
     name: "engines",
-    about: "the store, two tabs and React in Chromium, Firefox and WebKitGTK",
+    about: "the store, two tabs, React and sync in Chromium, Firefox and WebKitGTK",
     present: () => filesBelow("tests/engines", ".test.mjs").length > 0,
     async run() {
       await built();

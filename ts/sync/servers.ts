@@ -54,8 +54,10 @@ interface Shown {
   readonly sequence?: number;
 }
 
-/** So long a tab waits for the one that holds the socket. */
+/** So long a tab waits for the one that holds the socket, */
 const PATIENCE_MS = 3_000;
+/** and asks it again after so long. */
+const AGAIN_MS = 30;
 
 /** So many documents that are not in step are told one by one. */
 const MOST_TOLD = 1_000;
@@ -184,7 +186,7 @@ export class Servers {
       const look = () => {
         if (this.isAbreast) end();
         // It has answered, and not seen all yet.
-        else setTimeout(() => this.#tab.ask(), PATIENCE_MS / 100);
+        else setTimeout(() => this.#tab.ask(), AGAIN_MS);
       };
       const timer = setTimeout(() => end(), PATIENCE_MS);
       const end = () => {
